@@ -1,0 +1,284 @@
+"""Connections to one server: how requests are sent, repeated and waited for.
+
+redis-py does the protocol; its pools and its own retries are left out, because a repeated write is safe only where
+the script behind it says so, and because a blocking call must outlast any socket time-out.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import secrets
+import socket
+import time
+import weakref
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import redis
+from redis.connection import UnixDomainSocketConnection, parse_url
+
+from broker.errors import InvalidArgumentError, ServerUnavailableError, UnsuitableServerError
+from broker.lease import NEVER, Keeper, Lease
+from broker.scripts import Argument, Command
+
+REPLY_TIMEOUT = 5.0  # seconds without a reply after which a connection is given up and the request sent again
+RENEWAL_TIMEOUT = 1.0  # the same for the daemon that renews: a lease of a few seconds must survive a lost packet
+PATIENCE = 30.0  # seconds of re-sending after which the server counts as unavailable
+PAUSES = (0.0, 0.01, 0.05, 0.2, 0.5)  # seconds between attempts; the last one repeats
+
+T = TypeVar("T")
+Connect = Callable[[float], redis.Connection]  # takes the seconds after which a reply counts as lost
+
+_KEEPALIVE = {
+    getattr(socket, option): value
+    for option, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
+    if hasattr(socket, option)
+}
+
+
+def connector(url: str) -> Connect:
+    """Return what opens a connection to `url`; raise `InvalidArgumentError` if it is no Redis URL."""
+    try:
+        options: dict[str, Any] = parse_url(url)
+    except (ValueError, AttributeError, TypeError) as error:
+        raise InvalidArgumentError(
+            f"{url!r} is not a Redis URL; write redis://host:port/db, rediss://… or unix:///path"
+        ) from error
+    kind = options.pop("connection_class", redis.Connection)
+    options |= {
+        "protocol": 2,
+        "decode_responses": False,
+        "driver_info": None,
+    }
+    if not issubclass(kind, UnixDomainSocketConnection):
+        options |= {"socket_keepalive": True, "socket_keepalive_options": _KEEPALIVE}
+
+    def connect(reply_timeout: float) -> redis.Connection:
+        connection: redis.Connection = kind(
+            **options, socket_timeout=reply_timeout, socket_connect_timeout=reply_timeout
+        )
+        return connection
+
+    return connect
+
+
+class Connection:
+    """A connection for requests and, once something is waited for, a second one for messages.
+
+    One thread uses it at a time. Its name is the address to which grants are told; it outlives broken sockets.
+    """
+
+    def __init__(self, connect: Callable[[], redis.Connection]) -> None:
+        self.name = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(6)}".encode()
+        self.address = b"broker:" + self.name
+        self._connect = connect
+        self._requests = connect()
+        self._inbox: redis.Connection | None = None
+        self._channels: set[bytes] = set()
+        self._numbers = itertools.count(1)
+        self._unread = 0
+
+    def token(self) -> bytes:
+        """Return a name that no other request has."""
+        return b"%b:%d" % (self.name, next(self._numbers))
+
+    def run(self, command: Command, *arguments: Argument) -> tuple[Any, bool]:
+        """Run a script and return its reply, and whether it had to be sent more than once.
+
+        A lost connection or reply makes the request be sent again, which every script allows. Raises
+        `ServerUnavailableError` after `PATIENCE` seconds; the request may then still be carried out.
+        """
+        try:
+            return self.attempt(command, *arguments), False
+        except _LOST:
+            return _persist(lambda: self.attempt(command, *arguments)), True
+
+    def attempt(self, command: Command, *arguments: Argument) -> Any:
+        """Run a script once; redis-py's errors say that it is not known whether it was carried out."""
+        try:
+            return self._call(command.pack(*arguments))
+        except redis.exceptions.NoScriptError:
+            return self._call(command.pack_text(*arguments))
+
+    def command(self, *parts: str | bytes) -> Any:
+        """Run a plain Redis command once."""
+        return self._call(b"".join(self._requests.pack_command(*parts)))
+
+    def post(self, command: Command, *arguments: Any) -> None:
+        """Send a request whose reply nobody waits for; the next `run` reads past it."""
+        try:
+            self._requests.send_packed_command((command.pack(*arguments),), check_health=False)
+        except redis.ConnectionError:
+            self._reset()
+        else:
+            self._unread += 1
+
+    def _call(self, request: bytes) -> Any:
+        try:
+            self._requests.send_packed_command((request,), check_health=False)
+            while self._unread:
+                self._unread -= 1
+                self._skip()
+            return self._requests.read_response()
+        except redis.ResponseError:
+            raise
+        except BaseException:  # half a reply may be on its way: this socket cannot be trusted any more
+            self._reset()
+            raise
+
+    def _skip(self) -> None:
+        try:
+            self._requests.read_response()
+        except redis.ResponseError:
+            pass
+
+    def _reset(self) -> None:
+        self._unread = 0
+        self._requests.disconnect()
+
+    def listens(self, channel: bytes) -> bool:
+        """Whether messages to `channel` reach this connection, as far as it knows."""
+        return channel in self._channels
+
+    def listen(self, channel: bytes) -> None:
+        """Subscribe to `channel`; on return, whatever is published from now on will be received."""
+        if channel not in self._channels:
+            _persist(lambda: self._subscribe(channel))
+
+    def _subscribe(self, channel: bytes) -> None:
+        if self._inbox is None:
+            self._inbox = self._connect()
+        try:
+            self._inbox.send_command("SUBSCRIBE", channel, check_health=False)
+            while self._inbox.read_response()[:2] != [b"subscribe", channel]:
+                pass
+        except BaseException:
+            self._hang_up()
+            raise
+        self._channels.add(channel)
+
+    def receive(self, channel: bytes, until: float) -> bytes | None:
+        """Return the next message to `channel`, or None once the monotonic clock says `until`.
+
+        Raises redis-py's `ConnectionError` if the connection broke: messages may have been missed.
+        """
+        assert self._inbox is not None
+        try:
+            while (left := until - time.monotonic()) > 0:
+                if self._inbox.can_read(left if left < NEVER else None):
+                    kind, origin, payload = self._inbox.read_response()
+                    if kind == b"message" and origin == channel:
+                        return bytes(payload)
+            return None
+        except BaseException:
+            self._hang_up()
+            raise
+
+    def unlisten(self, channel: bytes) -> None:
+        """Give the subscription back; its confirmation is skipped by the next `receive`."""
+        if self._inbox is not None and channel in self._channels:
+            self._channels.discard(channel)
+            try:
+                self._inbox.send_command("UNSUBSCRIBE", channel, check_health=False)
+            except redis.ConnectionError:
+                self._hang_up()
+
+    def _hang_up(self) -> None:
+        self._channels.clear()
+        if self._inbox is not None:
+            self._inbox.disconnect()
+
+    def close(self) -> None:
+        """Close both sockets; in a forked child this leaves the parent's untouched."""
+        self._reset()
+        self._hang_up()
+
+
+# What leaves open whether a request was carried out, or says that the server will soon take it.
+_LOST = (redis.ConnectionError, redis.TimeoutError, redis.exceptions.ReadOnlyError)
+
+
+def _persist(attempt: Callable[[], T]) -> T:
+    started, pauses = time.monotonic(), iter(PAUSES)
+    while True:
+        try:
+            return attempt()
+        except redis.exceptions.AuthenticationError as error:
+            raise UnsuitableServerError(
+                f"the Redis server wants other credentials ({error}); put them into the URL: redis://:password@host"
+            ) from error
+        except _LOST as error:
+            if time.monotonic() - started > PATIENCE:
+                raise ServerUnavailableError(
+                    f"the Redis server did not answer for {PATIENCE:.0f} s ({error}); is it running?"
+                ) from error
+            time.sleep(next(pauses, PAUSES[-1]))
+
+
+class Session:
+    """All that one process has at one server: idle connections, the leases it holds, and the daemon that renews them."""
+
+    def __init__(self, connect: Connect) -> None:
+        self.closed = False
+        self.keeper = Keeper(lambda: self._open(RENEWAL_TIMEOUT))
+        self._connect = connect
+        self._idle: list[Connection] = []
+        self._all: weakref.WeakSet[Connection] = weakref.WeakSet()
+        self._held: dict[bytes, list[Lease]] = {}
+
+    def borrow(self) -> Connection:
+        """Return a connection for the calling thread alone; give it back with `give_back`."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._open()
+
+    def give_back(self, connection: Connection) -> None:
+        """Let other threads use a borrowed connection."""
+        if self.closed:
+            connection.close()
+        else:
+            self._idle.append(connection)
+
+    def held(self, key: bytes) -> list[Lease]:
+        """Return the list of leases that this process holds under `key`, oldest first; it is the list itself."""
+        return self._held.setdefault(key, [])
+
+    def _open(self, reply_timeout: float = REPLY_TIMEOUT) -> Connection:
+        connection = Connection(lambda: self._connect(reply_timeout))
+        self._all.add(connection)
+        return connection
+
+    def close(self) -> None:
+        """Renew nothing any more and close every connection; what is held comes back when its lease ends."""
+        self.closed = True
+        self.keeper.stop()
+        for connection in list(self._all):
+            connection.close()
+
+
+_sessions: dict[str, Session] = {}
+
+
+def session(url: str) -> Session:
+    """Return this process's session at `url`."""
+    found = _sessions.get(url)
+    return found if found is not None and not found.closed else register(url, connector(url))
+
+
+def register(url: str, connect: Connect) -> Session:
+    """Make `url` mean the server that `connect` reaches, in this process, and return the new session there."""
+    _sessions[url] = made = Session(connect)
+    return made
+
+
+def _forget_parent() -> None:
+    for inherited in _sessions.values():
+        inherited.closed = True
+        for connection in list(inherited._all):
+            connection.close()
+    _sessions.clear()
+
+
+os.register_at_fork(after_in_child=_forget_parent)

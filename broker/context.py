@@ -1,0 +1,119 @@
+"""Contexts: where primitives come from, as with `multiprocessing.get_context`."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import uuid
+from multiprocessing.process import BaseProcess
+from types import TracebackType
+from typing import TypeVar
+
+from broker.connection import session
+from broker.event import Event
+from broker.handle import Handle
+from broker.lock import Lock
+from broker.permits import LEASE
+from broker.semaphore import BoundedSemaphore, Semaphore
+from broker.server import PrivateServer, check_server
+
+H = TypeVar("H", bound=Handle)
+S = TypeVar("S", bound=Semaphore)
+
+
+class Context:
+    """Makes the Redis-backed twins of multiprocessing's primitives, all on one server.
+
+    Without `url` it takes the environment's `LAB_REDIS_URL`, else starts a private server at the first need of one,
+    which lives as long as this process, or until `close`. `method` is multiprocessing's start method for `Process`.
+
+    The factories take what multiprocessing's take, and by keyword a `name`, under which other contexts on other hosts
+    find the same primitive (without one it is new), and, where something can be held, the seconds of its `lease`.
+    """
+
+    def __init__(self, url: str | None = None, *, method: str | None = None) -> None:
+        self._url = url
+        self._server: PrivateServer | None = None
+        self._unnamed: list[Handle] = []
+        local = multiprocessing.get_context(method)
+        self.Process: type[BaseProcess] = local.Process
+        self.cpu_count = local.cpu_count
+        self.current_process = local.current_process
+        self.parent_process = local.parent_process
+        self.active_children = local.active_children
+
+    @property
+    def url(self) -> str:
+        """Where the server is; a private one is started if none was named."""
+        if self._url is None:
+            self._url = os.environ.get("LAB_REDIS_URL") or self._start_server()
+        return self._url
+
+    def check(self) -> str:
+        """Return the server's name, version and address; raise what `broker.server.check_server` raises."""
+        return check_server(self.url)
+
+    def Lock(self, *, name: str | None = None, lease: float = LEASE) -> Lock:
+        """Return a lock."""
+        return self._own(Lock(self.url, _named(name), lease=lease), name)
+
+    def Semaphore(self, value: int = 1, *, name: str | None = None, lease: float = LEASE) -> Semaphore:
+        """Return a semaphore of `value` permits; raise `MismatchError` if the name has another value already."""
+        return self._opened(Semaphore(self.url, _named(name), value, lease=lease), name)
+
+    def BoundedSemaphore(self, value: int = 1, *, name: str | None = None, lease: float = LEASE) -> BoundedSemaphore:
+        """Return a semaphore that never has more than `value` permits; raise `MismatchError` as `Semaphore` does."""
+        return self._opened(BoundedSemaphore(self.url, _named(name), value, lease=lease), name)
+
+    def Event(self, *, name: str | None = None) -> Event:
+        """Return an event."""
+        return self._own(Event(self.url, _named(name)), name)
+
+    def close(self) -> None:
+        """Delete what this context made without a name, close this process's connections, stop a private server."""
+        if self._url is not None and self._server is None:
+            for handle in self._unnamed:
+                handle.delete()
+        self._unnamed.clear()
+        if self._url is not None:
+            session(self._url).close()
+        if self._server is not None:
+            self._server.close()
+            self._server = self._url = None
+
+    def __enter__(self) -> Context:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _start_server(self) -> str:
+        self._server = PrivateServer()
+        return self._server.url
+
+    def _own(self, handle: H, name: str | None) -> H:
+        if name is None:
+            self._unnamed.append(handle)
+        return handle
+
+    def _opened(self, semaphore: S, name: str | None) -> S:
+        if name is not None:
+            semaphore.get_value()
+        return self._own(semaphore, name)
+
+
+def _named(name: str | None) -> str:
+    return uuid.uuid4().hex if name is None else name
+
+
+def get_context(url: str | None = None, *, method: str | None = None) -> Context:
+    """Return a context whose server was reached and found fit; see `Context` for the arguments.
+
+    Raises `InvalidArgumentError`, `ServerUnavailableError` or `UnsuitableServerError`, each with one sentence that
+    says what to do.
+    """
+    context = Context(url, method=method)
+    context.check()
+    return context

@@ -1,0 +1,65 @@
+"""Handles: a primitive is a name on a server, and any process finds it again by that name."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import redis
+
+from broker.connection import Connection, Session, session
+from broker.errors import BrokerError, InvalidArgumentError, MismatchError
+from broker.scripts import Argument, Command
+
+
+class Handle:
+    """What all primitives share: a name, the keys behind it, and this process's session with the server."""
+
+    _kind: ClassVar[str]
+    _parts: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, url: str, name: str) -> None:
+        if not isinstance(name, str) or not name:
+            raise InvalidArgumentError(f"a name is a string of one character or more, not {name!r}")
+        self.name = name
+        self._url = url
+        self._session: Session | None = None
+        self._key = f"broker:{self._kind}:{{{name}}}".encode()  # braces: all keys of one name share a hash slot
+        self._keys = (self._key, *(self._key + f":{part}".encode() for part in self._parts))
+
+    def delete(self) -> None:
+        """Remove it from the server; whoever still uses it begins with a new one."""
+        here = self._here()
+        connection = here.borrow()
+        try:
+            connection.command("UNLINK", *self._keys)
+        finally:
+            here.give_back(connection)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}>"
+
+    def _here(self) -> Session:
+        if self._session is None or self._session.closed:
+            self._session = session(self._url)
+        return self._session
+
+    def _run(self, command: Command, *arguments: Argument) -> tuple[Any, bool]:
+        """Run a script; return its reply, and whether it was sent again. Without arguments a new token is sent."""
+        here = self._here()
+        connection = here.borrow()
+        try:
+            return self._ask(connection, command, *(arguments or (connection.token(),)))
+        finally:
+            here.give_back(connection)
+
+    def _ask(self, connection: Connection, command: Command, *arguments: Argument) -> tuple[Any, bool]:
+        try:
+            return connection.run(command, *arguments)
+        except redis.ResponseError as error:
+            raise self._translated(error) from error
+
+    def _translated(self, error: redis.ResponseError) -> BrokerError:
+        kind, _, rest = str(error).partition(" ")
+        if kind == "MISMATCH":
+            return MismatchError(f"{self!r} already exists with the value {rest}; use that value, or another name")
+        return BrokerError(f"the Redis server refused a script: {error}")

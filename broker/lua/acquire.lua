@@ -1,0 +1,28 @@
+-- Takes a permit, or a place in the queue; the same token may ask again as often as it likes.
+--
+-- KEYS, ARGV 1-3  see state.lua
+-- ARGV  4 wait    1: queue for a permit; 0: take one now or leave the queue
+-- Returns {fence, now, look, rank}: fence 0 if not granted; the server's clock, and when to look again; the place
+--       in the queue, from 0
+-- include state
+if not mine and now < look and redis.call('ZCARD', QUEUE) == 0 and free() > 0 then
+  return { grant(TOKEN, LEASE), now, 0, 0 }
+end
+-- include rules
+if mine then -- granted already: its reply or message was lost, or has not arrived yet
+  extend(TOKEN, mine)
+  return { tonumber(string.match(mine, '^%d+')), now, 0, 0 }
+end
+
+reap()
+if ARGV[4] == '1' and not redis.call('ZSCORE', QUEUE, TOKEN) then
+  redis.call('ZADD', QUEUE, redis.call('HINCRBY', STATE, 'ticket', 1), TOKEN)
+  redis.call('PEXPIRE', QUEUE, IDLE)
+end
+serve(TOKEN)
+if redis.call('HEXISTS', STATE, TOKEN) == 1 then return { fence, now, 0, 0 } end
+if ARGV[4] == '0' then
+  if free() > 0 then return { grant(TOKEN, LEASE), now, 0, 0 } end
+  leave(TOKEN)
+end
+return { 0, now, math.min(look, now + LEASE), redis.call('ZRANK', QUEUE, TOKEN) or 0 }

@@ -1,0 +1,13 @@
+-- Dijkstra's V by one who holds nothing: one permit more than there were.
+--
+-- KEYS, ARGV 1-3  see state.lua
+-- Returns 1
+-- include state
+-- include rules
+if not redis.call('ZSCORE', ENDED, TOKEN) then
+  remember(TOKEN)
+  capacity = redis.call('HINCRBY', STATE, 'capacity', 1)
+  reap()
+  serve()
+end
+return 1

@@ -1,0 +1,10 @@
+-- Clears the flag; the generation stays, so that nobody misses the set() before.
+--
+-- KEYS, ARGV  see event.lua
+-- Returns 1
+-- include event
+if first_time() then
+  redis.call('HSET', STATE, 'set', 0)
+  redis.call('PEXPIRE', STATE, IDLE)
+end
+return 1

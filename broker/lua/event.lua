@@ -1,0 +1,19 @@
+-- What every script of an event shares.
+--
+-- KEYS  1 state  hash    set (0 or 1), generation: rises with every set(); the key is the channel's name too
+--       2 done   zset    token -> when its script ran, so that a re-sent one does nothing
+-- ARGV  1 token  names one call of set() or clear()
+local STATE, DONE, TOKEN = KEYS[1], KEYS[2], ARGV[1]
+local SECOND = 1000000
+local IDLE = 7 * 24 * 3600 * 1000 -- untouched keys expire, in milliseconds
+local REMEMBER = 300 * SECOND     -- longer than any client goes on re-sending
+
+local clock = redis.call('TIME')
+local now = clock[1] * SECOND + clock[2]
+
+local function first_time()
+  redis.call('ZREMRANGEBYSCORE', DONE, '-inf', now - REMEMBER)
+  local added = redis.call('ZADD', DONE, 'NX', now, TOKEN)
+  redis.call('PEXPIRE', DONE, IDLE)
+  return added == 1
+end

@@ -1,0 +1,9 @@
+-- Makes the lease of a held permit whole again.
+--
+-- KEYS, ARGV 1-3  see state.lua
+-- Returns 1 renewed, 0 not held
+-- include state
+-- include rules
+if not mine then return 0 end
+extend(TOKEN, mine)
+return 1

@@ -1,0 +1,65 @@
+-- What a lock or a semaphore does once there is more to do than to take a free permit; state.lua comes before it.
+local PROBATION = math.min(LEASE, SECOND) -- within this a waiter must react to its grant
+local REMEMBER = 300 * SECOND             -- longer than any client goes on sending a request again
+
+local function remember(token)
+  redis.call('ZREMRANGEBYSCORE', ENDED, '-inf', now - REMEMBER)
+  redis.call('ZADD', ENDED, now, token)
+  redis.call('PEXPIRE', ENDED, IDLE)
+end
+
+local function extend(token, fields)
+  redis.call('HSET', STATE, token, string.format('%s %.0f', string.match(fields, '^%d+'), now + LEASE))
+end
+
+local function reap()
+  if now < look then return end
+  local fields = redis.call('HGETALL', STATE)
+  look = now + DAY
+  for i = 1, #fields, 2 do
+    local expiry = tonumber(string.match(fields[i + 1], ' (%d+)'))
+    if expiry and expiry <= now then
+      redis.call('HDEL', STATE, fields[i])
+      remember(fields[i])
+    elseif expiry then
+      look = math.min(look, expiry)
+    end
+  end
+  redis.call('HSET', STATE, 'look', look)
+end
+
+-- Returns how many clients the message reached; 0 proves that the waiter is gone.
+local function tell(token, number, expiry)
+  local channel = 'broker:' .. string.match(token, '^(.*):')
+  return redis.call('PUBLISH', channel, string.format('%s %.0f %.0f', token, number, expiry))
+end
+
+-- The head of the queue watches over the leases before it. Fence 0 is no grant: it says when to look.
+local function tell_head()
+  local head = redis.call('ZRANGE', QUEUE, 0, 0)[1]
+  if head then tell(head, 0, look) end
+end
+
+-- Hands free permits to those who have waited longest. The asker needs no message: it reads this script's reply.
+local function serve(asker)
+  local moved
+  while free() > 0 do
+    local head = redis.call('ZPOPMIN', QUEUE)[1]
+    if not head then break end
+    if head == asker then
+      grant(head, LEASE)
+    elseif tell(head, math.max(fence + 1, now), now + PROBATION) > 0 then
+      grant(head, PROBATION)
+    end
+    moved = true
+  end
+  if moved then tell_head() end
+end
+
+local function leave(token)
+  local rank = redis.call('ZRANK', QUEUE, token)
+  if not rank then return false end
+  redis.call('ZREM', QUEUE, token)
+  if rank == 0 then tell_head() end
+  return true
+end

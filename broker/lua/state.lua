@@ -1,0 +1,47 @@
+-- What every script of a lock or a semaphore shares: the state, and the only functions that change it.
+--
+-- KEYS  1 state  hash  start, capacity, fence, ticket, look, touched (see META), and for each permit that is held
+--                      its token -> "fence expiry"
+--       2 queue  zset  token -> ticket; the lowest ticket is served next
+--       3 ended  zset  token -> when; lost leases and added permits, remembered for requests that are sent again
+-- ARGV  1 start  permits that a new semaphore begins with (1: a lock)
+--       2 lease  microseconds
+--       3 token  "client:number"; what concerns it is published to the channel "broker:client"
+--
+-- Moments are microseconds of the server's clock. Invariants, true between any two scripts:
+--   no token is in the state and in the queue at once;
+--   no more permits are held than there are (capacity);
+--   while a permit is free, nobody is in the queue;
+--   no lease ends before look: leases need reading only from then on.
+local STATE, QUEUE, ENDED = KEYS[1], KEYS[2], KEYS[3]
+local START, LEASE, TOKEN = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
+local SECOND, DAY = 1000000, 86400000000
+local META = 6              -- fields of the state that are no tokens
+local IDLE = 7 * DAY / 1000 -- milliseconds after which untouched keys expire
+
+local clock = redis.call('TIME')
+local now = clock[1] * SECOND + clock[2]
+local start, capacity, fence, look, touched, mine =
+  unpack(redis.call('HMGET', STATE, 'start', 'capacity', 'fence', 'look', 'touched', TOKEN))
+if start then
+  capacity, fence, look = tonumber(capacity), tonumber(fence), tonumber(look)
+else
+  start, capacity, fence, look = START, START, 0, now + DAY
+  redis.call('HSET', STATE, 'start', start, 'capacity', capacity, 'fence', 0, 'ticket', 0, 'look', look, 'touched', 0)
+end
+if tonumber(start) ~= START then return redis.error_reply('MISMATCH ' .. start) end
+if now - (touched or 0) > DAY then
+  redis.call('HSET', STATE, 'touched', now)
+  redis.call('PEXPIRE', STATE, IDLE)
+end
+
+local function free()
+  return capacity + META - redis.call('HLEN', STATE)
+end
+
+-- Rises with every grant; the clock takes over where the last fence was lost with the server's data.
+local function grant(token, lease)
+  fence, look = math.max(fence + 1, now), math.min(look, now + lease)
+  redis.call('HSET', STATE, 'fence', fence, 'look', look, token, string.format('%.0f %.0f', fence, now + lease))
+  return fence
+end

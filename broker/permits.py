@@ -1,0 +1,192 @@
+"""Permits: what a lock (one permit) and a semaphore (several) have in common.
+
+The rules stand in `lua/permits.lua`; here a process asks, waits, keeps what it holds and gives it back.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from types import TracebackType
+
+from broker import scripts
+from broker.connection import Connection
+from broker.errors import InvalidArgumentError, LeaseLostError, NotHeldError
+from broker.handle import Handle
+from broker.lease import NEVER, Lease
+from broker.waiting import wait
+
+LEASE = 10.0  # seconds, unless told otherwise
+PROBATION = 1.0  # seconds in which a waiter must react to its grant, as in lua/permits.lua
+NEIGHBOUR = 0.5  # seconds by which each waiter lets the one before it look first
+MARGIN = 0.005  # seconds: look just after a lease has ended, not just before
+MICROSECOND = 1e-6
+
+
+class Permits(Handle):
+    """A number of permits under a name, of which processes anywhere take one at a time and give it back."""
+
+    _parts = ("queue", "ended")
+
+    def __init__(self, url: str, name: str, value: int, lease: float) -> None:
+        super().__init__(url, name)
+        self.lease = check_lease(lease)
+        self._value = value
+        fixed = (value, round(lease / MICROSECOND))
+        self._acquire = scripts.ACQUIRE.bind(self._keys, *fixed)
+        self._release = scripts.RELEASE.bind(self._keys, *fixed)
+        self._renew = scripts.RENEW.bind(self._keys, *fixed)
+        self._add = scripts.ADD.bind(self._keys, *fixed)
+        self._count = scripts.VALUE.bind(self._keys, *fixed)
+
+    def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
+        """Take a permit; return whether it was got.
+
+        Waits until one is free, first come, first served: `timeout` seconds at most, not at all with `block` false or
+        a timeout of 0 or less. Whoever gets True holds the permit under a lease that is renewed until `release`.
+        """
+        deadline = NEVER if timeout is None else time.monotonic() + timeout
+        if not block or deadline <= time.monotonic():
+            deadline = 0.0
+        here = self._here()
+        connection = here.borrow()
+        try:
+            lease = _Request(self, connection).obtain(deadline)
+        finally:
+            here.give_back(connection)
+        if lease is None:
+            return False
+        here.held(self._key).append(lease)
+        here.keeper.add(lease)
+        return True
+
+    def release(self) -> None:
+        """Give back what this thread took last, or else what another thread of this process did.
+
+        Raises `NotHeldError` if this process holds nothing, `LeaseLostError` if the lease ended before.
+        """
+        if not self._release_own():
+            raise NotHeldError(f"{self!r} is not held by this process")
+
+    @property
+    def held(self) -> bool:
+        """Whether the calling thread, or else another of this process, surely still holds a permit; asks nobody."""
+        lease = self._own()
+        return lease is not None and lease.live
+
+    @property
+    def fence(self) -> int | None:
+        """The number of the grant that `held` speaks of; it rises with every grant of this name. None if none."""
+        lease = self._own()
+        return None if lease is None else lease.fence
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+    def _own(self) -> Lease | None:
+        # A thread whose own lease was lost must be told so, and must not lay hands on another thread's.
+        leases, thread = self._here().held(self._key), threading.get_ident()
+        for lease in reversed(leases):
+            if lease.thread == thread:
+                return lease
+        return leases[-1] if leases else None
+
+    def _release_own(self) -> bool:
+        here = self._here()
+        leases = here.held(self._key)
+        while (lease := self._own()) is not None:
+            try:
+                leases.remove(lease)
+            except ValueError:  # another thread was faster
+                continue
+            here.keeper.drop(lease)
+            self._give_back(lease)
+            return True
+        return False
+
+    def _give_back(self, lease: Lease) -> None:
+        released, again = self._run(self._release, lease.token)
+        if released == 0 and again:
+            return  # the first of several requests released it; only its reply was lost
+        if released != 1:
+            raise LeaseLostError(f"the lease of {self!r} had ended before it was released; others may have been let in")
+
+    def _add_permit(self) -> None:
+        self._run(self._add)
+
+    def _free(self) -> int:
+        return int(self._run(self._count)[0])
+
+
+class _Request:
+    """One wish for a permit, from asking to holding it."""
+
+    def __init__(self, permits: Permits, connection: Connection) -> None:
+        self.channel = connection.address
+        self.look_at = NEVER
+        self._permits = permits
+        self._connection = connection
+        self._token = connection.token()
+        self._lease: Lease | None = None
+        self._asked = self._clock = 0.0
+
+    def obtain(self, deadline: float) -> Lease | None:
+        """Return the lease, or None if there was none to be had until `deadline`."""
+        try:
+            queue = deadline > 0 and self._connection.listens(self.channel)
+            if not self._try(queue) and deadline > 0 and not wait(self._connection, self, deadline):
+                self._try(queue=False)  # leaves the queue, unless the grant came in this very moment
+        except BaseException:
+            self._withdraw()
+            raise
+        return self._lease
+
+    def ask(self) -> bool:
+        return self._try(queue=True)
+
+    def _try(self, queue: bool) -> bool:
+        self._asked = time.monotonic()
+        reply, _ = self._permits._ask(self._connection, self._permits._acquire, self._token, int(queue))
+        fence, self._clock, look, rank = reply
+        if fence:
+            self._lease = self._granted(fence, self._asked + self._permits.lease)
+        else:
+            patience = min(rank * NEIGHBOUR, self._permits.lease)
+            self.look_at = self._local(look) + patience + MARGIN
+        return self._lease is not None
+
+    def hear(self, message: bytes) -> bool:
+        token, fence, expiry = message.split(b" ")
+        if token != self._token:
+            return False  # meant for an earlier request, which was answered otherwise
+        if fence == b"0":
+            self.look_at = self._local(int(expiry)) + MARGIN
+            return False
+        self._connection.post(self._permits._renew, self._token)  # "I live": makes the lease whole
+        self._lease = self._granted(int(fence), min(self._local(int(expiry)), time.monotonic() + PROBATION))
+        return True
+
+    def _granted(self, fence: int, deadline: float) -> Lease:
+        return Lease(self._token, fence, self._permits.lease, deadline, self._permits._renew)
+
+    def _local(self, moment: int) -> float:
+        # The reply to a request is later than its sending, so this is never later than the server means.
+        return self._asked + (moment - self._clock) * MICROSECOND
+
+    def _withdraw(self) -> None:
+        try:
+            self._connection.attempt(self._permits._release, self._token)
+        except Exception:
+            pass  # unreachable: the server will find this waiter gone, or end its lease
+
+
+def check_lease(lease: float) -> float:
+    """Return `lease`; raise `InvalidArgumentError` if it is no length of time."""
+    if not isinstance(lease, (int, float)) or isinstance(lease, bool) or not 0 < lease < NEVER:
+        raise InvalidArgumentError(f"a lease is a number of seconds above 0, not {lease!r}")
+    return lease

