@@ -4,29 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import tempfile
 import time
-import weakref
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import redis
 
+from broker.companion import Companion
 from broker.connection import connector
 from broker.errors import ServerUnavailableError, UnsuitableServerError
 
 OLDEST = (6, 2)
 START_TIMEOUT = 10.0  # seconds
-
-# Runs the server until standard input ends: that is when the process that started it closes it, ends or is killed.
-_SUPERVISOR = """
-folder=$1; shift
-"$@" </dev/null & server=$!
-cat >/dev/null
-kill "$server"; wait "$server"
-rm -rf "$folder"
-"""
 
 
 class PrivateServer:
@@ -42,20 +32,11 @@ class PrivateServer:
         self._folder = _make_folder()
         path = self._folder / "redis.sock"
         self.url = f"unix://{path}"
-        reader, self._alive = os.pipe()
         options = {"port": "0", "unixsocket": str(path), "unixsocketperm": "700", "dir": str(self._folder)}
         options |= {"save": "", "appendonly": "no", "maxmemory-policy": "noeviction", "logfile": ""}
         arguments = [word for option, value in options.items() for word in (f"--{option}", value)]
         with open(self._folder / "log", "wb") as log:
-            self._supervisor = subprocess.Popen(
-                ["/bin/sh", "-c", _SUPERVISOR, "broker-server", str(self._folder), self.program, *arguments],
-                stdin=reader,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C is for the program, which may need the server to end cleanly
-            )
-        os.close(reader)
-        _running.add(self)
+            self._companion = Companion([self.program, *arguments], folder=str(self._folder), output=log)
         try:
             self._wait_until_ready()
         except BaseException:
@@ -64,10 +45,7 @@ class PrivateServer:
 
     def close(self) -> None:
         """Stop the server, wait until it is gone, and remove its folder."""
-        if self._alive is not None:
-            os.close(self._alive)
-            self._alive = None
-            self._supervisor.wait()
+        self._companion.close()
 
     def _wait_until_ready(self) -> None:
         connection = connector(self.url)(START_TIMEOUT)
@@ -83,25 +61,6 @@ class PrivateServer:
             else:
                 connection.disconnect()
                 return
-
-    def _forget(self) -> None:
-        if self._alive is not None:
-            os.close(self._alive)
-            self._alive = None
-
-    _alive: int | None
-
-
-_running: weakref.WeakSet[PrivateServer] = weakref.WeakSet()
-
-
-def _forget_parent() -> None:
-    for server in list(_running):
-        server._forget()
-    _running.clear()
-
-
-os.register_at_fork(after_in_child=_forget_parent)
 
 
 def find_program() -> str:

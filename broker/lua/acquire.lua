@@ -5,10 +5,12 @@
 -- Returns {fence, now, look, rank}: fence 0 if not granted; the server's clock, and when to look again; the place
 --       in the queue, from 0
 -- include state
-if not mine and now < look and redis.call('ZCARD', QUEUE) == 0 and free() > 0 then
+local usual = start and not mine and now < look and now - touched < DAY
+if usual and redis.call('ZCARD', QUEUE) == 0 and free() > 0 then
   return { grant(TOKEN, LEASE), now, 0, 0 }
 end
 -- include rules
+open()
 if mine then -- granted already: its reply or message was lost, or has not arrived yet
   extend(TOKEN, mine)
   return { tonumber(string.match(mine, '^%d+')), now, 0, 0 }

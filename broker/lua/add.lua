@@ -4,6 +4,7 @@
 -- Returns 1
 -- include state
 -- include rules
+open()
 if not redis.call('ZSCORE', ENDED, TOKEN) then
   remember(TOKEN)
   capacity = redis.call('HINCRBY', STATE, 'capacity', 1)

@@ -5,5 +5,6 @@
 -- include state
 -- include rules
 if not mine then return 0 end
+open()
 extend(TOKEN, mine)
 return 1

@@ -1,6 +1,17 @@
 -- What a lock or a semaphore does once there is more to do than to take a free permit; state.lua comes before it.
 local PROBATION = math.min(LEASE, SECOND) -- within this a waiter must react to its grant
 local REMEMBER = 300 * SECOND             -- longer than any client goes on sending a request again
+local IDLE = 7 * DAY / 1000               -- milliseconds after which untouched keys expire
+
+local function open()
+  if not start then
+    redis.call('HSET', STATE, 'start', START, 'capacity', START, 'fence', 0, 'ticket', 0, 'look', look, 'touched', 0)
+  end
+  if now - (touched or 0) > DAY then
+    redis.call('HSET', STATE, 'touched', now)
+    redis.call('PEXPIRE', STATE, IDLE)
+  end
+end
 
 local function remember(token)
   redis.call('ZREMRANGEBYSCORE', ENDED, '-inf', now - REMEMBER)

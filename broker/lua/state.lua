@@ -16,24 +16,14 @@
 local STATE, QUEUE, ENDED = KEYS[1], KEYS[2], KEYS[3]
 local START, LEASE, TOKEN = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 local SECOND, DAY = 1000000, 86400000000
-local META = 6              -- fields of the state that are no tokens
-local IDLE = 7 * DAY / 1000 -- milliseconds after which untouched keys expire
+local META = 6 -- fields of the state that are no tokens
 
 local clock = redis.call('TIME')
 local now = clock[1] * SECOND + clock[2]
 local start, capacity, fence, look, touched, mine =
   unpack(redis.call('HMGET', STATE, 'start', 'capacity', 'fence', 'look', 'touched', TOKEN))
-if start then
-  capacity, fence, look = tonumber(capacity), tonumber(fence), tonumber(look)
-else
-  start, capacity, fence, look = START, START, 0, now + DAY
-  redis.call('HSET', STATE, 'start', start, 'capacity', capacity, 'fence', 0, 'ticket', 0, 'look', look, 'touched', 0)
-end
-if tonumber(start) ~= START then return redis.error_reply('MISMATCH ' .. start) end
-if now - (touched or 0) > DAY then
-  redis.call('HSET', STATE, 'touched', now)
-  redis.call('PEXPIRE', STATE, IDLE)
-end
+if start and tonumber(start) ~= START then return redis.error_reply('MISMATCH ' .. start) end
+capacity, fence, look = tonumber(capacity or START), tonumber(fence or 0), tonumber(look or now + DAY)
 
 local function free()
   return capacity + META - redis.call('HLEN', STATE)

@@ -4,6 +4,7 @@
 -- Returns the number of free permits
 -- include state
 -- include rules
+open()
 reap()
 serve()
 return free()

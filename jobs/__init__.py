@@ -1,0 +1,7 @@
+"""multiprocessing's Process as an RQ job, on whichever worker of whichever host."""
+
+from jobs.context import Context, get_context
+from jobs.process import Process
+from jobs.workers import Workers, listening
+
+__all__ = ["Context", "Process", "Workers", "get_context", "listening"]

@@ -1,0 +1,74 @@
+"""RQ workers: how many listen on a queue, and workers of one's own for as long as this process lives."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from types import TracebackType
+
+import redis
+import rq
+
+from broker.companion import Companion
+from broker.errors import BrokerError
+from broker.semaphore import Semaphore
+
+START_TIMEOUT = 30.0  # seconds
+
+
+class WorkersError(BrokerError):
+    """Raised when workers of one's own do not start."""
+
+
+def client(url: str) -> redis.Redis:
+    """Return a client as RQ needs it: its own pool, bytes as replies."""
+    return redis.Redis.from_url(url, protocol=2)
+
+
+def listening(url: str, queue: str) -> int:
+    """Return how many workers listen on `queue`, on whatever host.
+
+    RQ's list keeps a killed worker for minutes; a worker that lives is subscribed to its own channel.
+    """
+    with client(url) as connection:
+        workers = rq.Worker.all(queue=rq.Queue(queue, connection=connection))
+        channels = [worker.pubsub_channel_name for worker in workers]
+        return sum(count > 0 for _, count in connection.pubsub_numsub(*channels)) if channels else 0
+
+
+class Workers:
+    """`count` RQ workers on this host, ready on return.
+
+    They end with this process, however it ends, and take a running job with them. Raises `WorkersError` if they do
+    not start.
+    """
+
+    def __init__(self, url: str, queue: str, count: int) -> None:
+        self._url = url
+        self._queue = queue
+        ready = Semaphore(url, f"ready-{uuid.uuid4().hex}", 0)
+        self._companion = Companion([sys.executable, "-m", "jobs", url, queue, str(count), ready.name])
+        try:
+            if not all(ready.acquire(timeout=START_TIMEOUT) for _ in range(count)):
+                raise WorkersError(f"{count} RQ workers did not start within {START_TIMEOUT:.0f} s; see what they wrote")
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            ready.delete()
+
+    def close(self) -> None:
+        """Stop the workers, wait until they are gone, and forget the queue if nobody else needs it."""
+        self._companion.close()
+        with client(self._url) as connection:
+            queue = rq.Queue(self._queue, connection=connection)
+            if queue.is_empty() and not rq.Worker.count(queue=queue):
+                queue.delete()
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
