@@ -1,7 +1,7 @@
 """multiprocessing's primitives over Redis: locks, semaphores and events for processes on any number of hosts.
 
-    from broker import Event, Lock, Process, Semaphore        # a default context, as multiprocessing has one
-    context = broker.get_context("redis://db.example:6379")   # or one of your own
+`from broker import Event, Lock, Process, Semaphore` takes them from a default context, as multiprocessing does;
+`get_context(url)` makes a context for a server of one's own.
 """
 
 from broker.context import Context, get_context

@@ -6,6 +6,7 @@ the script behind it says so, and because a blocking call must outlast any socke
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import secrets
@@ -25,6 +26,7 @@ from broker.scripts import Argument, Command
 REPLY_TIMEOUT = 5.0  # seconds without a reply after which a connection is given up and the request sent again
 RENEWAL_TIMEOUT = 1.0  # the same for the daemon that renews: a lease of a few seconds must survive a lost packet
 PATIENCE = 30.0  # seconds of re-sending after which the server counts as unavailable
+LONGEST_POLL = 86400.0  # seconds; poll() takes no more than 24 days
 PAUSES = (0.0, 0.01, 0.05, 0.2, 0.5)  # seconds between attempts; the last one repeats
 
 T = TypeVar("T")
@@ -83,16 +85,17 @@ class Connection:
         """Return a name that no other request has."""
         return b"%b:%d" % (self.name, next(self._numbers))
 
-    def run(self, command: Command, *arguments: Argument) -> tuple[Any, bool]:
+    def run(self, command: Command, *arguments: Argument, until: float = NEVER) -> tuple[Any, bool]:
         """Run a script and return its reply, and whether it had to be sent more than once.
 
         A lost connection or reply makes the request be sent again, which every script allows. Raises
-        `ServerUnavailableError` after `PATIENCE` seconds; the request may then still be carried out.
+        `ServerUnavailableError` after `PATIENCE` seconds, or if that fails when the monotonic clock says `until`;
+        the request may then still be carried out.
         """
         try:
             return self.attempt(command, *arguments), False
         except _LOST:
-            return _persist(lambda: self.attempt(command, *arguments)), True
+            return _persist(lambda: self.attempt(command, *arguments), until), True
 
     def attempt(self, command: Command, *arguments: Argument) -> Any:
         """Run a script once; redis-py's errors say that it is not known whether it was carried out."""
@@ -128,10 +131,8 @@ class Connection:
             raise
 
     def _skip(self) -> None:
-        try:
+        with contextlib.suppress(redis.ResponseError):
             self._requests.read_response()
-        except redis.ResponseError:
-            pass
 
     def _reset(self) -> None:
         self._unread = 0
@@ -141,10 +142,13 @@ class Connection:
         """Whether messages to `channel` reach this connection, as far as it knows."""
         return channel in self._channels
 
-    def listen(self, channel: bytes) -> None:
-        """Subscribe to `channel`; on return, whatever is published from now on will be received."""
+    def listen(self, channel: bytes, until: float = NEVER) -> None:
+        """Subscribe to `channel`; on return, whatever is published from now on will be received.
+
+        Raises `ServerUnavailableError` as `run` does.
+        """
         if channel not in self._channels:
-            _persist(lambda: self._subscribe(channel))
+            _persist(lambda: self._subscribe(channel), until)
 
     def _subscribe(self, channel: bytes) -> None:
         if self._inbox is None:
@@ -166,7 +170,7 @@ class Connection:
         assert self._inbox is not None
         try:
             while (left := until - time.monotonic()) > 0:
-                if self._inbox.can_read(left if left < NEVER else None):
+                if self._inbox.can_read(min(left, LONGEST_POLL)):
                     kind, origin, payload = self._inbox.read_response()
                     if kind == b"message" and origin == channel:
                         return bytes(payload)
@@ -199,8 +203,9 @@ class Connection:
 _LOST = (redis.ConnectionError, redis.TimeoutError, redis.exceptions.ReadOnlyError)
 
 
-def _persist(attempt: Callable[[], T]) -> T:
+def _persist(attempt: Callable[[], T], until: float) -> T:
     started, pauses = time.monotonic(), iter(PAUSES)
+    until = min(until, started + PATIENCE)
     while True:
         try:
             return attempt()
@@ -209,15 +214,17 @@ def _persist(attempt: Callable[[], T]) -> T:
                 f"the Redis server wants other credentials ({error}); put them into the URL: redis://:password@host"
             ) from error
         except _LOST as error:
-            if time.monotonic() - started > PATIENCE:
+            left = until - time.monotonic()
+            if left <= 0:
+                waited = time.monotonic() - started
                 raise ServerUnavailableError(
-                    f"the Redis server did not answer for {PATIENCE:.0f} s ({error}); is it running?"
+                    f"the Redis server did not answer for {waited:.1f} s ({error}); is it running?"
                 ) from error
-            time.sleep(next(pauses, PAUSES[-1]))
+            time.sleep(min(left, next(pauses, PAUSES[-1])))
 
 
 class Session:
-    """All that one process has at one server: idle connections, the leases it holds, and the daemon that renews them."""
+    """All that one process has at one server: idle connections, the leases it holds, the daemon that renews them."""
 
     def __init__(self, connect: Connect) -> None:
         self.closed = False

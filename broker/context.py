@@ -36,7 +36,7 @@ class Context:
         self._server: PrivateServer | None = None
         self._unnamed: list[Handle] = []
         local = multiprocessing.get_context(method)
-        self.Process: type[BaseProcess] = local.Process
+        self.Process: type[BaseProcess] = local.Process  # type: ignore[attr-defined]
         self.cpu_count = local.cpu_count
         self.current_process = local.current_process
         self.parent_process = local.parent_process

@@ -6,6 +6,7 @@ import time
 
 from broker import scripts
 from broker.connection import Connection
+from broker.errors import ServerUnavailableError
 from broker.handle import Handle
 from broker.lease import NEVER
 from broker.waiting import wait
@@ -44,11 +45,15 @@ class Event(Handle):
         deadline = NEVER if timeout is None else time.monotonic() + timeout
         here = self._here()
         connection = here.borrow()
-        watch = _Watch(self._key, self._look, connection)
+        watch = _Watch(self, connection)
         try:
-            if watch.ask():
+            if watch.ask(deadline):
                 return True
-            return deadline > time.monotonic() and (wait(connection, watch, deadline) or watch.ask())
+            return deadline > time.monotonic() and (wait(connection, watch, deadline) or watch.ask(deadline))
+        except ServerUnavailableError:
+            if time.monotonic() < deadline:
+                raise
+            return False  # a time-out is no error
         finally:
             connection.unlisten(self._key)
             here.give_back(connection)
@@ -62,17 +67,18 @@ class _Watch:
 
     look_at = NEVER  # a generation stays, so there is nothing to miss that a broken connection would not report
 
-    def __init__(self, channel: bytes, look: scripts.Command, connection: Connection) -> None:
-        self.channel = channel
-        self._look = look
+    def __init__(self, event: Event, connection: Connection) -> None:
+        self.channel = event._key
+        self._event = event
         self._connection = connection
         self._generation: int | None = None  # the one at which waiting began
 
-    def ask(self) -> bool:
-        flag, generation = self._connection.run(self._look, self._connection.token())[0]
+    def ask(self, until: float) -> bool:
+        token = self._connection.token()
+        (flag, generation), _ = self._event._ask(self._connection, self._event._look, token, until=until)
         if self._generation is None:
             self._generation = generation
         return bool(flag) or generation > self._generation
 
     def hear(self, message: bytes) -> bool:
-        return True  # published only by a set() that came after the subscription
+        return int(message) > (self._generation or 0)

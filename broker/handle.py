@@ -8,6 +8,7 @@ import redis
 
 from broker.connection import Connection, Session, session
 from broker.errors import BrokerError, InvalidArgumentError, MismatchError
+from broker.lease import NEVER
 from broker.scripts import Argument, Command
 
 
@@ -52,9 +53,11 @@ class Handle:
         finally:
             here.give_back(connection)
 
-    def _ask(self, connection: Connection, command: Command, *arguments: Argument) -> tuple[Any, bool]:
+    def _ask(
+        self, connection: Connection, command: Command, *arguments: Argument, until: float = NEVER
+    ) -> tuple[Any, bool]:
         try:
-            return connection.run(command, *arguments)
+            return connection.run(command, *arguments, until=until)
         except redis.ResponseError as error:
             raise self._translated(error) from error
 

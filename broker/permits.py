@@ -5,13 +5,14 @@ The rules stand in `lua/permits.lua`; here a process asks, waits, keeps what it 
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from types import TracebackType
 
 from broker import scripts
 from broker.connection import Connection
-from broker.errors import InvalidArgumentError, LeaseLostError, NotHeldError
+from broker.errors import InvalidArgumentError, LeaseLostError, NotHeldError, ServerUnavailableError
 from broker.handle import Handle
 from broker.lease import NEVER, Lease
 from broker.waiting import wait
@@ -94,7 +95,7 @@ class Permits(Handle):
         for lease in reversed(leases):
             if lease.thread == thread:
                 return lease
-        return leases[-1] if leases else None
+        return next((lease for lease in reversed(leases) if lease.live), leases[-1] if leases else None)
 
     def _release_own(self) -> bool:
         here = self._here()
@@ -139,19 +140,24 @@ class _Request:
         """Return the lease, or None if there was none to be had until `deadline`."""
         try:
             queue = deadline > 0 and self._connection.listens(self.channel)
-            if not self._try(queue) and deadline > 0 and not wait(self._connection, self, deadline):
+            if not self._try(queue, deadline) and deadline > 0 and not wait(self._connection, self, deadline):
                 self._try(queue=False)  # leaves the queue, unless the grant came in this very moment
+        except ServerUnavailableError:
+            if not 0 < deadline <= time.monotonic():
+                raise
+            return None  # a time-out is no error; a grant that nobody heard of ends with its lease
         except BaseException:
             self._withdraw()
             raise
         return self._lease
 
-    def ask(self) -> bool:
-        return self._try(queue=True)
+    def ask(self, until: float) -> bool:
+        return self._try(True, until)
 
-    def _try(self, queue: bool) -> bool:
+    def _try(self, queue: bool, until: float = NEVER) -> bool:
         self._asked = time.monotonic()
-        reply, _ = self._permits._ask(self._connection, self._permits._acquire, self._token, int(queue))
+        acquire = self._permits._acquire
+        reply, _ = self._permits._ask(self._connection, acquire, self._token, int(queue), until=until)
         fence, self._clock, look, rank = reply
         if fence:
             self._lease = self._granted(fence, self._asked + self._permits.lease)
@@ -179,10 +185,8 @@ class _Request:
         return self._asked + (moment - self._clock) * MICROSECOND
 
     def _withdraw(self) -> None:
-        try:
+        with contextlib.suppress(Exception):  # out of reach, the server finds this waiter gone, or ends its lease
             self._connection.attempt(self._permits._release, self._token)
-        except Exception:
-            pass  # unreachable: the server will find this waiter gone, or end its lease
 
 
 def check_lease(lease: float) -> float:

@@ -18,8 +18,8 @@ class Question(Protocol):
     look_at: float
     """When to ask again although nothing was heard, on the monotonic clock."""
 
-    def ask(self) -> bool:
-        """Ask the server; True ends the wait."""
+    def ask(self, until: float) -> bool:
+        """Ask the server, trying until that moment if it is out of reach; True ends the wait."""
 
     def hear(self, message: bytes) -> bool:
         """Take note of a message; True ends the wait."""
@@ -29,12 +29,13 @@ def wait(connection: Connection, question: Question, deadline: float) -> bool:
     """Block until `question` is answered, and return True, or until `deadline`, and return False.
 
     Subscribe, then ask, then wait: what happens after the subscription is heard, what happened before is in the
-    reply. A broken subscription starts this over, so a wake-up cannot be lost.
+    reply. A broken subscription starts this over, so a wake-up cannot be lost. Raises `ServerUnavailableError` if
+    the server stays out of reach.
     """
     while True:
-        connection.listen(question.channel)
+        connection.listen(question.channel, deadline)
         try:
-            answered = question.ask()
+            answered = question.ask(deadline)
             while not answered:
                 message = connection.receive(question.channel, min(deadline, question.look_at))
                 if message is not None:
@@ -42,7 +43,7 @@ def wait(connection: Connection, question: Question, deadline: float) -> bool:
                 elif time.monotonic() >= deadline:
                     return False
                 else:
-                    answered = question.ask()
+                    answered = question.ask(deadline)
             return True
         except redis.ConnectionError:
             continue

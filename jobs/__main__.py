@@ -17,7 +17,7 @@ from jobs.workers import client
 STOP_TIMEOUT = 3.0  # seconds from a request to stop until a worker is killed
 
 
-class Worker(rq.Worker):  # type: ignore[misc]
+class Worker(rq.Worker):
     """RQ's worker, but whoever started it is told when it listens, and its first request to stop ends a running job."""
 
     ready: Semaphore
@@ -27,13 +27,13 @@ class Worker(rq.Worker):  # type: ignore[misc]
         self.ready.release()
 
     def register_death(self) -> None:
-        super().register_death()
+        super().register_death()  # type: ignore[no-untyped-call]
         self.connection.delete(self.key)
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         if self.horse_pid:
             self.kill_horse()
-        super().request_stop(signum, frame)
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
 
 def _work(url: str, queue: str, ready: str) -> None:

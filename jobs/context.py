@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import rq
 
 import broker
@@ -19,9 +21,9 @@ class Context(broker.Context):
         super().__init__(url)
         self.queue = queue
         self.jobs: list[rq.job.Job] = []
-        self.Process = type("Process", (Process,), {"_context": self})  # type: ignore[assignment]
+        self.Process = type("Process", (Process,), {"_context": self})
 
-    def enqueue(self, job_name: str, job_id: str, function: object, *args: object) -> rq.job.Job:
+    def enqueue(self, job_name: str, job_id: str, function: Callable[..., object], *args: object) -> rq.job.Job:
         """Put a call of `function` on the queue as a job without a time limit."""
         job = rq.Queue(self.queue, connection=client(self.url)).enqueue(
             function, args=args, job_id=job_id, description=job_name, job_timeout=-1, failure_ttl=24 * 3600
@@ -41,7 +43,6 @@ class Context(broker.Context):
             job.delete()
         self.jobs.clear()
         super().close()
-
 
 
 def get_context(url: str | None = None, *, queue: str = "lab") -> Context:

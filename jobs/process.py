@@ -130,6 +130,7 @@ class Process:
 def run(payload: bytes, url: str) -> None:
     """Run a process's target; this is the function that the worker calls."""
     job = rq.get_current_job()
+    assert job is not None, "only an RQ worker calls this"
     begun, life = _signs_of_life(url, job.id)
     with life:
         job.meta |= {"pid": os.getpid(), "host": socket.gethostname()}

@@ -50,7 +50,7 @@ class Workers:
         self._companion = Companion([sys.executable, "-m", "jobs", url, queue, str(count), ready.name])
         try:
             if not all(ready.acquire(timeout=START_TIMEOUT) for _ in range(count)):
-                raise WorkersError(f"{count} RQ workers did not start within {START_TIMEOUT:.0f} s; see what they wrote")
+                raise WorkersError(f"{count} RQ workers did not start in {START_TIMEOUT:.0f} s; see what they wrote")
         except BaseException:
             self.close()
             raise

@@ -48,7 +48,10 @@ end
 -- The head of the queue watches over the leases before it. Fence 0 is no grant: it says when to look.
 local function tell_head()
   local head = redis.call('ZRANGE', QUEUE, 0, 0)[1]
-  if head then tell(head, 0, look) end
+  while head and tell(head, 0, look) == 0 do
+    redis.call('ZREM', QUEUE, head)
+    head = redis.call('ZRANGE', QUEUE, 0, 0)[1]
+  end
 end
 
 -- Hands free permits to those who have waited longest. The asker needs no message: it reads this script's reply.
