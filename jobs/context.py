@@ -11,7 +11,7 @@ from broker.handle import Handle
 from jobs.process import Process
 from jobs.workers import client
 
-FAREWELL = 5  # seconds until a job that does not end is deleted all the same
+FAREWELL = 2  # seconds until a job that does not end is deleted all the same
 
 
 class Context(broker.Context):

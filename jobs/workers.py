@@ -13,6 +13,7 @@ from broker.companion import Companion
 from broker.errors import BrokerError
 from broker.semaphore import Semaphore
 
+PATIENCE = 60.0  # seconds, longer than any call of ours blocks
 START_TIMEOUT = 30.0  # seconds
 
 
@@ -21,8 +22,8 @@ class WorkersError(BrokerError):
 
 
 def client(url: str) -> redis.Redis:
-    """Return a client as RQ needs it: its own pool, bytes as replies."""
-    return redis.Redis.from_url(url, protocol=2)
+    """Return a client as RQ needs it: a pool of its own, bytes as replies, and patience for calls that block."""
+    return redis.Redis.from_url(url, protocol=2, socket_timeout=PATIENCE)
 
 
 def listening(url: str, queue: str) -> int:
