@@ -159,5 +159,5 @@ def test_closing_the_context_deletes_its_jobs(url, workers):
             process.start()
             process.join()
             identity = context.jobs[0].id
-            assert [key for key in connection.keys() if identity.encode() in key]
-        assert not [key for key in connection.keys() if identity.encode() in key]
+            assert [key for key in connection.scan_iter() if identity.encode() in key]
+        assert not [key for key in connection.scan_iter() if identity.encode() in key]

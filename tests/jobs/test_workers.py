@@ -58,7 +58,7 @@ def test_workers_and_their_jobs_end_with_their_owner(url, signum):
         family = psutil.Process(owner.pid).children(recursive=True)
         assert len(family) >= 5  # the supervisor, the program, two workers, one job
         os.kill(owner.pid, signum)
-    gone, alive = psutil.wait_procs(family, timeout=15)
+    _, alive = psutil.wait_procs(family, timeout=15)
     assert not alive
     assert jobs.listening(url, "owned") == 0
 
