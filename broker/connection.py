@@ -11,6 +11,7 @@ import itertools
 import os
 import secrets
 import socket
+import threading
 import time
 import weakref
 from collections.abc import Callable
@@ -48,11 +49,7 @@ def connector(url: str) -> Connect:
             f"{url!r} is not a Redis URL; write redis://host:port/db, rediss://… or unix:///path"
         ) from error
     kind = options.pop("connection_class", redis.Connection)
-    options |= {
-        "protocol": 2,
-        "decode_responses": False,
-        "driver_info": None,
-    }
+    options |= {"protocol": 2, "decode_responses": False, "driver_info": None}
     if not issubclass(kind, UnixDomainSocketConnection):
         options |= {"socket_keepalive": True, "socket_keepalive_options": _KEEPALIVE}
 
@@ -105,17 +102,23 @@ class Connection:
             return self._call(command.pack_text(*arguments))
 
     def command(self, *parts: str | bytes) -> Any:
-        """Run a plain Redis command once."""
-        return self._call(b"".join(self._requests.pack_command(*parts)))
+        """Run a plain Redis command that may be repeated, once or, if its reply is lost, twice."""
+        request = b"".join(self._requests.pack_command(*parts))
+        try:
+            return self._call(request)
+        except _LOST:
+            return _persist(lambda: self._call(request), until=0.0)
 
     def post(self, command: Command, *arguments: Any) -> None:
         """Send a request whose reply nobody waits for; the next `run` reads past it."""
+        self._unread += 1  # before it is sent: an interrupt must not leave a reply that nobody expects
         try:
             self._requests.send_packed_command((command.pack(*arguments),), check_health=False)
-        except redis.ConnectionError:
+        except (redis.ConnectionError, redis.TimeoutError):
             self._reset()
-        else:
-            self._unread += 1
+        except BaseException:
+            self._reset()
+            raise
 
     def _call(self, request: bytes) -> Any:
         try:
@@ -185,7 +188,7 @@ class Connection:
             self._channels.discard(channel)
             try:
                 self._inbox.send_command("UNSUBSCRIBE", channel, check_health=False)
-            except redis.ConnectionError:
+            except (redis.ConnectionError, redis.TimeoutError):
                 self._hang_up()
 
     def _hang_up(self) -> None:
@@ -266,12 +269,14 @@ class Session:
 
 
 _sessions: dict[str, Session] = {}
+_making = threading.Lock()  # two sessions at one URL would each miss what the other one's threads hold
 
 
 def session(url: str) -> Session:
     """Return this process's session at `url`."""
-    found = _sessions.get(url)
-    return found if found is not None and not found.closed else register(url, connector(url))
+    with _making:
+        found = _sessions.get(url)
+        return found if found is not None and not found.closed else register(url, connector(url))
 
 
 def register(url: str, connect: Connect) -> Session:
@@ -281,6 +286,8 @@ def register(url: str, connect: Connect) -> Session:
 
 
 def _forget_parent() -> None:
+    global _making
+    _making = threading.Lock()  # another thread of the parent may have had it
     for inherited in _sessions.values():
         inherited.closed = True
         for connection in list(inherited._all):

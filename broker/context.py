@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import uuid
@@ -10,6 +11,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from broker.connection import session
+from broker.errors import ServerUnavailableError
 from broker.event import Event
 from broker.handle import Handle
 from broker.lock import Lock
@@ -72,8 +74,9 @@ class Context:
     def close(self) -> None:
         """Delete what this context made without a name, close this process's connections, stop a private server."""
         if self._url is not None and self._server is None:
-            for handle in self._unnamed:
-                handle.delete()
+            with contextlib.suppress(ServerUnavailableError):  # then they expire
+                for handle in self._unnamed:
+                    handle.delete()
         self._unnamed.clear()
         if self._url is not None:
             session(self._url).close()

@@ -28,7 +28,10 @@ class Handle:
         self._keys = (self._key, *(self._key + f":{part}".encode() for part in self._parts))
 
     def delete(self) -> None:
-        """Remove it from the server; whoever still uses it begins with a new one."""
+        """Remove it from the server; whoever still uses it begins with a new one.
+
+        Raises `ServerUnavailableError` if the server cannot be reached.
+        """
         here = self._here()
         connection = here.borrow()
         try:

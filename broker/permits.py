@@ -1,6 +1,7 @@
 """Permits: what a lock (one permit) and a semaphore (several) have in common.
 
-The rules stand in `lua/permits.lua`; here a process asks, waits, keeps what it holds and gives it back.
+The rules stand in `lua/state.lua` and `lua/rules.lua`; here a process asks, waits, keeps what it holds and gives it
+back.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from broker.lease import NEVER, Lease
 from broker.waiting import wait
 
 LEASE = 10.0  # seconds, unless told otherwise
-PROBATION = 1.0  # seconds in which a waiter must react to its grant, as in lua/permits.lua
+PROBATION = 1.0  # seconds in which a waiter must react to its grant, as in lua/rules.lua
 NEIGHBOUR = 0.5  # seconds by which each waiter lets the one before it look first
 MARGIN = 0.005  # seconds: look just after a lease has ended, not just before
 MICROSECOND = 1e-6
@@ -91,7 +92,7 @@ class Permits(Handle):
 
     def _own(self) -> Lease | None:
         # A thread whose own lease was lost must be told so, and must not lay hands on another thread's.
-        leases, thread = self._here().held(self._key), threading.get_ident()
+        leases, thread = tuple(self._here().held(self._key)), threading.get_ident()
         for lease in reversed(leases):
             if lease.thread == thread:
                 return lease
@@ -141,7 +142,7 @@ class _Request:
         try:
             queue = deadline > 0 and self._connection.listens(self.channel)
             if not self._try(queue, deadline) and deadline > 0 and not wait(self._connection, self, deadline):
-                self._try(queue=False)  # leaves the queue, unless the grant came in this very moment
+                self._try(False, deadline)  # leaves the queue, unless the grant came in this very moment
         except ServerUnavailableError:
             if not 0 < deadline <= time.monotonic():
                 raise
@@ -154,7 +155,7 @@ class _Request:
     def ask(self, until: float) -> bool:
         return self._try(True, until)
 
-    def _try(self, queue: bool, until: float = NEVER) -> bool:
+    def _try(self, queue: bool, until: float) -> bool:
         self._asked = time.monotonic()
         acquire = self._permits._acquire
         reply, _ = self._permits._ask(self._connection, acquire, self._token, int(queue), until=until)
@@ -170,11 +171,15 @@ class _Request:
         token, fence, expiry = message.split(b" ")
         if token != self._token:
             return False  # meant for an earlier request, which was answered otherwise
+        ends, now = self._local(int(expiry)), time.monotonic()
         if fence == b"0":
-            self.look_at = self._local(int(expiry)) + MARGIN
+            self.look_at = ends + MARGIN
+            return False
+        if ends < now + min(PROBATION, self._permits.lease) / 2:  # heard late: it may be another's by now
+            self.look_at = now
             return False
         self._connection.post(self._permits._renew, self._token)  # "I live": makes the lease whole
-        self._lease = self._granted(int(fence), min(self._local(int(expiry)), time.monotonic() + PROBATION))
+        self._lease = self._granted(int(fence), min(ends, now + PROBATION))
         return True
 
     def _granted(self, fence: int, deadline: float) -> Lease:

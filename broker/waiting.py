@@ -45,5 +45,5 @@ def wait(connection: Connection, question: Question, deadline: float) -> bool:
                 else:
                     answered = question.ask(deadline)
             return True
-        except redis.ConnectionError:
+        except (redis.ConnectionError, redis.TimeoutError):
             continue

@@ -22,7 +22,8 @@ if ARGV[4] == '1' and not redis.call('ZSCORE', QUEUE, TOKEN) then
   redis.call('PEXPIRE', QUEUE, IDLE)
 end
 serve(TOKEN)
-if redis.call('HEXISTS', STATE, TOKEN) == 1 then return { fence, now, 0, 0 } end
+mine = redis.call('HGET', STATE, TOKEN)
+if mine then return { tonumber(string.match(mine, '^%d+')), now, 0, 0 } end -- others may have been served after it
 if ARGV[4] == '0' then
   if free() > 0 then return { grant(TOKEN, LEASE), now, 0, 0 } end
   leave(TOKEN)
