@@ -166,17 +166,21 @@ class Connection:
         self._channels.add(channel)
 
     def receive(self, channel: bytes, until: float) -> bytes | None:
-        """Return the next message to `channel`, or None once the monotonic clock says `until`.
+        """Return the next message to `channel`, or None when the monotonic clock says `until`, or a day later.
 
         Raises redis-py's `ConnectionError` if the connection broke: messages may have been missed.
         """
         assert self._inbox is not None
         try:
             while (left := until - time.monotonic()) > 0:
-                if self._inbox.can_read(min(left, LONGEST_POLL)):
-                    kind, origin, payload = self._inbox.read_response()
-                    if kind == b"message" and origin == channel:
-                        return bytes(payload)
+                # Not disconnected by a time-out, the parser keeps what it has read of a message.
+                kind, origin, payload = self._inbox.read_response(
+                    timeout=min(left, LONGEST_POLL), disconnect_on_error=False
+                )
+                if kind == b"message" and origin == channel:
+                    return bytes(payload)
+            return None
+        except redis.TimeoutError:
             return None
         except BaseException:
             self._hang_up()

@@ -140,8 +140,10 @@ class _Request:
     def obtain(self, deadline: float) -> Lease | None:
         """Return the lease, or None if there was none to be had until `deadline`."""
         try:
-            queue = deadline > 0 and self._connection.listens(self.channel)
-            if not self._try(queue, deadline) and deadline > 0 and not wait(self._connection, self, deadline):
+            # Only one who listens may queue; whoever does not yet first sees whether he has to.
+            if deadline <= 0 or not self._connection.listens(self.channel):
+                self._try(False, deadline)
+            if self._lease is None and deadline > 0 and not wait(self._connection, self, deadline):
                 self._try(False, deadline)  # leaves the queue, unless the grant came in this very moment
         except ServerUnavailableError:
             if not 0 < deadline <= time.monotonic():

@@ -9,6 +9,7 @@ local usual = start and not mine and now < look and now - touched < DAY
 if usual and redis.call('ZCARD', QUEUE) == 0 and free() > 0 then
   return { grant(TOKEN, LEASE), now, 0, 0 }
 end
+-- include handoff
 -- include rules
 open()
 if mine then -- granted already: its reply or message was lost, or has not arrived yet
@@ -21,7 +22,7 @@ if ARGV[4] == '1' and not redis.call('ZSCORE', QUEUE, TOKEN) then
   redis.call('ZADD', QUEUE, redis.call('HINCRBY', STATE, 'ticket', 1), TOKEN)
   redis.call('PEXPIRE', QUEUE, IDLE)
 end
-serve(TOKEN)
+if serve(TOKEN) then tell_head() end
 mine = redis.call('HGET', STATE, TOKEN)
 if mine then return { tonumber(string.match(mine, '^%d+')), now, 0, 0 } end -- others may have been served after it
 if ARGV[4] == '0' then

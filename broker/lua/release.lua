@@ -3,12 +3,20 @@
 -- KEYS, ARGV 1-3  see state.lua
 -- Returns 1 released, 0 not held, -1 not held because the lease ended first
 local released = redis.call('HDEL', KEYS[1], ARGV[3]) == 1
-if released and redis.call('ZCARD', KEYS[2]) == 0 then return 1 end
+local head = released and redis.call('ZPOPMIN', KEYS[2])[1]
+if released and not head then return 1 end
 -- include state
+-- include handoff
+local served = head and offer(head) -- one permit has become free, and now is taken again
+if served and now < look then
+  tell_head()
+  return 1
+end
 -- include rules
 if released then
   reap()
   serve()
+  tell_head()
   return 1
 end
 if leave(TOKEN) then return 1 end

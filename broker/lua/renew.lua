@@ -3,6 +3,7 @@
 -- KEYS, ARGV 1-3  see state.lua
 -- Returns 1 renewed, 0 not held
 -- include state
+-- include handoff
 -- include rules
 if not mine then return 0 end
 open()

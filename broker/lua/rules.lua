@@ -1,7 +1,6 @@
--- What a lock or a semaphore does once there is more to do than to take a free permit; state.lua comes before it.
-local PROBATION = math.min(LEASE, SECOND) -- within this a waiter must react to its grant
-local REMEMBER = 300 * SECOND             -- longer than any client goes on sending a request again
-local IDLE = 7 * DAY / 1000               -- milliseconds after which untouched keys expire
+-- What is rarely needed: new, expired and abandoned state. state.lua and handoff.lua come before it.
+local REMEMBER = 300 * SECOND -- longer than any client goes on sending a request again
+local IDLE = 7 * DAY / 1000   -- milliseconds after which untouched keys expire
 
 local function open()
   if not start then
@@ -39,35 +38,17 @@ local function reap()
   redis.call('HSET', STATE, 'look', look)
 end
 
--- Returns how many clients the message reached; 0 proves that the waiter is gone.
-local function tell(token, number, expiry)
-  local channel = 'broker:' .. string.match(token, '^(.*):')
-  return redis.call('PUBLISH', channel, string.format('%s %.0f %.0f', token, number, expiry))
-end
-
--- The head of the queue watches over the leases before it. Fence 0 is no grant: it says when to look.
-local function tell_head()
-  local head = redis.call('ZRANGE', QUEUE, 0, 0)[1]
-  while head and tell(head, 0, look) == 0 do
-    redis.call('ZREM', QUEUE, head)
-    head = redis.call('ZRANGE', QUEUE, 0, 0)[1]
-  end
-end
-
--- Hands free permits to those who have waited longest. The asker needs no message: it reads this script's reply.
+-- Hands free permits to those who have waited longest; returns whether the queue has a new head. The asker needs no
+-- message: it reads this script's reply.
 local function serve(asker)
-  local moved
+  local moved = false
   while free() > 0 do
     local head = redis.call('ZPOPMIN', QUEUE)[1]
     if not head then break end
-    if head == asker then
-      grant(head, LEASE)
-    elseif tell(head, math.max(fence + 1, now), now + PROBATION) > 0 then
-      grant(head, PROBATION)
-    end
+    if head == asker then grant(head, LEASE) else offer(head) end
     moved = true
   end
-  if moved then tell_head() end
+  return moved
 end
 
 local function leave(token)

@@ -30,8 +30,12 @@ local function free()
 end
 
 -- Rises with every grant; the clock takes over where the last fence was lost with the server's data.
+local function next_fence()
+  return math.max(fence + 1, now)
+end
+
 local function grant(token, lease)
-  fence, look = math.max(fence + 1, now), math.min(look, now + lease)
+  fence, look = next_fence(), math.min(look, now + lease)
   redis.call('HSET', STATE, 'fence', fence, 'look', look, token, string.format('%.0f %.0f', fence, now + lease))
   return fence
 end
