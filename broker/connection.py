@@ -22,7 +22,7 @@ from redis.connection import UnixDomainSocketConnection, parse_url
 
 from broker.errors import InvalidArgumentError, ServerUnavailableError, UnsuitableServerError
 from broker.lease import NEVER, Keeper, Lease
-from broker.scripts import Argument, Command
+from broker.scripts import Command
 
 REPLY_TIMEOUT = 5.0  # seconds without a reply after which a connection is given up and the request sent again
 RENEWAL_TIMEOUT = 1.0  # the same for the daemon that renews: a lease of a few seconds must survive a lost packet
@@ -82,7 +82,7 @@ class Connection:
         """Return a name that no other request has."""
         return b"%b:%d" % (self.name, next(self._numbers))
 
-    def run(self, command: Command, *arguments: Argument, until: float = NEVER) -> tuple[Any, bool]:
+    def run(self, command: Command, *arguments: bytes, until: float = NEVER) -> tuple[Any, bool]:
         """Run a script and return its reply, and whether it had to be sent more than once.
 
         A lost connection or reply makes the request be sent again, which every script allows. Raises
@@ -94,7 +94,7 @@ class Connection:
         except _LOST:
             return _persist(lambda: self.attempt(command, *arguments), until), True
 
-    def attempt(self, command: Command, *arguments: Argument) -> Any:
+    def attempt(self, command: Command, *arguments: bytes) -> Any:
         """Run a script once; redis-py's errors say that it is not known whether it was carried out."""
         try:
             return self._call(command.pack(*arguments))
@@ -109,7 +109,7 @@ class Connection:
         except _LOST:
             return _persist(lambda: self._call(request), until=0.0)
 
-    def post(self, command: Command, *arguments: Any) -> None:
+    def post(self, command: Command, *arguments: bytes) -> None:
         """Send a request whose reply nobody waits for; the next `run` reads past it."""
         self._unread += 1  # before it is sent: an interrupt must not leave a reply that nobody expects
         try:

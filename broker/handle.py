@@ -9,7 +9,7 @@ import redis
 from broker.connection import Connection, Session, session
 from broker.errors import BrokerError, InvalidArgumentError, MismatchError
 from broker.lease import NEVER
-from broker.scripts import Argument, Command
+from broker.scripts import Command
 
 
 class Handle:
@@ -47,7 +47,7 @@ class Handle:
             self._session = session(self._url)
         return self._session
 
-    def _run(self, command: Command, *arguments: Argument) -> tuple[Any, bool]:
+    def _run(self, command: Command, *arguments: bytes) -> tuple[Any, bool]:
         """Run a script; return its reply, and whether it was sent again. Without arguments a new token is sent."""
         here = self._here()
         connection = here.borrow()
@@ -57,7 +57,7 @@ class Handle:
             here.give_back(connection)
 
     def _ask(
-        self, connection: Connection, command: Command, *arguments: Argument, until: float = NEVER
+        self, connection: Connection, command: Command, *arguments: bytes, until: float = NEVER
     ) -> tuple[Any, bool]:
         try:
             return connection.run(command, *arguments, until=until)

@@ -160,11 +160,12 @@ class _Request:
     def _try(self, queue: bool, until: float) -> bool:
         self._asked = time.monotonic()
         acquire = self._permits._acquire
-        reply, _ = self._permits._ask(self._connection, acquire, self._token, int(queue), until=until)
-        fence, self._clock, look, rank = reply
-        if fence:
-            self._lease = self._granted(fence, self._asked + self._permits.lease)
+        in_queue = b"1" if queue else b"0"
+        reply, _ = self._permits._ask(self._connection, acquire, self._token, in_queue, until=until)
+        if isinstance(reply, int):
+            self._lease = self._granted(reply, self._asked + self._permits.lease)
         else:
+            self._clock, look, rank = reply
             patience = min(rank * NEIGHBOUR, self._permits.lease)
             self.look_at = self._local(look) + patience + MARGIN
         return self._lease is not None

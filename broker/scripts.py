@@ -11,48 +11,42 @@ import re
 from collections.abc import Sequence
 from importlib import resources
 
-Argument = bytes | int
 
-
-def _bulk(argument: Argument) -> bytes:
-    value = argument if isinstance(argument, bytes) else b"%d" % argument
-    return b"$%d\r\n%b\r\n" % (len(value), value)
+def _bulk(argument: bytes) -> bytes:
+    return b"$%d\r\n%b\r\n" % (len(argument), argument)
 
 
 class Command:
-    """A script bound to its keys and to the arguments that never change, so that a call only adds the rest."""
+    """A script bound to its keys and its first arguments, so that a call only adds the last ones."""
 
-    __slots__ = ("_arguments", "_name", "_tail", "_text")
+    __slots__ = ("_by_hash", "_by_text")
 
-    def __init__(self, script: Script, keys: Sequence[bytes], fixed: Sequence[Argument]) -> None:
-        self._name = b"$7\r\nEVALSHA\r\n" + _bulk(script.sha)
-        self._text = b"$4\r\nEVAL\r\n" + _bulk(script.text)
-        self._tail = b"".join(map(_bulk, (len(keys), *keys, *fixed)))
-        self._arguments = 3 + len(keys) + len(fixed)
+    def __init__(self, script: Script, keys: Sequence[bytes], fixed: Sequence[int]) -> None:
+        start = b"*%d\r\n" % (3 + len(keys) + len(fixed) + script.arguments)
+        bound = b"".join(map(_bulk, (b"%d" % len(keys), *keys, *(b"%d" % number for number in fixed))))
+        self._by_hash = start + _bulk(b"EVALSHA") + _bulk(script.sha) + bound
+        self._by_text = start + _bulk(b"EVAL") + _bulk(script.text) + bound
 
-    def pack(self, *arguments: Argument) -> bytes:
+    def pack(self, *arguments: bytes) -> bytes:
         """Return the request that runs the script by its hash."""
-        return self._pack(self._name, arguments)
+        return self._by_hash + b"".join(map(_bulk, arguments))
 
-    def pack_text(self, *arguments: Argument) -> bytes:
+    def pack_text(self, *arguments: bytes) -> bytes:
         """Return the request that also teaches the server the script."""
-        return self._pack(self._text, arguments)
-
-    def _pack(self, head: bytes, arguments: tuple[Argument, ...]) -> bytes:
-        count = b"*%d\r\n" % (self._arguments + len(arguments))
-        return b"".join((count, head, self._tail, *map(_bulk, arguments)))
+        return self._by_text + b"".join(map(_bulk, arguments))
 
 
 class Script:
-    """One file of `broker/lua`, its includes put in."""
+    """One file of `broker/lua`, its includes put in, and how many arguments each call adds."""
 
-    __slots__ = ("sha", "text")
+    __slots__ = ("arguments", "sha", "text")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, arguments: int = 1) -> None:
+        self.arguments = arguments
         self.text = re.sub(rb"^-- include (\w+)$", lambda line: _read(line[1].decode()), _read(name), flags=re.M)
         self.sha = hashlib.sha1(self.text, usedforsecurity=False).hexdigest().encode()
 
-    def bind(self, keys: Sequence[bytes], *fixed: Argument) -> Command:
+    def bind(self, keys: Sequence[bytes], *fixed: int) -> Command:
         """Return the script as a command on these keys, its first arguments fixed."""
         return Command(self, keys, fixed)
 
@@ -61,5 +55,6 @@ def _read(name: str) -> bytes:
     return (resources.files(__package__) / "lua" / f"{name}.lua").read_bytes()
 
 
-ACQUIRE, RELEASE, RENEW, ADD, VALUE = map(Script, ("acquire", "release", "renew", "add", "value"))
+ACQUIRE = Script("acquire", arguments=2)
+RELEASE, RENEW, ADD, VALUE = map(Script, ("release", "renew", "add", "value"))
 SET, CLEAR, LOOK = map(Script, ("set", "clear", "look"))

@@ -3,8 +3,5 @@
 -- KEYS, ARGV  see event.lua
 -- Returns 1
 -- include event
-if first_time() then
-  redis.call('HSET', STATE, 'set', 0)
-  redis.call('PEXPIRE', STATE, IDLE)
-end
+if first_time() then redis.call('HSET', STATE, 'set', 0) end
 return 1

@@ -18,8 +18,10 @@ local function remember(token)
   redis.call('PEXPIRE', ENDED, IDLE)
 end
 
+-- Never ends a lease earlier: probation may be longer than a short lease, and others were told when it ends.
 local function extend(token, fields)
-  redis.call('HSET', STATE, token, string.format('%s %.0f', string.match(fields, '^%d+'), now + LEASE))
+  local number, expiry = string.match(fields, '^(%d+) (%d+)')
+  redis.call('HSET', STATE, token, string.format('%s %.0f', number, math.max(expiry, now + LEASE)))
 end
 
 local function reap()

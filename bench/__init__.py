@@ -1,0 +1,1 @@
+"""How fast the broker is, beside its peers and beside what the network itself costs."""
