@@ -1,7 +1,7 @@
 """Connections to one server: how requests are sent, repeated and waited for.
 
-redis-py does the protocol; its pools and its own retries are left out, because a repeated write is safe only where
-the script behind it says so, and because a blocking call must outlast any socket time-out.
+redis-py's pools and its own retries are left out, because a repeated write is safe only where the script behind it
+says so, and because a blocking call must outlast any socket time-out.
 """
 
 from __future__ import annotations
@@ -18,48 +18,19 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import redis
-from redis.connection import UnixDomainSocketConnection, parse_url
 
-from broker.errors import InvalidArgumentError, ServerUnavailableError, UnsuitableServerError
+from broker.errors import ServerUnavailableError, UnsuitableServerError
 from broker.lease import NEVER, Keeper, Lease
-from broker.scripts import Command
+from broker.scripts import Command, pack
+from broker.wire import Open, Wire, opener
 
 REPLY_TIMEOUT = 5.0  # seconds without a reply after which a connection is given up and the request sent again
 RENEWAL_TIMEOUT = 1.0  # the same for the daemon that renews: a lease of a few seconds must survive a lost packet
 PATIENCE = 30.0  # seconds of re-sending after which the server counts as unavailable
-LONGEST_POLL = 86400.0  # seconds; poll() takes no more than 24 days
+LONGEST_WAIT = 86400.0  # seconds; a socket takes no more than some weeks
 PAUSES = (0.0, 0.01, 0.05, 0.2, 0.5)  # seconds between attempts; the last one repeats
 
 T = TypeVar("T")
-Connect = Callable[[float], redis.Connection]  # takes the seconds after which a reply counts as lost
-
-_KEEPALIVE = {
-    getattr(socket, option): value
-    for option, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
-    if hasattr(socket, option)
-}
-
-
-def connector(url: str) -> Connect:
-    """Return what opens a connection to `url`; raise `InvalidArgumentError` if it is no Redis URL."""
-    try:
-        options: dict[str, Any] = parse_url(url)
-    except (ValueError, AttributeError, TypeError) as error:
-        raise InvalidArgumentError(
-            f"{url!r} is not a Redis URL; write redis://host:port/db, rediss://… or unix:///path"
-        ) from error
-    kind = options.pop("connection_class", redis.Connection)
-    options |= {"protocol": 2, "decode_responses": False, "driver_info": None}
-    if not issubclass(kind, UnixDomainSocketConnection):
-        options |= {"socket_keepalive": True, "socket_keepalive_options": _KEEPALIVE}
-
-    def connect(reply_timeout: float) -> redis.Connection:
-        connection: redis.Connection = kind(
-            **options, socket_timeout=reply_timeout, socket_connect_timeout=reply_timeout
-        )
-        return connection
-
-    return connect
 
 
 class Connection:
@@ -68,12 +39,12 @@ class Connection:
     One thread uses it at a time. Its name is the address to which grants are told; it outlives broken sockets.
     """
 
-    def __init__(self, connect: Callable[[], redis.Connection]) -> None:
+    def __init__(self, open_wire: Callable[[], Wire]) -> None:
         self.name = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(6)}".encode()
         self.address = b"broker:" + self.name
-        self._connect = connect
-        self._requests = connect()
-        self._inbox: redis.Connection | None = None
+        self._open = open_wire
+        self._requests: Wire | None = None
+        self._inbox: Wire | None = None
         self._channels: set[bytes] = set()
         self._numbers = itertools.count(1)
         self._unread = 0
@@ -101,9 +72,9 @@ class Connection:
         except redis.exceptions.NoScriptError:
             return self._call(command.pack_text(*arguments))
 
-    def command(self, *parts: str | bytes) -> Any:
+    def command(self, *parts: bytes) -> Any:
         """Run a plain Redis command that may be repeated, once or, if its reply is lost, twice."""
-        request = b"".join(self._requests.pack_command(*parts))
+        request = pack(*parts)
         try:
             return self._call(request)
         except _LOST:
@@ -111,10 +82,12 @@ class Connection:
 
     def post(self, command: Command, *arguments: bytes) -> None:
         """Send a request whose reply nobody waits for; the next `run` reads past it."""
-        self._unread += 1  # before it is sent: an interrupt must not leave a reply that nobody expects
         try:
-            self._requests.send_packed_command((command.pack(*arguments),), check_health=False)
-        except (redis.ConnectionError, redis.TimeoutError):
+            if self._requests is None:
+                self._requests = self._open()
+            self._unread += 1  # before it is sent: an interrupt must not leave a reply that nobody expects
+            self._requests.send(command.pack(*arguments))
+        except redis.ConnectionError:
             self._reset()
         except BaseException:
             self._reset()
@@ -122,24 +95,25 @@ class Connection:
 
     def _call(self, request: bytes) -> Any:
         try:
-            self._requests.send_packed_command((request,), check_health=False)
+            if self._requests is None:
+                self._requests = self._open()
+            self._requests.send(request)
             while self._unread:
                 self._unread -= 1
-                self._skip()
-            return self._requests.read_response()
+                with contextlib.suppress(redis.ResponseError):
+                    self._requests.read()
+            return self._requests.read()
         except redis.ResponseError:
             raise
         except BaseException:  # half a reply may be on its way: this socket cannot be trusted any more
             self._reset()
             raise
 
-    def _skip(self) -> None:
-        with contextlib.suppress(redis.ResponseError):
-            self._requests.read_response()
-
     def _reset(self) -> None:
         self._unread = 0
-        self._requests.disconnect()
+        if self._requests is not None:
+            self._requests.close()
+            self._requests = None
 
     def listens(self, channel: bytes) -> bool:
         """Whether messages to `channel` reach this connection, as far as it knows."""
@@ -154,11 +128,11 @@ class Connection:
             _persist(lambda: self._subscribe(channel), until)
 
     def _subscribe(self, channel: bytes) -> None:
-        if self._inbox is None:
-            self._inbox = self._connect()
         try:
-            self._inbox.send_command("SUBSCRIBE", channel, check_health=False)
-            while self._inbox.read_response()[:2] != [b"subscribe", channel]:
+            if self._inbox is None:
+                self._inbox = self._open()
+            self._inbox.send(pack(b"SUBSCRIBE", channel))
+            while self._inbox.read(REPLY_TIMEOUT)[:2] != [b"subscribe", channel]:
                 pass
         except BaseException:
             self._hang_up()
@@ -173,10 +147,7 @@ class Connection:
         assert self._inbox is not None
         try:
             while (left := until - time.monotonic()) > 0:
-                # Not disconnected by a time-out, the parser keeps what it has read of a message.
-                kind, origin, payload = self._inbox.read_response(
-                    timeout=min(left, LONGEST_POLL), disconnect_on_error=False
-                )
+                kind, origin, payload = self._inbox.read(min(left, LONGEST_WAIT))
                 if kind == b"message" and origin == channel:
                     return bytes(payload)
             return None
@@ -191,14 +162,15 @@ class Connection:
         if self._inbox is not None and channel in self._channels:
             self._channels.discard(channel)
             try:
-                self._inbox.send_command("UNSUBSCRIBE", channel, check_health=False)
-            except (redis.ConnectionError, redis.TimeoutError):
+                self._inbox.send(pack(b"UNSUBSCRIBE", channel))
+            except redis.ConnectionError:
                 self._hang_up()
 
     def _hang_up(self) -> None:
         self._channels.clear()
         if self._inbox is not None:
-            self._inbox.disconnect()
+            self._inbox.close()
+            self._inbox = None
 
     def close(self) -> None:
         """Close both sockets; in a forked child this leaves the parent's untouched."""
@@ -233,10 +205,10 @@ def _persist(attempt: Callable[[], T], until: float) -> T:
 class Session:
     """All that one process has at one server: idle connections, the leases it holds, the daemon that renews them."""
 
-    def __init__(self, connect: Connect) -> None:
+    def __init__(self, open_wire: Open) -> None:
         self.closed = False
         self.keeper = Keeper(lambda: self._open(RENEWAL_TIMEOUT))
-        self._connect = connect
+        self._open_wire = open_wire
         self._idle: list[Connection] = []
         self._all: weakref.WeakSet[Connection] = weakref.WeakSet()
         self._held: dict[bytes, list[Lease]] = {}
@@ -260,7 +232,7 @@ class Session:
         return self._held.setdefault(key, [])
 
     def _open(self, reply_timeout: float = REPLY_TIMEOUT) -> Connection:
-        connection = Connection(lambda: self._connect(reply_timeout))
+        connection = Connection(lambda: self._open_wire(reply_timeout))
         self._all.add(connection)
         return connection
 
@@ -280,12 +252,12 @@ def session(url: str) -> Session:
     """Return this process's session at `url`."""
     with _making:
         found = _sessions.get(url)
-        return found if found is not None and not found.closed else register(url, connector(url))
+        return found if found is not None and not found.closed else register(url, opener(url))
 
 
-def register(url: str, connect: Connect) -> Session:
-    """Make `url` mean the server that `connect` reaches, in this process, and return the new session there."""
-    _sessions[url] = made = Session(connect)
+def register(url: str, open_wire: Open) -> Session:
+    """Make `url` mean the server that `open_wire` reaches, in this process, and return the new session there."""
+    _sessions[url] = made = Session(open_wire)
     return made
 
 

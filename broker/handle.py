@@ -35,7 +35,7 @@ class Handle:
         here = self._here()
         connection = here.borrow()
         try:
-            connection.command("UNLINK", *self._keys)
+            connection.command(b"UNLINK", *self._keys)
         finally:
             here.give_back(connection)
 

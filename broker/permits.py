@@ -47,9 +47,10 @@ class Permits(Handle):
         Waits until one is free, first come, first served: `timeout` seconds at most, not at all with `block` false or
         a timeout of 0 or less. Whoever gets True holds the permit under a lease that is renewed until `release`.
         """
-        deadline = NEVER if timeout is None else time.monotonic() + timeout
-        if not block or deadline <= time.monotonic():
+        if not block or (timeout is not None and timeout <= 0):
             deadline = 0.0
+        else:
+            deadline = NEVER if timeout is None else time.monotonic() + timeout
         here = self._here()
         connection = here.borrow()
         try:

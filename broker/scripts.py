@@ -12,6 +12,11 @@ from collections.abc import Sequence
 from importlib import resources
 
 
+def pack(*parts: bytes) -> bytes:
+    """Return a plain command as a request."""
+    return b"*%d\r\n" % len(parts) + b"".join(map(_bulk, parts))
+
+
 def _bulk(argument: bytes) -> bytes:
     return b"$%d\r\n%b\r\n" % (len(argument), argument)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -12,8 +13,9 @@ from urllib.parse import urlsplit
 import redis
 
 from broker.companion import Companion
-from broker.connection import connector
 from broker.errors import ServerUnavailableError, UnsuitableServerError
+from broker.scripts import pack
+from broker.wire import opener
 
 OLDEST = (6, 2)
 START_TIMEOUT = 10.0  # seconds
@@ -48,18 +50,17 @@ class PrivateServer:
         self._companion.close()
 
     def _wait_until_ready(self) -> None:
-        connection = connector(self.url)(START_TIMEOUT)
+        open_wire = opener(self.url)
         deadline = time.monotonic() + START_TIMEOUT
         while True:
             try:
-                connection.connect()
+                open_wire(START_TIMEOUT).close()
             except redis.ConnectionError as error:
                 if time.monotonic() > deadline:
                     log = (self._folder / "log").read_text(errors="replace").strip()
                     raise ServerUnavailableError(f"{self.program} did not start: {log[-300:] or error}") from error
                 time.sleep(0.002)
             else:
-                connection.disconnect()
                 return
 
 
@@ -87,11 +88,12 @@ def check_server(url: str) -> str:
     `UnsuitableServerError` if the server wants other credentials, is too old, or may evict keys: an evicted lock is
     a lock that lets two in.
     """
-    connection = connector(url)(START_TIMEOUT)
+    open_wire = opener(url)
     where = without_password(url)
     try:
-        connection.send_command("INFO")
-        info = _parse_info(connection.read_response())
+        with contextlib.closing(open_wire(START_TIMEOUT)) as wire:
+            wire.send(pack(b"INFO"))
+            info = _parse_info(wire.read())
     except (redis.exceptions.AuthenticationError, redis.exceptions.NoPermissionError, redis.ResponseError) as error:
         raise UnsuitableServerError(
             f"the Redis server at {where} refused ({error}); put the right credentials into the URL: "
@@ -101,8 +103,6 @@ def check_server(url: str) -> str:
         raise ServerUnavailableError(
             f"no Redis server answers at {where} ({error}); start one there, or leave the URL out to get a private one"
         ) from error
-    finally:
-        connection.disconnect()
     _check_info(info, where)
     product = "Valkey " + info["valkey_version"] if "valkey_version" in info else "Redis " + info["redis_version"]
     return f"{product} at {where}"

@@ -1,0 +1,141 @@
+"""A socket to the server, and the few lines of the Redis protocol that the broker speaks on it.
+
+redis-py opens the socket: addresses, TLS, passwords, databases. After that its general reader and writer would cost
+more than all else that a lock does, so requests come packed (`scripts.py`), and replies are read here (RESP2,
+https://redis.io/docs/latest/develop/reference/protocol-spec/).
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import redis
+from redis.connection import UnixDomainSocketConnection, parse_url
+
+from broker.errors import InvalidArgumentError
+
+INTEGER, ARRAY, BULK, ERROR = b":*$-"  # how a line of a reply begins
+
+_KEEPALIVE = {
+    getattr(socket, option): value
+    for option, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
+    if hasattr(socket, option)
+}
+_ERRORS: dict[str, type[redis.RedisError]] = {
+    "NOSCRIPT": redis.exceptions.NoScriptError,
+    "READONLY": redis.exceptions.ReadOnlyError,
+    "LOADING": redis.exceptions.BusyLoadingError,
+    "NOAUTH": redis.exceptions.AuthenticationError,
+    "NOPERM": redis.exceptions.NoPermissionError,
+}
+
+
+class Wire:
+    """An open socket to the server. Raises redis-py's errors; after a `ConnectionError` it is of no more use."""
+
+    def __init__(self, connection: redis.Connection, timeout: float) -> None:
+        connection.connect()
+        self._connection = connection
+        self._socket: socket.socket = connection._sock  # type: ignore[assignment]
+        _limit(self._socket, timeout)
+        self._buffer = b""
+        self._at = 0
+
+    def send(self, request: bytes) -> None:
+        """Send a packed request."""
+        try:
+            self._socket.sendall(request)
+        except OSError as error:
+            raise redis.ConnectionError(f"sending failed: {error}") from error
+
+    def read(self, timeout: float | None = None) -> Any:
+        """Return the next reply; raise `TimeoutError` if it does not come in time, and another call may then get it."""
+        if timeout is not None:
+            self._socket.settimeout(timeout)
+        if self._at:
+            self._buffer, self._at = self._buffer[self._at :], 0
+        try:
+            return self._reply()
+        except (TimeoutError, BlockingIOError) as error:
+            self._at = 0
+            raise redis.TimeoutError("no reply in time") from error
+        except OSError as error:
+            raise redis.ConnectionError(f"receiving failed: {error}") from error
+
+    def close(self) -> None:
+        """Close the socket; a forked child does not disturb its parent's."""
+        self._connection.disconnect()
+
+    def _reply(self) -> Any:
+        line = self._line()
+        kind = line[0]
+        if kind == INTEGER:
+            return int(line[1:])
+        if kind == ARRAY:
+            return [self._reply() for _ in range(int(line[1:]))]
+        if kind == BULK:
+            return None if line == b"$-1" else self._bulk(int(line[1:]))
+        if kind == ERROR:
+            raise _error(line[1:].decode(errors="replace"))
+        return line[1:]
+
+    def _line(self) -> bytes:
+        while (end := self._buffer.find(b"\r\n", self._at)) < 0:
+            self._receive()
+        line = self._buffer[self._at : end]
+        self._at = end + 2
+        return line
+
+    def _bulk(self, length: int) -> bytes:
+        end = self._at + length
+        while len(self._buffer) < end + 2:
+            self._receive()
+        value = self._buffer[self._at : end]
+        self._at = end + 2
+        return value
+
+    def _receive(self) -> None:
+        received = self._socket.recv(65536)
+        if not received:
+            raise ConnectionResetError("the server closed the connection")
+        self._buffer += received
+
+
+Open = Callable[[float], Wire]  # takes the seconds after which a reply counts as lost
+
+
+def opener(url: str) -> Open:
+    """Return what opens a wire to `url`; raise `InvalidArgumentError` if it is no Redis URL."""
+    try:
+        options: dict[str, Any] = parse_url(url)
+    except (ValueError, AttributeError, TypeError) as error:
+        raise InvalidArgumentError(
+            f"{url!r} is not a Redis URL; write redis://host:port/db, rediss://… or unix:///path"
+        ) from error
+    kind = options.pop("connection_class", redis.Connection)
+    options |= {"protocol": 2, "decode_responses": False, "driver_info": None}
+    if not issubclass(kind, UnixDomainSocketConnection):
+        options |= {"socket_keepalive": True, "socket_keepalive_options": _KEEPALIVE}
+
+    def open_wire(timeout: float) -> Wire:
+        return Wire(kind(**options, socket_timeout=timeout, socket_connect_timeout=timeout), timeout)
+
+    return open_wire
+
+
+def _limit(connected: socket.socket, seconds: float) -> None:
+    # With a time-out of Python's own, each send and each receive would first call poll().
+    if not isinstance(connected, ssl.SSLSocket):
+        connected.settimeout(None)
+        limit = struct.pack("@ll", int(seconds), int(seconds % 1 * 1_000_000))
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+
+
+def _error(text: str) -> redis.RedisError:
+    kind = _ERRORS.get(text.partition(" ")[0], redis.ResponseError)
+    return kind(text)
