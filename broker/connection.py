@@ -132,7 +132,7 @@ class Connection:
             if self._inbox is None:
                 self._inbox = self._open()
             self._inbox.send(pack(b"SUBSCRIBE", channel))
-            while self._inbox.read(REPLY_TIMEOUT)[:2] != [b"subscribe", channel]:
+            while self._inbox.read()[:2] != [b"subscribe", channel]:
                 pass
         except BaseException:
             self._hang_up()

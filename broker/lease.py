@@ -102,7 +102,7 @@ class Keeper:
         try:
             if self._connection is None:
                 self._connection = self._connect()
-            held = self._connection.attempt(lease.renewal, lease.token)[0]
+            held = self._connection.attempt(lease.renewal, lease.token)
         except Exception:  # whatever it was, the other leases still need this thread, and this one another try
             lease.due = time.monotonic() + RETRY
             return

@@ -113,8 +113,9 @@ class Permits(Handle):
         return False
 
     def _give_back(self, lease: Lease) -> None:
+        known_lost = lease.lost
         released, again = self._run(self._release, lease.token)
-        if released == 0 and again:
+        if released == 0 and again and not known_lost:
             return  # the first of several requests released it; only its reply was lost
         if released != 1:
             raise LeaseLostError(f"the lease of {self!r} had ended before it was released; others may have been let in")

@@ -35,18 +35,25 @@ _ERRORS: dict[str, type[redis.RedisError]] = {
 
 
 class Wire:
-    """An open socket to the server. Raises redis-py's errors; after a `ConnectionError` it is of no more use."""
+    """An open socket to the server.
+
+    Raises redis-py's errors; after a `ConnectionError` it is of no more use. Without a time-out of its own, a call
+    takes `timeout` seconds at most.
+    """
 
     def __init__(self, connection: redis.Connection, timeout: float) -> None:
         connection.connect()
         self._connection = connection
         self._socket: socket.socket = connection._sock  # type: ignore[assignment]
-        _limit(self._socket, timeout)
+        self._timeout = timeout
+        self._limited = False
         self._buffer = b""
         self._at = 0
 
     def send(self, request: bytes) -> None:
         """Send a packed request."""
+        if not self._limited:
+            self._limit()
         try:
             self._socket.sendall(request)
         except OSError as error:
@@ -56,6 +63,9 @@ class Wire:
         """Return the next reply; raise `TimeoutError` if it does not come in time, and another call may then get it."""
         if timeout is not None:
             self._socket.settimeout(timeout)
+            self._limited = False
+        elif not self._limited:
+            self._limit()
         if self._at:
             self._buffer, self._at = self._buffer[self._at :], 0
         try:
@@ -69,6 +79,17 @@ class Wire:
     def close(self) -> None:
         """Close the socket; a forked child does not disturb its parent's."""
         self._connection.disconnect()
+
+    def _limit(self) -> None:
+        self._limited = True
+        if isinstance(self._socket, ssl.SSLSocket):
+            self._socket.settimeout(self._timeout)
+            return
+        # With a time-out of Python's own, each send and each receive would first call poll().
+        limit = struct.pack("@ll", int(self._timeout), int(self._timeout % 1 * 1_000_000))
+        self._socket.settimeout(None)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
 
     def _reply(self) -> Any:
         line = self._line()
@@ -125,15 +146,6 @@ def opener(url: str) -> Open:
         return Wire(kind(**options, socket_timeout=timeout, socket_connect_timeout=timeout), timeout)
 
     return open_wire
-
-
-def _limit(connected: socket.socket, seconds: float) -> None:
-    # With a time-out of Python's own, each send and each receive would first call poll().
-    if not isinstance(connected, ssl.SSLSocket):
-        connected.settimeout(None)
-        limit = struct.pack("@ll", int(seconds), int(seconds % 1 * 1_000_000))
-        connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
-        connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
 
 
 def _error(text: str) -> redis.RedisError:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import rq
+from rq.command import send_stop_job_command
+from rq.exceptions import InvalidJobOperation, NoSuchJobError
 
 import broker
 from broker.handle import Handle
-from jobs.process import Process
-from jobs.workers import client
+from jobs.process import Process, signs_of_life
+from jobs.workers import client, forget_queue
 
+ENDED = (rq.job.JobStatus.FINISHED, rq.job.JobStatus.FAILED, rq.job.JobStatus.STOPPED)
 FAREWELL = 2  # seconds until a job that does not end is deleted all the same
 
 
@@ -36,13 +39,34 @@ class Context(broker.Context):
         self._unnamed.extend(handles)
 
     def close(self) -> None:
-        """Do what `broker.Context.close` does, and delete this context's jobs with their results."""
+        """Do what `broker.Context.close` does, end this context's jobs and delete them with their results."""
+        queue = rq.Queue(self.queue, connection=client(self.url))
+        taken = [job for job in self.jobs if not queue.remove(job)]  # of the others no worker will ever hear
+        for job in taken:
+            self._stop(job)
+        for job in taken:
+            job.latest_result(timeout=FAREWELL)  # its worker writes until then, also what was deleted
         for job in self.jobs:
-            if job.get_status(refresh=True) != rq.job.JobStatus.QUEUED:
-                job.latest_result(timeout=FAREWELL)  # the worker still writes what it deletes otherwise
             job.delete()
+            # What RQ leaves: a job that had finished when it was stopped counts as failed, and is sought there only.
+            queue.finished_job_registry.remove(job)
+            queue.connection.delete(queue.intermediate_queue.get_first_seen_key(job.id))
+        if self.jobs:
+            forget_queue(self.url, self.queue)
         self.jobs.clear()
         super().close()
+
+    def _stop(self, job: rq.job.Job) -> None:
+        # Not before it has begun: RQ's worker kills itself when it has to stop a job that it has not forked for yet.
+        # And not after it has an exit code: then it ends by itself.
+        begun, _ = signs_of_life(self.url, job.id)
+        try:
+            if job.get_status(refresh=True) in ENDED or not begun.wait(FAREWELL):
+                return
+            if "exitcode" not in job.get_meta(refresh=True):
+                send_stop_job_command(client(self.url), job.id)
+        except (NoSuchJobError, InvalidJobOperation):
+            pass  # it has ended by itself
 
 
 def get_context(url: str | None = None, *, queue: str = "lab") -> Context:

@@ -54,7 +54,7 @@ class Process:
         self.name = name or f"Process-{next(_numbers)}"
         self._call = (target, tuple(args), dict(kwargs or {}))
         self._id = uuid.uuid4().hex
-        self._begun, self._life = _signs_of_life(self._context.url, self._id)
+        self._begun, self._life = signs_of_life(self._context.url, self._id)
         self._job: rq.job.Job | None = None
         self._exitcode: int | None = None
 
@@ -131,7 +131,7 @@ def run(payload: bytes, url: str) -> None:
     """Run a process's target; this is the function that the worker calls."""
     job = rq.get_current_job()
     assert job is not None, "only an RQ worker calls this"
-    begun, life = _signs_of_life(url, job.id)
+    begun, life = signs_of_life(url, job.id)
     with life:
         job.meta |= {"pid": os.getpid(), "host": socket.gethostname()}
         job.save_meta()
@@ -149,5 +149,6 @@ def run(payload: bytes, url: str) -> None:
             job.save_meta()
 
 
-def _signs_of_life(url: str, identity: str) -> tuple[Event, Lock]:
+def signs_of_life(url: str, identity: str) -> tuple[Event, Lock]:
+    """Return the event that a job sets when it begins, and the lock that it holds for as long as it lives."""
     return Event(url, f"begun-{identity}"), Lock(url, f"life-{identity}", lease=LIFE)

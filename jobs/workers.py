@@ -37,6 +37,14 @@ def listening(url: str, queue: str) -> int:
         return sum(count > 0 for _, count in connection.pubsub_numsub(*channels)) if channels else 0
 
 
+def forget_queue(url: str, name: str) -> None:
+    """Take a queue off RQ's list if it is empty and nobody listens on it."""
+    with client(url) as connection:
+        queue = rq.Queue(name, connection=connection)
+        if queue.is_empty() and not rq.Worker.count(queue=queue):
+            queue.delete()
+
+
 class Workers:
     """`count` RQ workers on this host, ready on return.
 
@@ -61,10 +69,7 @@ class Workers:
     def close(self) -> None:
         """Stop the workers, wait until they are gone, and forget the queue if nobody else needs it."""
         self._companion.close()
-        with client(self._url) as connection:
-            queue = rq.Queue(self._queue, connection=connection)
-            if queue.is_empty() and not rq.Worker.count(queue=queue):
-                queue.delete()
+        forget_queue(self._url, self._queue)
 
     def __enter__(self) -> Workers:
         return self

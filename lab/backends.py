@@ -1,0 +1,92 @@
+"""The backends: each opens a context, a log and a store for one run, and leaves nothing behind when that is over."""
+
+from __future__ import annotations
+
+import multiprocessing
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import broker
+import jobs
+from lab import children
+from lab.recorder import FileLog, Log, StreamLog
+from lab.run import Run
+from lab.store import FileStore, RedisStore, Store
+
+QUEUE = "lab"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How many actors there will be, where, on which Redis server, and how many RQ workers to start if none listen."""
+
+    actors: int
+    url: str = ""
+    server: str | None = None
+    workers: int = 8
+
+
+@contextmanager
+def local(settings: Settings) -> Iterator[Run]:
+    """Run on multiprocessing alone."""
+    children.prepare(settings.actors)
+    folder = Path(tempfile.mkdtemp(prefix="lab-"))
+
+    def make_store(count: int) -> Store:
+        store = FileStore(folder / "db")
+        store.write(count)
+        return store
+
+    try:
+        yield Run(multiprocessing.get_context(children.METHOD), FileLog(folder / "trace"), make_store)
+    finally:
+        children.end()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def redis(settings: Settings) -> Iterator[Run]:
+    """Run on local processes with Redis-backed primitives."""
+    children.prepare(settings.actors)
+    with _keys(settings) as (log, make_store), broker.get_context(settings.url, method=children.METHOD) as ctx:
+        try:
+            yield Run(ctx, log, make_store, server=settings.server)
+        finally:
+            children.end()
+
+
+@contextmanager
+def rq(settings: Settings) -> Iterator[Run]:
+    """Run as RQ jobs: on the workers that listen already, on whatever host, else on local ones."""
+    count = jobs.listening(settings.url, QUEUE)
+    queue = QUEUE if count else f"{QUEUE}-{uuid.uuid4().hex}"  # nobody else's jobs on workers that end with this run
+    workers = nullcontext() if count else jobs.Workers(settings.url, queue, settings.workers)
+    # The context is closed first: workers that live end their jobs and put them away, dead ones leave them lying.
+    with workers, _keys(settings) as (log, make_store), jobs.get_context(settings.url, queue=queue) as ctx:
+        yield Run(ctx, log, make_store, server=settings.server, workers=count or settings.workers)
+
+
+BACKENDS: dict[str, Callable[[Settings], AbstractContextManager[Run]]] = {"local": local, "redis": redis, "rq": rq}
+
+
+@contextmanager
+def _keys(settings: Settings) -> Iterator[tuple[Log, Callable[[int], Store]]]:
+    """Give a run its log and its store on the server, and delete them; an actor that still plays then is told."""
+    prefix = f"lab:{uuid.uuid4().hex}"
+    log, store = StreamLog(settings.url, f"{prefix}:trace"), RedisStore(settings.url, f"{prefix}:db")
+
+    def make_store(count: int) -> Store:
+        store.create(count)
+        return store
+
+    log.create()
+    try:
+        yield log, make_store
+    finally:
+        log.delete()
+        store.delete()

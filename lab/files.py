@@ -1,0 +1,60 @@
+"""Files that are there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from lab.errors import LabError
+
+
+def require_file(path: Path) -> None:
+    """Raise `LabError` unless `write_file` can be expected to work."""
+    if path.is_dir():
+        raise LabError(f"{path} is a folder; name a file")
+    _require_parent(path)
+
+
+def require_folder(path: Path) -> None:
+    """Raise `LabError` unless `write_folder` can be expected to work."""
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise LabError(f"{path} exists and is not empty; name a new folder, or an empty one")
+    _require_parent(path)
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a file, replacing an old one in one step; raise `LabError` if that fails."""
+    with _beside(path) as made:
+        (made / "file").write_text(text, encoding="utf-8")
+        (made / "file").replace(path)
+
+
+def write_folder(path: Path, files: Mapping[str, str]) -> None:
+    """Make a folder with these files in one step; it may exist if it is empty. Raise `LabError` if that fails."""
+    with _beside(path) as made:
+        folder = made / "folder"
+        folder.mkdir()
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        folder.replace(path)
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """Give a place on the same file system, so that what was made there can be moved to `path` in one step."""
+    try:
+        with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=f".{path.name}.") as made:
+            yield Path(made)
+    except OSError as error:
+        raise LabError(f"{path} cannot be written ({error.strerror}); name another place") from error
+
+
+def _require_parent(path: Path) -> None:
+    parent = path.absolute().parent
+    if not parent.is_dir():
+        raise LabError(f"there is no folder {parent} to put {path.name} into; make it first")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise LabError(f"the folder {parent} cannot be written to; name another place for {path.name}")

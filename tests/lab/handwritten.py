@@ -1,0 +1,50 @@
+"""Traces written by hand, a short line per event."""
+
+from __future__ import annotations
+
+from lab.trace import LAB, Event, Trace
+
+
+def trace(text: str, exercise: str = "tickets", backend: str = "local", **parameters: object) -> Trace:
+    """Return a trace of lines such as `0.5 a enters 17`: when, who, what, and a number.
+
+    The number of `enters` is a fence, of anything else a value. `joins b 0` says who was joined.
+    """
+    events = [_event(line.split(), _SECTIONS[exercise]) for line in text.strip().splitlines()]
+    return Trace(exercise, backend, parameters, tuple(events))
+
+
+_SECTIONS = {"tickets": "db", "ktv": "rooms"}
+
+
+def _event(words: list[str], section: str) -> Event:
+    when, who, what, *rest = words
+    on = None
+    if what in ("asks", "enters", "leaves"):
+        on = section
+    elif what == "joins":
+        on = rest.pop(0)
+    number = int(rest[0]) if rest else None
+    fence, value = (number, None) if what == "enters" else (None, number)
+    return Event(who, "here", 0 if who == LAB else hash(who), what, float(when), on=on, fence=fence, value=value)
+
+
+TWO_BUY = """
+0.0 lab opens
+0.1 a starts
+0.1 b starts
+0.2 a asks
+0.2 b asks
+0.2 a enters 1
+0.5 a buys 1
+0.6 a leaves
+0.7 b enters 2
+0.8 b buys 0
+0.9 b leaves
+0.9 a ends
+1.0 b ends
+1.0 lab joins a 0
+1.0 lab joins b 0
+1.0 lab closes
+1.0 lab counts 0
+"""

@@ -1,0 +1,117 @@
+"""Figures from traces whose figures can be told by looking."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab import measures
+from lab.explain import explain
+from lab.picture import draw
+from lab.result import Result, judge
+from lab.units import seconds
+from tests.lab.handwritten import TWO_BUY, trace
+
+
+def result(text: str = TWO_BUY, backend: str = "local", **parameters: object) -> Result:
+    return judge(trace(text, backend=backend, **{"clients": 2, "stock": 2, **parameters}))
+
+
+def test_waits_and_hand_over():
+    two = trace(TWO_BUY)
+    assert measures.waits(two, "db") == pytest.approx([0.0, 0.5])
+    assert measures.handover(two, "db", 1) == pytest.approx(0.1)
+    assert measures.occupied(two, "db") == pytest.approx(0.4 + 0.2)
+    assert measures.elapsed(two) == pytest.approx(1.0)
+
+
+def test_a_hand_over_needs_somebody_who_waits():
+    alone = trace("0 a asks\n0 a enters\n1 a leaves\n5 b asks\n5 b enters\n6 b leaves")
+    assert measures.handover(alone, "db", 1) is None
+
+
+def test_how_many_at_once():
+    two = trace(TWO_BUY)
+    assert measures.peak(two, "db") == 1
+    assert measures.crowd(two) == 2
+    assert measures.processes(two) == 2
+    assert measures.hosts(two) == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "index"), [([1, 1, 1, 1], 1.0), ([5, 0, 0, 0], 0.25), ([1, 3], 0.8), ([0, 0], None), ([], None)]
+)
+def test_jains_index(values: list[float], index: float | None):
+    assert measures.fairness(values) == (None if index is None else pytest.approx(index))
+
+
+@pytest.mark.parametrize(("share", "value"), [(0.5, 50), (0.99, 99), (1.0, 100), (0.001, 1)])
+def test_a_percentile_is_one_of_the_values(share: float, value: int):
+    assert measures.percentile(list(range(100, 0, -1)), share) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "-"),
+        (0.0, "0 µs"),
+        (42e-6, "42 µs"),
+        (1.23e-3, "1.23 ms"),
+        (0.1, "100 ms"),
+        (2.5, "2.50 s"),
+        (61, "61.0 s"),
+    ],
+)
+def test_figures_are_written_with_their_unit(value: float | None, text: str):
+    assert seconds(value) == text
+
+
+def strips(picture: str, backend: str) -> list[str]:
+    return [line[len("local  ") :] for line in picture.splitlines() if line.startswith(backend)]
+
+
+QUEUE = """
+0.00 lab opens
+0.15 a asks
+0.15 b asks
+0.25 a enters
+0.45 a leaves
+0.75 b enters
+0.95 b leaves
+1.00 lab closes
+"""
+
+
+def test_the_picture_shows_who_is_inside_and_who_waits():
+    inside, waiting = strips(draw([result(QUEUE)], 17).plain, "local")
+    assert inside == "··███··███"
+    assert waiting == "·██▄▄▄▄▄··"
+
+
+def test_the_picture_marks_too_many_without_colour():
+    both = QUEUE.replace("0.75 b enters", "0.75 b enters\n0.75 c enters\n0.85 c leaves")
+    legend, strip, marks, *_ = draw([result(both)], 17).plain.splitlines()
+    assert "more than 1" in legend
+    assert strip == "local  ··▄▄▄··██▄"
+    assert marks == "              ^^"
+
+
+def test_all_strips_have_one_time_scale_and_fit():
+    slow = "\n".join(f"{2 * float(line.split()[0])} {line.split(' ', 1)[1]}" for line in TWO_BUY.strip().splitlines())
+    for width in (40, 80, 120):
+        picture = draw([result(), result(slow, "redis")], width).plain
+        assert max(map(len, picture.splitlines())) <= width
+        assert len(strips(picture, "redis")[0]) == pytest.approx(2 * len(strips(picture, "local")[0]), abs=1)
+
+
+def test_the_picture_of_almost_nothing():
+    assert draw([result("0 lab opens")], 80).plain
+
+
+def test_the_sentences_say_only_what_the_figures_say():
+    alike = explain([result(), result(backend="redis")])
+    assert "same everywhere: 2 sold, 0 refused, 0 oversold" in alike
+    assert "More than" not in alike
+    both = TWO_BUY.replace("0.6 a leaves\n0.7 b enters 2", "0.6 b enters 2\n0.7 a leaves")
+    differing = explain([result(lock=True), result(both, "redis", lock=True)])
+    assert "(up to 2 on redis): the lock did not keep them out" in differing
+    assert "there was no lock" in explain([result(both, lock=False)])

@@ -1,0 +1,81 @@
+"""A run ends, and says why, also when an actor does not end as it should."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from broker import Context
+from lab import checks
+from lab import run as run_module
+from lab.recorder import FileLog, Recorder, actor
+from lab.run import Run
+from lab.store import FileStore
+from lab.trace import Trace
+
+
+@actor
+def dies_inside(me: Recorder, lock, ready) -> None:
+    with me.inside("db", lock):
+        ready.set()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@actor
+def comes_later(me: Recorder, lock, ready) -> None:
+    ready.wait()
+    with me.inside("db", lock):
+        pass
+
+
+@actor
+def cannot_read(me: Recorder, db: FileStore) -> None:
+    db.read()
+
+
+def perform(ctx, folder: Path, lock) -> Trace:
+    run = Run(ctx, FileLog(folder / "trace"), lambda count: FileStore(folder / "db"))
+    ready = multiprocessing.get_context("fork").Event()
+    processes = [
+        ctx.Process(target=dies_inside, args=(run.recorder("a"), lock, ready), name="a"),
+        ctx.Process(target=comes_later, args=(run.recorder("b"), lock, ready), name="b"),
+    ]
+    try:
+        run.perform(processes, longest_pause=0)
+    finally:
+        for process in processes:
+            process.kill()
+            process.join()
+    return Trace("tickets", "local", {}, run.log.events())
+
+
+def test_a_dead_holder_of_multiprocessings_lock_blocks_the_others_for_ever(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(run_module, "PATIENCE", 0.2)
+    monkeypatch.setattr(run_module, "GLANCE", 0.1)
+    fork = multiprocessing.get_context("fork")
+    trace = perform(fork, tmp_path, fork.Lock())
+    assert [(event.on, event.value) for event in trace.of("joins")] == [("a", -signal.SIGKILL), ("b", None)]
+    assert checks.all_ended(trace, 2) == checks.unknown("a was killed by signal 9")
+
+
+def test_a_dead_holder_of_the_brokers_lock_does_not(tmp_path: Path, ctx: Context):
+    trace = perform(ctx, tmp_path, ctx.Lock(lease=0.5))
+    assert [(event.on, event.value) for event in trace.of("joins")] == [("a", -signal.SIGKILL), ("b", 0)]
+    assert checks.at_most(trace, "db", 1).judgement is checks.Judgement.VALID
+    assert checks.all_ended(trace, 2).judgement is checks.Judgement.UNKNOWN
+
+
+def test_an_actor_that_fails_says_why_in_the_verdict(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    fork = multiprocessing.get_context("fork")
+    (tmp_path / "db").write_text("rubbish")
+    run = Run(fork, FileLog(tmp_path / "trace"), lambda count: FileStore(tmp_path / "db"))
+    run.perform([fork.Process(target=cannot_read, args=(run.recorder("a"), FileStore(tmp_path / "db")), name="a")], 0)
+    verdict = checks.all_ended(Trace("tickets", "local", {}, run.log.events()), 1)
+    assert verdict.judgement is checks.Judgement.UNKNOWN
+    assert verdict.evidence.startswith("a ended with exit code 1: the file ")
+    assert "is damaged" in verdict.evidence
+    assert capfd.readouterr().err == ""

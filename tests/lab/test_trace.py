@@ -1,0 +1,155 @@
+"""A trace comes back as it was saved, or is refused with the file and the line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lab.errors import DamagedStoreError, DamagedTraceError, LabError, RunOverError
+from lab.files import require_file, require_folder, write_file, write_folder
+from lab.recorder import FileLog, Recorder, StreamLog
+from lab.result import judge
+from lab.store import FileStore, RedisStore
+from lab.trace import Trace, load
+from tests.lab.handwritten import TWO_BUY, trace
+
+GOOD = trace(TWO_BUY, clients=2, stock=2)
+
+
+def save(folder: Path, text: str) -> Path:
+    (folder / "tickets-local.jsonl").write_text(text)
+    return folder
+
+
+def test_round_trip(tmp_path: Path):
+    assert load(save(tmp_path, GOOD.dump())) == [GOOD]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "nonsense",
+        "[]",
+        "{}",
+        '{"who": "a"}',
+        '{"who": "a", "host": "h", "pid": 1, "what": "asks", "when": "noon"}',
+        '{"who": "a", "host": "h", "pid": true, "what": "asks", "when": 1}',
+        '{"who": "a", "host": "h", "pid": 1, "what": "asks", "when": NaN}',
+        '{"who": "a", "host": "h", "pid": 1, "what": "asks", "when": 1e999}',
+        '{"who": "a", "host": "h", "pid": 1, "what": "asks", "when": 1, "mood": "good"}',
+        '{"who": "a", "host": "h", "pid": 1, "wh',
+        "[" * 100_000,
+    ],
+)
+def test_a_damaged_line_is_named(tmp_path: Path, line: str):
+    lines = GOOD.dump().splitlines()
+    lines[4] = line
+    with pytest.raises(DamagedTraceError, match=r"tickets-local\.jsonl, line 5: .* save the trace again"):
+        load(save(tmp_path, "\n".join(lines)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"trace": 2},
+        {"trace": None},
+        {"exercise": 5},
+        {"exercise": "chess"},
+        {"parameters": []},
+        {"parameters": {"clients": 0}},
+        {"parameters": {"clients": 2.5}},
+        {"parameters": {"rooms": 4}},
+        {"workers": "many"},
+        {"more": 1},
+    ],
+)
+def test_a_damaged_first_line_is_named(tmp_path: Path, change: dict[str, object]):
+    first, rest = GOOD.dump().split("\n", 1)
+    with pytest.raises(DamagedTraceError, match=r"tickets-local\.jsonl, line 1: "):
+        list(map(judge, load(save(tmp_path, json.dumps(json.loads(first) | change) + "\n" + rest))))
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00"])
+def test_what_is_no_text_at_all(tmp_path: Path, content: bytes):
+    (tmp_path / "x.jsonl").write_bytes(content)
+    with pytest.raises(DamagedTraceError, match=r"x\.jsonl"):
+        load(tmp_path)
+
+
+def test_a_trace_that_stops_early_is_no_proof(tmp_path: Path):
+    lines = GOOD.dump().splitlines()
+    for end in range(2, len(lines)):
+        cut = Trace.parse("\n".join(lines[:end]), "cut")
+        assert str(judge(cut).verdict) != "valid"
+
+
+def test_recorders_write_what_is_read(tmp_path: Path, url: str):
+    stream = StreamLog(url, "lab:test:trace")
+    stream.create()
+    for log in (FileLog(tmp_path / "trace"), stream):
+        me = Recorder(log, "me")
+        with me.inside("db", None):
+            me.note("buys", value=4)
+        events = log.events()
+        assert [(event.who, event.what, event.value) for event in events] == [
+            ("me", "enters", None),
+            ("me", "buys", 4),
+            ("me", "leaves", None),
+        ]
+        assert events[0].when <= events[1].when <= events[2].when
+        assert 0 <= events[0].error < 1
+    stream.delete()
+    with pytest.raises(RunOverError):
+        Recorder(stream, "me").note("buys")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"count": "5"}', '{"count": true}', '{"left": 5}'])
+def test_a_damaged_db_is_named(tmp_path: Path, client, url: str, text: str):
+    (tmp_path / "db").write_text(text)
+    client.set("lab:test:db", text)
+    shared = RedisStore(url, "lab:test:db")
+    for store in (FileStore(tmp_path / "db"), shared):
+        with pytest.raises(DamagedStoreError, match="is damaged: it should hold"):
+            store.read()
+    shared.delete()
+
+
+def test_both_stores_keep_a_count(tmp_path: Path, url: str):
+    shared = RedisStore(url, "lab:test:db")
+    shared.create(5)
+    for store in (FileStore(tmp_path / "db"), shared):
+        store.write(3)
+        assert store.read() == 3
+    shared.delete()
+    shared.write(2)  # by an actor that has not heard yet that the run is over: it must not leave a key behind
+    with pytest.raises(RunOverError):
+        shared.read()
+
+
+def test_files_are_there_whole_or_not_at_all(tmp_path: Path):
+    write_file(tmp_path / "figures", "old")
+    write_file(tmp_path / "figures", "new")
+    assert (tmp_path / "figures").read_text() == "new"
+    write_folder(tmp_path / "traces", {"a": "1"})
+    with pytest.raises(LabError, match="cannot be written"):
+        write_folder(tmp_path / "traces", {"b": "2"})
+    with pytest.raises(LabError, match="cannot be written"):
+        write_file(tmp_path / "traces", "x")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "figures", "traces"]
+
+
+def test_what_cannot_be_written_is_refused_before_the_run(tmp_path: Path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").touch()
+    with pytest.raises(LabError, match="name a new folder"):
+        require_folder(tmp_path / "full")
+    with pytest.raises(LabError, match="name a new folder"):
+        require_folder(tmp_path / "full" / "file")
+    with pytest.raises(LabError, match="name a file"):
+        require_file(tmp_path / "full")
+    for require in (require_file, require_folder):
+        with pytest.raises(LabError, match="make it first"):
+            require(tmp_path / "none" / "x")
