@@ -1,0 +1,137 @@
+"""Requests and replies get lost; nothing happens twice, and nothing that happened is forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from broker import Context, LeaseLostError, scripts
+from broker.connection import register
+from broker.wire import opener
+from broker.server import PrivateServer
+from broker.wire import opener
+from tests.support.actors import Cast
+from tests.support.clock import eventually
+from tests.support.inside import ask, holders, queue_length
+from tests.support.proxy import Fault, Proxy
+
+pytestmark = pytest.mark.parametrize("fault", Fault)
+SCRIPTS = [value for value in vars(scripts).values() if isinstance(value, scripts.Script)]
+
+
+@pytest.fixture
+def proxy(server: PrivateServer, ctx: Context) -> Iterator[Proxy]:
+    lock = ctx.Lock()
+    for script in SCRIPTS:
+        ask(lock, b"SCRIPT", b"LOAD", script.text)
+    with Proxy(server.url.removeprefix("unix://")) as started:
+        yield started
+
+
+@pytest.fixture
+def far(proxy: Proxy) -> Iterator[Context]:
+    """A context behind the proxy, which counts a reply as lost after 0.3 s."""
+    register(proxy.url, lambda reply_timeout: opener(proxy.url)(0.3))
+    with Context(proxy.url) as context:
+        yield context
+
+
+def test_acquire(proxy: Proxy, far: Context, ctx: Context, fault: Fault) -> None:
+    lock = far.Lock()
+    proxy.plan(scripts.ACQUIRE, fault)
+    assert lock.acquire() is True
+    assert proxy.struck
+    assert len(holders(lock)) == 1
+    assert lock.held
+    assert ctx.Lock(name=lock.name).acquire(False) is False
+    lock.release()
+    assert holders(lock) == []
+
+
+def test_acquire_of_several_permits(proxy: Proxy, far: Context, fault: Fault) -> None:
+    semaphore = far.Semaphore(3)
+    proxy.plan(scripts.ACQUIRE, fault)
+    assert semaphore.acquire()
+    assert proxy.struck
+    assert semaphore.get_value() == 2, "one permit was taken, not two"
+
+
+def test_acquire_by_a_waiter(proxy: Proxy, far: Context, ctx: Context, fault: Fault, cast: Cast) -> None:
+    lock = far.Lock()
+    near = ctx.Lock(name=lock.name)
+    near.acquire()
+    waiter = cast.thread(lock)
+    assert waiter.call("acquire", timeout=0.01) is False  # from now on it listens, and its next request queues
+    proxy.plan(scripts.ACQUIRE, fault)
+    waiter.begin("acquire")
+    eventually(lambda: proxy.struck and queue_length(near) == 1)
+    near.release()
+    assert waiter.result() is True
+    waiter.call("release")
+    assert near.acquire(False)
+
+
+def test_release(proxy: Proxy, far: Context, ctx: Context, fault: Fault) -> None:
+    lock = far.Lock()
+    lock.acquire()
+    proxy.plan(scripts.RELEASE, fault)
+    assert lock.release() is None
+    assert proxy.struck
+    assert ctx.Lock(name=lock.name).acquire(False) is True
+
+
+def test_release_of_what_was_lost_is_still_an_error(proxy: Proxy, far: Context, ctx: Context, fault: Fault) -> None:
+    lock = far.Lock(lease=0.2)
+    lock.acquire()
+    lock._here().keeper.stop()
+    assert ctx.Lock(name=lock.name).acquire() is True
+    proxy.plan(scripts.RELEASE, fault)
+    with pytest.raises(LeaseLostError):
+        lock.release()
+    assert proxy.struck
+    assert len(holders(lock)) == 1, "the other one still holds it"
+
+
+def test_renew(proxy: Proxy, far: Context, ctx: Context, fault: Fault) -> None:
+    lock = far.Lock(lease=1.5)
+    lock.acquire()
+    token = holders(lock)[0]
+    first = ask(lock, b"HGET", lock._keys[0], token)
+    proxy.plan(scripts.RENEW, fault)
+    eventually(lambda: proxy.struck and ask(lock, b"HGET", lock._keys[0], token) != first)
+    before = ask(lock, b"HGET", lock._keys[0], token)
+    eventually(lambda: ask(lock, b"HGET", lock._keys[0], token) != before)
+    assert lock.held
+    lock.release()
+
+
+def test_semaphore_add(proxy: Proxy, far: Context, fault: Fault) -> None:
+    semaphore = far.Semaphore(0)
+    proxy.plan(scripts.ADD, fault)
+    semaphore.release()
+    assert proxy.struck
+    assert semaphore.get_value() == 1, "one release adds one permit"
+
+
+def test_event_set_and_clear(proxy: Proxy, far: Context, ctx: Context, fault: Fault) -> None:
+    event = far.Event()
+    near = ctx.Event(name=event.name)
+    proxy.plan(scripts.SET, fault)
+    event.set()
+    assert proxy.struck
+    assert near.is_set()
+    proxy.plan(scripts.CLEAR, fault)
+    event.clear()
+    assert proxy.struck
+    assert not near.is_set()
+
+
+def test_event_wait(proxy: Proxy, far: Context, ctx: Context, fault: Fault, cast: Cast) -> None:
+    event = ctx.Event()
+    waiter = cast.thread(far.Event(name=event.name))
+    proxy.plan(scripts.LOOK, fault)
+    waiter.begin("wait")
+    eventually(lambda: proxy.struck)
+    event.set()
+    assert waiter.result() is True

@@ -1,0 +1,25 @@
+"""`alone` is a context on each backend; `world` adds actors of each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from broker.server import PrivateServer
+from tests.contract.worlds import ALONE, BACKENDS, THREADS, TOGETHER, World
+from tests.support.actors import Cast
+
+
+@pytest.fixture(params=ALONE)
+def alone(request: pytest.FixtureRequest, server: PrivateServer) -> Iterator[Any]:
+    with BACKENDS[request.param]("fork", server.url) as context:
+        yield context
+
+
+@pytest.fixture(params=TOGETHER)
+def world(request: pytest.FixtureRequest, server: PrivateServer, cast: Cast) -> Iterator[World]:
+    backend, actors = request.param.split("-")
+    with BACKENDS[backend]("fork" if actors == THREADS else actors, server.url) as context:
+        yield World(context, backend != "multiprocessing", actors, cast)

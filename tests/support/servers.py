@@ -1,0 +1,55 @@
+"""Redis servers that a test may stop, restart and configure."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+
+import redis
+
+from broker.server import find_program
+
+START_TIMEOUT = 10.0
+
+
+class Server:
+    """A server on a Unix socket in `folder`; options are those of redis-server."""
+
+    def __init__(self, folder: Path, **options: str) -> None:
+        self._path = folder / "redis.sock"
+        self.url = f"unix://{self._path}"
+        words = {"port": "0", "unixsocket": str(self._path), "dir": str(folder), "save": "", **options}
+        self._command = [find_program(), *(word for name in words for word in (f"--{name}", words[name]))]
+        self.start()
+
+    def start(self) -> None:
+        self._path.unlink(missing_ok=True)
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + START_TIMEOUT
+        while not self._answers():
+            assert time.monotonic() < deadline, "the server did not start"
+            time.sleep(0.01)
+
+    def _answers(self) -> bool:
+        with redis.Redis.from_url(self.url) as plain:
+            try:
+                return bool(plain.ping())
+            except redis.AuthenticationError:
+                return True
+            except redis.ConnectionError:
+                return False
+
+    def kill(self) -> None:
+        """End it as a power failure would."""
+        self._process.kill()
+        self._process.wait()
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
