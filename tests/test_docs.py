@@ -18,6 +18,7 @@ PROGRAMS = [
     for number, block in enumerate(re.findall(r"^```python\n(.*?)^```", page.read_text(), re.M | re.S))
 ]
 COMMANDS = re.findall(r"^    (lab .+?)(?:  .*)?$", (ROOT / "README.md").read_text(), re.M)
+LAB = Path(sys.executable).with_name("lab")
 SMALL = {"tickets": ["--clients", "8", "--pace", "0.02"], "ktv": ["--guests", "5", "--pace", "0.02"]}
 
 
@@ -43,7 +44,7 @@ def test_commands_of_the_readme(tmp_path):
         _, verb, *rest = command.split()
         small = SMALL[rest[0]] if verb == "compare" else []
         run = subprocess.run(
-            [sys.executable, "-m", "lab", verb, *rest, *small],
+            [LAB, verb, *rest, *small],
             cwd=tmp_path,
             env=environment(),
             capture_output=True,
