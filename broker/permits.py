@@ -59,7 +59,7 @@ class Permits(Handle):
             here.give_back(connection)
         if lease is None:
             return False
-        here.held(self._key).append(lease)
+        self._leases().append(lease)
         here.keeper.add(lease)
         return True
 
@@ -74,13 +74,13 @@ class Permits(Handle):
     @property
     def held(self) -> bool:
         """Whether the calling thread, or else another of this process, surely still holds a permit; asks nobody."""
-        lease = self._own()
+        lease = _own(self._leases())
         return lease is not None and lease.live
 
     @property
     def fence(self) -> int | None:
         """The number of the grant that `held` speaks of; it rises with every grant of this name. None if none."""
-        lease = self._own()
+        lease = _own(self._leases())
         return None if lease is None else lease.fence
 
     def __enter__(self) -> bool:
@@ -91,40 +91,38 @@ class Permits(Handle):
     ) -> None:
         self.release()
 
-    def _own(self) -> Lease | None:
-        # A thread whose own lease was lost must be told so, and must not lay hands on another thread's.
-        leases, thread = tuple(self._here().held(self._key)), threading.get_ident()
-        for lease in reversed(leases):
-            if lease.thread == thread:
-                return lease
-        return next((lease for lease in reversed(leases) if lease.live), leases[-1] if leases else None)
+    def _leases(self) -> list[Lease]:
+        return self._here().held(self._key)
 
     def _release_own(self) -> bool:
-        here = self._here()
-        leases = here.held(self._key)
-        while (lease := self._own()) is not None:
+        leases = self._leases()
+        while (lease := _own(leases)) is not None:
             try:
                 leases.remove(lease)
             except ValueError:  # another thread was faster
                 continue
-            here.keeper.drop(lease)
-            self._give_back(lease)
-            return True
-        return False
-
-    def _give_back(self, lease: Lease) -> None:
-        known_lost = lease.lost
-        released, again = self._run(self._release, lease.token)
-        if released == 0 and again and not known_lost:
-            return  # the first of several requests released it; only its reply was lost
-        if released != 1:
+            self._here().keeper.drop(lease)
+            released, again = self._run(self._release, lease.token)
+            # Not held, but sent more than once: the first request released it, and only its reply was lost.
+            if released == 1 or (released == 0 and again):
+                return True
             raise LeaseLostError(f"the lease of {self!r} had ended before it was released; others may have been let in")
+        return False
 
     def _add_permit(self) -> None:
         self._run(self._add)
 
     def _free(self) -> int:
         return int(self._run(self._count)[0])
+
+
+def _own(leases: list[Lease]) -> Lease | None:
+    # A thread whose own lease was lost must be told so, and must not lay hands on another thread's.
+    thread = threading.get_ident()
+    for lease in (latest_first := tuple(reversed(leases))):
+        if lease.thread == thread:
+            return lease
+    return next((lease for lease in latest_first if lease.live), next(iter(latest_first), None))
 
 
 class _Request:

@@ -113,7 +113,9 @@ def _parse_info(reply: bytes) -> dict[str, str]:
 
 
 def _check_info(info: dict[str, str], where: str) -> None:
-    version = info["redis_version"]
+    version = info.get("redis_version")
+    if version is None:
+        raise UnsuitableServerError(f"what answers at {where} is no Redis server; name one that is")
     if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
         raise UnsuitableServerError(
             f"the Redis server at {where} is too old ({version}); update it to {'.'.join(map(str, OLDEST))} or later"

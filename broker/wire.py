@@ -133,17 +133,19 @@ def opener(url: str) -> Open:
     """Return what opens a wire to `url`; raise `InvalidArgumentError` if it is no Redis URL."""
     try:
         options: dict[str, Any] = parse_url(url)
-    except (ValueError, AttributeError, TypeError) as error:
+        kind = options.pop("connection_class", redis.Connection)
+        kind(**options)  # refuses an option that there is not
+    except (ValueError, AttributeError, TypeError, redis.RedisError) as error:
         raise InvalidArgumentError(
             f"{url!r} is not a Redis URL; write redis://host:port/db, rediss://… or unix:///path"
         ) from error
-    kind = options.pop("connection_class", redis.Connection)
     options |= {"protocol": 2, "decode_responses": False, "driver_info": None}
     if not issubclass(kind, UnixDomainSocketConnection):
         options |= {"socket_keepalive": True, "socket_keepalive_options": _KEEPALIVE}
 
     def open_wire(timeout: float) -> Wire:
-        return Wire(kind(**options, socket_timeout=timeout, socket_connect_timeout=timeout), timeout)
+        limits = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
+        return Wire(kind(**options | limits), timeout)
 
     return open_wire
 
