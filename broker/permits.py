@@ -102,9 +102,10 @@ class Permits(Handle):
             except ValueError:  # another thread was faster
                 continue
             self._here().keeper.drop(lease)
+            lost = lease.lost  # read now: a renewal that is under way may yet find the permit released
             released, again = self._run(self._release, lease.token)
             # Not held, but sent more than once: the first request released it, and only its reply was lost.
-            if released == 1 or (released == 0 and again):
+            if released == 1 or (released == 0 and again and not lost):
                 return True
             raise LeaseLostError(f"the lease of {self!r} had ended before it was released; others may have been let in")
         return False
