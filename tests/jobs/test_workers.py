@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -13,6 +14,7 @@ import pytest
 
 import jobs
 from broker import BrokerError
+from broker.server import PrivateServer
 from jobs.workers import client
 
 OWNER = """
@@ -33,15 +35,14 @@ def test_listening_counts_the_living(url):
     assert jobs.listening(url, "counted") == 0
 
 
-def test_closed_workers_leave_nothing_on_the_server(url):
-    with client(url) as connection:
-        before = set(connection.keys())
-        with jobs.Workers(url, "tidy", 1), jobs.get_context(url, queue="tidy") as context:
+def test_closed_workers_leave_nothing_on_the_server():
+    with closing(PrivateServer()) as server, client(server.url) as connection:
+        with jobs.Workers(server.url, "tidy", 1), jobs.get_context(server.url, queue="tidy") as context:
             process = context.Process(target=int)
             process.start()
             process.join()
-        left = set(connection.keys()) - before
-        assert all(connection.ttl(key) > 0 for key in left), left
+        left = {key: connection.ttl(key) for key in connection.scan_iter()}
+        assert all(seconds > 0 for seconds in left.values()), left
 
 
 @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM])
