@@ -1,4 +1,4 @@
-"""Connections to one server: how requests are sent, repeated and waited for.
+"""A connection to the server: how requests are sent and repeated, and messages waited for.
 
 redis-py's pools and its own retries are left out, because a repeated write is safe only where the script behind it
 says so, and because a blocking call must outlast any socket time-out.
@@ -11,24 +11,21 @@ import itertools
 import os
 import secrets
 import socket
-import threading
 import time
-import weakref
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import redis
 
 from broker.errors import ServerUnavailableError, UnsuitableServerError
-from broker.lease import NEVER, Keeper, Lease
 from broker.scripts import Command, pack
-from broker.wire import Open, Wire, opener
+from broker.wire import Wire
 
-REPLY_TIMEOUT = 5.0  # seconds without a reply after which a connection is given up and the request sent again
-RENEWAL_TIMEOUT = 1.0  # the same for the daemon that renews: a lease of a few seconds must survive a lost packet
 PATIENCE = 30.0  # seconds of re-sending after which the server counts as unavailable
 LONGEST_WAIT = 86400.0  # seconds; a socket takes no more than some weeks
 PAUSES = (0.0, 0.01, 0.05, 0.2, 0.5)  # seconds between attempts; the last one repeats
+
+NEVER = float("inf")  # a moment on the monotonic clock
 
 T = TypeVar("T")
 
@@ -200,75 +197,3 @@ def _persist(attempt: Callable[[], T], until: float) -> T:
                     f"the Redis server did not answer for {waited:.1f} s ({error}); is it running?"
                 ) from error
             time.sleep(min(left, next(pauses, PAUSES[-1])))
-
-
-class Session:
-    """All that one process has at one server: idle connections, the leases it holds, the daemon that renews them."""
-
-    def __init__(self, open_wire: Open) -> None:
-        self.closed = False
-        self.keeper = Keeper(lambda: self._open(RENEWAL_TIMEOUT))
-        self._open_wire = open_wire
-        self._idle: list[Connection] = []
-        self._all: weakref.WeakSet[Connection] = weakref.WeakSet()
-        self._held: dict[bytes, list[Lease]] = {}
-
-    def borrow(self) -> Connection:
-        """Return a connection for the calling thread alone; give it back with `give_back`."""
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return self._open()
-
-    def give_back(self, connection: Connection) -> None:
-        """Let other threads use a borrowed connection."""
-        if self.closed:
-            connection.close()
-        else:
-            self._idle.append(connection)
-
-    def held(self, key: bytes) -> list[Lease]:
-        """Return the list of leases that this process holds under `key`, oldest first; it is the list itself."""
-        return self._held.setdefault(key, [])
-
-    def _open(self, reply_timeout: float = REPLY_TIMEOUT) -> Connection:
-        connection = Connection(lambda: self._open_wire(reply_timeout))
-        self._all.add(connection)
-        return connection
-
-    def close(self) -> None:
-        """Renew nothing any more and close every connection; what is held comes back when its lease ends."""
-        self.closed = True
-        self.keeper.stop()
-        for connection in list(self._all):
-            connection.close()
-
-
-_sessions: dict[str, Session] = {}
-_making = threading.Lock()  # two sessions at one URL would each miss what the other one's threads hold
-
-
-def session(url: str) -> Session:
-    """Return this process's session at `url`."""
-    with _making:
-        found = _sessions.get(url)
-        return found if found is not None and not found.closed else register(url, opener(url))
-
-
-def register(url: str, open_wire: Open) -> Session:
-    """Make `url` mean the server that `open_wire` reaches, in this process, and return the new session there."""
-    _sessions[url] = made = Session(open_wire)
-    return made
-
-
-def _forget_parent() -> None:
-    global _making
-    _making = threading.Lock()  # another thread of the parent may have had it
-    for inherited in _sessions.values():
-        inherited.closed = True
-        for connection in list(inherited._all):
-            connection.close()
-    _sessions.clear()
-
-
-os.register_at_fork(after_in_child=_forget_parent)

@@ -10,7 +10,6 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import TypeVar
 
-from broker.connection import session
 from broker.errors import ServerUnavailableError
 from broker.event import Event
 from broker.handle import Handle
@@ -18,6 +17,7 @@ from broker.lock import Lock
 from broker.permits import LEASE
 from broker.semaphore import BoundedSemaphore, Semaphore
 from broker.server import PrivateServer, check_server
+from broker.session import session
 
 H = TypeVar("H", bound=Handle)
 S = TypeVar("S", bound=Semaphore)

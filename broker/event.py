@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 
 from broker import scripts
-from broker.connection import Connection
+from broker.connection import NEVER, Connection
 from broker.errors import ServerUnavailableError
 from broker.handle import Handle
-from broker.lease import NEVER
 from broker.waiting import wait
 
 

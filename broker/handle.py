@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 import redis
 
-from broker.connection import Connection, Session, session
+from broker.connection import NEVER, Connection
 from broker.errors import BrokerError, InvalidArgumentError, MismatchError
-from broker.lease import NEVER
 from broker.scripts import Command
+from broker.session import Session, session
 
 
 class Handle:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from broker.connection import Connection
-    from broker.scripts import Command
+from broker.connection import NEVER, Connection
+from broker.scripts import Command
 
 RETRY = 0.1  # seconds until a failed renewal is tried again
-NEVER = float("inf")
 
 
 class Lease:

@@ -12,10 +12,10 @@ import time
 from types import TracebackType
 
 from broker import scripts
-from broker.connection import Connection
+from broker.connection import NEVER, Connection
 from broker.errors import InvalidArgumentError, LeaseLostError, NotHeldError, ServerUnavailableError
 from broker.handle import Handle
-from broker.lease import NEVER, Lease
+from broker.lease import Lease
 from broker.waiting import wait
 
 LEASE = 10.0  # seconds, unless told otherwise

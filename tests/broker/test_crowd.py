@@ -9,7 +9,7 @@ import redis
 
 from broker import Context
 from broker.semaphore import Semaphore
-from tests.support.actors import Cast
+from tests.support.actors import PATIENCE, Cast
 from tests.support.clock import eventually
 from tests.support.inside import holders, queue_length
 
@@ -52,14 +52,15 @@ def test_a_crowd_is_served_in_turn(ctx: Context, permits: int) -> None:
 
     for _ in range(permits):
         semaphore.acquire()
-    threads = [threading.Thread(target=visit, args=(number,)) for number in range(CROWD)]
+    threads = [threading.Thread(target=visit, args=(number,), daemon=True) for number in range(CROWD)]
     for count, thread in enumerate(threads, 1):
         thread.start()
         eventually(lambda: queue_length(semaphore) == count)  # noqa: B023 - called in this round only
     for _ in range(permits):
         semaphore.release()
     for thread in threads:
-        thread.join()
+        thread.join(PATIENCE)
+    assert len(fences) == CROWD, "somebody waits for ever"
     assert sorted(fences, key=fences.__getitem__) == list(range(CROWD)), "first come, first served"
     assert len(set(fences.values())) == CROWD
     assert max(most) <= permits

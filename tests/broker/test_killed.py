@@ -11,7 +11,7 @@ import pytest
 from broker import Context
 from tests.support.actors import Actor, Cast
 from tests.support.clock import eventually
-from tests.support.inside import holders, queue_length, line_up
+from tests.support.inside import holders, line_up
 
 SLACK = 3.0  # seconds that a busy machine may add to what is promised
 Process = Callable[[object], Actor]

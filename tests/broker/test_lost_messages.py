@@ -7,9 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from broker import Context, LeaseLostError, scripts
-from broker.connection import register
-from broker.wire import opener
 from broker.server import PrivateServer
+from broker.session import register
 from broker.wire import opener
 from tests.support.actors import Cast
 from tests.support.clock import eventually

@@ -29,6 +29,7 @@ ACQUIRE, RELEASE, RENEW, ADD, VALUE = map(
 KEYS = [b"{test}", b"{test}:queue", b"{test}:ended"]
 CLIENTS = 3
 someone = st.integers(0, 2**16)
+starts = st.sampled_from([1, 2, 1, 3, 0])
 leases = st.sampled_from([SECOND // 5, 3 * SECOND, 10 * SECOND])
 
 
@@ -48,7 +49,7 @@ class PermitsMachine(RuleBasedStateMachine):
         self.look_at: dict[bytes, int] = {}
         self.grants: dict[int, bytes] = {}
 
-    @initialize(start=st.sampled_from([1, 2, 1, 3, 0]), waiting=st.lists(st.tuples(someone, leases), min_size=3, max_size=8))
+    @initialize(start=starts, waiting=st.lists(st.tuples(someone, leases), min_size=3, max_size=8))
     def open(self, start: int, waiting: list[tuple[int, int]]) -> None:
         self.model = Model(start, self.clock.now)
         for _ in range(CLIENTS):

@@ -10,7 +10,7 @@ import pytest
 from broker import Context, LeaseLostError
 from tests.support.actors import Actor
 from tests.support.clock import eventually
-from tests.support.inside import holders, queue, queue_length, line_up
+from tests.support.inside import holders, line_up, queue
 
 Process = Callable[[object], Actor]
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
-from broker import Context, LeaseLostError, NotHeldError, connection
+from broker import Context, LeaseLostError, NotHeldError, session
 from tests.support.actors import Cast
 from tests.support.inside import ask, holders
 
@@ -81,18 +82,16 @@ def test_handles_of_one_name_are_one_lock(ctx: Context) -> None:
 def test_threads_that_come_first_at_once_meet_in_one_session(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two sessions would each know only what the other one's threads do not hold."""
     url = ctx.url + "?db=1"
-    opener, all_here = connection.opener, threading.Barrier(2)
+    opener, all_here = session.opener, threading.Barrier(2)
 
     def slow_opener(where: str) -> object:
-        try:
+        with suppress(threading.BrokenBarrierError):
             all_here.wait(0.2)  # both at once in here, if nothing keeps them apart
-        except threading.BrokenBarrierError:
-            pass
         return opener(where)
 
-    monkeypatch.setattr(connection, "opener", slow_opener)
-    found: list[connection.Session] = []
-    threads = [threading.Thread(target=lambda: found.append(connection.session(url))) for _ in range(2)]
+    monkeypatch.setattr(session, "opener", slow_opener)
+    found: list[session.Session] = []
+    threads = [threading.Thread(target=lambda: found.append(session.session(url))) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:

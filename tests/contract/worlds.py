@@ -13,7 +13,7 @@ import fakeredis
 import redis
 
 from broker import Context
-from broker.connection import register
+from broker.session import register
 from tests.support.actors import Actor, Cast
 from tests.support.clock import eventually
 from tests.support.inside import listeners, queue_length
