@@ -17,7 +17,7 @@ from broker.lock import Lock
 from broker.permits import LEASE
 from broker.semaphore import BoundedSemaphore, Semaphore
 from broker.server import PrivateServer, check_server
-from broker.session import session
+from broker.session import leave, session
 
 H = TypeVar("H", bound=Handle)
 S = TypeVar("S", bound=Semaphore)
@@ -72,14 +72,18 @@ class Context:
         return self._own(Event(self.url, _named(name)), name)
 
     def close(self) -> None:
-        """Delete what this context made without a name, close this process's connections, stop a private server."""
+        """Delete what this context made without a name, and stop a private server.
+
+        If no other context of this process uses the server, its connections are closed, and what it holds comes back
+        when the leases end.
+        """
         if self._url is not None and self._server is None:
             with contextlib.suppress(ServerUnavailableError):  # then they expire
                 for handle in self._unnamed:
                     handle.delete()
         self._unnamed.clear()
         if self._url is not None:
-            session(self._url).close()
+            leave(self._url, self)
         if self._server is not None:
             self._server.close()
             self._server = self._url = None
@@ -97,14 +101,16 @@ class Context:
         return self._server.url
 
     def _own(self, handle: H, name: str | None) -> H:
+        session(self.url).users.add(self)
         if name is None:
             self._unnamed.append(handle)
         return handle
 
     def _opened(self, semaphore: S, name: str | None) -> S:
+        self._own(semaphore, name)
         if name is not None:
             semaphore.get_value()
-        return self._own(semaphore, name)
+        return semaphore
 
 
 def _named(name: str | None) -> str:

@@ -19,6 +19,7 @@ class Session:
 
     def __init__(self, open_wire: Open) -> None:
         self.closed = False
+        self.users: weakref.WeakSet[object] = weakref.WeakSet()  # the contexts that are still open
         self.keeper = Keeper(lambda: self._open(RENEWAL_TIMEOUT))
         self._open_wire = open_wire
         self._idle: list[Connection] = []
@@ -65,6 +66,15 @@ def session(url: str) -> Session:
     with _making:
         found = _sessions.get(url)
         return found if found is not None and not found.closed else register(url, opener(url))
+
+
+def leave(url: str, user: object) -> None:
+    """Close this process's session at `url`, if there is one, unless somebody else uses it."""
+    found = _sessions.get(url)
+    if found is not None:
+        found.users.discard(user)
+        if not found.users:
+            found.close()
 
 
 def register(url: str, open_wire: Open) -> Session:

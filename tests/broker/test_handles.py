@@ -104,3 +104,12 @@ def test_closing_a_context_deletes_what_had_no_name(ctx: Context, client: redis.
         with kept:
             pass
     assert {key.split(b"{")[1].split(b"}")[0] for key in client.scan_iter("*")} == {b"kept"}
+
+
+def test_closing_one_context_leaves_another_one_what_it_holds(ctx: Context) -> None:
+    lock = ctx.Lock()
+    lock.acquire()
+    with Context(ctx.url) as other:
+        assert other.Lock(name=lock.name).locked()
+    assert lock.held
+    lock.release()

@@ -16,7 +16,7 @@ def ask(handle: Handle, *command: bytes) -> Any:
     here = handle._here()
     connection = here.borrow()
     try:
-        return connection.command(*(part.encode() if isinstance(part, str) else part for part in command))
+        return connection.command(*command)
     finally:
         here.give_back(connection)
 
