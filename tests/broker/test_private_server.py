@@ -23,10 +23,15 @@ import os, signal, sys, broker
 context = broker.get_context()
 lock = context.Lock()
 lock.acquire()
-child = os.fork() if sys.argv[1] == "fork" else 0
-if sys.argv[1] == "fork" and child == 0:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pause()
+child = 0
+if sys.argv[1] == "fork":
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        os.write(writer, b"!")
+        signal.pause()
+    os.read(reader, 1)
 try:
     print(child, context.url, flush=True)
     signal.pause()
