@@ -100,6 +100,9 @@ class Connection:
                 with contextlib.suppress(redis.ResponseError):
                     self._requests.read()
             return self._requests.read()
+        except redis.exceptions.ReadOnlyError:  # a replica now: the address may soon lead to another server
+            self._reset()
+            raise
         except redis.ResponseError:
             raise
         except BaseException:  # half a reply may be on its way: this socket cannot be trusted any more

@@ -19,12 +19,10 @@ class Handle:
     _parts: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, url: str, name: str) -> None:
-        if not isinstance(name, str) or not name:
-            raise InvalidArgumentError(f"a name is a string of one character or more, not {name!r}")
-        self.name = name
+        self.name = check_name(name)
         self._url = url
         self._session: Session | None = None
-        self._key = f"broker:{self._kind}:{{{name}}}".encode()  # braces: all keys of one name share a hash slot
+        self._key = f"broker:{{{self._kind}:{name}}}".encode()  # braces: all keys of one name share a hash slot
         self._keys = (self._key, *(self._key + f":{part}".encode() for part in self._parts))
 
     def delete(self) -> None:
@@ -69,3 +67,14 @@ class Handle:
         if kind == "MISMATCH":
             return MismatchError(f"{self!r} already exists with the value {rest}; use that value, or another name")
         return BrokerError(f"the Redis server refused a script: {error}")
+
+
+def check_name(name: str) -> str:
+    """Return `name`; raise `InvalidArgumentError` if nothing could be found again under it."""
+    if not isinstance(name, str) or not name:
+        raise InvalidArgumentError(f"a name is a string of one character or more, not {name!r}")
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidArgumentError(f"a name is text that UTF-8 can write, not {name!r}") from error
+    return name

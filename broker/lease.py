@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 
+import redis
+
 from broker.connection import NEVER, Connection
 from broker.scripts import Command
 
@@ -100,7 +102,7 @@ class Keeper:
             if self._connection is None:
                 self._connection = self._connect()
             held = self._connection.attempt(lease.renewal, lease.token)
-        except Exception:  # whatever it was, the other leases still need this thread, and this one another try
+        except (redis.RedisError, OSError):  # the other leases still need this thread, and this one another try
             lease.due = time.monotonic() + RETRY
             return
         if held:

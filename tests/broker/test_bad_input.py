@@ -135,7 +135,7 @@ def test_a_server_that_is_too_old(ctx: Context, monkeypatch: pytest.MonkeyPatch,
 
 
 @pytest.mark.parametrize("kind", ["Lock", "Semaphore", "BoundedSemaphore", "Event"])
-@pytest.mark.parametrize("name", ["", 1, b"bytes", 0, (), True])
+@pytest.mark.parametrize("name", ["", 1, b"bytes", 0, (), True, "\udc80"])
 def test_a_name_that_is_none(ctx: Context, kind: str, name: Any) -> None:
     with pytest.raises(InvalidArgumentError) as error:
         getattr(ctx, kind)(name=name)

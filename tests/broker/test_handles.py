@@ -68,7 +68,7 @@ def test_one_name_may_be_a_lock_a_semaphore_and_an_event(ctx: Context) -> None:
         handle.delete()
 
 
-@pytest.mark.parametrize("name", ["x", "zwei Wörter", "a:b", "{tag}", "a}b", "x" * 300, "\n", "日本"])
+@pytest.mark.parametrize("name", ["x", "zwei Wörter", "a:b", "{tag}", "a}b", "}", "{}", "x" * 300, "\n", "日本"])
 def test_any_name_works_and_keeps_its_keys_in_one_slot(ctx: Context, name: str) -> None:
     for kind in (Lock, Semaphore, BoundedSemaphore, Event):
         handle = kind(ctx.url, name)
@@ -103,7 +103,7 @@ def test_closing_a_context_deletes_what_had_no_name(ctx: Context, client: redis.
         kept = other.Lock(name="kept")
         with kept:
             pass
-    assert {key.split(b"{")[1].split(b"}")[0] for key in client.scan_iter("*")} == {b"kept"}
+    assert {key.split(b"{")[1].split(b"}")[0] for key in client.scan_iter("*")} == {b"lock:kept"}
 
 
 def test_closing_one_context_leaves_another_one_what_it_holds(ctx: Context) -> None:
