@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,18 @@ def test_the_children_of_a_killed_local_run_end_too(start: Start, client: redis.
     session.process.kill()
     session.finish()
     eventually(lambda: not session.alive())
+
+
+def test_an_interrupted_import_is_one_sentence():
+    """Ctrl-C while `lab` still imports: played by an import that raises what Ctrl-C does."""
+    broken = (
+        "import builtins, lab.__main__ as program\n"
+        "real = builtins.__import__\n"
+        "def interrupted(name, *rest):\n"
+        "    if name == 'lab.cli': raise KeyboardInterrupt\n"
+        "    return real(name, *rest)\n"
+        "builtins.__import__ = interrupted\n"
+        "program.main()\n"
+    )
+    run = subprocess.run([sys.executable, "-c", broken], capture_output=True, text=True, timeout=60)
+    assert (run.returncode, run.stderr) == (2, "lab: interrupted\n")
