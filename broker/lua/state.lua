@@ -1,4 +1,5 @@
--- What every script of a lock or a semaphore shares: the state, and the only functions that change it.
+-- The state of a lock or a semaphore, as every script of theirs reads it, and how a permit is granted. handoff.lua
+-- says how a waiter gets one, rules.lua what is rarely needed.
 --
 -- KEYS  1 state  hash  start, capacity, fence, ticket, look, touched (see META), and for each permit that is held
 --                      its token -> "fence expiry"

@@ -9,7 +9,9 @@ import pytest
 import redis
 
 from broker import Context, LeaseLostError
-from tests.support.actors import Cast
+from broker.event import Event
+from broker.lock import Lock
+from tests.support.actors import Actor, Cast
 from tests.support.clock import eventually
 from tests.support.inside import ask, line_up, listeners, queue_length
 from tests.support.servers import Server
@@ -106,15 +108,21 @@ def forgetful(folder: Path) -> Iterator[Server]:
         yield started
 
 
+def held_and_waited_for(lock: Lock, event: Event, ctx: Context, cast: Cast) -> tuple[Actor, Actor]:
+    """Take the lock; return one process that waits for it, and one that waits for the event."""
+    waiter, listener = cast.process(ctx, lock), cast.process(ctx, event)
+    lock.acquire()
+    line_up(lock, [waiter])
+    listener.begin("wait")
+    eventually(lambda: listeners(event) == 1)
+    return waiter, listener
+
+
 def test_a_restart_with_its_data_changes_nothing(durable: Server, cast: Cast) -> None:
     with Context(durable.url) as ctx:
         lock, event = ctx.Lock(), ctx.Event()
-        waiter, listener = cast.process(ctx, lock), cast.process(ctx, event)
-        lock.acquire()
+        waiter, listener = held_and_waited_for(lock, event, ctx, cast)
         fence = lock.fence
-        line_up(lock, [waiter])
-        listener.begin("wait")
-        eventually(lambda: listeners(event) == 1)
         durable.kill()
         durable.start()
         assert lock.acquire(False) is False
@@ -132,12 +140,8 @@ def test_a_restart_with_its_data_changes_nothing(durable: Server, cast: Cast) ->
 def test_a_restart_without_its_data_is_a_loss_that_the_holder_learns(forgetful: Server, cast: Cast) -> None:
     with Context(forgetful.url) as ctx:
         lock, event = ctx.Lock(lease=2.0), ctx.Event()
-        waiter, listener = cast.process(ctx, lock), cast.process(ctx, event)
-        lock.acquire()
+        waiter, listener = held_and_waited_for(lock, event, ctx, cast)
         fence = lock.fence
-        line_up(lock, [waiter])
-        listener.begin("wait")
-        eventually(lambda: listeners(event) == 1)
         forgetful.kill()
         forgetful.start()
         assert waiter.result() is True, "nobody holds what the server does not know"
