@@ -18,10 +18,12 @@ from redis.utils import HIREDIS_AVAILABLE
 from rich.console import Console
 from rich.table import Table
 
+from bench.board import BOARD
 from bench.fairness import FAIRNESS
 from bench.figures import Measurement, Rows, Target
 from bench.messages import MESSAGES
 from bench.plot import draw
+from bench.queue import ITEM_HANDOFF, QUEUE
 from bench.server import Server
 from bench.uncontended import UNCONTENDED
 from bench.wake import EVENT, FAN_OUT, HANDOFF, SEMAPHORE
@@ -35,6 +37,9 @@ MEASUREMENTS: dict[str, Measurement] = {
     "semaphore": SEMAPHORE,
     "event": EVENT,
     "fanout": FAN_OUT,
+    "queue": QUEUE,
+    "item": ITEM_HANDOFF,
+    "board": BOARD,
 }
 PACKAGES = ("redis", "python-redis-lock", "walrus", "pottery", "lithops")
 WIDTH = 110  # columns, where there is no terminal to ask

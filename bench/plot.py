@@ -96,6 +96,11 @@ def _messages(axes: Axes, rows: Rows) -> None:
     axes.set_ylabel("requests per acquisition")
 
 
+def _delays(axes: Axes, rows: Rows) -> None:
+    axes.hist(rows["broker"]["delays"], bins=20, color=BROKER)
+    axes.set_xlabel("seconds from the end of the interval until a silent process is named")
+
+
 def _colour(name: str) -> str:
     if name == "broker":
         return BROKER
@@ -110,4 +115,7 @@ PANELS: dict[str, Callable[[Axes, Rows], None]] = {
     "semaphore": _times,
     "event": _times,
     "fanout": _times,
+    "queue": _times,
+    "item": _times,
+    "board": _delays,
 }

@@ -40,6 +40,11 @@ class Server:
         self.client.close()
         self._companion.close()
 
+    def cpu_seconds(self) -> float:
+        """Return the processor time that it has used so far."""
+        info = self.client.info("cpu")
+        return float(info["used_cpu_user"]) + float(info["used_cpu_sys"])
+
     @contextmanager
     def pinned(self, core: int) -> Iterator[None]:
         """Keep the server's command thread on one core."""

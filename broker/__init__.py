@@ -21,20 +21,32 @@ Lock = _default.Lock
 Semaphore = _default.Semaphore
 BoundedSemaphore = _default.BoundedSemaphore
 Event = _default.Event
+Pipe = _default.Pipe
+SimpleQueue = _default.SimpleQueue
+Queue = _default.Queue
+JoinableQueue = _default.JoinableQueue
+Board = _default.Board
+Heartbeat = _default.Heartbeat
 
 __all__ = [
+    "Board",
     "BoundedSemaphore",
     "BrokerError",
     "Context",
     "Event",
+    "Heartbeat",
     "InvalidArgumentError",
+    "JoinableQueue",
     "LeaseLostError",
     "Lock",
     "MismatchError",
     "NotHeldError",
+    "Pipe",
     "Process",
+    "Queue",
     "Semaphore",
     "ServerUnavailableError",
+    "SimpleQueue",
     "UnsuitableServerError",
     "get_context",
 ]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import weakref
 from collections.abc import Sequence
 from typing import IO
+
+from broker.lifeline import Lifeline
 
 # Standard input ends when the process that holds its other end closes it, ends or is killed. A death signal would do
 # that on Linux only, and comes when the starting thread ends already.
@@ -27,43 +27,23 @@ class Companion:
     """
 
     def __init__(self, command: Sequence[str], *, folder: str = "", output: IO[bytes] | int | None = None) -> None:
-        reader, writer = os.pipe()
-        self._lifeline: int | None = writer
+        self._lifeline = Lifeline()
         try:
             self._supervisor = subprocess.Popen(
                 ["/bin/sh", "-c", _SUPERVISE, "companion", folder, *command],
-                stdin=reader,
+                stdin=self._lifeline.reader,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
             )
         except BaseException:
-            os.close(writer)
+            self._lifeline.let_go()
             raise
         finally:
-            os.close(reader)
-        _companions.add(self)
+            self._lifeline.handed_over()
 
     def close(self) -> None:
-        """End the program and wait until it is gone."""
-        if self._lifeline is not None:
-            self.let_go()
+        """End the program and wait until it is gone; a forked child of this process does nothing."""
+        if self._lifeline.held:
+            self._lifeline.let_go()
             self._supervisor.wait()
-
-    def let_go(self) -> None:
-        """End the program without waiting."""
-        if self._lifeline is not None:
-            os.close(self._lifeline)
-            self._lifeline = None
-
-
-_companions: weakref.WeakSet[Companion] = weakref.WeakSet()
-
-
-def _forget_parents() -> None:
-    for companion in list(_companions):
-        companion.let_go()
-    _companions.clear()
-
-
-os.register_at_fork(after_in_child=_forget_parents)

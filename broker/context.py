@@ -6,21 +6,27 @@ import contextlib
 import multiprocessing
 import os
 import uuid
+from collections.abc import Callable, Iterable
+from multiprocessing import pool
 from multiprocessing.process import BaseProcess
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, ClassVar, TypeVar
 
+from broker.board import INTERVAL, Board
 from broker.errors import ServerUnavailableError
 from broker.event import Event
 from broker.handle import Handle
+from broker.heartbeat import Heartbeat
+from broker.holder import LEASE
 from broker.lock import Lock
-from broker.permits import LEASE
+from broker.pipe import PipeConnection
+from broker.queues import JoinableQueue, Queue, SimpleQueue
 from broker.semaphore import BoundedSemaphore, Semaphore
 from broker.server import PrivateServer, check_server
 from broker.session import leave, session
 
 H = TypeVar("H", bound=Handle)
-S = TypeVar("S", bound=Semaphore)
+S = TypeVar("S", Semaphore, BoundedSemaphore, Queue, JoinableQueue, Board)
 
 
 class Context:
@@ -33,16 +39,24 @@ class Context:
     find the same primitive (without one it is new), and, where something can be held, the seconds of its `lease`.
     """
 
+    _simple_queue: ClassVar[type[SimpleQueue]] = SimpleQueue
+    _queue: ClassVar[type[Queue]] = Queue
+    _pipe_connection: ClassVar[type[PipeConnection]] = PipeConnection
+    _joinable_queue: ClassVar[type[JoinableQueue]] = JoinableQueue
+
     def __init__(self, url: str | None = None, *, method: str | None = None) -> None:
         self._url = url
         self._server: PrivateServer | None = None
         self._unnamed: list[Handle] = []
-        local = multiprocessing.get_context(method)
-        self.Process: type[BaseProcess] = local.Process  # type: ignore[attr-defined]
+        self._heartbeats: list[Heartbeat] = []
+        # Without a method, whatever the program has set by the time that it starts a process.
+        local: Any = multiprocessing if method is None else multiprocessing.get_context(method)
+        self.Process: type[BaseProcess] = local.Process
         self.cpu_count = local.cpu_count
         self.current_process = local.current_process
         self.parent_process = local.parent_process
         self.active_children = local.active_children
+        self._local = local
 
     @property
     def url(self) -> str:
@@ -71,12 +85,57 @@ class Context:
         """Return an event."""
         return self._own(Event(self.url, _named(name)), name)
 
+    def SimpleQueue(self, *, name: str | None = None) -> SimpleQueue:
+        """Return a queue without time-outs."""
+        return self._own(self._simple_queue(self.url, _named(name)), name)
+
+    def Queue(self, maxsize: int = 0, *, name: str | None = None) -> Queue:
+        """Return a queue of at most `maxsize` items, or any number; raise `MismatchError` as `Semaphore` does."""
+        return self._opened(self._queue(self.url, _named(name), maxsize), name)
+
+    def JoinableQueue(self, maxsize: int = 0, *, name: str | None = None, lease: float = LEASE) -> JoinableQueue:
+        """Return a queue whose items are their getters' until done; raise `MismatchError` as `Semaphore` does."""
+        return self._opened(self._joinable_queue(self.url, _named(name), maxsize, lease=lease), name)
+
+    def Pipe(self, duplex: bool = True) -> tuple[PipeConnection, PipeConnection]:
+        """Return both ends of a pipe; without `duplex` the first can only receive, and the second only send."""
+        name = _named(None)
+        first = self._pipe_connection(self.url, name, 0, True, duplex)
+        second = self._pipe_connection(self.url, name, 1, duplex, True)
+        for handle in (*first.handles, *second.handles):
+            self._own(handle, None)
+        return first, second
+
+    def Heartbeat(self, board: Board, who: str | None = None, *, daemon: bool = True) -> Heartbeat:
+        """Let a daemon report to `board` from now on that this process is alive; return how to stop it."""
+        self._heartbeats.append(Heartbeat(board, who, daemon=daemon))
+        return self._heartbeats[-1]
+
+    def Pool(
+        self,
+        processes: int | None = None,
+        initializer: Callable[..., object] | None = None,
+        initargs: Iterable[Any] = (),
+        maxtasksperchild: int | None = None,
+    ) -> pool.Pool:
+        """Return multiprocessing's pool, whose processes are this host's."""
+        made: pool.Pool = self._local.Pool(processes, initializer, initargs, maxtasksperchild)
+        return made
+
+    def Board(self, interval: float = INTERVAL, *, name: str | None = None) -> Board:
+        """Return a board; raise `MismatchError` if the name has another interval already."""
+        return self._opened(Board(self.url, _named(name), interval), name)
+
     def close(self) -> None:
-        """Delete what this context made without a name, and stop a private server.
+        """Delete what this context made without a name, end its heartbeats, and stop a private server.
 
         If no other context of this process uses the server, its connections are closed, and what it holds comes back
         when the leases end.
         """
+        for heartbeat in self._heartbeats:
+            with contextlib.suppress(ServerUnavailableError):  # then its name is dead after an interval
+                heartbeat.stop()
+        self._heartbeats.clear()
         if self._url is not None and self._server is None:
             with contextlib.suppress(ServerUnavailableError):  # then they expire
                 for handle in self._unnamed:
@@ -106,11 +165,10 @@ class Context:
             self._unnamed.append(handle)
         return handle
 
-    def _opened(self, semaphore: S, name: str | None) -> S:
-        self._own(semaphore, name)
+    def _opened(self, handle: S, name: str | None) -> S:
         if name is not None:
-            semaphore.get_value()
-        return semaphore
+            handle.open()
+        return self._own(handle, name)
 
 
 def _named(name: str | None) -> str:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 from broker import scripts
-from broker.connection import NEVER, Connection
-from broker.errors import ServerUnavailableError
 from broker.handle import Handle
-from broker.waiting import wait
+from broker.watch import watch
 
 
 class Event(Handle):
@@ -41,43 +37,7 @@ class Event(Handle):
 
     def wait(self, timeout: float | None = None) -> bool:
         """Block until the flag is set; return True, or False if it was not within `timeout` seconds."""
-        deadline = NEVER if timeout is None else time.monotonic() + timeout
-        here = self._here()
-        connection = here.borrow()
-        watch = _Watch(self, connection)
-        try:
-            if watch.ask(deadline):
-                return True
-            return deadline > time.monotonic() and (wait(connection, watch, deadline) or watch.ask(deadline))
-        except ServerUnavailableError:
-            if time.monotonic() < deadline:
-                raise
-            return False  # a time-out is no error
-        finally:
-            connection.unlisten(self._key)
-            here.give_back(connection)
+        return watch(self, self._look, self._key, timeout)
 
     def __reduce__(self) -> tuple[object, ...]:
         return Event, (self._url, self.name)
-
-
-class _Watch:
-    """One wait for an event."""
-
-    look_at = NEVER  # a generation stays, so there is nothing to miss that a broken connection would not report
-
-    def __init__(self, event: Event, connection: Connection) -> None:
-        self.channel = event._key
-        self._event = event
-        self._connection = connection
-        self._generation: int | None = None  # the one at which waiting began
-
-    def ask(self, until: float) -> bool:
-        token = self._connection.token()
-        (flag, generation), _ = self._event._ask(self._connection, self._event._look, token, until=until)
-        if self._generation is None:
-            self._generation = generation
-        return bool(flag) or generation > self._generation
-
-    def hear(self, message: bytes) -> bool:
-        return int(message) > (self._generation or 0)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from broker.permits import LEASE, Permits
+from broker.holder import LEASE
+from broker.permits import Permits
 
 
 class Lock(Permits):

@@ -63,3 +63,8 @@ def _read(name: str) -> bytes:
 ACQUIRE = Script("acquire", arguments=2)
 RELEASE, RENEW, ADD, VALUE = map(Script, ("release", "renew", "add", "value"))
 SET, CLEAR, LOOK = map(Script, ("set", "clear", "look"))
+PUT, GET, UNGET = (Script(name, arguments=4) for name in ("put", "get", "unget"))
+SIZE, DONE, IDLE = Script("size", arguments=3), Script("done"), Script("idle")
+STAY, DEPART, STAYING = map(Script, ("stay", "depart", "staying"))
+JOIN, REPORT, FAREWELL = Script("join", arguments=2), Script("report"), Script("farewell", arguments=3)
+ROLL, FORGET = map(Script, ("roll", "forget"))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from broker.errors import InvalidArgumentError
-from broker.permits import LEASE, Permits
+from broker.holder import LEASE
+from broker.permits import Permits
 
 
 class Semaphore(Permits):
@@ -26,7 +27,7 @@ class Semaphore(Permits):
 
         Raises `LeaseLostError` if the lease ended before.
         """
-        if not self._release_own():
+        if not self._give_back(self._release):
             self._add_permit()
 
     def get_value(self) -> int:

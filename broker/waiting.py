@@ -7,7 +7,7 @@ from typing import Protocol
 
 import redis
 
-from broker.connection import Connection
+from broker.connection import NEVER, Connection
 
 
 class Question(Protocol):
@@ -47,3 +47,10 @@ def wait(connection: Connection, question: Question, deadline: float) -> bool:
             return True
         except (redis.ConnectionError, redis.TimeoutError):
             continue
+
+
+def deadline_of(block: bool, timeout: float | None) -> float:
+    """Return until when multiprocessing's arguments say to wait, on the monotonic clock; 0 if not at all."""
+    if not block or (timeout is not None and timeout <= 0):
+        return 0.0
+    return NEVER if timeout is None else time.monotonic() + timeout

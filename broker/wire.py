@@ -132,14 +132,14 @@ Open = Callable[[float], Wire]  # takes the seconds after which a reply counts a
 def opener(url: str) -> Open:
     """Return what opens a wire to `url`; raise `InvalidArgumentError` if it is no Redis URL."""
     try:
-        options: dict[str, Any] = parse_url(url)
+        options: dict[str, Any] = {"driver_info": None} | parse_url(url)
         kind = options.pop("connection_class", redis.Connection)
         kind(**options)  # refuses an option that there is not
     except (ValueError, AttributeError, TypeError, redis.RedisError) as error:
         raise InvalidArgumentError(
             f"{url!r} is not a Redis URL; write redis://host:port/db, rediss://… or unix:///path"
         ) from error
-    options |= {"protocol": 2, "decode_responses": False, "driver_info": None}
+    options |= {"protocol": 2, "decode_responses": False}
     if not issubclass(kind, UnixDomainSocketConnection):
         options |= {"socket_keepalive": True, "socket_keepalive_options": _KEEPALIVE}
 

@@ -8,8 +8,6 @@
 open()
 if not redis.call('ZSCORE', ENDED, TOKEN) then
   remember(TOKEN)
-  capacity = redis.call('HINCRBY', STATE, 'capacity', 1)
-  reap()
-  if serve() then tell_head() end
+  add_permit()
 end
 return 1

@@ -60,3 +60,9 @@ local function leave(token)
   if rank == 0 then tell_head() end
   return true
 end
+
+local function add_permit()
+  capacity = redis.call('HINCRBY', STATE, 'capacity', 1)
+  reap()
+  if serve() then tell_head() end
+end

@@ -8,9 +8,35 @@ from pathlib import Path
 
 import pytest
 
+from broker import Context, scripts
+from broker.server import PrivateServer
+from broker.session import register
+from broker.wire import opener
+from tests.support.inside import ask
+from tests.support.proxy import Proxy
+
+SCRIPTS = [value for value in vars(scripts).values() if isinstance(value, scripts.Script)]
+
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A folder whose path is short enough for a Unix socket."""
     with tempfile.TemporaryDirectory(prefix="broker-test-", dir="/tmp") as path:
         yield Path(path)
+
+
+@pytest.fixture
+def proxy(server: PrivateServer, ctx: Context) -> Iterator[Proxy]:
+    lock = ctx.Lock()
+    for script in SCRIPTS:
+        ask(lock, b"SCRIPT", b"LOAD", script.text)
+    with Proxy(server.url.removeprefix("unix://")) as started:
+        yield started
+
+
+@pytest.fixture
+def far(proxy: Proxy) -> Iterator[Context]:
+    """A context behind the proxy, which counts a reply as lost after 0.3 s."""
+    register(proxy.url, lambda reply_timeout: opener(proxy.url)(0.3))
+    with Context(proxy.url) as context:
+        yield context

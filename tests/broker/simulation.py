@@ -72,3 +72,19 @@ class Client:
     def die(self) -> None:
         """Be gone as a killed process is, its sockets closed."""
         self._connection.close()
+
+
+class Stage:
+    """An empty server, its clock, and clients that each have one request."""
+
+    def __init__(self, url: str, client: redis.Redis) -> None:
+        client.flushall()
+        self.clock = Clock(client)
+        self.clients = [Client(url) for _ in range(4)]
+        self.tokens = [client.token() for client in self.clients]
+        for each in self.clients:
+            each.listen()
+
+    def close(self) -> None:
+        for each in self.clients:
+            each.die()

@@ -11,7 +11,7 @@ import redis
 from broker import scripts
 from broker.scripts import Script
 from broker.server import PrivateServer
-from tests.broker.simulation import SECOND, Client, Clock, timed
+from tests.broker.simulation import SECOND, Stage, timed
 
 ACQUIRE, RELEASE, RENEW = map(timed, (scripts.ACQUIRE, scripts.RELEASE, scripts.RENEW))
 KEYS = [b"{test}", b"{test}:queue", b"{test}:ended"]
@@ -19,15 +19,8 @@ LEASE = 10 * SECOND
 TAKE, QUEUE = b"0", b"1"
 
 
-class Stage:
+class Semaphore(Stage):
     """A semaphore, and clients that each have one request."""
-
-    def __init__(self, url: str, client: redis.Redis) -> None:
-        self.clock = Clock(client)
-        self.clients = [Client(url) for _ in range(4)]
-        self.tokens = [client.token() for client in self.clients]
-        for each in self.clients:
-            each.listen()
 
     def run(self, who: int, script: Script, permits: int, *arguments: bytes, lease: int = LEASE) -> Any:
         return self.clients[who].run(script.bind(KEYS, permits, lease), self.tokens[who], *arguments)
@@ -42,15 +35,13 @@ class Stage:
 
 
 @pytest.fixture
-def stage(server: PrivateServer, client: redis.Redis) -> Iterator[Stage]:
-    client.flushall()
-    built = Stage(server.url, client)
+def stage(server: PrivateServer, client: redis.Redis) -> Iterator[Semaphore]:
+    built = Semaphore(server.url, client)
     yield built
-    for each in built.clients:
-        each.die()
+    built.close()
 
 
-def test_permits_that_come_back_together_have_fences_of_their_own(stage: Stage) -> None:
+def test_permits_that_come_back_together_have_fences_of_their_own(stage: Semaphore) -> None:
     for who in (0, 1):
         stage.run(who, ACQUIRE, 2, TAKE)
     for who in (2, 3):
@@ -61,7 +52,7 @@ def test_permits_that_come_back_together_have_fences_of_their_own(stage: Stage) 
     assert fourth > third
 
 
-def test_a_grant_asked_for_again_is_the_same_grant(stage: Stage) -> None:
+def test_a_grant_asked_for_again_is_the_same_grant(stage: Semaphore) -> None:
     fence = stage.run(0, ACQUIRE, 2, TAKE)
     stage.clock.advance(SECOND)
     assert stage.run(0, ACQUIRE, 2, QUEUE) == fence
@@ -69,7 +60,7 @@ def test_a_grant_asked_for_again_is_the_same_grant(stage: Stage) -> None:
     assert not isinstance(stage.run(2, ACQUIRE, 2, TAKE), int)
 
 
-def test_a_waiter_that_does_not_answer_is_passed_over_after_a_second(stage: Stage) -> None:
+def test_a_waiter_that_does_not_answer_is_passed_over_after_a_second(stage: Semaphore) -> None:
     stage.run(0, ACQUIRE, 1, TAKE)
     for who in (1, 2):
         stage.run(who, ACQUIRE, 1, QUEUE)
@@ -82,7 +73,7 @@ def test_a_waiter_that_does_not_answer_is_passed_over_after_a_second(stage: Stag
     assert stage.run(1, RENEW, 1) == 0
 
 
-def test_an_answer_makes_the_lease_whole(stage: Stage) -> None:
+def test_an_answer_makes_the_lease_whole(stage: Semaphore) -> None:
     stage.run(0, ACQUIRE, 1, TAKE)
     for who in (1, 2):
         stage.run(who, ACQUIRE, 1, QUEUE)
@@ -94,7 +85,7 @@ def test_an_answer_makes_the_lease_whole(stage: Stage) -> None:
     assert isinstance(stage.run(2, ACQUIRE, 1, QUEUE), int)
 
 
-def test_a_short_lease_does_not_end_before_the_others_look(stage: Stage, client: redis.Redis) -> None:
+def test_a_short_lease_does_not_end_before_the_others_look(stage: Semaphore, client: redis.Redis) -> None:
     stage.run(0, ACQUIRE, 1, TAKE)
     for who in (1, 2):
         stage.run(who, ACQUIRE, 1, QUEUE)
@@ -105,7 +96,7 @@ def test_a_short_lease_does_not_end_before_the_others_look(stage: Stage, client:
     assert int(ends) == looks
 
 
-def test_the_next_is_told_when_the_head_leaves(stage: Stage) -> None:
+def test_the_next_is_told_when_the_head_leaves(stage: Semaphore) -> None:
     stage.run(0, ACQUIRE, 1, TAKE)
     ends = stage.clock.now + LEASE
     for who in (1, 2):
@@ -114,7 +105,7 @@ def test_the_next_is_told_when_the_head_leaves(stage: Stage) -> None:
     assert stage.told_to_look(2) == [ends]
 
 
-def test_fences_outlive_the_data_they_were_counted_in(stage: Stage, client: redis.Redis) -> None:
+def test_fences_outlive_the_data_they_were_counted_in(stage: Semaphore, client: redis.Redis) -> None:
     first = stage.run(0, ACQUIRE, 1, TAKE)
     client.flushall()
     stage.clock.advance(1)

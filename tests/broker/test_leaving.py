@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from broker import Context, permits
+from broker import Context, permits, request
 from tests.support.actors import Actor, Cast
 from tests.support.clock import eventually
 from tests.support.inside import holders, line_up, queue_length
@@ -51,7 +51,7 @@ def test_ctrl_c_in_the_moment_of_the_grant_passes_it_on(
     def interrupted(request: object, message: bytes) -> bool:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(permits._Request, "hear", interrupted)
+    monkeypatch.setattr(permits._Wish, "hear", interrupted)
     waiter = cast.thread(lock)
     line_up(lock, [waiter])
     lock.release()
@@ -76,7 +76,7 @@ def test_ctrl_c_leaves_an_event(ctx: Context, process: Process) -> None:
 def test_a_grant_in_the_moment_of_the_time_out_is_kept(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     lock = ctx.Lock()
     lock.acquire()
-    wait = permits.wait
+    wait = request.wait
 
     def wait_and_be_granted(*arguments: object) -> bool:
         answered = wait(*arguments)
@@ -84,7 +84,7 @@ def test_a_grant_in_the_moment_of_the_time_out_is_kept(ctx: Context, monkeypatch
             lock.release()
         return answered
 
-    monkeypatch.setattr(permits, "wait", wait_and_be_granted)
+    monkeypatch.setattr(request, "wait", wait_and_be_granted)
     assert lock.acquire(timeout=0.05) is True
     assert len(holders(lock)) == 1
     lock.release()

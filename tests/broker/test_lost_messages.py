@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from broker import Context, LeaseLostError, scripts
-from broker.server import PrivateServer
-from broker.session import register
-from broker.wire import opener
 from tests.support.actors import Cast
 from tests.support.clock import eventually
 from tests.support.inside import ask, holders, queue_length
 from tests.support.proxy import Fault, Proxy
 
 pytestmark = pytest.mark.parametrize("fault", Fault)
-SCRIPTS = [value for value in vars(scripts).values() if isinstance(value, scripts.Script)]
-
-
-@pytest.fixture
-def proxy(server: PrivateServer, ctx: Context) -> Iterator[Proxy]:
-    lock = ctx.Lock()
-    for script in SCRIPTS:
-        ask(lock, b"SCRIPT", b"LOAD", script.text)
-    with Proxy(server.url.removeprefix("unix://")) as started:
-        yield started
-
-
-@pytest.fixture
-def far(proxy: Proxy) -> Iterator[Context]:
-    """A context behind the proxy, which counts a reply as lost after 0.3 s."""
-    register(proxy.url, lambda reply_timeout: opener(proxy.url)(0.3))
-    with Context(proxy.url) as context:
-        yield context
 
 
 def test_acquire(proxy: Proxy, far: Context, ctx: Context, fault: Fault) -> None:

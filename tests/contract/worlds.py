@@ -15,8 +15,7 @@ import redis
 from broker import Context
 from broker.session import register
 from tests.support.actors import Actor, Cast
-from tests.support.clock import eventually
-from tests.support.inside import listeners, queue_length
+from tests.support.inside import line_up
 
 # Where multiprocessing and its twin knowingly differ, and why.
 DIFFERENCES = {
@@ -26,6 +25,11 @@ DIFFERENCES = {
     "locked()": "multiprocessing has it from Python 3.14 on; the twin always",
     "a negative start": "multiprocessing passes on what the system says; the twin names the argument",
     "held by a killed process": "multiprocessing never gets it back; the twin when the lease ends",
+    "when put() returns": "multiprocessing's feeder thread pickles and sends later; the twin's server has the item",
+    "sending a queue": "multiprocessing's travels to a new child only; the twin's is a name",
+    "who may say that it is done": "multiprocessing only counts; the twin's item has a taker, and only it may",
+    "taken by a killed process": "multiprocessing loses it and joins for ever; the twin gives it to another",
+    "a getter killed while it waits": "multiprocessing's keeps a lock for ever; the twin's next getter is served",
 }
 
 METHODS = ("fork", "spawn", "forkserver")
@@ -46,13 +50,12 @@ class World:
 
     def begin(self, waiters: list[Actor], thing: Any, call: str, *arguments: object) -> None:
         """Let `waiters` begin a call that blocks, one after the other."""
-        for count, waiter in enumerate(waiters, 1):
+        if self.twin:
+            line_up(thing, waiters, call, *arguments)
+            return
+        for waiter in waiters:
             waiter.begin(call, *arguments)
-            if self.twin:
-                waiting = listeners if call == "wait" else queue_length
-                eventually(lambda: waiting(thing) == count)  # noqa: B023 - called in this round only
-            else:
-                assert waiter.busy(0.1)  # nobody can see who waits for a POSIX semaphore
+            assert waiter.busy(0.1)  # nobody can see who waits for a POSIX semaphore
 
     def differs(self, what: str) -> bool:
         """Whether this is the twin, in a respect in which it is none."""

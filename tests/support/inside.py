@@ -30,9 +30,25 @@ def queue_length(handle: Handle) -> int:
     return len(queue(handle))
 
 
+def putters_waiting(items: Handle) -> int:
+    """How many wait for room in a queue."""
+    return int(ask(items, b"ZCARD", items._keys[8]))
+
+
+def waiters_seen(handle: Handle) -> int:
+    """How many of those who wait for a permit the server believes to be there; a kill it notices a moment later."""
+    channels = [b"broker:" + token.rpartition(b":")[0] for token in queue(handle)]
+    return sum(ask(handle, b"PUBSUB", b"NUMSUB", *channels)[1::2])
+
+
 def listeners(event: Handle) -> int:
     """How many connections wait for an event."""
     return int(ask(event, b"PUBSUB", b"NUMSUB", event._key)[1])
+
+
+def joiners(items: Handle) -> int:
+    """How many connections wait until a queue has nothing left to do."""
+    return int(ask(items, b"PUBSUB", b"NUMSUB", items._keys[-1])[1])
 
 
 def holders(handle: Handle) -> list[bytes]:
@@ -40,8 +56,12 @@ def holders(handle: Handle) -> list[bytes]:
     return [field for field in ask(handle, b"HKEYS", handle._keys[0]) if field not in META]
 
 
-def line_up(handle: Handle, waiters: list[Actor], **options: object) -> None:
-    """Let the actors queue for a permit, in this order."""
+WAITING = {"wait": listeners, "put": putters_waiting, "join": joiners}  # otherwise they queue
+
+
+def line_up(handle: Handle, waiters: list[Actor], call: str = "acquire", *arguments: object, **options: object) -> None:
+    """Let the actors begin a call that blocks, in this order."""
+    waiting = WAITING.get(call, queue_length)
     for place, waiter in enumerate(waiters, 1):
-        waiter.begin("acquire", **options)
-        eventually(lambda: queue_length(handle) == place)  # noqa: B023 - called in this round only
+        waiter.begin(call, *arguments, **options)
+        eventually(lambda: waiting(handle) == place)  # noqa: B023 - called in this round only

@@ -1,0 +1,11 @@
+-- Says that a process is still alive.
+--
+-- KEYS  1 reports  see board.lua
+-- ARGV  1 gap      see board.lua
+--       2 name
+-- Returns 1, or 0 if it has to join (again): it is not among the living, or the server has heard nobody for long
+local newest = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2]
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+if not newest or now - newest > tonumber(ARGV[1]) then return 0 end
+return redis.call('ZADD', KEYS[1], 'XX', 'CH', now, ARGV[2])
