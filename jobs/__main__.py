@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
+import os
 import signal
 import sys
 from multiprocessing.process import BaseProcess
-from types import FrameType
-from typing import Any
-
-import rq
 
 from broker.semaphore import Semaphore
+from jobs.worker import Worker
 from jobs.workers import client
 
 STOP_TIMEOUT = 3.0  # seconds from a request to stop until a worker is killed
-
-
-class Worker(rq.Worker):
-    """RQ's worker, but whoever started it is told when it listens, and its first request to stop ends a running job."""
-
-    ready: Semaphore
-
-    def bootstrap(self, *args: Any, **kwargs: Any) -> None:
-        super().bootstrap(*args, **kwargs)
-        self.ready.release()
-
-    def register_death(self) -> None:
-        super().register_death()  # type: ignore[no-untyped-call]
-        self.connection.delete(self.key)
-
-    def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        if self.horse_pid:
-            self.kill_horse()
-        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
 
 def _work(url: str, queue: str, ready: str) -> None:
@@ -42,8 +22,13 @@ def _work(url: str, queue: str, ready: str) -> None:
     worker.work(logging_level="CRITICAL")
 
 
-def main(url: str, queue: str, count: int, ready: str) -> None:
-    """Run `count` workers until a SIGTERM."""
+def main(url: str, queue: str, count: int, ready: str, folder: str, *preload: str) -> None:
+    """Run `count` workers until a SIGTERM, in `folder` unless that is empty."""
+    if folder:
+        os.chdir(folder)
+        sys.path.insert(0, folder)
+    for module in preload:
+        importlib.import_module(module)
     fork = multiprocessing.get_context("fork")
     workers = [fork.Process(target=_work, args=(url, queue, ready)) for _ in range(count)]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
@@ -66,4 +51,4 @@ def _stop(workers: list[BaseProcess]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4])
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), *sys.argv[4:])

@@ -2,71 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+import os
+from collections.abc import Callable, Iterable
+from multiprocessing.util import Finalize
+from typing import Any
 
-import rq
-from rq.command import send_stop_job_command
-from rq.exceptions import InvalidJobOperation, NoSuchJobError
+from rq.job import Job
 
 import broker
 from broker.handle import Handle
-from jobs.process import Process, signs_of_life
-from jobs.workers import client, forget_queue
-
-ENDED = (rq.job.JobStatus.FINISHED, rq.job.JobStatus.FAILED, rq.job.JobStatus.STOPPED)
-FAREWELL = 2  # seconds until a job that does not end is deleted all the same
+from jobs import queues
+from jobs.family import AFTER_CHILDREN, Family
+from jobs.pool import Pool
+from jobs.process import Process
 
 
 class Context(broker.Context):
-    """A `broker.Context` whose `Process` runs on the RQ workers that listen on `queue`."""
+    """A `broker.Context` whose processes run on the RQ workers that listen on `queue`.
+
+    As with multiprocessing, this process's end is also its daemons', and comes after that of its other children; then
+    a context that has started any is closed. In a job that it was sent to, a context is the job's own: what the job
+    makes and starts ends with the job.
+    """
+
+    _simple_queue = queues.SimpleQueue
+    _queue = queues.Queue
+    _joinable_queue = queues.JoinableQueue
+    _pipe_connection = queues.PipeConnection
 
     def __init__(self, url: str | None = None, *, queue: str = "lab") -> None:
         super().__init__(url)
         self.queue = queue
-        self.jobs: list[rq.job.Job] = []
         self.Process = type("Process", (Process,), {"_context": self})
+        self._family: Family | None = None
+        self._end: Finalize | None = None
 
-    def enqueue(self, job_name: str, job_id: str, function: Callable[..., object], *args: object) -> rq.job.Job:
+    def Pool(  # noqa: N802
+        self,
+        processes: int | None = None,
+        initializer: Callable[..., object] | None = None,
+        initargs: Iterable[Any] = (),
+        maxtasksperchild: int | None = None,
+    ) -> Pool:
+        """Return multiprocessing's pool of processes of this context: by default as many as there are workers."""
+        return Pool(self, processes, initializer, initargs, maxtasksperchild)
+
+    def enqueue(self, job_name: str, job_id: str, function: Callable[..., object], *args: object) -> Job:
         """Put a call of `function` on the queue as a job without a time limit."""
-        job = rq.Queue(self.queue, connection=client(self.url)).enqueue(
-            function, args=args, job_id=job_id, description=job_name, job_timeout=-1, failure_ttl=24 * 3600
-        )
-        self.jobs.append(job)
-        return job
+        return self.family().ledger.enqueue(job_name, job_id, function, *args)
 
     def adopt(self, *handles: Handle) -> None:
         """Delete these handles, too, when this context is closed."""
-        self._unnamed.extend(handles)
+        for handle in handles:
+            self._own(handle, None)
+
+    def family(self) -> Family:
+        """Return the jobs that this process has started."""
+        if self._family is None or self._family.process != os.getpid():  # a forked child has none of its parent's
+            self._family = Family(self)
+            self.end_with_process()
+        return self._family
+
+    def end_with_process(self) -> None:
+        """Close this context when this process's code and its children have ended, unless that was done before."""
+        self._end = Finalize(None, self.close, exitpriority=AFTER_CHILDREN)
 
     def close(self) -> None:
         """Do what `broker.Context.close` does, end this context's jobs and delete them with their results."""
-        queue = rq.Queue(self.queue, connection=client(self.url))
-        taken = [job for job in self.jobs if not queue.remove(job)]  # of the others no worker will ever hear
-        for job in taken:
-            self._stop(job)
-        for job in taken:
-            job.latest_result(timeout=FAREWELL)  # its worker writes until then, also what was deleted
-        for job in self.jobs:
-            job.delete()
-            # What RQ leaves: a job that had finished when it was stopped counts as failed, and is sought there only.
-            queue.finished_job_registry.remove(job)
-            queue.connection.delete(queue.intermediate_queue.get_first_seen_key(job.id))
-        if self.jobs:
-            forget_queue(self.url, self.queue)
-        self.jobs.clear()
+        if self._family is not None:
+            self._family.end()
+            self._family = None
+        if self._end is not None:
+            self._end.cancel()
         super().close()
 
-    def _stop(self, job: rq.job.Job) -> None:
-        # Not before it has begun: RQ's worker kills itself when it has to stop a job that it has not forked for yet.
-        # And not after it has an exit code: then it ends by itself.
-        begun, _ = signs_of_life(self.url, job.id)
-        try:
-            if job.get_status(refresh=True) in ENDED or not begun.wait(FAREWELL):
-                return
-            if "exitcode" not in job.get_meta(refresh=True):
-                send_stop_job_command(client(self.url), job.id)
-        except (NoSuchJobError, InvalidJobOperation):
-            pass  # it has ended by itself
+    def __reduce__(self) -> tuple[object, ...]:
+        return context_here, (self.url, self.queue)
+
+
+@functools.cache
+def context_here(url: str, queue: str) -> Context:
+    """Return the context that a job has for what it was sent to it with; it ends with the job."""
+    context = Context(url, queue=queue)
+    context.end_with_process()
+    return context
 
 
 def get_context(url: str | None = None, *, queue: str = "lab") -> Context:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import uuid
+from collections.abc import Iterable
+from pathlib import Path
 from types import TracebackType
 
 import redis
@@ -48,15 +51,20 @@ def forget_queue(url: str, name: str) -> None:
 class Workers:
     """`count` RQ workers on this host, ready on return.
 
+    They run in `folder`, and find its modules first. What is named in `preload` they import once, and no process again.
     They end with this process, however it ends, and take a running job with them. Raises `WorkersError` if they do
     not start.
     """
 
-    def __init__(self, url: str, queue: str, count: int) -> None:
+    def __init__(
+        self, url: str, queue: str, count: int, folder: Path | str | None = None, preload: Iterable[str] = ()
+    ) -> None:
         self._url = url
         self._queue = queue
         ready = Semaphore(url, f"ready-{uuid.uuid4().hex}", 0)
-        self._companion = Companion([sys.executable, "-m", "jobs", url, queue, str(count), ready.name])
+        where = "" if folder is None else os.path.abspath(folder)
+        arguments = [url, queue, str(count), ready.name, where, *preload]
+        self._companion = Companion([sys.executable, "-m", "jobs", *arguments])
         try:
             if not all(ready.acquire(timeout=START_TIMEOUT) for _ in range(count)):
                 raise WorkersError(f"{count} RQ workers did not start in {START_TIMEOUT:.0f} s; see what they wrote")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import redis
 
 import jobs
 from broker.server import PrivateServer
+from jobs.workers import client
 
 
 @pytest.fixture(scope="package")
@@ -28,3 +32,18 @@ def ctx(url: str, workers: jobs.Workers) -> Iterator[jobs.Context]:
     context = jobs.get_context(url)
     yield context
     context.close()
+
+
+@pytest.fixture(params=["multiprocessing", "jobs"])
+def either(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A context of jobs, and multiprocessing's own, which says what is right."""
+    yield multiprocessing.get_context("fork") if request.param == "multiprocessing" else request.getfixturevalue("ctx")
+    for process in multiprocessing.active_children():
+        process.kill()
+        process.join()
+
+
+@pytest.fixture
+def connection(url: str) -> Iterator[redis.Redis]:
+    with client(url) as connection:
+        yield connection

@@ -1,163 +1,284 @@
-"""A Process that is an RQ job behaves as multiprocessing's does."""
+"""A process that is a job behaves as multiprocessing's own, beside which each of these tests runs."""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import re
 import signal
 import socket
-import subprocess
 import sys
-from pathlib import Path
+import threading
+from contextlib import suppress
+from multiprocessing.connection import wait
 
+import psutil
 import pytest
-import rq
 
-import jobs
-from broker import Lock
-from jobs.workers import client
+from tests.support.clock import eventually
 
-
-def hold(lock: Lock) -> int | None:
-    with lock:
-        return lock.fence
+PATIENCE = 20.0
 
 
-def test_runs_elsewhere_and_ends_with_0(ctx):
-    process = ctx.Process(target=lambda: None)
-    assert (process.exitcode, process.pid, process.is_alive()) == (None, None, False)
+def run(ctx, target, *args):
+    process = ctx.Process(target=target, args=args)
+    process.start()
+    process.join(PATIENCE)
+    return process
+
+
+def test_a_process_runs_elsewhere_and_ends(either):
+    pids = either.SimpleQueue()
+    process = either.Process(target=lambda: pids.put(os.getpid()))
+    assert (process.exitcode, process.pid, process.ident, process.is_alive()) == (None, None, None, False)
     process.start()
     process.join()
-    assert process.exitcode == 0
-    assert process.host == socket.gethostname()
-    assert process.pid not in (None, os.getpid())
-    assert not process.is_alive()
+    assert (process.exitcode, process.is_alive()) == (0, False)
+    assert process.pid == process.ident == pids.get() != os.getpid()
 
 
-def test_arguments_and_handles_arrive(ctx):
-    queue, lock, done = ctx.Semaphore(0), ctx.Lock(), ctx.Event()
-
-    def target(times, *, lock):
-        for _ in range(times):
-            queue.release()
-        with lock:
-            done.set()
-
-    with lock:
-        process = ctx.Process(target=target, args=(3,), kwargs={"lock": lock})
-        process.start()
-        assert all(queue.acquire(timeout=30) for _ in range(3))
-        assert not done.is_set()
-    assert done.wait(30)
-    process.join()
-    assert process.exitcode == 0
+def interrupted():
+    os.kill(os.getpid(), signal.SIGINT)
+    signal.pause()
 
 
-def test_names_count_up_unless_given(ctx):
-    assert ctx.Process(name="buyer").name == "buyer"
-    first, second = ctx.Process().name, ctx.Process().name
-    assert int(second.removeprefix("Process-")) == int(first.removeprefix("Process-")) + 1
+@pytest.mark.parametrize(
+    ("target", "args", "exitcode"),
+    [
+        (int, (), 0),
+        (int, ("many",), 1),
+        (sys.exit, (), 0),
+        (sys.exit, (3,), 3),
+        (sys.exit, ("sorry",), 1),
+        (os._exit, (0,), 0),
+        (os._exit, (4,), 4),
+        (lambda: os.kill(os.getpid(), signal.SIGUSR1), (), -signal.SIGUSR1),
+        (lambda: os.kill(os.getpid(), signal.SIGKILL), (), -signal.SIGKILL),
+        (lambda: interrupted(), (), 1),
+    ],
+)
+def test_exit_codes(either, target, args, exitcode):
+    assert run(either, target, *args).exitcode == exitcode
 
 
-def test_join_gives_up_after_its_timeout(ctx):
-    go = ctx.Event()
-    process = ctx.Process(target=go.wait)
-    process.start()
-    process.join(timeout=0.1)
-    assert process.exitcode is None
-    assert process.is_alive()
-    go.set()
-    process.join()
-    assert process.exitcode == 0
-
-
-@pytest.mark.parametrize(("status", "expected"), [(None, 0), (3, 3), ("sorry", 1)])
-def test_exit_status(ctx, status, expected):
-    process = ctx.Process(target=sys.exit, args=(status,))
-    process.start()
-    process.join()
-    assert process.exitcode == expected
-
-
-def test_an_exception_is_1_and_its_traceback_is_where_rq_puts_it(ctx):
-    def target():
+def test_an_exceptions_traceback_comes_out_at_the_parent(either, capfd):
+    def buy():
         raise LookupError("no such room")
 
-    process = ctx.Process(target=target)
-    process.start()
-    process.join()
-    assert process.exitcode == 1
-    assert "LookupError: no such room" in ctx.jobs[-1].latest_result(timeout=10).exc_string
+    process = run(either, buy)
+    lines = capfd.readouterr().err.splitlines()
+    assert lines[:2] == [f"Process {process.name}:", "Traceback (most recent call last):"]
+    assert lines[-1] == "LookupError: no such room"
 
 
-def test_a_killed_job_is_known_to_be_dead(ctx):
-    go = ctx.Event()
-    process = ctx.Process(target=lambda: (go.wait(), os.kill(os.getpid(), signal.SIGKILL)))
-    process.start()
-    go.set()
-    process.join()
-    assert process.exitcode == -signal.SIGKILL
-    assert not process.is_alive()
+def test_what_sys_exit_says_comes_out_at_the_parent(either, capfd):
+    run(either, sys.exit, "sorry")
+    assert capfd.readouterr().err == "sorry\n"
 
 
-def test_a_job_that_its_worker_cannot_begin_does_not_hang_its_parent(url):
-    with jobs.get_context(url, queue="deserted") as context:
-        process = context.Process(target=print)
-        process.start()
-        context.jobs[0].set_status(rq.job.JobStatus.FAILED)  # as RQ does when it cannot import the function
-        process.join()
-        assert process.exitcode == 1
+def test_a_subclass_has_a_run_of_its_own_and_takes_itself_along(either):
+    class Viewer(either.Process):
+        def __init__(self, person, told):
+            super().__init__()
+            self.person = person
+            self.told = told
+
+        def run(self):
+            current = multiprocessing.current_process()
+            self.told.put((self.person, self.name, self.pid, current is self, current.name, current.daemon))
+
+    told = either.SimpleQueue()
+    viewer = Viewer("哪吒", told)
+    viewer.daemon = True
+    viewer.start()
+    viewer.join(PATIENCE)
+    assert re.fullmatch(r"Viewer-\d+", viewer.name)
+    assert told.get() == ("哪吒", viewer.name, viewer.pid, True, viewer.name, True)
 
 
-def test_misuse_is_an_assertion_error_as_in_multiprocessing(ctx):
+def test_names_count_up_unless_given(either):
+    first, second = either.Process().name, either.Process().name
+    assert int(second.rpartition("-")[2]) == int(first.rpartition("-")[2]) + 1
+    process = either.Process(name="buyer")
+    process.name = "seller"
+    assert process.name == "seller"
+    assert "name='seller'" in repr(process)
+
+
+def test_a_childs_child(either):
+    told = either.SimpleQueue()
+
+    def parent():
+        process = either.Process(target=lambda: told.put(multiprocessing.parent_process().name))
+        told.put(process.name)
+        process.start()  # and is joined when this one ends
+
+    process = run(either, parent)
+    assert process.exitcode == 0
+    assert [told.get(), told.get()] == [f"{process.name}:1", process.name]
+
+
+def test_a_daemon_may_not_have_children(either):
+    told = either.SimpleQueue()
+
+    def parent():
+        try:
+            either.Process().start()
+        except AssertionError as error:
+            told.put(str(error))
+
+    either.Process(target=parent, daemon=True).start()
+    assert told.get() == "daemonic processes are not allowed to have children"
+
+
+def test_a_processs_end_ends_its_daemons(either):
+    begun, never = either.Semaphore(0), either.Event()
+
+    def daemon():
+        begun.release()
+        never.wait()
+
+    def parent():
+        either.Process(target=daemon, daemon=True).start()
+        begun.acquire()
+
+    assert run(either, parent).exitcode == 0
+
+
+def test_misuse(either):
+    with pytest.raises(AssertionError, match="group argument must be None"):
+        either.Process("friends")
+    process = either.Process(target=int)
     with pytest.raises(AssertionError, match="can only join a started process"):
-        ctx.Process().join()
-    process = ctx.Process(target=print)
+        process.join()
+    with pytest.raises(ValueError, match="process not started"):
+        process.sentinel  # noqa: B018
     process.start()
     with pytest.raises(AssertionError, match="cannot start a process twice"):
         process.start()
-    process.join()
-    with pytest.raises(AssertionError, match="group argument must be None"):
-        ctx.Process(group="friends")
+    with pytest.raises(AssertionError, match="process has already started"):
+        process.daemon = True
+    process.join(PATIENCE)
+    process.close()
+    with pytest.raises(ValueError, match="process object is closed"):
+        process.join()
 
 
-def test_a_function_of_main_travels_by_value(url, workers, tmp_path):
-    program = tmp_path / "program.py"
-    program.write_text(
-        "import jobs, sys\n"
-        "ROOMS = 4\n"
-        "def target(total):\n"
-        "    for _ in range(ROOMS): total.release()\n"
-        "if __name__ == '__main__':\n"
-        "    with jobs.get_context(sys.argv[1]) as ctx:\n"
-        "        total = ctx.Semaphore(0)\n"
-        "        process = ctx.Process(target=target, args=(total,))\n"
-        "        process.start(); process.join()\n"
-        "        print(process.exitcode, total.get_value())\n"
-    )
-    run = subprocess.run(
-        [sys.executable, program, url], capture_output=True, text=True, cwd=Path(__file__).parents[2], check=True
-    )
-    assert run.stdout.split() == ["0", "4"]
+def test_a_process_that_runs_cannot_be_closed(either):
+    go = either.Event()
+    process = either.Process(target=go.wait)
+    process.start()
+    with pytest.raises(ValueError, match="Cannot close a process while it is still running"):
+        process.close()
+    go.set()
+    process.join(PATIENCE)
 
 
-def test_plain_rq_takes_a_handle_and_a_plain_worker_serves(url, workers):
-    with client(url) as connection, jobs.get_context(url) as context:
-        lock = context.Lock()
-        job = rq.Queue("plain", connection=connection).enqueue(hold, lock)
-        process = jobs.get_context(url, queue="plain").Process(target=lock.acquire)
+def test_join_gives_up_after_its_timeout(either):
+    go = either.Event()
+    process = either.Process(target=go.wait)
+    process.start()
+    process.join(0.1)
+    assert (process.exitcode, process.is_alive()) == (None, True)
+    assert process in multiprocessing.active_children()
+    assert not wait([process.sentinel], 0)
+    go.set()
+    assert wait([process.sentinel], PATIENCE)
+    process.join(PATIENCE)
+    assert process.exitcode == 0
+    assert process not in multiprocessing.active_children()
+    assert wait([process.sentinel], 0)
+
+
+def test_threads_may_join_together(either):
+    process = either.Process(target=int)
+    process.start()
+    seen = []
+    threads = [threading.Thread(target=lambda: (process.join(), seen.append(process.exitcode))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert set(seen) <= {0, None}  # multiprocessing tells one of them only
+    assert process.exitcode == 0
+
+
+def busy():
+    """Keep all other threads of this process from running."""
+    sys.setswitchinterval(1e6)
+    while True:
+        pass
+
+
+@pytest.fixture
+def running(either):
+    """Makes a process that has begun."""
+
+    def start(target=signal.pause):
+        begun = either.Event()
+        process = either.Process(target=lambda: (begun.set(), target()))
         process.start()
-        command = [Path(sys.executable).with_name("rq"), "worker", "--quiet", "--burst", "--url", url, "plain"]
-        subprocess.run(command, check=True, timeout=60, cwd=Path(__file__).parents[2])
-        assert job.latest_result(timeout=10).return_value > 0
-        assert process.exitcode == 0
+        assert begun.wait(PATIENCE)
+        return process
+
+    return start
 
 
-def test_closing_the_context_deletes_its_jobs(url, workers):
-    with client(url) as connection:
-        with jobs.get_context(url) as context:
-            process = context.Process(target=context.Event().is_set)
-            process.start()
-            process.join()
-            identity = context.jobs[0].id
-            assert [key for key in connection.scan_iter() if identity.encode() in key]
-        assert not [key for key in connection.scan_iter() if identity.encode() in key]
+@pytest.mark.parametrize("target", [signal.pause, lambda: busy()])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_process_is_terminated_or_killed(running, number, target):
+    process = running(target)
+    process.terminate() if number == signal.SIGTERM else process.kill()
+    process.join(PATIENCE)
+    assert (process.exitcode, process.is_alive()) == (-number, False)
+    process.terminate()
+    process.kill()  # nobody is there any more
+    assert process.exitcode == -number
+
+
+def test_a_process_may_mind_sigterm(either):
+    ready = either.Event()
+
+    def careful():
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+        ready.set()
+        signal.pause()
+
+    process = either.Process(target=careful)
+    process.start()
+    assert ready.wait(PATIENCE)
+    process.terminate()
+    process.join(PATIENCE)
+    assert process.exitcode == 7
+
+
+def test_a_stopped_process_lives_and_can_be_killed(either):
+    pids = either.SimpleQueue()
+    process = either.Process(target=lambda: (pids.put(os.getpid()), signal.pause()))
+    process.start()
+    stopped = psutil.Process(pids.get())
+    stopped.suspend()
+    eventually(lambda: stopped.status() == psutil.STATUS_STOPPED)
+    process.terminate()
+    process.join(3)  # for longer than a job's lease of its life
+    assert (process.exitcode, process.is_alive()) == (None, True)
+    process.kill()
+    process.join(PATIENCE)
+    assert process.exitcode == -signal.SIGKILL
+
+
+def test_a_socket_is_handed_over(either):
+    ours, theirs = socket.socketpair()
+
+    def talk(connection):
+        with suppress(EOFError):
+            connection.sendall(connection.recv(1024).upper())
+
+    process = either.Process(target=talk, args=(theirs,))
+    process.start()
+    theirs.close()
+    with ours:
+        ours.sendall(b"hello")
+        assert ours.recv(1024) == b"HELLO"
+        process.join(PATIENCE)
+        assert ours.recv(1024) == b""  # nobody else has the other end

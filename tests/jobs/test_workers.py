@@ -6,15 +6,19 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 
 import psutil
 import pytest
+import rq
+from rq.command import send_stop_job_command
 
 import jobs
 from broker import BrokerError
 from broker.server import PrivateServer
+from jobs.worker import Worker
 from jobs.workers import client
 
 OWNER = """
@@ -62,6 +66,62 @@ def test_workers_and_their_jobs_end_with_their_owner(url, signum):
     _, alive = psutil.wait_procs(family, timeout=15)
     assert not alive
     assert jobs.listening(url, "owned") == 0
+
+
+def test_workers_run_in_a_folder_and_find_its_modules(url, tmp_path, monkeypatch):
+    (tmp_path / "shop.py").write_text("import os\ndef folder(): return os.getcwd()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    from shop import folder
+
+    with jobs.Workers(url, "shop", 1, folder=tmp_path), jobs.get_context(url, queue="shop") as context:
+        process = context.Process(target=folder)
+        process.start()
+        process.join()
+        assert process.job.latest_result(timeout=10).return_value == str(tmp_path)
+
+
+def test_workers_import_once_what_all_processes_need(url):
+    with jobs.Workers(url, "ready", 1, preload=["xml.dom"]), jobs.get_context(url, queue="ready") as context:
+        process = context.Process(target=lambda: sorted({"xml.dom", "xml.sax"} & set(sys.modules)))
+        process.start()
+        process.join()
+        assert process.job.latest_result(timeout=10).return_value == ["xml.dom"]
+
+
+def test_plain_jobs_run_in_a_work_horse(url):
+    with jobs.Workers(url, "mixed", 1), client(url) as connection:
+        queue = rq.Queue("mixed", connection=connection)
+        horses = [queue.enqueue(os.getpid) for _ in range(2)]
+        first, second = (horse.latest_result(timeout=10).return_value for horse in horses)
+        assert first != second
+        for horse in horses:
+            horse.delete()
+
+
+def test_a_process_that_is_stopped_through_rq_leaves_its_worker_alone(url):
+    with jobs.Workers(url, "halted", 1), jobs.get_context(url, queue="halted") as context:
+        begun = context.Event()
+        process = context.Process(target=lambda: (begun.set(), signal.pause()))
+        process.start()
+        assert begun.wait(20)
+        send_stop_job_command(process.job.connection, process.job.id)
+        process.join(20)
+        assert process.exitcode == -signal.SIGKILL
+        assert process.job.latest_result(timeout=10).type == rq.results.Result.Type.FAILED
+        assert process.job.get_status() == "stopped"
+        following = context.Process(target=int)
+        following.start()
+        following.join(20)
+        assert following.exitcode == 0
+
+
+def test_a_worker_shows_that_it_lives_while_a_process_runs(url):
+    with client(url) as connection:
+        worker = Worker(["beats"], connection=connection, job_monitoring_interval=0)
+        beats = threading.Semaphore(0)
+        worker.maintain_heartbeats = lambda job, execution: beats.release()
+        with worker._beating(None, None):
+            assert all(beats.acquire(timeout=20) for _ in range(3))
 
 
 def test_workers_that_cannot_start_say_so(url, monkeypatch):

@@ -1,0 +1,91 @@
+"""The worker's side of a process: starts it, passes on what it prints and what it is sent, and tells how it ended.
+
+The process is a child of whatever runs this, as it would be its parent's with multiprocessing. So it is known to live
+while it is stopped or keeps its own threads from running, a signal reaches it in any state, what it printed before it
+was killed is not lost, and its exit code is the system's.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from multiprocessing.pool import RemoteTraceback  # type: ignore[attr-defined]
+
+import rq
+
+from broker.errors import BrokerError
+from broker.lock import Lock
+from broker.queues import SimpleQueue
+from jobs.child import Child
+from jobs.news import Began, Ended, Printed, Teller
+from jobs.pickling import Pickled
+
+LIFE = 2.0  # seconds; the lease of the lock that a job holds for as long as it lives
+TICK = 0.5  # seconds between looks at whether it still does
+NO_MORE = 0  # among the numbers of signals
+
+
+def life(url: str, job_id: str) -> Lock:
+    """Return the lock that a job holds for as long as it lives."""
+    return Lock(url, f"life-{job_id}", lease=LIFE)
+
+
+def signals(url: str, job_id: str) -> SimpleQueue:
+    """Return the queue of the signals that a job is to get."""
+    return SimpleQueue(url, f"signals-{job_id}")
+
+
+def run(payload: bytes, url: str, news: str) -> Pickled | None:
+    """Run a process; return what its `run` returned. This is what the worker calls.
+
+    Raises `ChildProcessError` for a process that ended with another exit code than 0, because of what it raised.
+    """
+    job = rq.get_current_job()
+    assert job is not None, "only an RQ worker calls this"
+    teller = Teller(url, news, job.id)
+    with closing(Child(payload)) as child:  # before there are threads
+        with _holding(life(url, job.id)) as own, _passing_on(signals(url, job.id), child):
+            teller.tell(Began(child.pid, socket.gethostname()))
+            while child.alive:
+                for stream, text in child.output(TICK):
+                    teller.tell(Printed(stream, text))
+                if not own.held:  # the server was away, or lost what it had
+                    with suppress(BrokerError):
+                        own.acquire(block=False)
+            exitcode = child.join()
+        teller.tell(Ended(exitcode))
+        if exitcode:
+            raised = RemoteTraceback(child.raised) if child.raised else None
+            raise ChildProcessError(f"{job.description} ended with exit code {exitcode}") from raised
+        return child.returned
+
+
+@contextmanager
+def _holding(own: Lock) -> Iterator[Lock]:
+    own.acquire()
+    try:
+        yield own
+    finally:
+        with suppress(BrokerError):
+            own.release()
+
+
+@contextmanager
+def _passing_on(numbers: SimpleQueue, child: Child) -> Iterator[None]:
+    def pass_on() -> None:
+        number = None
+        while number != NO_MORE:
+            with suppress(BrokerError):
+                number = numbers.get()
+                child.signal(number)
+
+    thread = threading.Thread(target=pass_on, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        with suppress(BrokerError):
+            numbers.put(NO_MORE)
+            thread.join()

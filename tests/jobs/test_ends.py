@@ -1,0 +1,101 @@
+"""What becomes of a program's processes when it ends, as jobs and as multiprocessing's own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 30.0
+
+CONTEXT = """
+import multiprocessing, os, sys, time
+if sys.argv[1] == "jobs":
+    import jobs
+    ctx = jobs.Context(sys.argv[2])
+else:
+    ctx = multiprocessing.get_context("fork")
+begun, go = ctx.Semaphore(0), ctx.Event()
+
+def daemon():
+    print("daemon begins", flush=True)
+    begun.release()
+    go.wait()
+    print("daemon ends", flush=True)
+
+def child():
+    print("child begins", flush=True)
+    begun.release()
+    time.sleep(0.5)
+    print("child ends", flush=True)
+"""
+
+DAEMON_AND_CHILD = """
+daemon = ctx.Process(target=daemon, daemon=True)
+child = ctx.Process(target=child)
+for process in daemon, child:
+    process.start()
+    begun.acquire()
+print("main ends", flush=True)
+"""
+
+WAITS = """
+ctx.Process(target=daemon).start()
+begun.acquire()
+go.wait()
+"""
+
+
+@pytest.fixture(params=["multiprocessing", "jobs"])
+def program(request, url, workers):
+    started = []
+
+    def start(text, **options):
+        running = subprocess.Popen(
+            [sys.executable, "-c", CONTEXT + text, request.param, url],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            **options,
+        )
+        started.append(running)
+        return running
+
+    yield start
+    for running in started:
+        running.kill()
+        running.communicate()
+
+
+@pytest.mark.parametrize(("last", "status"), [("", 0), ("sys.exit(3)", 3), ("raise KeyError", 1)])
+def test_daemons_end_with_the_program_and_other_children_are_waited_for(program, last, status):
+    running = program(DAEMON_AND_CHILD + last)
+    out, err = running.communicate(timeout=PATIENCE)
+    lines = out.splitlines()
+    assert sorted(lines) == ["child begins", "child ends", "daemon begins", "main ends"]
+    assert lines[-1] == "child ends"
+    assert running.returncode == status
+    assert ("KeyError" in err) == (status == 1)
+
+
+def test_a_program_that_waits_for_its_child_ends_with_ctrl_c(program, connection):
+    running = program(WAITS, start_new_session=True)
+    assert running.stdout.readline() == "daemon begins\n"
+    os.killpg(running.pid, signal.SIGINT)  # as a terminal does
+    out, err = running.communicate(timeout=PATIENCE)
+    assert out == ""
+    assert err.splitlines().count("KeyboardInterrupt") == 2  # the program's, and its child's
+    assert running.returncode == -signal.SIGINT
+
+
+def test_a_program_that_forgot_to_close_leaves_nothing(url, workers, connection):
+    before = set(connection.scan_iter())
+    command = [sys.executable, "-c", CONTEXT + DAEMON_AND_CHILD, "jobs", url]
+    subprocess.run(command, check=True, capture_output=True, cwd=ROOT, timeout=PATIENCE)
+    assert not {key for key in set(connection.scan_iter()) - before if b"rq:worker" not in key}

@@ -1,0 +1,195 @@
+"""What a process has of its own for being a job: a queue, a worker, a place in RQ's books."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import rq
+
+import jobs
+from broker import Lock
+from jobs.workers import client
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 20.0
+
+
+def hold(lock: Lock) -> int | None:
+    with lock:
+        return lock.fence
+
+
+def test_arguments_and_handles_arrive(ctx):
+    total, lock, done = ctx.Semaphore(0), ctx.Lock(), ctx.Event()
+
+    def target(times, *, lock):
+        for _ in range(times):
+            total.release()
+        with lock:
+            done.set()
+
+    with lock:
+        process = ctx.Process(target=target, args=(3,), kwargs={"lock": lock})
+        process.start()
+        assert all(total.acquire(timeout=PATIENCE) for _ in range(3))
+        assert not done.is_set()
+    assert done.wait(PATIENCE)
+    process.join()
+    assert process.exitcode == 0
+    assert process.host == socket.gethostname()
+
+
+def test_what_it_returned_is_where_rq_puts_it(ctx):
+    process = ctx.Process(target=lambda: {"sold": 5})
+    process.start()
+    process.join()
+    assert process.job.latest_result(timeout=10).return_value == {"sold": 5}
+
+
+@pytest.mark.parametrize("picklable", [True, False])
+def test_what_it_raised_is_where_rq_puts_it(ctx, capfd, picklable):
+    def target():
+        raise LookupError("no such room", None if picklable else threading.Lock())
+
+    process = ctx.Process(target=target)
+    process.start()
+    process.join()
+    assert process.exitcode == 1
+    found = process.job.latest_result(timeout=10).exc_string
+    assert "in target" in found
+    assert re.search(r"LookupError.*no such room", found)
+
+
+@pytest.mark.parametrize("target", [threading.Lock, lambda: sys.exit(3)])
+def test_what_cannot_be_kept_changes_nothing(ctx, target):
+    process = ctx.Process(target=target)
+    process.start()
+    process.join()
+    assert process.exitcode == (0 if target is threading.Lock else 3)
+    assert process.job.latest_result(timeout=10)
+
+
+def test_a_process_that_was_killed_has_failed_for_rq(ctx):
+    process = ctx.Process(target=lambda: os.kill(os.getpid(), signal.SIGKILL), name="victim")
+    process.start()
+    process.join()
+    assert "victim ended with exit code -9" in process.job.latest_result(timeout=10).exc_string
+
+
+def test_what_cannot_be_sent_is_refused_at_the_start(ctx):
+    process = ctx.Process(target=print, args=(threading.Lock(),))
+    with pytest.raises(TypeError, match="pickle"):
+        process.start()
+    assert not process.is_alive()
+
+
+def test_what_cannot_be_found_on_the_worker_fails_there(ctx, capfd, tmp_path, monkeypatch):
+    (tmp_path / "only_here.py").write_text("def target(): pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    from only_here import target
+
+    process = ctx.Process(target=target)
+    process.start()
+    process.join()
+    assert process.exitcode == 1
+    assert capfd.readouterr().err.endswith("ModuleNotFoundError: No module named 'only_here'\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_process_that_waits_for_a_worker_ends_at_once(url, number):
+    with jobs.get_context(url, queue="deserted") as context:
+        process = context.Process(target=print)
+        process.start()
+        assert process.is_alive()
+        process.terminate() if number == signal.SIGTERM else process.kill()
+        assert (process.exitcode, process.pid) == (-number, None)
+        assert not rq.Queue("deserted", connection=process.job.connection).job_ids
+
+
+def test_more_processes_than_workers_wait_their_turn(ctx):
+    go = ctx.Event()
+    processes = [ctx.Process(target=go.wait) for _ in range(5)]
+    for process in processes:
+        process.start()
+    go.set()
+    for process in processes:
+        process.join(PATIENCE)
+    assert [process.exitcode for process in processes] == [0] * 5
+
+
+def test_a_job_that_rq_could_not_run_does_not_hang_its_parent(url, capfd):
+    with jobs.get_context(url, queue="deserted") as context:
+        process = context.Process(target=print, name="orphan")
+        process.start()
+        worker = rq.Worker(["deserted"], connection=client(url))
+        worker.handle_job_failure(process.job, worker.queues[0], exc_string="the worker's ModuleNotFoundError")
+        process.join(PATIENCE)
+        assert process.exitcode == 1
+        assert capfd.readouterr().err == "orphan did not begin: the worker's ModuleNotFoundError\n"
+
+
+def test_a_job_that_somebody_deleted_does_not_hang_its_parent(url):
+    with jobs.get_context(url, queue="deserted") as context:
+        process = context.Process(target=print)
+        process.start()
+        process.job.delete()
+        process.join(PATIENCE)
+        assert process.exitcode == 1
+
+
+def test_a_function_of_main_travels_by_value(url, workers, tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import jobs, sys\n"
+        "ROOMS = 4\n"
+        "def target(total):\n"
+        "    for _ in range(ROOMS): total.release()\n"
+        "if __name__ == '__main__':\n"
+        "    with jobs.get_context(sys.argv[1]) as ctx:\n"
+        "        total = ctx.Semaphore(0)\n"
+        "        process = ctx.Process(target=target, args=(total,))\n"
+        "        process.start(); process.join()\n"
+        "        print(process.exitcode, total.get_value())\n"
+    )
+    run = subprocess.run([sys.executable, program, url], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert run.stdout.split() == ["0", "4"]
+
+
+def test_plain_rq_takes_a_handle_and_a_plain_worker_serves(url, workers, capfd):
+    with client(url) as connection, jobs.get_context(url) as context, jobs.get_context(url, queue="plain") as plain:
+        lock = context.Lock()
+        job = rq.Queue("plain", connection=connection).enqueue(hold, lock)
+        process = plain.Process(target=lambda: print(lock.acquire()))
+        process.start()
+        command = [Path(sys.executable).with_name("rq"), "worker", "--quiet", "--burst", "--url", url, "plain"]
+        subprocess.run(command, check=True, timeout=60, cwd=ROOT)
+        assert job.latest_result(timeout=10).return_value > 0
+        process.join(PATIENCE)
+        assert process.exitcode == 0
+        assert "True\n" in capfd.readouterr().out
+        job.delete()
+
+
+def test_a_closed_context_leaves_nothing(url, workers, connection):
+    before = set(connection.scan_iter())
+    with jobs.get_context(url) as context:
+        ended, waiting = context.Process(target=print, args=("hello",)), context.Process(target=context.Event().wait)
+        nested = context.Process(target=lambda: context.Process(target=context.Lock().acquire).start())
+        for process in (ended, nested):
+            process.start()
+            process.join(PATIENCE)
+            assert process.exitcode == 0
+        waiting.start()
+        assert set(connection.scan_iter()) - before
+    assert waiting.exitcode == -signal.SIGKILL
+    assert not multiprocessing.active_children()
+    assert not {key for key in set(connection.scan_iter()) - before if b"worker" not in key}

@@ -1,0 +1,147 @@
+"""A pool whose processes are jobs does what multiprocessing's does, and loses no task with a process."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from contextlib import nullcontext
+
+import psutil
+import pytest
+
+import jobs
+from jobs.pool import Desk
+from tests.support.clock import eventually
+
+PATIENCE = 20.0
+
+
+@pytest.fixture
+def pool(either):
+    with either.Pool(2) as pool:
+        yield pool
+
+
+def square(number):
+    return number * number
+
+
+def test_map_in_all_its_forms(pool):
+    numbers = range(20)
+    squares = [number * number for number in numbers]
+    assert pool.map(square, numbers) == squares
+    assert pool.map(square, numbers, chunksize=7) == squares
+    assert list(pool.imap(square, numbers)) == squares
+    assert sorted(pool.imap_unordered(square, numbers, chunksize=3)) == squares
+    assert pool.starmap(pow, [(2, 3), (3, 2)]) == [8, 9]
+    assert pool.map_async(square, numbers).get(PATIENCE) == squares
+    assert pool.map(square, []) == []
+
+
+def test_apply_in_all_its_forms(pool):
+    told, heard = [], threading.Event()
+    assert pool.apply(int, ("ff",), {"base": 16}) == 255
+    result = pool.apply_async(square, (3,), callback=lambda value: (told.append(value), heard.set()))
+    assert result.get(PATIENCE) == 9
+    assert heard.wait(PATIENCE)
+    assert told == [9]
+    assert result.successful()
+
+
+def test_an_exception_is_raised_at_the_caller(pool):
+    with pytest.raises(ValueError, match="invalid literal") as raised:
+        pool.apply(int, ("many",))
+    assert "Traceback (most recent call last)" in str(raised.value.__cause__)
+    with pytest.raises(ZeroDivisionError):
+        pool.starmap(divmod, [(1, 1), (1, 0)])
+
+
+def test_a_result_that_cannot_be_sent_is_an_error(pool):
+    with pytest.raises(multiprocessing.pool.MaybeEncodingError, match="pickle"):
+        pool.apply(threading.Lock)
+
+
+def test_a_pool_is_closed_and_joined(either):
+    pool = either.Pool(2, initializer=os.putenv, initargs=("ROOM", "4"))
+    result = pool.map_async(square, range(10))
+    pool.close()
+    pool.join()
+    assert result.get(0) == [number * number for number in range(10)]
+    with pytest.raises(ValueError, match="Pool not running"):
+        pool.apply(square, (1,))
+
+
+def test_a_process_may_be_for_so_many_tasks_only(either):
+    with either.Pool(1, maxtasksperchild=2) as pool:
+        pids = [pool.apply(os.getpid) for _ in range(4)]
+    assert pids[0] == pids[1] != pids[2] == pids[3]
+
+
+def test_a_terminated_pool_ends_what_it_does(either):
+    begun = either.Semaphore(0)
+    pool = either.Pool(2, initializer=begun.release)
+    result = pool.map_async(time.sleep, [60] * 8, chunksize=1)
+    assert begun.acquire(timeout=PATIENCE)
+    pool.terminate()
+    pool.join()
+    assert not result.ready()
+    assert not multiprocessing.active_children()
+
+
+def test_functions_of_any_kind_are_sent(ctx):
+    with ctx.Pool(1) as pool:
+        assert pool.map(lambda number: number + 1, [1, 2]) == [2, 3]
+
+
+def test_there_is_a_process_for_each_worker_unless_told(ctx):
+    with ctx.Pool() as pool:
+        assert pool._processes == 2
+
+
+def test_more_processes_than_workers(ctx):
+    with ctx.Pool(5) as pool:
+        assert pool.map(square, range(10)) == [number * number for number in range(10)]
+        pool.close()
+        pool.join()
+
+
+@pytest.mark.parametrize("whole_host", [False, True])
+def test_the_task_of_a_killed_process_is_done_by_another(url, tmp_path, whole_host):
+    def task(number):
+        if number == 3 and not marker.exists():
+            marker.write_text(str(os.getpid()))
+            signal.pause()
+        return number * number
+
+    marker = tmp_path / "pid"
+    with jobs.Workers(url, "doomed", 1), jobs.get_context(url, queue="doomed") as context, context.Pool(1) as pool:
+        result = pool.map_async(task, range(8), chunksize=1)
+        eventually(lambda: marker.exists() and marker.read_text())
+        child = psutil.Process(int(marker.read_text()))
+        for part in (child, child.parent(), child.parent().parent()) if whole_host else (child,):
+            part.kill()
+        with jobs.Workers(url, "doomed", 1) if whole_host else nullcontext():
+            assert result.get(PATIENCE) == [number * number for number in range(8)]
+
+
+def test_a_task_is_done_when_its_result_is_there(ctx):
+    with ctx.Pool(2) as pool:
+        pool.map(square, range(10))
+        waiting = threading.Thread(target=pool._inqueue.join, daemon=True)
+        waiting.start()
+        waiting.join(PATIENCE)
+        assert not waiting.is_alive()
+
+
+def test_a_task_that_was_done_twice_counts_once(ctx):
+    tasks, results = ctx.JoinableQueue(), ctx.SimpleQueue()
+    desk = Desk(tasks, results)
+    for number in range(2):
+        desk.put((7, number, square, (number,), {}))
+    for number in (0, 0, 1, 0):
+        results.put((7, number, (True, number)))
+    results.put(None)
+    assert [desk.get() for _ in range(3)] == [(7, 0, (True, 0)), (7, 1, (True, 1)), None]
