@@ -6,7 +6,7 @@ import multiprocessing
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,9 @@ from pathlib import Path
 import broker
 import jobs
 from lab import children
-from lab.recorder import FileLog, Log, StreamLog
+from lab.errors import LabError
+from lab.exercise import Exercise
+from lab.logs import FileLog, Log, StreamLog
 from lab.run import Run
 from lab.store import FileStore, RedisStore, Store
 
@@ -23,18 +25,28 @@ QUEUE = "lab"
 
 @dataclass(frozen=True)
 class Settings:
-    """How many actors there will be, where, on which Redis server, and how many RQ workers to start if none listen."""
+    """Which Redis server to run on, and how many RQ workers to start there if none listen."""
 
-    actors: int
     url: str = ""
     server: str | None = None
     workers: int = 8
 
 
+def require_workers(exercise: Exercise, backends: Collection[str], settings: Settings) -> None:
+    """Raise `LabError` if the workers that listen are too few for what the exercise runs at the same time."""
+    count = jobs.listening(settings.url, QUEUE) if "rq" in backends else 0
+    if 0 < count < exercise.at_once:
+        smaller = exercise.smaller(count)
+        raise LabError(
+            f"{exercise.name} needs {exercise.at_once} workers at the same time and {count} listen on queue {QUEUE}: "
+            f"start {exercise.at_once - count} more with `rq worker {QUEUE}`{smaller and f', or take {smaller}'}"
+        )
+
+
 @contextmanager
-def local(settings: Settings) -> Iterator[Run]:
+def local(exercise: Exercise, _: Settings) -> Iterator[Run]:
     """Run on multiprocessing alone."""
-    children.prepare(settings.actors)
+    children.prepare(exercise.actors)
     folder = Path(tempfile.mkdtemp(prefix="lab-"))
 
     def make_store(count: int) -> Store:
@@ -50,9 +62,9 @@ def local(settings: Settings) -> Iterator[Run]:
 
 
 @contextmanager
-def redis(settings: Settings) -> Iterator[Run]:
+def redis(exercise: Exercise, settings: Settings) -> Iterator[Run]:
     """Run on local processes with Redis-backed primitives."""
-    children.prepare(settings.actors)
+    children.prepare(exercise.actors)
     with _keys(settings) as (log, make_store), broker.get_context(settings.url, method=children.METHOD) as ctx:
         try:
             yield Run(ctx, log, make_store, server=settings.server)
@@ -61,17 +73,21 @@ def redis(settings: Settings) -> Iterator[Run]:
 
 
 @contextmanager
-def rq(settings: Settings) -> Iterator[Run]:
-    """Run as RQ jobs: on the workers that listen already, on whatever host, else on local ones."""
-    count = jobs.listening(settings.url, QUEUE)
-    queue = QUEUE if count else f"{QUEUE}-{uuid.uuid4().hex}"  # nobody else's jobs on workers that end with this run
-    workers = nullcontext() if count else jobs.Workers(settings.url, queue, settings.workers)
+def rq(exercise: Exercise, settings: Settings) -> Iterator[Run]:
+    """Run as RQ jobs: on the workers that listen already, on whatever host, else on local ones, enough of them."""
+    listening = jobs.listening(settings.url, QUEUE)
+    count = listening or max(settings.workers, exercise.at_once)
+    queue = (
+        QUEUE if listening else f"{QUEUE}-{uuid.uuid4().hex}"
+    )  # nobody else's jobs on workers that end with this run
+    workers = nullcontext() if listening else jobs.Workers(settings.url, queue, count, preload=["lab.exercises"])
     # The context is closed first: workers that live end their jobs and put them away, dead ones leave them lying.
     with workers, _keys(settings) as (log, make_store), jobs.get_context(settings.url, queue=queue) as ctx:
-        yield Run(ctx, log, make_store, server=settings.server, workers=count or settings.workers)
+        yield Run(ctx, log, make_store, server=settings.server, workers=count)
 
 
-BACKENDS: dict[str, Callable[[Settings], AbstractContextManager[Run]]] = {"local": local, "redis": redis, "rq": rq}
+Backend = Callable[[Exercise, Settings], AbstractContextManager[Run]]
+BACKENDS: dict[str, Backend] = {"local": local, "redis": redis, "rq": rq}
 
 
 @contextmanager

@@ -5,47 +5,45 @@ from __future__ import annotations
 import ast
 import inspect
 import io
-import json
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 import redis
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.syntax import Syntax
 
 import broker
-from lab import files, options
-from lab.backends import Settings
-from lab.checks import Judgement, worst
-from lab.compare import compare as run_on_each
+from lab import commands, programs
 from lab.errors import LabError
 from lab.exercise import Exercise
 from lab.exercises import EXERCISES
 from lab.report import report
-from lab.result import judge, to_json
-from lab.trace import Trace, load
-
-STATUS = {Judgement.VALID: 0, Judgement.INVALID: 1, Judgement.UNKNOWN: 2}
-INTERRUPTED = "interrupted; all that was started has been ended, and nothing was written"
+from lab.result import in_order, judge
+from lab.trace import load
 
 
-class _Comparisons(click.Group):
-    """A command for each exercise."""
+class _Plays(click.Group):
+    """A command for each exercise, and for each program of one's own: a file whose name ends in .py."""
+
+    def __init__(
+        self,
+        *args: Any,
+        of_exercise: Callable[[type[Exercise]], click.Command],
+        of_program: Callable[[str], click.Command],
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._of_exercise = of_exercise
+        self._of_program = of_program
 
     def get_command(self, _: click.Context, cmd_name: str) -> click.Command:
-        exercise = _find(cmd_name)
-        return click.Command(
-            cmd_name,
-            params=options.parameters_of(exercise),
-            callback=lambda **given: _compare(exercise, given),
-            help=exercise.statement(),
-            short_help=exercise.summary,
-        )
+        if cmd_name.endswith(".py"):
+            return self._of_program(cmd_name)
+        return self._of_exercise(_find(cmd_name))
 
     def list_commands(self, _: click.Context) -> list[str]:
         return list(EXERCISES)
@@ -55,8 +53,7 @@ class _Comparisons(click.Group):
 @click.pass_context
 def cli(ctx: click.Context) -> None:
     """Run a multiprocessing course's exercises on one machine's processes and on Redis, side by side."""
-    if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
+    _help_alone(ctx)
 
 
 @cli.command(name="list")
@@ -81,12 +78,28 @@ def show(exercise: str) -> None:
         click.echo(source)
 
 
-@cli.group(cls=_Comparisons, invoke_without_command=True)
+@cli.group(
+    cls=_Plays,
+    of_exercise=commands.run_command,
+    of_program=programs.run_command,
+    invoke_without_command=True,
+)
+@click.pass_context
+def run(ctx: click.Context) -> None:
+    """Run an exercise, or a program of your own (FILE.py), on one backend, and see what it prints as it happens."""
+    _help_alone(ctx)
+
+
+@cli.group(
+    cls=_Plays,
+    of_exercise=commands.compare_command,
+    of_program=programs.compare_command,
+    invoke_without_command=True,
+)
 @click.pass_context
 def compare(ctx: click.Context) -> None:
-    """Run an exercise on each backend with the same parameters, and show what differed."""
-    if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
+    """Run an exercise, or a program of your own (FILE.py), on each backend, and show what differed."""
+    _help_alone(ctx)
 
 
 @cli.command()
@@ -94,47 +107,14 @@ def compare(ctx: click.Context) -> None:
 def check(folder: Path) -> int:
     """Judge the traces in FOLDER again, which `lab compare --trace` has written; this needs no Redis."""
     results = [judge(trace) for trace in load(folder)]
-    for exercise in dict.fromkeys(result.exercise for result in results):
-        report([result for result in results if result.exercise == exercise], Console())
-    return STATUS[worst([result.verdict for result in results]).judgement]
+    for exercise in dict.fromkeys(result.exercise.name for result in results):
+        report(in_order([result for result in results if result.exercise.name == exercise]), Console())
+    return commands.status(results)
 
 
-def _compare(exercise: type[Exercise], given: dict[str, Any]) -> int:
-    parameters, wanted = options.split(given)
-    try:
-        traces = _run(exercise(**parameters), wanted)
-    except KeyboardInterrupt:
-        raise LabError(INTERRUPTED) from None
-    results = [judge(trace) for trace in traces]
-    if wanted.trace_folder is not None:
-        named = {f"{trace.exercise}-{trace.backend}.jsonl": trace.dump() for trace in traces}
-        files.write_folder(wanted.trace_folder, named)
-    if wanted.json_file is not None:
-        files.write_file(wanted.json_file, json.dumps(to_json(results), indent=2) + "\n")
-    report(results, Console())
-    return STATUS[worst([result.verdict for result in results]).judgement]
-
-
-def _run(exercise: Exercise, wanted: options.Options) -> list[Trace]:
-    if wanted.backends == ["local"]:
-        return _watch(exercise, wanted.backends, Settings(exercise.actors))
-    with broker.Context(wanted.url) as ctx:
-        server = ctx.check()
-        click.echo(f"server: {server}")
-        return _watch(exercise, wanted.backends, Settings(exercise.actors, ctx.url, server, wanted.workers))
-
-
-def _watch(exercise: Exercise, backends: Sequence[str], settings: Settings) -> list[Trace]:
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        return run_on_each(
-            exercise,
-            backends,
-            settings,
-            on_begin=lambda backend: progress.add_task(backend, total=exercise.actors),
-            on_end=lambda: progress.advance(progress.task_ids[-1]),
-        )
+def _help_alone(ctx: click.Context) -> None:
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 def _find(name: str) -> type[Exercise]:

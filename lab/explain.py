@@ -1,37 +1,55 @@
-"""What differed between the backends, and why, in sentences that follow from the figures."""
+"""What differed between the backends, and between the variants, and why, in sentences that follow from the figures."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lab.result import Result
-from lab.units import seconds
+from lab.result import Result, by_variant
+from lab.units import figure, seconds
 
 SLIGHT = 0.1  # differences below this share are not worth a sentence
 
 
 def explain(results: Sequence[Result]) -> str:
-    """Return a few sentences on a comparison."""
+    """Return a few sentences on a comparison: those on the backends, for each variant, then those on the variants."""
+    groups = by_variant(results)
+    if len(groups) == 1:
+        return _backends(results)
+    lines = [f"{group[0].variant}: {_backends(group)}" for group in groups]
+    return "\n".join([*lines, *(_price(groups[0], group) for group in groups[1:])])
+
+
+def _backends(results: Sequence[Result]) -> str:
     return " ".join(filter(None, (_outcome(results), _safety(results), _handover(results), _crowd(results))))
 
 
 def _outcome(results: Sequence[Result]) -> str:
-    if len(results) > 1 and all(result.outcome == results[0].outcome for result in results):
-        return f"The outcome is the same everywhere: {_words(results[0])}."
+    said = [_words(result) for result in results]
+    if not said[0]:
+        return ""
+    if len(said) == 1:
+        return f"The outcome: {said[0]}."
+    if len(set(said)) == 1:
+        return f"The outcome is the same everywhere: {said[0]}."
     return "The outcome: " + "; ".join(f"{result.backend} {_words(result)}" for result in results) + "."
 
 
 def _words(result: Result) -> str:
-    return ", ".join(f"{count} {what}" for what, count in result.outcome.items())
+    """Return the outcome but for what is measured, which is never the same."""
+    counts = {what: value for what, value in result.outcome.items() if not isinstance(value, float | None)}
+    return ", ".join(
+        f"{what}: {figure(value)}" if isinstance(value, bool | str) else f"{value} {what}"
+        for what, value in counts.items()
+    )
 
 
 def _safety(results: Sequence[Result]) -> str:
     section, limit = results[0].exercise.section, results[0].exercise.limit
-    peaks = ", ".join(f"{result.peak} on {result.backend}" for result in results if result.peak > limit)
-    if not peaks:
+    crowded = [result for result in results if result.peak > limit]
+    if not section or not crowded:
         return ""
-    guarded = results[0].trace.parameters.get("lock")
-    why = "the lock did not keep them out" if guarded else "there was no lock to wait for"
+    peaks = ", ".join(f"{result.peak} on {result.backend}" for result in crowded)
+    why = "what they asked for did not keep them out" if crowded[0].waits else "there was nothing to wait for"
     return f"More than {limit} were inside {section} at once (up to {peaks}): {why}."
 
 
@@ -65,3 +83,16 @@ def _crowd(results: Sequence[Result]) -> str:
             f"{seconds(theirs)})"
         )
     return sentence + "."
+
+
+def _price(first: Sequence[Result], other: Sequence[Result]) -> str:
+    """Return how long another variant took beside the first one, on each backend that ran both."""
+    theirs = {result.backend: result.elapsed for result in first}
+    times = [
+        f"{seconds(result.elapsed)} on {result.backend} ({result.elapsed / theirs[result.backend]:.0%} of "
+        f"{first[0].variant}'s {seconds(theirs[result.backend])})"
+        for result in other
+        if theirs.get(result.backend)
+    ]
+    phrase = other[0].exercise.variants()[other[0].variant]
+    return f"{phrase[0].upper()}{phrase[1:]} it took {', '.join(times)}." if times else ""

@@ -1,4 +1,4 @@
-"""The picture: how many were inside, and how many waited, over time, one strip per backend on one time scale."""
+"""The picture: how many were inside, and how many waited, over time, one strip per run on one time scale."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from operator import itemgetter
 from rich.text import Text
 
 from lab.measures import Step, begin, highest
-from lab.result import Result
+from lab.result import Result, labels
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 NOBODY = "·"
@@ -18,8 +18,9 @@ TOO_MANY = "^"
 
 
 def draw(results: Sequence[Result], width: int) -> Text:
-    """Return the strips of all backends, `width` columns wide."""
-    margin = max(len(result.backend) for result in results) + 2
+    """Return the strips of all runs, `width` columns wide."""
+    names = labels(results)
+    margin = max(map(len, names)) + 2
     columns = max(10, width - margin)
     scale = max(result.elapsed for result in results) or 1.0
     picture = Text(no_wrap=True)
@@ -31,9 +32,9 @@ def draw(results: Sequence[Result], width: int) -> Text:
         if not full:
             continue
         picture.append(_legend(title, full, limit), style="bold")
-        for result, steps in zip(results, strips, strict=True):
+        for name, result, steps in zip(names, results, strips, strict=True):
             counts = _columns(steps, begin(result.trace), result.elapsed, scale, columns)
-            _append_strip(picture, result.backend.ljust(margin), counts, full, limit)
+            _append_strip(picture, name.ljust(margin), counts, full, limit)
     picture.append(" " * margin + _axis(scale, columns))
     return picture
 

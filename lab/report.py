@@ -1,20 +1,22 @@
-"""The report: a table with a column per backend, the picture, and what differed and why."""
+"""The report: a table with a column per variant and backend, the picture, and what differed and why."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from lab.checks import Judgement, Verdict
 from lab.explain import explain
 from lab.picture import draw
-from lab.result import Result
-from lab.units import seconds
+from lab.result import Result, by_variant, labels, parameters, where
+from lab.units import figure, seconds
 
 WIDEST = 120  # columns: a wider picture shows no more
+UNLIMITED = 10_000  # columns
 STYLES = {Judgement.VALID: "bold green", Judgement.INVALID: "bold red", Judgement.UNKNOWN: "bold yellow"}
 
 ROWS: tuple[tuple[str, Callable[[Result], str]], ...] = (
@@ -32,46 +34,53 @@ ROWS: tuple[tuple[str, Callable[[Result], str]], ...] = (
 
 def report(results: Sequence[Result], console: Console) -> None:
     """Print a comparison."""
-    console.print(_title(results[0]))
-    console.print(_table(results))
-    for verdict, where in _verdicts(results).items():
-        console.print(Text.assemble((", ".join(where), "bold"), ": ", _verdict(verdict), f", {verdict.evidence}"))
-    console.print()
-    console.print(draw(results, min(console.width, WIDEST)))
-    console.print()
-    console.print(Text(explain(results)))
+    console.print(Text(_title(results), style="bold"))
+    for table in _tables(results, console):
+        console.print(table)
+    for verdict, such in _verdicts(results).items():
+        console.print(Text.assemble((where(such, results), "bold"), ": ", _verdict(verdict), f", {verdict.evidence}"))
+    if any(result.inside for result in results):
+        console.print()
+        console.print(draw(results, min(console.width, WIDEST)))
+    explained = explain(results)
+    if explained:
+        console.print()
+        console.print(Text(explained))
 
 
-def _table(results: Sequence[Result]) -> Table:
+def _tables(results: Sequence[Result], console: Console) -> list[Table]:
+    """Return one table, or one for each variant if that would be wider than the terminal."""
+    whole = _table(results, results)
+    width = Measurement.get(console, console.options.update(max_width=UNLIMITED), whole).maximum
+    return [whole] if width <= console.width else [_table(group, results) for group in by_variant(results)]
+
+
+def _table(shown: Sequence[Result], results: Sequence[Result]) -> Table:
+    """Return a table with some of the results as columns; a row that says nothing about any of them is left out."""
     table = Table()
     table.add_column("")
-    for result in results:
-        table.add_column(result.backend, justify="right")
-    table.add_row("verdict", *(_verdict(result.verdict) for result in results))
+    for label in (label for label, result in zip(labels(results), results, strict=True) if result in shown):
+        table.add_column(label.replace(" ", "\n"), justify="right")
+    table.add_row("verdict", *(_verdict(result.verdict) for result in shown))
     for what in results[0].outcome:
-        table.add_row(what, *(str(result.outcome.get(what, "-")) for result in results))
+        table.add_row(what, *(Text(figure(result.outcome.get(what))) for result in shown))
     table.add_section()
     for name, cell in ROWS:
-        table.add_row(name, *(Text(cell(result)) for result in results))
+        if any(cell(result) != "-" for result in shown):
+            table.add_row(name, *(Text(cell(result)) for result in shown))
     return table
 
 
-def _title(result: Result) -> Text:
-    parameters = ", ".join(_parameter(name, value) for name, value in result.trace.parameters.items())
-    return Text(f"{result.exercise.name}: {parameters}", style="bold")
+def _title(results: Sequence[Result]) -> str:
+    said = ", ".join(f"{name} {value}" for name, value in parameters(results).items())
+    return f"{results[0].exercise.name}: {said}" if said else results[0].exercise.name
 
 
-def _parameter(name: str, value: object) -> str:
-    if isinstance(value, bool):
-        return name if value else f"no {name}"
-    return f"{name} {value}"
-
-
-def _verdicts(results: Sequence[Result]) -> dict[Verdict, list[str]]:
-    """Return which backends came to each verdict on the same evidence."""
-    verdicts: dict[Verdict, list[str]] = {}
+def _verdicts(results: Sequence[Result]) -> dict[Verdict, list[Result]]:
+    """Return which results came to each verdict on the same evidence."""
+    verdicts: dict[Verdict, list[Result]] = {}
     for result in results:
-        verdicts.setdefault(result.verdict, []).append(result.backend)
+        verdicts.setdefault(result.verdict, []).append(result)
     return verdicts
 
 

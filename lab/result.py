@@ -8,11 +8,13 @@ from functools import cached_property
 from typing import Any
 
 from lab import measures
+from lab.backends import BACKENDS
 from lab.checks import Verdict
 from lab.errors import DamagedTraceError, InvalidParameterError
 from lab.exercise import Exercise
 from lab.exercises import EXERCISES
 from lab.trace import Trace
+from lab.units import Figure
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Result:
     trace: Trace
     exercise: Exercise
     verdict: Verdict
-    outcome: Mapping[str, int]
+    outcome: Mapping[str, Figure]
     elapsed: float
     waits: list[float]
     fairness: float | None
@@ -37,6 +39,11 @@ class Result:
     def backend(self) -> str:
         """Where it ran."""
         return self.trace.backend
+
+    @property
+    def variant(self) -> str:
+        """Which variant of the exercise it was; empty if there are none."""
+        return self.exercise.variant
 
     @cached_property
     def inside(self) -> list[measures.Step]:
@@ -98,10 +105,49 @@ def to_json(results: Sequence[Result]) -> dict[str, Any]:
     exercise = results[0].exercise
     return {
         "exercise": exercise.name,
-        "parameters": asdict(exercise),
+        "parameters": parameters(results),
         "server": next((result.trace.server for result in results if result.trace.server), None),
-        "backends": {result.backend: result.figures() for result in results},
+        "runs": [
+            {"variant": result.variant or None, "backend": result.backend, **result.figures()} for result in results
+        ],
     }
+
+
+def in_order(results: Sequence[Result]) -> list[Result]:
+    """Return the results of one exercise in the order of its variants, and of the backends."""
+    variants = [*results[0].exercise.variants(), ""]
+    backends = [*BACKENDS, *(result.backend for result in results)]
+    return sorted(results, key=lambda result: (variants.index(result.variant), backends.index(result.backend)))
+
+
+def by_variant(results: Sequence[Result]) -> list[list[Result]]:
+    """Return the results of each variant."""
+    variants: dict[str, list[Result]] = {}
+    for result in results:
+        variants.setdefault(result.variant, []).append(result)
+    return list(variants.values())
+
+
+def labels(results: Sequence[Result]) -> list[str]:
+    """Return what each result is called beside the others: its backend, after its variant if there are several."""
+    if len(by_variant(results)) == 1:
+        return [result.backend for result in results]
+    return [f"{result.variant} {result.backend}" for result in results]
+
+
+def where(some: Sequence[Result], results: Sequence[Result]) -> str:
+    """Return which of the results some of them are, in words."""
+    groups = [(group[0].variant, ", ".join(result.backend for result in group)) for group in by_variant(some)]
+    several = len(by_variant(results)) > 1
+    return "; ".join(f"{variant} on {backends}" if several else backends for variant, backends in groups)
+
+
+def parameters(results: Sequence[Result]) -> dict[str, Any]:
+    """Return the parameters of one comparison; `how` has the variants that were compared."""
+    given = asdict(results[0].exercise)
+    if results[0].variant:
+        given["how"] = ",".join(dict.fromkeys(result.variant for result in results))
+    return given
 
 
 def _exercise(trace: Trace) -> Exercise:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
-from lab.context import Context, Process
+from lab.context import Context, Daemon, Process
 from lab.errors import LabError
 from lab.interrupts import Interrupts
-from lab.recorder import Log, Recorder
+from lab.logs import Log
+from lab.recorder import Recorder
 from lab.store import Store
 from lab.trace import LAB
 
@@ -45,20 +47,35 @@ class Run:
         """Return a `db` that holds `count`; it lasts as long as the run."""
         return self._make_store(count)
 
-    def perform(self, processes: Sequence[Process], longest_pause: float) -> None:
+    def perform(self, processes: Sequence[Process], longest_pause: float, daemons: Sequence[Daemon] = ()) -> None:
         """Start all processes and wait until all have ended, or a crash has left the others waiting for ever.
 
-        `longest_pause` is how many seconds an actor may be silent for by design.
+        `longest_pause` is how many seconds an actor may be silent for by design. The daemons are started first, and
+        ended when the others have ended. A process's end is an event, `joins`, also that of a daemon which ended early.
         """
         lab = self.recorder(LAB)
         lab.note("opens")
-        for process in processes:
-            self.interrupts.check()
-            self._start(process)
-        for process in processes:
-            self._join(process, processes, longest_pause + PATIENCE)
-            lab.note("joins", on=process.name, value=process.exitcode)
+        with self._running(daemons):
+            for process in processes:
+                self.interrupts.check()
+                self._start(process)
+            for process in processes:
+                self._join(process, [*processes, *daemons], longest_pause + PATIENCE)
+                lab.note("joins", on=process.name, value=process.exitcode)
         lab.note("closes")
+
+    @contextmanager
+    def _running(self, daemons: Sequence[Daemon]) -> Iterator[None]:
+        for daemon in daemons:
+            daemon.daemon = True
+            self._start(daemon)
+        yield
+        for daemon in daemons:
+            if daemon.exitcode is None:
+                daemon.terminate()
+                daemon.join()
+            else:
+                self.recorder(LAB).note("joins", on=daemon.name, value=daemon.exitcode)
 
     def _start(self, process: Process) -> None:
         try:

@@ -14,7 +14,7 @@ from typing import Protocol, cast
 import redis
 
 from lab.errors import DamagedStoreError, RunOverError
-from lab.recorder import GONE, KEPT
+from lab.logs import GONE, KEPT
 
 
 class Store(Protocol):

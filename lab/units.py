@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
+Figure: TypeAlias = "int | float | bool | str | None"  # a count, seconds, yes or no, a word, nothing
+
+
+def figure(value: Figure) -> str:
+    """Return a figure as it stands in a table."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return seconds(value) if value is None or isinstance(value, float) else str(value)
+
 
 def seconds(value: float | None) -> str:
     """Return a length of time with its unit and three digits; a dash for none."""

@@ -2,32 +2,44 @@
 
 The course gives the rooms to a semaphore that starts at four. A guest acquires
 it, which blocks while all rooms are taken, stays for a while (from nothing to
-three seconds, at random) and releases it; then somebody who waits goes in.
+three seconds, at random) and releases it; then somebody who waits goes in. (The
+course's other bar has ten guests: --guests 10.)
 
 A lock lets one in, a semaphore a number: never more than four sing at once, and
 whoever comes fifth waits until somebody leaves. Without the semaphore all
-thirteen go in.
+thirteen go in (--how nothing).
+
+"A semaphore is much like a process pool, but they are not the same", says the
+course. With a pool of four processes (--how pool) never more than four sing at
+once, either. But with the semaphore there is a process for every guest, and
+those who wait are processes that wait at the door; with the pool there are four
+processes, and those who wait are entries in its queue.
 """
 
 from __future__ import annotations
 
+import functools
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from lab import checks, measures
-from lab.context import Guard
-from lab.exercise import Exercise, parameter
+from lab.context import Permits, Process
+from lab.exercise import Exercise, choice, parameter
 from lab.recorder import Recorder, actor
 from lab.run import Run
+from lab.tasks import Task
 from lab.trace import Trace
+from lab.units import Figure
+from lab.words import Words
 
 
 @actor
 def guest(
     me: Recorder,
-    rooms: Guard | None,
+    rooms: Permits | None,
     seed: str,
     pace: float,
 ) -> None:
@@ -45,11 +57,20 @@ class Ktv(Exercise):
     summary = "13 guests want to sing in 4 rooms; a semaphore counts the rooms"
     section = "rooms"
     people = "guests"
+    words: ClassVar = {
+        "enters": Words("user{number} 占到一间ktv小屋", "user{number} has a KTV room"),
+        "leaves": Words("user{number} 走出了ktv", "user{number} has left the KTV"),
+    }
 
     rooms: int = parameter(4, "how many rooms there are", least=1)
     guests: int = parameter(13, "how many come to sing", least=1)
     pace: float = parameter(0.25, "seconds for one of the course's", most=1000)
-    lock: bool = parameter(True, "whether the semaphore is acquired", most=1)
+    how: str = choice(
+        "what keeps the others out",
+        semaphore="with a semaphore",
+        nothing="with nothing",
+        pool="with a pool",
+    )
     seed: int = parameter(0, "of the random stays", most=2**32)
 
     @property
@@ -64,12 +85,19 @@ class Ktv(Exercise):
 
     def play(self, run: Run) -> None:
         """Let all guests come at once."""
-        rooms = run.ctx.Semaphore(self.rooms) if self.lock else None
+        if self.how == "pool":
+            with run.ctx.Pool(self.rooms) as pool:
+                self._receive(run, functools.partial(Task, pool), None)
+        else:
+            rooms = run.ctx.Semaphore(self.rooms) if self.how == "semaphore" else None
+            self._receive(run, run.ctx.Process, rooms)
+
+    def _receive(self, run: Run, new: Callable[..., Process], rooms: Permits | None) -> None:
         guests = []
         for number in range(self.guests):
             name = f"guest {number}"
             args = (run.recorder(name), rooms, f"{self.seed}/{number}", self.pace)
-            guests.append(run.ctx.Process(target=guest, args=args, name=name))
+            guests.append(new(target=guest, args=args, name=name))
         run.perform(guests, longest_pause=3 * self.pace)
 
     def check(self, trace: Trace) -> checks.Verdict:
@@ -82,7 +110,10 @@ class Ktv(Exercise):
             ]
         )
 
-    def outcome(self, trace: Trace) -> Mapping[str, int]:
-        """How many sang, and how many at once."""
-        served = len({event.who for event in trace.of("leaves")})
-        return {"served": served, "most in rooms": measures.peak(trace, "rooms")}
+    def outcome(self, trace: Trace) -> Mapping[str, Figure]:
+        """How many sang, how many at once, and how many stood at the door."""
+        return {
+            "served": len({event.who for event in trace.of("leaves")}),
+            "most in rooms": measures.peak(trace, "rooms"),
+            "most at the door": measures.highest(measures.waiting(trace, "rooms")),
+        }

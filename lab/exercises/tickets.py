@@ -5,13 +5,22 @@ hundred clients come at once; each looks how many tickets there are, and then
 buys one: it reads the number again, waits a moment (the network), and if there
 is a ticket, takes one off, waits another moment and writes the number back.
 
-Without a lock several clients read the same number before one of them has
-written it, and each sells the same ticket. With a lock around the reading and
-the writing, one client at a time buys, which is slower, and right: as many are
-sold as there are.
+Without a lock (--how nothing) several clients read the same number before one
+of them has written it, and each sells the same ticket. With a lock around the
+reading and the writing, one client at a time buys, which is slower, and right:
+as many are sold as there are.
+
+The course's advice is better still: pass messages instead of sharing data. One
+seller owns the number (--how queue); the clients put their requests into a
+queue, and each gets its answer through a pipe of its own. That is right without
+any lock, and fast: the same moments of network are spent by request and answer,
+by those of all clients at the same time, and not while everybody else waits.
 
 On one machine the stock is the course's file; where the clients run on several
 hosts it is a Redis key, read and written in the same two separate steps.
+
+The course's other numbers: ten who look and then buy (--clients 10); a hundred
+clients, one ticket and no lock (--stock 1 --how nothing).
 """
 
 from __future__ import annotations
@@ -20,20 +29,24 @@ import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import median
+from typing import ClassVar
 
 from lab import checks
-from lab.context import Guard
-from lab.exercise import Exercise, parameter
+from lab.context import Connection, Permits, Queue
+from lab.exercise import Exercise, choice, parameter
 from lab.recorder import Recorder, actor
 from lab.run import Run
 from lab.store import Store
-from lab.trace import Trace
+from lab.trace import LAB, Trace
+from lab.units import Figure
+from lab.words import Words
 
 
 @actor
 def client(
     me: Recorder,
-    lock: Guard | None,
+    lock: Permits | None,
     db: Store,
     seed: str,
     pace: float,
@@ -53,6 +66,46 @@ def client(
             me.note("goes without")
 
 
+@actor
+def seller(me: Recorder, requests: Queue, db: Store, clients: int) -> None:
+    """Answer each client with the number of the ticket it gets, or None."""
+    count = db.read()
+    for _ in range(clients):
+        reply: Connection = requests.get()
+        with me.inside("db", None):
+            if count > 0:
+                count -= 1
+                db.write(count)
+                reply.send(count)
+            else:
+                reply.send(None)
+        reply.close()
+
+
+@actor
+def caller(
+    me: Recorder,
+    requests: Queue,
+    db: Store,
+    pipe: tuple[Connection, Connection],
+    seed: str,
+    pace: float,
+) -> None:
+    """Look how many tickets there are, then ask the seller for one."""
+    rng = random.Random(seed)  # noqa: S311 - the same sleeps on every backend
+    me.note("sees", value=db.read())
+    answer, reply = pipe
+    time.sleep(rng.random() * pace)
+    me.note("asks", on="db")
+    requests.put(reply)
+    ticket = answer.recv()
+    if ticket is None:
+        me.note("goes without")
+    else:
+        time.sleep(rng.random() * pace)
+        me.note("buys", value=ticket)
+
+
 @dataclass(frozen=True)
 class Tickets(Exercise):
     """The course's tickets."""
@@ -61,34 +114,61 @@ class Tickets(Exercise):
     summary = "100 clients buy 5 tickets; a lock keeps them from selling one twice"
     section = "db"
     people = "clients"
+    words: ClassVar = {
+        "sees": Words("剩余票数{value}", "tickets left: {value}", "on yellow"),
+        "buys": Words("购票成功", "bought a ticket", "green"),
+        "goes without": Words("购票失败", "no ticket", "red"),
+    }
 
     clients: int = parameter(100, "how many come to buy", least=1)
     stock: int = parameter(5, "how many tickets there are", least=1)
     pace: float = parameter(0.05, "seconds for one of the course's", most=1000)
-    lock: bool = parameter(True, "whether a lock is held while buying", most=1)
+    how: str = choice(
+        "what keeps the clients apart",
+        lock="under a lock",
+        nothing="with nothing between them",
+        queue="through a queue with one seller",
+    )
     seed: int = parameter(0, "of the random waits", most=2**32)
 
     @property
     def actors(self) -> int:
-        """The clients."""
-        return self.clients
+        """The clients, and the seller."""
+        return self.clients + (self.how == "queue")
 
     @property
-    def limit(self) -> int:
-        """One client buys at a time."""
-        return 1
+    def at_once(self) -> int:
+        """A client waits for the seller's answer."""
+        return 2 if self.how == "queue" else 1
 
     def play(self, run: Run) -> None:
         """Let all clients come at once."""
-        lock = run.ctx.Lock() if self.lock else None
         db = run.store(self.stock)
+        if self.how == "queue":
+            self._ask_a_seller(run, db)
+        else:
+            self._share(run, db)
+        run.recorder(LAB).note("counts", value=db.read())
+
+    def _share(self, run: Run, db: Store) -> None:
+        lock = run.ctx.Lock() if self.how == "lock" else None
         clients = []
         for number in range(self.clients):
             name = f"client {number}"
             args = (run.recorder(name), lock, db, f"{self.seed}/{number}", self.pace)
             clients.append(run.ctx.Process(target=client, args=args, name=name))
         run.perform(clients, longest_pause=self.pace)
-        run.recorder("lab").note("counts", value=db.read())
+
+    def _ask_a_seller(self, run: Run, db: Store) -> None:
+        requests = run.ctx.Queue()
+        pipes = [run.ctx.Pipe(duplex=False) for _ in range(self.clients)]
+        alone = (run.recorder("seller"), requests, db, self.clients)
+        actors = [run.ctx.Process(target=seller, args=alone, name="seller")]
+        for number, pipe in enumerate(pipes):
+            name = f"client {number}"
+            args = (run.recorder(name), requests, db, pipe, f"{self.seed}/{number}", self.pace)
+            actors.append(run.ctx.Process(target=caller, args=args, name=name))
+        run.perform(actors, longest_pause=self.pace)
 
     def check(self, trace: Trace) -> checks.Verdict:
         """Each ticket is sold once, by one client at a time."""
@@ -97,13 +177,20 @@ class Tickets(Exercise):
                 checks.stock_conserved(trace, self.stock),
                 checks.at_most(trace, self.section, self.limit),
                 checks.fences_rise(trace, self.section),
-                checks.all_ended(trace, self.clients),
+                checks.all_ended(trace, self.actors),
             ]
         )
 
-    def outcome(self, trace: Trace) -> Mapping[str, int]:
+    def outcome(self, trace: Trace) -> Mapping[str, Figure]:
         """How many were sold, and to how many there was nothing to sell."""
         sold = len(trace.of("buys"))
         refused = len(trace.of("goes without"))
         oversold = max(0, sold - self.stock)
-        return {"sold": sold, "refused": refused, "oversold": oversold}
+        return {"sold": sold, "refused": refused, "oversold": oversold, "served after, median": _service(trace)}
+
+
+def _service(trace: Trace) -> float | None:
+    """Return how long it took from looking at the stock until one had a ticket, or was told that there is none."""
+    seen = {event.who: event.when for event in trace.of("sees")}
+    served = [event.when - seen[event.who] for event in trace.of("buys", "goes without") if event.who in seen]
+    return median(served) if served else None

@@ -113,3 +113,9 @@ def url(server: PrivateServer, client: redis.Redis) -> Iterator[str]:
     before = set(client.keys("*")) | {b"rq:clean_groups"}  # RQ's own note of when it last tidied up; it expires
     yield server.url
     assert set(client.keys("*")) <= before
+
+
+def table(text: str) -> dict[str, list[str]]:
+    """Return the rows of the report's table by their first cell."""
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in text.splitlines() if line.startswith("│")]
+    return {first: rest for first, *rest in rows}

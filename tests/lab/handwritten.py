@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from lab.exercises import EXERCISES
 from lab.trace import LAB, Event, Trace
 
 
 def trace(text: str, exercise: str = "tickets", backend: str = "local", **parameters: object) -> Trace:
     """Return a trace of lines such as `0.5 a enters 17`: when, who, what, and a number.
 
-    The number of `enters` is a fence, of anything else a value. `joins b 0` says who was joined.
+    The number of `enters` is a fence, of anything else a value. `joins b 0` says who was joined. A name of several
+    words has underscores: `0.5 car_1 turns_green`.
     """
-    events = [_event(line.split(), _SECTIONS[exercise]) for line in text.strip().splitlines()]
+    section = EXERCISES[exercise].section
+    events = [_event(line.split(), section) for line in text.strip().splitlines()]
     return Trace(exercise, backend, parameters, tuple(events))
 
 
-_SECTIONS = {"tickets": "db", "ktv": "rooms"}
+def ended(*names: str) -> str:
+    """Return the lines with which a run ends in which all of them came to their end."""
+    lines = [f"90 {name} ends" for name in names] + [f"91 lab joins {name} 0" for name in names]
+    return "\n".join([*lines, "92 lab closes"])
 
 
 def _event(words: list[str], section: str) -> Event:
-    when, who, what, *rest = words
+    when, who, what, *rest = (word.replace("_", " ") for word in words)
     on = None
     if what in ("asks", "enters", "leaves"):
         on = section

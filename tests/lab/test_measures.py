@@ -112,6 +112,23 @@ def test_the_sentences_say_only_what_the_figures_say():
     assert "same everywhere: 2 sold, 0 refused, 0 oversold" in alike
     assert "More than" not in alike
     both = TWO_BUY.replace("0.6 a leaves\n0.7 b enters 2", "0.6 b enters 2\n0.7 a leaves")
-    differing = explain([result(lock=True), result(both, "redis", lock=True)])
-    assert "(up to 2 on redis): the lock did not keep them out" in differing
-    assert "there was no lock" in explain([result(both, lock=False)])
+    differing = explain([result(), result(both, "redis")])
+    assert "(up to 2 on redis): what they asked for did not keep them out" in differing
+    unasked = "\n".join(line for line in both.splitlines() if "asks" not in line)
+    assert "(up to 2 on local): there was nothing to wait for" in explain([result(unasked, how="nothing")])
+
+
+def test_the_sentences_compare_variants_on_the_same_backend():
+    """A run through a queue that takes half as long as the one under a lock."""
+    quick = "\n".join(f"{float(line.split()[0]) / 2} {line.split(' ', 1)[1]}" for line in TWO_BUY.strip().splitlines())
+    results = [result(), result(quick, how="queue"), result(quick, "redis", how="queue")]
+    *variants, price = explain(results).splitlines()
+    assert [line.partition(":")[0] for line in variants] == ["lock", "queue"]
+    assert price == "Through a queue with one seller it took 500 ms on local (50% of lock's 1.00 s)."
+
+
+def test_what_is_measured_is_no_outcome_to_compare():
+    slower = TWO_BUY.replace("0.8 b buys", "0.85 b buys").replace("0.1 b starts", "0.1 b starts\n0.1 b sees 1")
+    results = [result(), result(slower, "redis")]
+    assert results[0].outcome != results[1].outcome
+    assert "same everywhere: 2 sold, 0 refused, 0 oversold." in explain(results)

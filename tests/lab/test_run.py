@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,11 @@ import pytest
 from broker import Context
 from lab import checks
 from lab import run as run_module
-from lab.recorder import FileLog, Recorder, actor
+from lab.logs import FileLog
+from lab.recorder import Recorder, actor
 from lab.run import Run
 from lab.store import FileStore
+from lab.tasks import Task
 from lab.trace import Trace
 
 
@@ -35,6 +38,29 @@ def comes_later(me: Recorder, lock, ready) -> None:
 @actor
 def cannot_read(me: Recorder, db: FileStore) -> None:
     db.read()
+
+
+@actor
+def counts_for_ever(me: Recorder, begun) -> None:
+    begun.set()
+    while True:
+        me.note("counts")
+        time.sleep(0.01)
+
+
+@actor
+def dies_when_told(me: Recorder, begun) -> None:
+    os._exit(3)
+
+
+@actor
+def ends(me: Recorder, _: object) -> None:
+    pass
+
+
+@actor
+def waits_for(me: Recorder, event) -> None:
+    event.wait()
 
 
 def perform(ctx, folder: Path, lock) -> Trace:
@@ -79,3 +105,47 @@ def test_an_actor_that_fails_says_why_in_the_verdict(tmp_path: Path, capfd: pyte
     assert verdict.evidence.startswith("a ended with exit code 1: the file ")
     assert "is damaged" in verdict.evidence
     assert capfd.readouterr().err == ""
+
+
+def test_a_daemon_runs_until_the_others_have_ended(tmp_path: Path):
+    fork = multiprocessing.get_context("fork")
+    run, begun = Run(fork, FileLog(tmp_path / "trace"), lambda count: FileStore(tmp_path / "db")), fork.Event()
+    daemon = fork.Process(target=counts_for_ever, args=(run.recorder("daemon"), begun), name="daemon")
+    run.perform([fork.Process(target=waits_for, args=(run.recorder("a"), begun), name="a")], 0, daemons=[daemon])
+    assert daemon.daemon
+    assert daemon.exitcode == -signal.SIGTERM
+    trace = Trace("tickets", "local", {}, run.log.events())
+    assert [event.on for event in trace.of("joins")] == ["a"]
+    assert checks.all_ended(trace, 1).judgement is checks.Judgement.VALID
+
+
+def test_a_daemon_that_dies_early_is_named_and_nobody_waits_for_it_for_ever(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(run_module, "PATIENCE", 0.2)
+    monkeypatch.setattr(run_module, "GLANCE", 0.1)
+    fork = multiprocessing.get_context("fork")
+    run, begun = Run(fork, FileLog(tmp_path / "trace"), lambda count: FileStore(tmp_path / "db")), fork.Event()
+    daemon = fork.Process(target=dies_when_told, args=(run.recorder("daemon"), begun), name="daemon")
+    waiter = fork.Process(target=waits_for, args=(run.recorder("a"), begun), name="a")
+    run.perform([waiter], 0, daemons=[daemon])
+    waiter.kill()
+    waiter.join()
+    joined = {event.on: event.value for event in run.log.events() if event.what == "joins"}
+    assert joined == {"a": None, "daemon": 3}
+
+
+def test_a_task_of_a_pool_fails_as_a_process_does(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    fork = multiprocessing.get_context("fork")
+    (tmp_path / "db").write_text("rubbish")
+    run = Run(fork, FileLog(tmp_path / "trace"), lambda count: FileStore(tmp_path / "db"))
+    with fork.Pool(1) as pool:
+        calls = [
+            ("a", cannot_read, FileStore(tmp_path / "db")),
+            ("b", waits_for, "what cannot be waited for"),
+            ("c", ends, None),
+        ]
+        tasks = [Task(pool, play, (run.recorder(name), thing), name) for name, play, thing in calls]
+        assert [task.exitcode for task in tasks] == [None] * 3
+        run.perform(tasks, 0)
+    trace = Trace("tickets", "local", {}, run.log.events())
+    assert [(event.on, event.value) for event in trace.of("joins")] == [("a", 1), ("b", 1), ("c", 0)]
+    assert checks.all_ended(trace, 3).evidence.startswith("a ended with exit code 1: the file ")

@@ -51,6 +51,27 @@ def test_a_signal_ends_everything_with_one_sentence(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("words", "seen"),
+    [
+        (("compare", "traffic", "--vehicles", 3, "--pace", 60), "turns red"),
+        (("compare", "ktv", "--how", "pool", "--pace", 60), "enters"),
+        (("run", "tickets", "--how", "queue", "--pace", 60, "--clients", 4), "sees"),
+    ],
+)
+@pytest.mark.parametrize("backend", ["local", "redis", "rq"])
+def test_daemons_pools_and_sellers_end_too(
+    start: Start, url: str, client: redis.Redis, backend: str, words: tuple[str, ...], seen: str
+):
+    session = start(*words, "--on", backend, "--redis-url", url)
+    eventually(lambda: seen in session.events(client))
+    ctrl_c(session)
+    finished = session.finish()
+    assert (finished.returncode, finished.stderr) == (2, SENTENCE)
+    eventually(lambda: not session.alive())
+    assert not list(session.temporary.iterdir())
+
+
 @pytest.mark.parametrize("delay", [0.0, 0.2, 0.4, 0.6, 0.8])
 def test_a_signal_at_any_moment_of_the_beginning(start: Start, url: str, delay: float):
     session = start(*SLOW, "--redis-url", url)

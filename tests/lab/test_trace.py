@@ -9,7 +9,8 @@ import pytest
 
 from lab.errors import DamagedStoreError, DamagedTraceError, LabError, RunOverError
 from lab.files import require_file, require_folder, write_file, write_folder
-from lab.recorder import FileLog, Recorder, StreamLog
+from lab.logs import FileLog, StreamLog
+from lab.recorder import Recorder
 from lab.result import judge
 from lab.store import FileStore, RedisStore
 from lab.trace import Trace, load

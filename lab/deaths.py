@@ -1,0 +1,46 @@
+"""Who was named dead in `liveness`: whoever was killed, in time, and nobody else."""
+
+from __future__ import annotations
+
+from lab import checks
+from lab.trace import Event, Trace
+
+
+def delay(trace: Trace) -> float | None:
+    """Return how long after it was killed the killed one was named; None if it was not."""
+    for death in trace.of("dies"):
+        for named in trace.of("is dead"):
+            if named.on == death.who and _after(trace, named, death):
+                return max(0.0, named.when - death.when)
+    return None
+
+
+def _after(trace: Trace, later: Event, earlier: Event) -> bool:
+    return trace.events.index(later) > trace.events.index(earlier)
+
+
+def named_in_time(trace: Trace, bound: float) -> checks.Verdict:
+    """Check that the one who was killed was named dead so many seconds later at most."""
+    killed = [event.who for event in trace.of("dies")]
+    if not killed:
+        return checks.unknown("nobody was killed")
+    after = delay(trace)
+    if after is None:
+        return checks.invalid(f"{killed[0]} was killed, and nobody named it dead")
+    if after > bound + 2 * max(event.error for event in trace.events):
+        return checks.invalid(f"{killed[0]} was named dead after {after:.2f} s, and {bound:.2f} s are promised")
+    return checks.valid(f"{killed[0]} was killed, and named dead within {bound:.2f} s")
+
+
+def wrongly(trace: Trace) -> list[Event]:
+    """Return when somebody was named dead who lived."""
+    deaths = {event.who: event for event in trace.of("dies")}
+    named = trace.of("is dead")
+    return [event for event in named if event.on not in deaths or not _after(trace, event, deaths[event.on])]
+
+
+def nobody_else(trace: Trace) -> checks.Verdict:
+    """Check that nobody was named dead who lived."""
+    for event in wrongly(trace):
+        return checks.invalid(f"{event.on} was named dead and lived")
+    return checks.valid("nobody was named who lived")

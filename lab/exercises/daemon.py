@@ -1,0 +1,220 @@
+"""A daemon ends when its parent's code ends; any other child is waited for.
+
+A process that has `daemon` set before it is started is ended as soon as its
+parent's code has come to its end, whether it has finished or not. A plain child
+is waited for. And a daemon may have no children:
+`AssertionError: daemonic processes are not allowed to have children`.
+
+The course's programs:
+foo and bar (--how foo): foo, a daemon, needs a second, bar three; their parent
+ends after a tenth. bar comes to its end, foo never does.
+func1 and func2 (--how func): func2, a daemon, prints every half second for
+ever; func1 needs three seconds, their parent one. func2 prints no longer than
+its parent's code runs.
+The chat (--how chat): a subclass of Process with a `run` of its own, a daemon;
+its parent waits long enough, and the daemon finishes.
+A daemon that wants a child (--how child): the child is refused.
+
+As RQ jobs, the parent and its daemon are two jobs, on two hosts if there are
+several; the daemon ends with its parent's code all the same.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+from lab import checks
+from lab.exercise import Exercise, choice, parameter
+from lab.family import process_class
+from lab.recorder import Recorder, actor
+from lab.run import Run
+from lab.trace import Trace
+from lab.units import Figure
+from lab.words import Words
+
+REFUSAL = "daemonic processes are not allowed to have children"
+LATEST = 0.4  # seconds after the end of the parent's code within which a daemon is silent
+
+
+@actor
+def once(me: Recorder, seconds: float, first: str, last: str) -> None:
+    """Begin, take a while, and finish."""
+    me.note("begins", on=first)
+    time.sleep(seconds)
+    me.note("finishes", on=last)
+
+
+@actor
+def for_ever(me: Recorder, pause: float, text: str) -> None:
+    """Print, and never finish."""
+    while True:
+        me.note("begins", on=text)
+        time.sleep(pause)
+
+
+@actor
+def chat(me: Recorder) -> None:
+    """Say who chats with whom."""
+    me.note("chats")
+    me.note("finishes")
+
+
+@actor
+def with_child(me: Recorder, process: Any, its: Recorder) -> None:
+    """Try to have a child."""
+    try:
+        process(target=chat, args=(its,), name=its.who).start()
+    except AssertionError as refusal:
+        me.note("is refused", why=str(refusal))
+    me.note("finishes")
+
+
+def chat_class(process: Any) -> Any:
+    """Return the course's subclass of a context's Process."""
+
+    class MyProcess(process):  # type: ignore[misc]
+        def __init__(self, person: Recorder) -> None:
+            super().__init__(name=person.who)
+            self.person = person
+
+        def run(self) -> None:
+            chat(self.person)
+
+    return MyProcess
+
+
+class Child(NamedTuple):
+    """A process that the parent starts; without a target it is one of the course's subclass."""
+
+    who: Recorder
+    daemon: bool
+    target: Callable[..., None] | None = None
+    args: tuple[Any, ...] = ()
+
+
+@actor
+def parent(me: Recorder, process: Any, children: Sequence[Child], seconds: float) -> None:
+    """Start the children, wait for a while, and come to the end of the code."""
+    for child in children:
+        if child.target is None:
+            started = chat_class(process)(child.who)
+        else:
+            started = process(target=child.target, args=(child.who, *child.args), name=child.who.who)
+        started.daemon = child.daemon
+        started.start()
+    time.sleep(seconds)
+    me.note("code ends")
+
+
+@dataclasses.dataclass(frozen=True)
+class Daemon(Exercise):
+    """The course's daemons."""
+
+    name = "daemon"
+    summary = "a daemon ends with its parent's code, a plain child is waited for; a daemon has no children"
+    words: ClassVar = {
+        "begins": Words("{on}", "{on}"),
+        "finishes": Words("{on}", "{on}"),
+        "chats": Words("{pid} {who}: 哪吒正在和女主播聊天", "{pid} {who}: Nezha is chatting with the streamer"),
+        "is refused": Words("AssertionError: {why}", "AssertionError: {why}", "red"),
+        "code ends": Words("主进程代码执行结束", "the main process's code has ended"),
+    }
+
+    how: str = choice(
+        "which program",
+        foo="with foo and bar",
+        func="with func1 and func2",
+        chat="with a subclass of Process",
+        child="with a daemon that wants a child",
+    )
+    pace: float = parameter(0.5, "seconds for one of the course's", most=1000)
+
+    @property
+    def actors(self) -> int:
+        """The parent and the plain child, or the daemon that has time to finish."""
+        return 2
+
+    @property
+    def at_once(self) -> int:
+        """The parent and its children."""
+        return 3 if self.how in ("foo", "func") else 2
+
+    def play(self, run: Run) -> None:
+        """Start the parent."""
+        children, seconds = self._family(run)
+        args = (run.recorder("parent"), process_class(run.ctx), children, seconds * self.pace)
+        run.perform([run.ctx.Process(target=parent, args=args, name="parent")], longest_pause=3 * self.pace)
+
+    def _family(self, run: Run) -> tuple[list[Child], float]:
+        daemon = run.recorder("daemon")
+        plain = run.recorder("plain child")
+        if self.how == "foo":
+            foo = Child(daemon, True, once, (self.pace, "123", "end123"))
+            return [foo, Child(plain, False, once, (3 * self.pace, "456", "end456"))], 0.1
+        if self.how == "func":
+            func1 = Child(plain, False, once, (3 * self.pace, "begin", "wahaha"))
+            return [func1, Child(daemon, True, for_ever, (self.pace / 2, "in func2"))], 1.0
+        if self.how == "chat":
+            return [Child(daemon, True)], 2.0
+        return [Child(daemon, True, with_child, (process_class(run.ctx), run.recorder("grandchild")))], 2.0
+
+    def check(self, trace: Trace) -> checks.Verdict:
+        """Judge the daemon's end, the plain child's, and what becomes of a daemon's child."""
+        verdicts = [_silent(trace)]
+        if self.how in ("foo", "func"):
+            verdicts += [_waited_for(trace)]
+            trace = dataclasses.replace(trace, events=tuple(event for event in trace.events if event.who != "daemon"))
+        elif self.how == "child":
+            verdicts += [_refused(trace)]
+        return checks.worst([*verdicts, checks.all_ended(trace, self.actors)])
+
+    def outcome(self, trace: Trace) -> Mapping[str, Figure]:
+        """Who finished, and for how long the daemon went on after its parent's code."""
+        finished = {event.who for event in trace.of("finishes")}
+        return {
+            "daemon finished": "daemon" in finished,
+            "plain child finished": "plain child" in finished if self.how in ("foo", "func") else None,
+            "daemon went on for": _went_on(trace),
+            "daemon's child refused": bool(trace.of("is refused")) if self.how == "child" else None,
+        }
+
+
+def _went_on(trace: Trace) -> float | None:
+    """Return the time from the end of the parent's code to the daemon's last sign of life; None if it did not end."""
+    ended = trace.of("code ends")
+    if not ended:
+        return None
+    return max([0.0, *(event.when - ended[0].when for event in trace.events if event.who == "daemon")])
+
+
+def _silent(trace: Trace) -> checks.Verdict:
+    went_on = _went_on(trace)
+    if went_on is None:
+        return checks.unknown("the parent's code did not come to its end")
+    if went_on > LATEST + 2 * max(event.error for event in trace.events):
+        return checks.invalid(f"the daemon went on for {went_on:.2f} s after its parent's code had ended")
+    return checks.valid("the daemon ended with its parent's code")
+
+
+def _waited_for(trace: Trace) -> checks.Verdict:
+    """Check that the lab saw the parent's end after the plain child's."""
+    order = [event.what for event in trace.events if event.who == "plain child" or event.on == "parent"]
+    if "begins" not in order or "joins" not in order:
+        return checks.unknown("the plain child did not begin, or nobody waited for its parent")
+    if "finishes" not in order[: order.index("joins")]:
+        return checks.invalid("the parent ended before its plain child had finished")
+    return checks.valid("the plain child was waited for")
+
+
+def _refused(trace: Trace) -> checks.Verdict:
+    if any(event.who == "grandchild" for event in trace.events):
+        return checks.invalid("the daemon had a child")
+    refusals = [event.why for event in trace.of("is refused")]
+    if not refusals:
+        return checks.unknown("the daemon did not try to have a child")
+    if refusals[0] != REFUSAL:
+        return checks.invalid(f"the daemon's child was refused with {refusals[0]!r}")
+    return checks.valid("the daemon's child was refused")

@@ -1,0 +1,116 @@
+"""A lock is a key: whoever comes second waits until the first one gives it back.
+
+The course's smallest program acquires a lock, prints 111, releases it, acquires
+it again and prints 222; without the release the second acquire blocks for ever.
+
+Here the first process takes the lock and prints 111. While it holds it, the
+second one asks for it, and so does the first one itself, which waits only for a
+while: a lock is not reentrant, whoever acquires it twice waits for himself.
+When the first one releases the lock, the second one prints 222.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lab import checks
+from lab.context import Event, Permits
+from lab.exercise import Exercise, parameter
+from lab.recorder import Recorder, actor
+from lab.run import Run
+from lab.trace import Trace
+from lab.units import Figure
+from lab.words import Words
+
+
+@actor
+def first(
+    me: Recorder,
+    lock: Permits,
+    taken: Event,
+    pace: float,
+) -> None:
+    """Take the lock, try to take it again, and release it."""
+    with me.inside("lock", lock):
+        me.note("prints", value=111)
+        taken.set()
+        again = lock.acquire(timeout=pace)
+        me.note("is let in again" if again else "waits in vain")
+
+
+@actor
+def second(
+    me: Recorder,
+    lock: Permits,
+    taken: Event,
+) -> None:
+    """Ask for the lock when it is taken."""
+    taken.wait()
+    with me.inside("lock", lock):
+        me.note("prints", value=222)
+
+
+@dataclass(frozen=True)
+class Lock(Exercise):
+    """The course's smallest program with a lock."""
+
+    name = "lock"
+    summary = "a second acquire waits until the first one releases"
+    section = "lock"
+    words: ClassVar = {"prints": Words("{value}", "{value}")}
+
+    pace: float = parameter(0.5, "seconds that the lock is held", most=1000)
+
+    @property
+    def actors(self) -> int:
+        """The first one and the second one."""
+        return 2
+
+    @property
+    def at_once(self) -> int:
+        """The second one asks while the first one holds the lock."""
+        return 2
+
+    def play(self, run: Run) -> None:
+        """Start both."""
+        lock, taken = run.ctx.Lock(), run.ctx.Event()
+        one = run.ctx.Process(target=first, args=(run.recorder("first"), lock, taken, self.pace), name="first")
+        two = run.ctx.Process(target=second, args=(run.recorder("second"), lock, taken), name="second")
+        run.perform([one, two], longest_pause=self.pace)
+
+    def check(self, trace: Trace) -> checks.Verdict:
+        """Nobody is let in while the lock is held, not even who holds it."""
+        return checks.worst(
+            [
+                checks.at_most(trace, self.section, self.limit),
+                _second_waits(trace),
+                checks.fences_rise(trace, self.section),
+                checks.all_ended(trace, self.actors),
+            ]
+        )
+
+    def outcome(self, trace: Trace) -> Mapping[str, Figure]:
+        """Who had to wait."""
+        return {
+            "second process waits": _asks_while_held(trace),
+            "holder waits for itself": bool(trace.of("waits in vain")),
+        }
+
+
+def _second_waits(trace: Trace) -> checks.Verdict:
+    if trace.of("is let in again"):
+        return checks.invalid("first was let in again while it held the lock")
+    if not _asks_while_held(trace):
+        return checks.unknown("second did not ask for the lock while first held it")
+    return checks.valid("second asked while first held the lock, and was let in when it had left")
+
+
+def _asks_while_held(trace: Trace) -> bool:
+    held = False
+    for event in trace.of("asks", "enters", "leaves"):
+        if event.who == "second":
+            return held
+        held = event.what == "enters"
+    return False

@@ -1,0 +1,101 @@
+"""Three processes print two lines each: that they run, and that they are done.
+
+In the course each sleeps for up to a second between its two lines. Without a
+lock (--how nothing) all three run at the same time and their lines interleave:
+who looks at the terminal cannot tell what belongs together. With a lock around
+both lines they come in pairs, one process after the other: what was concurrent
+has become serial, which takes longer, and is in order.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lab import checks
+from lab.context import Permits
+from lab.exercise import Exercise, choice, parameter
+from lab.recorder import Recorder, actor
+from lab.run import Run
+from lab.trace import Trace
+from lab.units import Figure
+from lab.words import Words
+
+
+@actor
+def work(
+    me: Recorder,
+    lock: Permits | None,
+    seed: str,
+    pace: float,
+) -> None:
+    """Say that one runs, and later that one is done."""
+    rng = random.Random(seed)  # noqa: S311 - the same sleeps on every backend
+    with me.inside("output", lock):
+        me.note("is running")
+        time.sleep(rng.random() * pace)
+        me.note("is done")
+
+
+@dataclass(frozen=True)
+class Output(Exercise):
+    """The course's processes that share a terminal."""
+
+    name = "output"
+    summary = "3 processes print two lines each; a lock keeps the lines together"
+    section = "output"
+    words: ClassVar = {
+        "is running": Words("{number}: {pid} is running", "{number}: {pid} is running"),
+        "is done": Words("{number}:{pid} is done", "{number}:{pid} is done"),
+    }
+
+    processes: int = parameter(3, "how many print", least=1)
+    pace: float = parameter(1.0, "seconds for one of the course's", most=1000)
+    how: str = choice(
+        "what keeps the lines together",
+        lock="with a lock",
+        nothing="with nothing",
+    )
+    seed: int = parameter(0, "of the random sleeps", most=2**32)
+
+    @property
+    def actors(self) -> int:
+        """The processes."""
+        return self.processes
+
+    def play(self, run: Run) -> None:
+        """Start all at once."""
+        lock = run.ctx.Lock() if self.how == "lock" else None
+        workers = []
+        for number in range(self.processes):
+            name = f"process {number}"
+            args = (run.recorder(name), lock, f"{self.seed}/{number}", self.pace)
+            workers.append(run.ctx.Process(target=work, args=args, name=name))
+        run.perform(workers, longest_pause=self.pace)
+
+    def check(self, trace: Trace) -> checks.Verdict:
+        """Nobody prints between the two lines of another."""
+        return checks.worst(
+            [
+                checks.at_most(trace, self.section, self.limit),
+                checks.fences_rise(trace, self.section),
+                checks.all_ended(trace, self.actors),
+            ]
+        )
+
+    def outcome(self, trace: Trace) -> Mapping[str, Figure]:
+        """How many lines there are, and how many stand between the two of another process."""
+        lines = trace.of("is running", "is done")
+        return {"lines": len(lines), "interleaved": _interleaved([line.who for line in lines])}
+
+
+def _interleaved(printed: list[str]) -> int:
+    """Return how many lines stand between the two of another process, given who printed each."""
+    count, begun = 0, set[str]()
+    for who in printed:
+        count += bool(begun - {who})
+        begun ^= {who}
+    return count

@@ -1,0 +1,170 @@
+"""A traffic light, cars that wait for green, and police cars that wait for half a second at most.
+
+In the course the light is an event: set is green, clear is red, and it changes
+every two seconds. Twenty vehicles arrive one after the other, a car or a police
+car at random, with nothing or two seconds between them. A car that finds the
+light red waits until it is green; a police car waits with a time-out of half a
+second and drives on, whatever the light shows then.
+
+No car passes on red, unless the light was green at some moment while it waited;
+no police car waits for longer than it may; and no wake-up is lost: whoever waits
+when the light turns green goes before the light has turned green once more.
+
+All vehicles are there before the light begins, as many processes as there are,
+and a worker for each; the course's light never ends, this one is a daemon.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lab import checks, crossing
+from lab.context import Event, SimpleQueue
+from lab.exercise import Exercise, parameter
+from lab.recorder import Recorder, actor
+from lab.run import Run
+from lab.trace import Trace
+from lab.units import Figure
+from lab.words import Words
+
+POLICE_WAIT = 0.5  # of the course's seconds
+
+
+@actor
+def traffic_light(
+    me: Recorder,
+    green: Event,
+    gate: SimpleQueue,
+    go: Event,
+    vehicles: int,
+    pace: float,
+) -> None:
+    """Wait until all vehicles are there, then change for ever."""
+    for _ in range(vehicles):
+        gate.get()
+    me.note("turns red")
+    go.set()
+    while True:
+        time.sleep(2 * pace)
+        if green.is_set():
+            green.clear()
+            me.note("turns red")  # when it is red: what is seen between the two notes is not a moment too short
+        else:
+            me.note("turns green")
+            green.set()
+
+
+@actor
+def car(
+    me: Recorder,
+    green: Event,
+    gate: SimpleQueue,
+    go: Event,
+    arrival: float,
+) -> None:
+    """Pass, or wait for green and pass."""
+    _arrive(me, gate, go, arrival)
+    if not green.is_set():
+        me.note("waits")
+        green.wait()
+    me.note("passes")
+
+
+@actor
+def police_car(
+    me: Recorder,
+    green: Event,
+    gate: SimpleQueue,
+    go: Event,
+    arrival: float,
+    longest: float,
+) -> None:
+    """Pass, or wait for green for a while and pass."""
+    _arrive(me, gate, go, arrival)
+    if not green.is_set():
+        me.note("stops")
+        green.wait(timeout=longest)
+    me.note("passes")
+
+
+def _arrive(me: Recorder, gate: SimpleQueue, go: Event, arrival: float) -> None:
+    gate.put(me.who)
+    go.wait()
+    time.sleep(arrival)
+    me.note("arrives")
+
+
+@dataclass(frozen=True)
+class Traffic(Exercise):
+    """The course's traffic light."""
+
+    name = "traffic"
+    summary = "20 vehicles at a traffic light, which is an event; police cars wait half a second"
+    people = "vehicles"
+    words: ClassVar = {
+        "turns red": Words("红灯亮", "the light is red", "bold red"),
+        "turns green": Words("绿灯亮", "the light is green", "bold green"),
+        "waits": Words("{who} 等待", "{who} waits"),
+        "passes": Words("{who} 通过", "{who} passes"),
+    }
+
+    vehicles: int = parameter(20, "how many arrive", least=1, most=63)
+    pace: float = parameter(0.25, "seconds for one of the course's", least=0.05, most=1000)
+    seed: int = parameter(0, "of kinds and arrivals", most=2**32)
+
+    @property
+    def actors(self) -> int:
+        """The vehicles."""
+        return self.vehicles
+
+    @property
+    def at_once(self) -> int:
+        """The vehicles, and the light."""
+        return self.vehicles + 1
+
+    def smaller(self, workers: int) -> str:
+        """Leave one worker to the light."""
+        return f"--vehicles {workers - 1}" if workers > 1 else ""
+
+    def play(self, run: Run) -> None:
+        """Start the light and all vehicles, each of which knows when it arrives."""
+        rng = random.Random(self.seed)  # noqa: S311 - the same vehicles on every backend
+        green, gate, go = run.ctx.Event(), run.ctx.SimpleQueue(), run.ctx.Event()
+        vehicles, arrival = [], 1.0  # not at the very moment when the light changes
+        for number in range(self.vehicles):
+            police = rng.random() < 0.5
+            name = f"police car {number}" if police else f"car {number}"
+            args = (run.recorder(name), green, gate, go, arrival * self.pace)
+            longest = (POLICE_WAIT * self.pace,) if police else ()
+            vehicles.append(run.ctx.Process(target=police_car if police else car, args=(*args, *longest), name=name))
+            arrival += rng.randrange(0, 3, 2)
+        light_args = (run.recorder("light"), green, gate, go, self.vehicles, self.pace)
+        light = run.ctx.Process(target=traffic_light, args=light_args, name="light")
+        run.perform(vehicles, longest_pause=2 * self.pace, daemons=[light])
+
+    def check(self, trace: Trace) -> checks.Verdict:
+        """Nobody passes on red who may not, nobody waits too long, and all arrive."""
+        return checks.worst(
+            [
+                crossing.no_car_on_red(trace),
+                crossing.police_in_time(trace, POLICE_WAIT * self.pace),
+                crossing.nobody_forgotten(trace),
+                checks.all_ended(trace, self.vehicles),
+            ]
+        )
+
+    def outcome(self, trace: Trace) -> Mapping[str, Figure]:
+        """Who passed, who waited, and for how long."""
+        passed = [event.who for event in trace.of("passes")]
+        on_red = crossing.passed_on_red(trace)
+        return {
+            "cars passed": sum(map(crossing.is_car, passed)),
+            "police cars passed": len(passed) - sum(map(crossing.is_car, passed)),
+            "police cars on red": len(on_red) - sum(map(crossing.is_car, on_red)),
+            "from green to go, median": crossing.reaction(trace),
+            "longest wait of a police car": max(crossing.police_waits(trace).values(), default=None),
+        }

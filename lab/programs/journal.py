@@ -1,0 +1,33 @@
+"""How each process of a program records in the log of its run; without a log, nothing is recorded."""
+
+from __future__ import annotations
+
+import threading
+from multiprocessing import current_process
+from typing import Any
+
+from lab.logs import Log
+from lab.recorder import Recorder
+
+_log: Log | None = None
+
+
+def record_in(log: Log | None) -> None:
+    """Let this process record in `log` from now on."""
+    global _log
+    _log = log
+
+
+def recording() -> bool:
+    """Return whether anything is recorded."""
+    return _log is not None
+
+
+def note(what: str, on: str | None = None, **more: Any) -> None:
+    """Record that the calling process, or its thread, did `what`."""
+    if _log is None:
+        return
+    who, thread = current_process().name, threading.current_thread()
+    if thread is not threading.main_thread():
+        who = f"{who}/{thread.name}"
+    Recorder(_log, who).note(what, on=on, **more)

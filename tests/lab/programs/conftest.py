@@ -1,0 +1,32 @@
+"""Programs that a person might write, in a folder of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+BACKENDS = ("local", "redis", "rq")
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a program, and other files beside it."""
+
+    def write(text: str, **beside: str) -> Path:
+        folder = tmp_path / "mine"
+        folder.mkdir()
+        for name, other in beside.items():
+            (folder / f"{name}.py").write_text(dedent(other))
+        path = folder / "program.py"
+        path.write_text(dedent(text))
+        return path
+
+    return write

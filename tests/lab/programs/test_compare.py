@@ -1,0 +1,202 @@
+"""`lab compare FILE.py`: what each backend did, side by side, and whether it came to the same."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lab.trace import load
+from tests.lab.conftest import Run, Start
+from tests.support.clock import eventually
+
+Program = Callable[..., Path]
+
+EVERYTHING = """
+    import os
+    from multiprocessing import Event, Lock, Pipe, Process, Queue, Semaphore
+
+    def work(number, go, lock, rooms, queue, pipe):
+        go.wait()
+        with lock, rooms:
+            print(f"{number} in process {os.getpid()}")
+        queue.put(number)
+        if number == 2:
+            pipe.send("done")
+
+    if __name__ == "__main__":
+        go, lock, rooms, queue = Event(), Lock(), Semaphore(2), Queue()
+        ours, theirs = Pipe()
+        workers = [Process(target=work, args=(number, go, lock, rooms, queue, theirs)) for number in range(3)]
+        for worker in workers:
+            worker.start()
+        go.set()
+        print(sorted(queue.get() for _ in workers), ours.recv())
+        print(lock.acquire(timeout=1), lock.acquire(timeout=0.01))
+        lock.release()
+"""
+
+
+def table(text: str) -> dict[str, list[str]]:
+    """Return the rows of the table by their first cell."""
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in text.splitlines() if line.startswith("│")]
+    return {first: rest for first, *rest in rows}
+
+
+def test_a_program_that_uses_everything(lab: Run, program: Program, url: str, tmp_path: Path):
+    path = program(EVERYTHING)
+    options = ("--redis-url", url, "--workers", 3, "--json", "figures.json", "--trace", "traces")
+    done = lab("compare", path, *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = table(done.stdout)
+    for name, value in {
+        "exit code": "0",
+        "lines printed": "5",
+        "processes": "3",
+        "processes failed": "0",
+        "hosts": "1",
+        "lock 1: grants": "4",
+        "semaphore 1: grants": "3",
+        "event 1: sets": "1",
+        "event 1: wake-ups": "3",
+        "queue 1: puts": "3",
+        "queue 1: gets": "3",
+        "pipe 1: puts": "1",
+        "pipe 1: gets": "1",
+    }.items():
+        assert rows[name] == [value] * 3, name
+    assert "The same lines were printed everywhere." in " ".join(done.stdout.split())
+
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert (figures["program"], figures["arguments"], figures["alike"]) == ("program.py", [], True)
+    assert list(figures["backends"]) == ["local", "redis", "rq"]
+    for backend in figures["backends"].values():
+        lock = backend["primitives"]["lock 1"]
+        assert lock["grants"] == 4
+        assert 0 <= lock["wait_s"]["median"] <= lock["wait_s"]["p99"] <= lock["wait_s"]["max"] < backend["elapsed_s"]
+        assert 0 < lock["hold_s"]["median"] < backend["elapsed_s"]
+
+    traces = {trace.backend: trace for trace in load(tmp_path / "traces")}
+    assert set(traces) == {"local", "redis", "rq"}
+    for backend, trace in traces.items():
+        fences = [event.fence for event in trace.of("enters") if event.on == "lock 1"]
+        assert len(set(fences)) == (1 if backend == "local" else 4)
+        assert {event.who for event in trace.of("starts")} == {"Process-1", "Process-2", "Process-3"}
+
+
+def test_every_run_begins_with_the_same_files_and_leaves_them_alone(lab: Run, program: Program, url: str):
+    path = program(
+        """
+        from pathlib import Path
+        count = Path("count")
+        print(count.read_text())
+        count.write_text("0")
+        """
+    )
+    path.with_name("count").write_text("7")
+    done = lab("compare", path, "--redis-url", url, "--on", "local,redis")
+    assert (done.returncode, table(done.stdout)["lines printed"]) == (0, ["1", "1"])
+    assert path.with_name("count").read_text() == "7"
+
+
+@pytest.mark.parametrize(
+    ("differs", "sentence"),
+    [
+        ("sys.exit(redis)", "The exit code differs: 0 on local, 1 on redis."),
+        (
+            "print('over redis' if redis else 'here')",
+            "0 are the same everywhere; of its own, local has 1, 'here'; redis has 1, 'over redis'.",
+        ),
+        ("print(7 + redis)", "The same lines were printed everywhere but for the numbers in them."),
+        (
+            "child = Process(target=sys.exit, args=(redis,)); child.start(); child.join()",
+            "The number of processes that failed differs: 0 on local, 1 on redis.",
+        ),
+    ],
+)
+def test_what_differs_is_said(lab: Run, program: Program, url: str, differs: str, sentence: str):
+    path = program(
+        f"""
+        import sys
+        from multiprocessing import Lock, Process
+        redis = hasattr(Lock(), "held")
+        {differs}
+        """
+    )
+    done = lab("compare", path, "--on", "local,redis", "--redis-url", url)
+    assert done.returncode == 1
+    assert sentence in " ".join(done.stdout.split())
+
+
+def test_one_that_never_ends_is_ended(lab: Run, program: Program, url: str):
+    path = program(
+        """
+        import itertools, time
+        from multiprocessing import Process
+
+        def child():
+            for number in itertools.count():
+                print(number)
+                time.sleep(0.01)
+
+        if __name__ == "__main__":
+            Process(target=child).start()
+        """
+    )
+    done = lab("compare", path, "--limit", 1.5, "--redis-url", url, "--workers", 1)
+    assert (done.returncode, table(done.stdout)["exit code"]) == (0, ["ended"] * 3)
+    assert "After 1.50 s it was ended, as --limit says, on local, redis, rq." in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_nothing_is_left(start: Start, program: Program, url: str, tmp_path: Path, number: int):
+    path = program(
+        """
+        import sys, time
+        from multiprocessing import Process
+        if __name__ == "__main__":
+            child = Process(target=time.sleep, args=(60,))
+            child.start()
+            print("up", file=sys.stderr)
+        """
+    )
+    session = start("compare", path, "--redis-url", url, "--workers", 1, "--on", "rq", "--json", "figures")
+    assert session.process.stderr is not None
+    while session.process.stderr.readline() != "up\n":
+        pass
+    session.process.send_signal(number)
+    finished = session.finish()
+    assert (finished.returncode, finished.stdout) == (2, "")
+    eventually(lambda: not session.alive())
+    assert not list(session.temporary.iterdir())
+    assert [file.name for file in tmp_path.iterdir()] == ["mine"]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--on", "moon"], "lab: there is no backend 'moon'; choose from local,redis,rq\n"),
+        (["--json", "no/such"], "lab: there is no folder "),
+        (["--trace", "mine"], "lab: mine exists and is not empty; name a new folder, or an empty one\n"),
+        (["--limit", "0"], "lab: Invalid value for '--limit'"),
+        (["--workers", "0"], "lab: Invalid value for '--workers'"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_anything_runs(
+    lab: Run, program: Program, options: list[str], sentence: str
+):
+    done = lab("compare", program("print('ran')"), *options)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(sentence)
+
+
+def test_a_large_folder_is_not_copied(lab: Run, program: Program):
+    path = program("print('ran')")
+    subprocess.run(["truncate", "--size", "101M", path.with_name("large")], check=True)
+    done = lab("compare", path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "holds more than 100 MB; put the program and its files into a folder of their own" in done.stderr

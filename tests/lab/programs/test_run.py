@@ -1,0 +1,357 @@
+"""`lab run FILE.py`: a program of one's own is what it is with multiprocessing, on every backend."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import jobs
+from tests.lab.conftest import Run, Start
+from tests.support.clock import eventually
+
+Program = Callable[..., Path]
+
+
+@pytest.fixture(params=["local", "redis", "rq"])
+def where(request: pytest.FixtureRequest, url: str) -> list[object]:
+    """The options for one backend."""
+    return ["--on", request.param, "--redis-url", url, "--workers", 2]
+
+
+def test_a_program_finds_itself_as_with_python(lab: Run, program: Program, where: list[object]):
+    path = program(
+        """
+        import os, sys
+        if __name__ == "__main__":
+            print([__file__, sys.argv, sys.path[0], os.getcwd(), __package__, __doc__])
+            print(sorted(set(globals()) - {"__annotations__"}))
+            sys.exit(3)
+        """
+    )
+    theirs = subprocess.run([sys.executable, path, "--on", "x"], capture_output=True, text=True, cwd=path.parent)
+    done = lab("run", path, *where, "--", "--on", "x")
+    assert (done.stdout, done.stderr, done.returncode) == (theirs.stdout, "", 3)
+
+
+def test_what_is_not_the_labs_goes_to_the_program(lab: Run, program: Program):
+    path = program("import sys; print(sys.argv[1:])")
+    assert lab("run", path, "--on", "local", "--verbose", "7", "--on", "9").stdout == (
+        "['--verbose', '7', '--on', '9']\n"
+    )
+
+
+def test_standard_input_is_the_programs(program: Program):
+    path = program("print(input('? ').upper())")
+    done = subprocess.run(
+        [sys.executable, "-m", "lab", "run", path], input="hello\n", capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "? HELLO\n"
+
+
+def test_primitives_travel_every_way_that_names_can(lab: Run, program: Program, where: list[object]):
+    """As arguments, in attributes, in globals, in closures, by a module's alias, and to modules beside the program."""
+    path = program(
+        """
+        import multiprocessing as mp
+        import beside
+        from multiprocessing import Lock, Process, current_process
+
+        lock = Lock()
+
+        class Child(Process):
+            def __init__(self, queue):
+                super().__init__(name="child")
+                self.queue = queue
+            def run(self):
+                with lock, mp.Lock():
+                    self.queue.put([current_process().name, mp.current_process().name, type(lock) is type(Lock())])
+
+        if __name__ == "__main__":
+            queue = mp.Queue()
+            children = [Child(queue), mp.Process(target=lambda: queue.put("closure")), beside.Neighbour(queue)]
+            for child in children:
+                child.start()
+                print(queue.get())
+                child.join()
+            print([child.exitcode for child in children])
+        """,
+        beside="""
+        import multiprocessing
+        from multiprocessing import Process
+
+        class Neighbour(Process):
+            def __init__(self, queue):
+                super().__init__()
+                self.queue = queue
+            def run(self):
+                from multiprocessing import Lock
+                self.queue.put(type(Lock()) is type(multiprocessing.Lock()))
+        """,
+    )
+    done = lab("run", path, *where)
+    assert done.stdout.splitlines() == ["['child', 'child', True]", "closure", "True", "[0, 0, 0]"]
+
+
+def test_the_names_are_the_backends_where_the_program_is(lab: Run, program: Program, where: list[object]):
+    path = program(
+        """
+        import beside, concurrent.futures.process
+        from multiprocessing import Lock, Process
+        from multiprocessing.pool import ThreadPool
+
+        def tell():
+            print(type(Lock()).__module__, beside.kind(), Process.__module__)
+
+        if __name__ == "__main__":
+            tell()
+            child = Process(target=tell)
+            child.start()
+            child.join()
+            library = concurrent.futures.process.mp.Lock()
+            print(type(library).__module__, ThreadPool(1).map(str, [1]))
+        """,
+        beside="from multiprocessing import Lock\nkind = lambda: type(Lock()).__module__\n",
+    )
+    theirs, broker = "multiprocessing.synchronize", "broker.lock"
+    process = "multiprocessing.context"
+    expected = {
+        "local": f"{theirs} {theirs} {process}",
+        "redis": f"{broker} {broker} {process}",
+        "rq": f"{broker} {broker} jobs.context",
+    }[str(where[1])]
+    assert lab("run", path, *where).stdout.splitlines() == [expected, expected, f"{theirs} ['1']"]
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("how", ["set_start_method", "get_context"])
+def test_children_that_begin_anew_find_the_same_names(lab: Run, program: Program, url: str, method: str, how: str):
+    path = program(
+        """
+        import multiprocessing, sys
+        from multiprocessing import Event, Lock
+
+        def child(go):
+            print(type(Lock()).__module__, go.wait(), multiprocessing.get_start_method())
+
+        if __name__ == "__main__":
+            method, how = sys.argv[1:]
+            ctx = getattr(multiprocessing, how)(method) or multiprocessing
+            go = ctx.Event()
+            process = ctx.Process(target=child, args=(go,))
+            process.start()
+            go.set()
+            process.join()
+        """
+    )
+    done = lab("run", path, "--on", "redis", "--redis-url", url, method, how)
+    assert done.stdout.split()[:2] == ["broker.lock", "True"]
+
+
+def test_the_end_is_multiprocessings(lab: Run, program: Program, where: list[object]):
+    """Daemons end with the program's code, others are waited for, and only then does what they use go."""
+    path = program(
+        """
+        import atexit, time
+        from multiprocessing import Event, Process
+
+        def daemon(up):
+            up.set()
+            time.sleep(60)
+            print("never")
+
+        def other(over, up):
+            print("waits")
+            over.wait()
+            print("waited", up.is_set())
+
+        if __name__ == "__main__":
+            over, up = Event(), Event()
+            Process(target=daemon, args=(up,), daemon=True).start()
+            Process(target=other, args=(over, up)).start()
+            up.wait()
+            over.set()
+        """
+    )
+    assert lab("run", path, *where).stdout.splitlines() == ["waits", "waited True"]
+
+
+def test_an_uncaught_exception_is_the_programs_own_traceback(start: Start, program: Program, where: list[object]):
+    path = program("def f():\n    return 1 / 0\n\nf()\n")
+    theirs = subprocess.run([sys.executable, path], capture_output=True, text=True)
+    done = start("run", path, *where).finish()
+    assert (done.returncode, done.stderr) == (1, theirs.stderr)
+
+
+def test_a_childs_exception_is_its_own(start: Start, program: Program, where: list[object]):
+    path = program(
+        """
+        from multiprocessing import Process
+        def f():
+            raise ValueError("oh")
+        if __name__ == "__main__":
+            child = Process(target=f)
+            child.start()
+            child.join()
+            print(child.exitcode)
+        """
+    )
+    done = start("run", path, *where).finish()
+    assert (done.returncode, done.stdout) == (0, "1\n")
+    assert done.stderr.startswith("Process Process-1:\nTraceback")
+    assert done.stderr.endswith("ValueError: oh\n")
+
+
+SLOW = """
+    import time
+    from multiprocessing import Event, Process
+
+    def sleep(up):
+        up.set()
+        time.sleep(60)
+
+    if __name__ == "__main__":
+        up = Event()
+        Process(target=sleep, args=(up,)).start()
+        up.wait()
+        print("up")
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGTERM, 128 + signal.SIGTERM), (signal.SIGHUP, 128 + signal.SIGHUP), (signal.SIGKILL, -9)],
+)
+def test_it_ends_with_all_its_children(start: Start, program: Program, where: list[object], number: int, status: int):
+    session = start("run", program(SLOW), *where)
+    assert session.process.stdout is not None
+    assert session.process.stdout.readline() == "up\n"
+    session.process.send_signal(number)
+    assert session.finish().returncode == status
+    eventually(lambda: not session.alive())
+
+
+@pytest.mark.parametrize("joins", [True, False])
+def test_ctrl_c_reaches_the_program_and_its_children(start: Start, program: Program, where: list[object], joins: bool):
+    """While it joins its child, and while it has come to its end and only waits for it."""
+    session = start("run", program(SLOW + (8 * " " + "time.sleep(60)\n" if joins else "")), *where)
+    assert session.process.stdout is not None
+    assert session.process.stdout.readline() == "up\n"
+    os.killpg(session.process.pid, signal.SIGINT)
+    done = session.finish()
+    assert done.returncode == 130 or not joins
+    eventually(lambda: not session.alive())
+
+
+def test_more_processes_than_workers_is_said(lab: Run, program: Program, url: str):
+    path = program(
+        """
+        from multiprocessing import Event, Process
+        if __name__ == "__main__":
+            go = Event()
+            children = [Process(target=go.wait) for _ in range(3)]
+            for child in children:
+                child.start()
+            go.set()
+        """
+    )
+    done = lab("run", path, "--on", "rq", "--redis-url", url, "--workers", 2)
+    assert done.stderr == (
+        "lab: more processes are started than there are workers (2): the others wait for a worker; "
+        "--workers starts more\n"
+    )
+
+
+def test_workers_that_listen_already_do_it(lab: Run, program: Program, url: str):
+    """They need not run in the program's folder to find its modules."""
+    path = program(
+        """
+        import os, beside
+        from multiprocessing import Process
+        if __name__ == "__main__":
+            child = Process(target=beside.tell)
+            child.start()
+            child.join()
+            print(os.getcwd())
+        """,
+        beside="import os\ndef tell(): print(os.getcwd())\n",
+    )
+    with jobs.Workers(url, "lab", 1, folder="/"):
+        assert lab("run", path, "--on", "rq", "--redis-url", url).stdout == f"/\n{path.parent}\n"
+
+
+@pytest.mark.parametrize("command", ["run", "compare"])
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("none.py", None, "lab: none.py cannot be read (No such file or directory); name a Python program\n"),
+        ("folder.py", "", "lab: folder.py cannot be read (Is a directory); name a Python program\n"),
+        ("half.py", "x = (\n", "lab: half.py, line 1: this is not Python ('(' was never closed); correct it first\n"),
+    ],
+)
+def test_what_is_no_program(lab: Run, tmp_path: Path, command: str, name: str, content: str | None, sentence: str):
+    if content:
+        (tmp_path / name).write_text(content)
+    elif content is not None:
+        (tmp_path / name).mkdir()
+    done = lab(command, name)
+    assert (done.returncode, done.stderr) == (2, sentence)
+
+
+LACKING = """
+    from multiprocessing import Condition, Lock, Process, Value
+
+    def add(total):
+        with total.get_lock():
+            total.value += 1
+
+    if __name__ == "__main__":
+        print("begins")
+        total = Value("i", 0)
+        children = [Process(target=add, args=(total,)) for _ in range(3)]
+        for child in children:
+            child.start()
+        for child in children:
+            child.join()
+        print(total.value)
+"""
+
+
+def test_what_has_no_twin_is_multiprocessings_own_over_redis(lab: Run, program: Program, url: str):
+    done = lab("run", program(LACKING), "--on", "redis", "--redis-url", url)
+    assert (done.returncode, done.stdout) == (0, "begins\n3\n")
+    assert done.stderr == (
+        "lab: Value has no twin over Redis: it is multiprocessing's own, for the processes of this machine\n"
+    )
+
+
+def test_what_has_no_twin_is_refused_in_jobs_when_it_is_used(lab: Run, program: Program, url: str):
+    done = lab("run", program(LACKING), "--on", "rq", "--redis-url", url, "--workers", 1)
+    assert (done.returncode, done.stdout) == (2, "begins\n")
+    assert done.stderr == (
+        "lab: Value stands on memory, which RQ jobs do not share; send values through a Queue or a Pipe, "
+        "or run it --on redis\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "multiprocessing.Manager()",
+        "multiprocessing.managers.SyncManager()",
+        "type('Mine', (BaseManager,), {})",
+        "multiprocessing.get_context('spawn').Barrier(2)",
+        "shared_memory.SharedMemory(create=True, size=1)",
+    ],
+)
+def test_whatever_stands_on_memory_is_refused_in_jobs(lab: Run, program: Program, url: str, use: str):
+    imports = "import multiprocessing.managers\nfrom multiprocessing import shared_memory\n"
+    path = program(f"{imports}from multiprocessing.managers import BaseManager\n{use}\nprint('no')\n")
+    done = lab("run", path, "--on", "rq", "--redis-url", url, "--workers", 1)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "which RQ jobs do not share" in done.stderr

@@ -1,0 +1,94 @@
+"""How a program used its primitives, read from handwritten traces."""
+
+from __future__ import annotations
+
+from lab.programs.usage import usages
+from lab.trace import Event, Trace
+
+
+def trace(*lines: str) -> Trace:
+    """Return the trace of lines such as `1.5 a asks lock 1`."""
+    events = []
+    for line in lines:
+        when, who, what, on = line.split(" ", 3)
+        events.append(Event(who, "host", ord(who), what, float(when), on=on))
+    return Trace("program.py", "local", {}, tuple(events))
+
+
+def test_waits_and_holds_are_each_ones_own():
+    used = usages(
+        trace(
+            "0 a asks lock 1",
+            "1 b asks lock 1",
+            "2 a enters lock 1",
+            "5 a leaves lock 1",
+            "7 b enters lock 1",
+            "8 b leaves lock 1",
+        )
+    )["lock 1"]
+    assert used.counts == {"grants": 2}
+    assert used.times == {"wait": [2, 6], "hold": [3, 1]}
+    assert used.figures()["wait_s"] == {"median": 2, "p99": 6, "max": 6}
+
+
+def test_who_gave_up_has_not_waited_for_what_he_asks_later():
+    used = usages(
+        trace("0 a asks lock 1", "3 a quits lock 1", "10 a asks lock 1", "11 a enters lock 1", "12 a leaves lock 1")
+    )["lock 1"]
+    assert used.counts == {"grants": 1}
+    assert used.times["wait"] == [1]
+
+
+def test_a_semaphore_may_be_taken_twice():
+    used = usages(
+        trace(
+            "0 a asks semaphore 1",
+            "0 a enters semaphore 1",
+            "1 a asks semaphore 1",
+            "1 a enters semaphore 1",
+            "2 a leaves semaphore 1",
+            "5 a leaves semaphore 1",
+        )
+    )["semaphore 1"]
+    assert used.times["hold"] == [1, 5]
+
+
+def test_what_another_releases_was_not_held_by_him():
+    used = usages(trace("0 a asks lock 1", "0 a enters lock 1", "4 b leaves lock 1"))["lock 1"]
+    assert used.counts == {"grants": 1}
+    assert used.times["hold"] == []
+    assert used.time("hold", 0.5) is None
+
+
+def test_events_queues_and_pipes():
+    used = usages(
+        trace(
+            "0 a waits event 1",
+            "1 b sets event 1",
+            "2 a wakes event 1",
+            "3 a waits event 1",
+            "4 a quits event 1",
+            "5 a asks queue 1",
+            "6 b puts queue 1",
+            "7 a gets queue 1",
+            "8 b puts pipe 1",
+        )
+    )
+    assert used["event 1"].counts == {"sets": 1, "wake-ups": 1}
+    assert used["event 1"].times == {"wait": [2]}
+    assert used["queue 1"].counts == {"puts": 1, "gets": 1}
+    assert used["queue 1"].times == {"wait": [2]}
+    assert used["pipe 1"].counts == {"puts": 1, "gets": 0}
+
+
+def test_they_come_in_the_order_of_kind_and_making():
+    names = ["queue 1", "lock 10", "lock 2", "lock 1 of Process-1", "event 1", "semaphore 1", "lock 1"]
+    assert list(usages(trace(*(f"0 a puts {name}" for name in names)))) == [
+        "lock 1",
+        "lock 2",
+        "lock 10",
+        "lock 1 of Process-1",
+        "semaphore 1",
+        "event 1",
+        "queue 1",
+    ]
