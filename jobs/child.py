@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import multiprocessing
 import os
 import pickle
@@ -18,6 +19,7 @@ from typing import IO
 from rq.defaults import UNSERIALIZABLE_RETURN_VALUE_PAYLOAD
 
 from jobs.pickling import Pickled, dumps, loads
+from jobs.receipts import Office, Printer
 
 CHUNK = 65536  # bytes: what a pipe holds
 OUTCOME = 0  # beside 1 and 2, which are standard output and standard error
@@ -32,10 +34,13 @@ class Child:
         self.alive = True
         self._outcome = b""
         self._selector = selectors.DefaultSelector()
+        self._office = Office()
         pipes: Pipes = {stream: os.pipe() for stream in (OUTCOME, 1, 2)}
-        self._process = multiprocessing.get_context("fork").Process(target=_live, args=(payload, pipes))
+        self._process = multiprocessing.get_context("fork").Process(target=_live, args=(payload, pipes, self._office))
         self._process.start()
         running.add(self)
+        self._office.customers.close()
+        self._selector.register(self._office, selectors.EVENT_READ)
         for stream, (reader, writer) in pipes.items():
             os.close(writer)
             self._selector.register(reader, selectors.EVENT_READ, stream)
@@ -52,8 +57,17 @@ class Child:
             os.kill(self.pid, number)
 
     def output(self, timeout: float) -> list[tuple[int, bytes]]:
-        """Return what it has printed, and where, after `timeout` seconds at most; `alive` turns false with the last."""
-        pieces = [(key.data, self._read(key.fd)) for key, _ in self._selector.select(timeout)]
+        """Return what it has printed, and where, after `timeout` seconds at most; `alive` turns false with the last.
+
+        Who calls this again says that he has passed on what he got before.
+        """
+        self._office.give()
+        ready = self._ready(timeout)
+        if self._office in ready:
+            if not self._office.hear():
+                self._selector.unregister(self._office)
+            ready = self._ready(0)  # also what he who asks has just written
+        pieces = [(self._selector.get_key(pipe).data, self._read(pipe)) for pipe in ready if isinstance(pipe, int)]
         for stream, piece in pieces:
             if stream == OUTCOME:
                 self._outcome += piece
@@ -84,8 +98,10 @@ class Child:
         self._process.kill()
         self._process.join()
         self._process.close()
-        for key in list(self._selector.get_map().values()):
-            os.close(key.fd)
+        for pipe in list(self._selector.get_map().values()):
+            if isinstance(pipe.fileobj, int):
+                os.close(pipe.fileobj)
+        self._office.close()
         self._selector.close()
 
     def _report(self) -> tuple[bool, bytes]:
@@ -94,6 +110,9 @@ class Child:
         except (EOFError, pickle.UnpicklingError):  # it ended before it could report, or while it did
             return False, b""
         return report
+
+    def _ready(self, timeout: float) -> list[object]:
+        return [key.fileobj for key, _ in self._selector.select(timeout)]
 
     def _read(self, reader: int) -> bytes:
         piece = os.read(reader, CHUNK)
@@ -106,15 +125,15 @@ class Child:
 running: weakref.WeakSet[Child] = weakref.WeakSet()  # and those that have ended, which no signal reaches
 
 
-def _live(payload: bytes, pipes: Pipes) -> None:
+def _live(payload: bytes, pipes: Pipes, office: Office) -> None:
     for reader, _ in pipes.values():
         os.close(reader)
+    office.counter.close()
     for stream in (1, 2):
         os.dup2(pipes[stream][1], stream)
         os.close(pipes[stream][1])
     # A line at a time, whatever the worker's own output is; its buffers are not this process's.
-    sys.stdout = os.fdopen(1, "w", buffering=1, encoding="utf-8", closefd=False)
-    sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+    sys.stdout, sys.stderr = _lines(1, office, "strict"), _lines(2, office, "backslashreplace")
     signal.signal(signal.SIGINT, signal.default_int_handler)  # not as the worker has set them
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     outcome = os.fdopen(pipes[OUTCOME][1], "wb")
@@ -123,6 +142,11 @@ def _live(payload: bytes, pipes: Pipes) -> None:
     assert parent is not None
     threading.Thread(target=_die_with, args=(parent.sentinel,), daemon=True).start()
     sys.exit(_perform(payload, outcome, parent.sentinel))
+
+
+def _lines(stream: int, office: Office, errors: str) -> io.TextIOWrapper:
+    printer = io.BufferedWriter(Printer(stream, office.customers))
+    return io.TextIOWrapper(printer, encoding="utf-8", errors=errors, line_buffering=True)
 
 
 def _die_with(parent: int) -> None:

@@ -83,6 +83,50 @@ def test_lines_of_several_processes_stay_whole(ctx, capfd):
     assert set(lines) == {" ".join(letter * 100) for letter in "ab"}
 
 
+def test_a_line_is_not_overtaken_by_what_it_led_to(ctx, capfd):
+    green, keepers = ctx.Event(), ctx.SimpleQueue()
+
+    def light():
+        keepers.put(os.getppid())  # who passes on what this process prints
+        os.kill(os.getppid(), signal.SIGSTOP)
+        print("green")
+        green.set()
+
+    def car():
+        green.wait()
+        print("go")
+
+    processes = [ctx.Process(target=target) for target in (light, car)]
+    for process in processes:
+        process.start()
+    keeper = keepers.get()
+    try:
+        assert not green.wait(0.5)
+    finally:
+        os.kill(keeper, signal.SIGCONT)
+    for process in processes:
+        process.join()
+    assert capfd.readouterr().out == "green\ngo\n"
+
+
+def test_whoever_outlives_a_process_still_prints(ctx, tmp_path):
+    said = tmp_path / "said"
+
+    def target():
+        reader, writer = os.pipe()
+        if os.fork():
+            os._exit(0)
+        os.close(writer)
+        os.read(reader, 1)  # the end of the process
+        with contextlib.suppress(OSError):
+            print("nobody passes this on")
+        said.write_text("and I went on")
+        os._exit(0)
+
+    run(ctx, target)
+    eventually(said.exists)
+
+
 def test_a_childs_child_prints_at_the_top(ctx, capfd):
     run(ctx, lambda: ctx.Process(target=print, args=("hello",)).start())
     assert capfd.readouterr().out == "hello\n"
