@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -15,6 +16,7 @@ from tests.support.actors import Actor, Cast
 def pytest_configure(config: pytest.Config) -> None:
     # The tests fork on purpose while threads run; the children use nothing that a thread of the parent may hold.
     config.addinivalue_line("filterwarnings", "ignore:.*multi-threaded, use of fork:DeprecationWarning")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has its background jobs ignore Ctrl-C
 
 
 @pytest.fixture(scope="session", autouse=True)
