@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import IO
 
 from broker.lifeline import Lifeline
@@ -22,11 +23,18 @@ kill "$program"; wait "$program"
 class Companion:
     """Runs `command` until `close`, or until this process has ended; then removes `folder`, if there is one.
 
-    The command gets a SIGTERM. It runs in a session of its own, so that Ctrl-C reaches this process only. A forked
-    child of this process does not keep it alive.
+    The command gets a SIGTERM. It runs in a session of its own, so that Ctrl-C reaches this process only, and with
+    `environment` added to this process's. A forked child of this process does not keep it alive.
     """
 
-    def __init__(self, command: Sequence[str], *, folder: str = "", output: IO[bytes] | int | None = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        folder: str = "",
+        output: IO[bytes] | int | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._lifeline = Lifeline()
         try:
             self._supervisor = subprocess.Popen(
@@ -35,6 +43,7 @@ class Companion:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                env=os.environ | (environment or {}),
             )
         except BaseException:
             self._lifeline.let_go()

@@ -10,20 +10,21 @@ import sys
 from multiprocessing.process import BaseProcess
 
 from broker.semaphore import Semaphore
-from jobs.worker import Worker
-from jobs.workers import client
+from jobs.private import PrivateWorker
+from jobs.worker import new_name
+from jobs.workers import URL, client
 
 STOP_TIMEOUT = 3.0  # seconds from a request to stop until a worker is killed
 
 
 def _work(url: str, queue: str, ready: str) -> None:
-    worker = Worker([queue], connection=client(url))
+    worker = PrivateWorker([queue], name=new_name(), connection=client(url))
     worker.ready = Semaphore(url, ready, 0)
     worker.work(logging_level="CRITICAL")
 
 
 def main(url: str, queue: str, count: int, ready: str, folder: str, *preload: str) -> None:
-    """Run `count` workers until a SIGTERM, in `folder` unless that is empty."""
+    """Run `count` workers of the server at `url` until a SIGTERM, in `folder` unless that is empty."""
     if folder:
         os.chdir(folder)
         sys.path.insert(0, folder)
@@ -51,4 +52,4 @@ def _stop(workers: list[BaseProcess]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), *sys.argv[4:])
+    main(os.environ[URL], sys.argv[1], int(sys.argv[2]), *sys.argv[3:])

@@ -1,59 +1,166 @@
-"""The RQ worker that `jobs.Workers` starts."""
+"""The RQ worker behind `lab worker`: it stops between two jobs, and bears a server that is away."""
 
 from __future__ import annotations
 
-import signal
+import logging
+import multiprocessing
+import os
+import random
+import socket
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from signal import SIGKILL, Signals
 from types import FrameType
 from typing import Any
 
+import redis
 import rq
+from redis.client import Pipeline
+from rq.exceptions import DequeueTimeout, DeserializationError, StopRequested
 from rq.executions import Execution
 from rq.job import Job
+from rq.utils import now
+from rq.worker import WorkerStatus
 
-from broker.semaphore import Semaphore
 from jobs import horse
 from jobs.child import running
 
+LOOK = 1  # seconds for which it waits for a job before it looks whether it is to stop
+BEAT = 2  # seconds between its signs of life
+SHOWN = 300  # seconds for which RQ shows a worker that gives none
+UNHEARD = 30  # seconds without one after which RQ takes its job for abandoned
+MAINTENANCE = 10  # seconds between looks for abandoned jobs
+PATIENCE = 10  # seconds for which it waits for a reply
+TWICE = timedelta(seconds=1)  # Ctrl-C comes from the terminal and from the parent
+AWAY = (redis.ConnectionError, redis.TimeoutError)
 PROCESS = f"{horse.run.__module__}.{horse.run.__qualname__}"
+
+log = logging.getLogger(__name__)
+
+
+def new_name() -> str:
+    """Return a name for a worker of this process: its host, its process id, and what makes it new."""
+    return f"{socket.gethostname()}/{os.getpid()}/{random.getrandbits(32):08x}"
 
 
 class Worker(rq.Worker):
-    """RQ's worker, but whoever started it is told when it listens, and its first request to stop ends a running job.
+    """RQ's worker, with these differences.
 
     A job that is a process has a process of its own already, so it needs no work horse besides.
+
+    SIGTERM and SIGINT never break into what it does: it finishes the job that it runs and begins no other; one that it
+    has taken by then goes back to the head of the queue, and its keys are deleted. Sent again, a second later or more,
+    they kill what runs, which is told and written down as ever. The death of the process that forked it counts as
+    a request to stop.
+
+    While the server is away it tries again once a second.
     """
 
-    ready: Semaphore
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{"maintenance_interval": MAINTENANCE, "job_monitoring_interval": BEAT} | options)
 
-    def bootstrap(self, *args: Any, **kwargs: Any) -> None:
-        super().bootstrap(*args, **kwargs)
-        self.ready.release()
-
-    def register_death(self) -> None:
-        super().register_death()  # type: ignore[no-untyped-call]
-        self.connection.delete(self.key)
+    # What it does with a job.
 
     def execute_job(self, job: Job, queue: rq.Queue) -> None:
-        if job.func_name != PROCESS:
+        if self._stop_requested:
+            self._hand_back(job, queue)
+        else:
+            self._begin(job, queue)
+
+    def _hand_back(self, job: Job, queue: rq.Queue) -> None:
+        with self.connection.pipeline() as transaction:
+            transaction.lrem(queue.intermediate_queue_key, 1, job.id)
+            queue.push_job_id(job.id, transaction, at_front=True)
+            transaction.execute()
+
+    def _begin(self, job: Job, queue: rq.Queue) -> None:
+        function = _function_of(job)
+        what = f"{job.description if function == PROCESS else function} ({job.id})"  # RQ describes by arguments
+        log.info("%s begins %s", self.name, what)
+        started = time.monotonic()
+        if function == PROCESS:
+            self._run_here(job, queue)
+        else:
             super().execute_job(job, queue)
-            return
+        log.info("%s has ended %s after %.1f s", self.name, what, time.monotonic() - started)
+
+    def _run_here(self, job: Job, queue: rq.Queue) -> None:
         execution = self.prepare_execution(job)
         with self._beating(job, execution):
             self.perform_job(job, queue, execution)
-        self.set_state(rq.worker.WorkerStatus.IDLE)
+        self.set_state(WorkerStatus.IDLE)
 
-    def kill_horse(self, sig: signal.Signals = signal.SIGKILL) -> None:
+    # How it stops.
+
+    def bootstrap(self, *args: Any, **options: Any) -> None:
+        self._install_signal_handlers()  # type: ignore[no-untyped-call]
+        super().bootstrap(*args, **options)
+
+    def _shutdown(self) -> None:
+        self._stop_requested = True
+
+    def request_force_stop(self, signum: int, frame: FrameType | None) -> None:
+        assert self._shutdown_requested_date is not None
+        if now() - self._shutdown_requested_date >= TWICE:
+            self.kill_horse()
+
+    def kill_horse(self, sig: Signals = SIGKILL) -> None:
         if self.horse_pid:  # or else RQ would kill the group of this process
             super().kill_horse(sig)
         for child in list(running):
             child.signal(sig)
 
-    def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        self.kill_horse()
-        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+    def register_death(self) -> None:
+        super().register_death()  # type: ignore[no-untyped-call]
+        self.connection.delete(self.key)
+
+    # How it waits for a job.
+
+    @property
+    def connection_timeout(self) -> int:
+        return PATIENCE
+
+    def dequeue_job_and_maintain_ttl(
+        self, timeout: int | None, max_idle_time: int | None = None
+    ) -> tuple[Job, rq.Queue] | None:
+        beat = 0.0
+        while not (self._stop_requested or _orphaned()):
+            try:
+                if time.monotonic() >= beat:
+                    self.set_state(WorkerStatus.IDLE)
+                    self.heartbeat()
+                    beat = time.monotonic() + BEAT
+                if self.should_run_maintenance_tasks:
+                    self.run_maintenance_tasks()  # type: ignore[no-untyped-call]
+                return self.queue_class.dequeue_any(
+                    self._ordered_queues,
+                    timeout and LOOK,  # None in RQ's burst mode, which ends when the queue is empty
+                    self.connection,
+                    self.job_class,
+                    self.serializer,
+                    self.death_penalty_class,
+                )
+            except DequeueTimeout:
+                pass
+            except AWAY as error:
+                log.warning("%s does not reach the server (%s)", self.name, error)
+                time.sleep(LOOK)
+        raise StopRequested
+
+    # How it shows that it lives.
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        super().heartbeat(SHOWN, pipeline)
+
+    def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
+        return UNHEARD
+
+    def maintain_heartbeats(self, job: Job, execution: Execution) -> None:
+        with suppress(*AWAY):
+            super().maintain_heartbeats(job, execution)
 
     @contextmanager
     def _beating(self, job: Job, execution: Execution) -> Iterator[None]:
@@ -69,3 +176,18 @@ class Worker(rq.Worker):
         finally:
             ended.set()
             thread.join()
+
+    def _pubsub_exception_handler(self, *_: object) -> None:
+        time.sleep(LOOK)  # and subscribe again, whatever it was
+
+
+def _function_of(job: Job) -> str:
+    try:
+        return str(job.func_name)
+    except DeserializationError:  # the work horse will find that, too, and write it down
+        return "what cannot be read"
+
+
+def _orphaned() -> bool:
+    parent = multiprocessing.parent_process()
+    return parent is not None and parent.pid != os.getppid()

@@ -18,6 +18,7 @@ from broker.semaphore import Semaphore
 
 PATIENCE = 60.0  # seconds, longer than any call of ours blocks
 START_TIMEOUT = 30.0  # seconds
+URL = "LAB_REDIS_URL"  # in the environment, since anybody may read a program's arguments
 
 
 class WorkersError(BrokerError):
@@ -63,8 +64,8 @@ class Workers:
         self._queue = queue
         ready = Semaphore(url, f"ready-{uuid.uuid4().hex}", 0)
         where = "" if folder is None else os.path.abspath(folder)
-        arguments = [url, queue, str(count), ready.name, where, *preload]
-        self._companion = Companion([sys.executable, "-m", "jobs", *arguments])
+        arguments = [queue, str(count), ready.name, where, *preload]
+        self._companion = Companion([sys.executable, "-m", "jobs", *arguments], environment={URL: url})
         try:
             if not all(ready.acquire(timeout=START_TIMEOUT) for _ in range(count)):
                 raise WorkersError(f"{count} RQ workers did not start in {START_TIMEOUT:.0f} s; see what they wrote")

@@ -49,6 +49,19 @@ def test_closed_workers_leave_nothing_on_the_server():
         assert all(seconds > 0 for seconds in left.values()), left
 
 
+def test_nobody_can_read_a_password_in_the_list_of_processes():
+    with closing(PrivateServer()) as server, client(server.url) as connection:
+        connection.config_set("requirepass", "open-sesame")
+        url = server.url.replace("unix://", "unix://:open-sesame@")
+        with jobs.Workers(url, "hidden", 1), jobs.get_context(url, queue="hidden") as context:
+            begun = context.Event()
+            context.Process(target=lambda: (begun.set(), signal.pause())).start()
+            assert begun.wait(20)
+            family = psutil.Process().children(recursive=True)
+            assert len(family) >= 6  # two supervisors, the server, the workers' program, a worker, its process
+            assert not [each for each in family if "open-sesame" in " ".join(each.cmdline())]
+
+
 @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM])
 def test_workers_and_their_jobs_end_with_their_owner(url, signum):
     owner = subprocess.Popen(
