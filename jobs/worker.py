@@ -22,8 +22,10 @@ from redis.client import Pipeline
 from rq.exceptions import DequeueTimeout, DeserializationError, StopRequested
 from rq.executions import Execution
 from rq.job import Job
+from rq.job_lifecycle import call_exception_handlers
 from rq.utils import now
 from rq.worker import WorkerStatus
+from rq.worker_registration import register
 
 from jobs import horse
 from jobs.child import running
@@ -93,6 +95,10 @@ class Worker(rq.Worker):
             self.perform_job(job, queue, execution)
         self.set_state(WorkerStatus.IDLE)
 
+    def handle_exception(self, job: Job, *raised: Any) -> None:
+        log.info("%s: %s has failed", self.name, job.id)  # RQ's result says why, and that may be nobody else's business
+        call_exception_handlers(self._exc_handlers, job, *raised)
+
     # How it stops.
 
     def bootstrap(self, *args: Any, **options: Any) -> None:
@@ -126,13 +132,12 @@ class Worker(rq.Worker):
     def dequeue_job_and_maintain_ttl(
         self, timeout: int | None, max_idle_time: int | None = None
     ) -> tuple[Job, rq.Queue] | None:
-        beat = 0.0
+        beat, away = 0.0, False
         while not (self._stop_requested or _orphaned()):
             try:
-                if time.monotonic() >= beat:
-                    self.set_state(WorkerStatus.IDLE)
-                    self.heartbeat()
-                    beat = time.monotonic() + BEAT
+                if away or time.monotonic() >= beat:
+                    self._show_idle()
+                    beat, away = time.monotonic() + BEAT, False
                 if self.should_run_maintenance_tasks:
                     self.run_maintenance_tasks()  # type: ignore[no-untyped-call]
                 return self.queue_class.dequeue_any(
@@ -146,14 +151,24 @@ class Worker(rq.Worker):
             except DequeueTimeout:
                 pass
             except AWAY as error:
-                log.warning("%s does not reach the server (%s)", self.name, error)
+                if not away:
+                    log.warning("%s does not reach the server: %s", self.name, error)
+                away = True
                 time.sleep(LOOK)
         raise StopRequested
 
     # How it shows that it lives.
 
+    def _show_idle(self) -> None:
+        with self.connection.pipeline() as transaction:
+            self.heartbeat(pipeline=transaction)
+            self.set_state(WorkerStatus.IDLE, transaction)
+            transaction.hset(self.key, mapping=self.serialize())
+            transaction.execute()
+
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
         super().heartbeat(SHOWN, pipeline)
+        register(self, pipeline)  # again, since a server may have lost what it had
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
         return UNHEARD

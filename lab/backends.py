@@ -36,10 +36,10 @@ def require_workers(exercise: Exercise, backends: Collection[str], settings: Set
     """Raise `LabError` if the workers that listen are too few for what the exercise runs at the same time."""
     count = jobs.listening(settings.url, QUEUE) if "rq" in backends else 0
     if 0 < count < exercise.at_once:
-        smaller = exercise.smaller(count)
+        lacking, smaller = exercise.at_once - count, exercise.smaller(count)
         raise LabError(
             f"{exercise.name} needs {exercise.at_once} workers at the same time and {count} listen on queue {QUEUE}: "
-            f"start {exercise.at_once - count} more with `rq worker {QUEUE}`{smaller and f', or take {smaller}'}"
+            f"start {lacking} more with `lab worker -n {lacking}`{smaller and f', or take {smaller}'}"
         )
 
 

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.syntax import Syntax
 
 import broker
-from lab import commands, programs
+from lab import commands, programs, workers
 from lab.errors import LabError
 from lab.exercise import Exercise
 from lab.exercises import EXERCISES
@@ -110,6 +110,9 @@ def check(folder: Path) -> int:
     for exercise in dict.fromkeys(result.exercise.name for result in results):
         report(in_order([result for result in results if result.exercise.name == exercise]), Console())
     return commands.status(results)
+
+
+cli.add_command(workers.worker)
 
 
 def _help_alone(ctx: click.Context) -> None:

@@ -78,5 +78,5 @@ def test_too_few_workers_are_named_at_once(lab: Run, url: str):
         each = lab("compare", "chat", "--on", "rq", "--redis-url", url)
         queue = lab("compare", "chat", "--how", "queue", "--servers", 9, "--on", "rq", "--redis-url", url)
     assert (each.returncode, queue.returncode) == (2, 2)
-    assert "start 9 more with `rq worker lab`, or take --clients 1" in each.stderr
-    assert "start 6 more with `rq worker lab`, or take --servers 3" in queue.stderr
+    assert "start 9 more with `lab worker -n 9`, or take --clients 1" in each.stderr
+    assert "start 6 more with `lab worker -n 6`, or take --servers 3" in queue.stderr

@@ -170,7 +170,7 @@ def test_workers_that_are_too_few_are_said_before_anything_runs(lab: Run, url: s
             assert done.returncode == 2
             assert done.stderr == (
                 "lab: traffic needs 5 workers at the same time and 2 listen on queue lab: start 3 more with "
-                "`rq worker lab`, or take --vehicles 1\n"
+                "`lab worker -n 3`, or take --vehicles 1\n"
             )
 
 
