@@ -19,3 +19,15 @@ class DamagedStoreError(LabError, ValueError):
 
 class RunOverError(LabError):
     """Raised in an actor whose run was given up: nobody reads its trace any more."""
+
+
+class StaleFenceError(LabError):
+    """Raised when a store has seen a newer `fence` than the caller's: what the caller wanted was not done."""
+
+    def __init__(self, fence: int, newest: int) -> None:
+        super().__init__(fence, newest)
+        self.fence = fence
+        self.newest = newest
+
+    def __str__(self) -> str:
+        return f"the lease was lost: fence {self.fence} came when the store had seen fence {self.newest}"

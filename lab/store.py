@@ -1,6 +1,9 @@
 """The tickets' `db`: a JSON file on one machine, a Redis key where hosts share it.
 
-Each read and each write is whole; what stands between a read and the write that follows is the exercise's affair.
+Each read and each write is whole; what stands between a read and the write that follows is the exercise's affair, and
+so is the lock around both. Where that lock has a lease, its holder may be stopped for longer, and go on when another
+is in. So the Redis key knows fences. The invariant: once anything was read or written under a fence, nothing is under
+an older one. Then nobody writes between a holder's read and its write, whoever else believes to hold the lock.
 """
 
 from __future__ import annotations
@@ -8,39 +11,45 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Protocol, cast
 
 import redis
 
-from lab.errors import DamagedStoreError, RunOverError
+from lab.errors import DamagedStoreError, RunOverError, StaleFenceError
 from lab.logs import GONE, KEPT
+
+SCRIPT = (resources.files(__package__) / "lua" / "store.lua").read_text()
 
 
 class Store(Protocol):
-    """Where the number of tickets left is kept."""
+    """Where the number of tickets left is kept.
 
-    def read(self) -> int:
+    With a fence both calls raise `StaleFenceError`, and do nothing, if the store has seen a newer one.
+    """
+
+    def read(self, fence: int | None = None) -> int:
         """Return how many are left; raise `DamagedStoreError` if that cannot be told."""
 
-    def write(self, count: int) -> None:
+    def write(self, count: int, fence: int | None = None) -> None:
         """Say how many are left."""
 
 
 @dataclass(frozen=True)
 class FileStore:
-    """The course's own `db`: a file that holds {"count": 5}."""
+    """The course's own `db`: a file that holds {"count": 5}. Locks of one machine have no fence, so it knows none."""
 
     path: Path
 
-    def read(self) -> int:
+    def read(self, fence: int | None = None) -> int:  # noqa: ARG002
         """Return how many are left."""
         return _parse(self.path.read_text(), f"the file {self.path}")
 
-    def write(self, count: int) -> None:
+    def write(self, count: int, fence: int | None = None) -> None:  # noqa: ARG002
         """Say how many are left; a reader sees the old file or the new one, never half of one."""
         written = self.path.with_name(f"{self.path.name}.{os.getpid()}")
-        written.write_text(json.dumps({"count": count}))
+        written.write_text(_text(count))
         written.replace(self.path)
 
 
@@ -53,21 +62,29 @@ class RedisStore:
 
     def create(self, count: int) -> None:
         """Make the key."""
-        with self._client() as client:
-            client.set(self.key, json.dumps({"count": count}), ex=KEPT)
+        with self._client() as client, client.pipeline(transaction=True) as step:
+            step.hset(self.key, "text", _text(count))
+            step.expire(self.key, KEPT)
+            step.execute()
 
-    def read(self) -> int:
+    def read(self, fence: int | None = None) -> int:
         """Return how many are left; raise `RunOverError` if the key is gone."""
-        with self._client() as client:
-            text = cast("str | None", client.get(self.key))
-        if text is None:
-            raise RunOverError(GONE)
-        return _parse(text, f"the Redis key {self.key}")
+        return _parse(self._do(fence, ""), f"the Redis key {self.key}")
 
-    def write(self, count: int) -> None:
-        """Say how many are left, unless the run is over."""
+    def write(self, count: int, fence: int | None = None) -> None:
+        """Say how many are left; raise `RunOverError` if the key is gone."""
+        self._do(fence, _text(count))
+
+    def _do(self, fence: int | None, text: str) -> str:
+        known = "" if fence is None else str(fence)
         with self._client() as client:
-            client.set(self.key, json.dumps({"count": count}), xx=True, keepttl=True)
+            reply = cast("str | int | None", client.eval(SCRIPT, 1, self.key, known, text))
+        if reply is None:
+            raise RunOverError(GONE)
+        if isinstance(reply, int):
+            assert fence is not None, "only who has one can have an old one"
+            raise StaleFenceError(fence, reply)
+        return reply
 
     def delete(self) -> None:
         """Remove the key."""
@@ -76,6 +93,10 @@ class RedisStore:
 
     def _client(self) -> redis.Redis:
         return redis.Redis.from_url(self.url, decode_responses=True, protocol=2)
+
+
+def _text(count: int) -> str:
+    return json.dumps({"count": count})
 
 
 def _parse(text: str, where: str) -> int:

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from lab.errors import DamagedStoreError, DamagedTraceError, LabError, RunOverError
+from lab.errors import DamagedTraceError, LabError, RunOverError
 from lab.files import require_file, require_folder, write_file, write_folder
 from lab.logs import FileLog, StreamLog
 from lab.recorder import Recorder
 from lab.result import judge
-from lab.store import FileStore, RedisStore
 from lab.trace import Trace, load
 from tests.lab.handwritten import TWO_BUY, trace
 
@@ -105,29 +104,6 @@ def test_recorders_write_what_is_read(tmp_path: Path, url: str):
     stream.delete()
     with pytest.raises(RunOverError):
         Recorder(stream, "me").note("buys")
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"count": "5"}', '{"count": true}', '{"left": 5}'])
-def test_a_damaged_db_is_named(tmp_path: Path, client, url: str, text: str):
-    (tmp_path / "db").write_text(text)
-    client.set("lab:test:db", text)
-    shared = RedisStore(url, "lab:test:db")
-    for store in (FileStore(tmp_path / "db"), shared):
-        with pytest.raises(DamagedStoreError, match="is damaged: it should hold"):
-            store.read()
-    shared.delete()
-
-
-def test_both_stores_keep_a_count(tmp_path: Path, url: str):
-    shared = RedisStore(url, "lab:test:db")
-    shared.create(5)
-    for store in (FileStore(tmp_path / "db"), shared):
-        store.write(3)
-        assert store.read() == 3
-    shared.delete()
-    shared.write(2)  # by an actor that has not heard yet that the run is over: it must not leave a key behind
-    with pytest.raises(RunOverError):
-        shared.read()
 
 
 def test_files_are_there_whole_or_not_at_all(tmp_path: Path):
