@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
 import uuid
 from collections.abc import Callable, Iterable
 from multiprocessing import pool
@@ -13,6 +12,7 @@ from types import TracebackType
 from typing import Any, ClassVar, TypeVar
 
 from broker.board import INTERVAL, Board
+from broker.environment import server_url
 from broker.errors import ServerUnavailableError
 from broker.event import Event
 from broker.handle import Handle
@@ -32,8 +32,9 @@ S = TypeVar("S", Semaphore, BoundedSemaphore, Queue, JoinableQueue, Board)
 class Context:
     """Makes the Redis-backed twins of multiprocessing's primitives, all on one server.
 
-    Without `url` it takes the environment's `LAB_REDIS_URL`, else starts a private server at the first need of one,
-    which lives as long as this process, or until `close`. `method` is multiprocessing's start method for `Process`.
+    Without `url` it takes the environment's (`LAB_REDIS_URL`, or what stands in the file `LAB_REDIS_URL_FILE`), else
+    starts a private server at the first need of one, which lives as long as this process, or until `close`. `method`
+    is multiprocessing's start method for `Process`.
 
     The factories take what multiprocessing's take, and by keyword a `name`, under which other contexts on other hosts
     find the same primitive (without one it is new), and, where something can be held, the seconds of its `lease`.
@@ -62,7 +63,7 @@ class Context:
     def url(self) -> str:
         """Where the server is; a private one is started if none was named."""
         if self._url is None:
-            self._url = os.environ.get("LAB_REDIS_URL") or self._start_server()
+            self._url = server_url() or self._start_server()
         return self._url
 
     def check(self) -> str:

@@ -22,7 +22,8 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _no_ambient_server() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("LAB_REDIS_URL", raising=False)
+        for name in ("LAB_REDIS_URL", "LAB_REDIS_URL_FILE"):
+            patch.delenv(name, raising=False)
         yield
 
 

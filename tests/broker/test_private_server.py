@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from broker import Context
+from broker.errors import InvalidArgumentError
 from broker.server import PrivateServer
 from tests.support.clock import eventually
 
@@ -115,6 +116,25 @@ def test_a_context_starts_none_if_the_environment_names_one(
         with context.Lock():
             pass
     assert Path(server.url.removeprefix("unix://")).exists(), "it was not this context's to stop"
+
+
+def test_or_a_file_that_has_its_url(server: PrivateServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "url").write_text(server.url + "\n")
+    monkeypatch.setenv("LAB_REDIS_URL_FILE", str(tmp_path / "url"))
+    with Context() as context:
+        assert context.url == server.url
+    monkeypatch.setenv("LAB_REDIS_URL", "redis://127.0.0.1:1")
+    with Context() as context:
+        assert context.url == "redis://127.0.0.1:1"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff"], ids=["missing", "empty", "binary"])
+def test_a_file_without_a_url_is_told(content: bytes | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "url").write_bytes(content)
+    monkeypatch.setenv("LAB_REDIS_URL_FILE", str(tmp_path / "url"))
+    with Context() as context, pytest.raises(InvalidArgumentError, match=f"LAB_REDIS_URL_FILE names {tmp_path}/url"):
+        context.Lock()
 
 
 def test_a_closed_context_starts_a_new_one() -> None:

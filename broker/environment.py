@@ -1,0 +1,30 @@
+"""Which server the environment names, if any."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from broker.errors import InvalidArgumentError
+
+URL = "LAB_REDIS_URL"
+URL_FILE = "LAB_REDIS_URL_FILE"  # where the environment is no place for a password: whoever runs a container shows it
+
+
+def server_url() -> str | None:
+    """Return the URL in `LAB_REDIS_URL`, else what stands in the file `LAB_REDIS_URL_FILE`; None if neither is set.
+
+    Raises `InvalidArgumentError` if there is no such file, or nothing in it.
+    """
+    if url := os.environ.get(URL):
+        return url
+    file = os.environ.get(URL_FILE)
+    if not file:
+        return None
+    try:
+        url = Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidArgumentError(f"{URL_FILE} names {file}, which cannot be read ({error})") from error
+    if not url:
+        raise InvalidArgumentError(f"{URL_FILE} names {file}, which is empty; write a Redis server's URL into it")
+    return url
