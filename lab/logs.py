@@ -7,20 +7,24 @@ from __future__ import annotations
 
 import functools
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, TypeAlias, cast
 
 import redis
 
 from lab.errors import RunOverError
+from lab.outages import ANSWER, patiently
 from lab.trace import Event, parse_events
 
 KEPT = 24 * 3600  # seconds after which Redis forgets what a lab that was killed left there: longer than any run
 GLANCE = 0.02  # seconds between looks at a file that grows
 BLOCK = 100  # milliseconds that a reader of a stream waits for more
 PROBES = 3  # the quickest of so many round trips tells the server's clock
+
+Entry: TypeAlias = "tuple[str, dict[str, str]]"
 
 GONE = "the run's data is no longer on the Redis server: the run was ended, or the server lost what it had"
 
@@ -66,7 +70,11 @@ class FileLog:
 
 
 class StreamLog:
-    """A log of many hosts' processes, in a Redis stream: its clock is the server's."""
+    """A log of many hosts' processes, in a Redis stream: its clock is the server's.
+
+    Whatever is asked of it is asked again while the server is away. An event whose reply was lost may so be recorded
+    twice: each has a token, and whoever reads leaves out what bears one that it has seen.
+    """
 
     def __init__(self, url: str, key: str) -> None:
         self._url = url
@@ -82,25 +90,35 @@ class StreamLog:
 
     def append(self, event_of: Callable[[float, float], Event]) -> None:
         """Record an event; raise `RunOverError` if the run is over and its stream gone."""
+        now = time.monotonic()
         offset, error = self._clock
-        line = event_of(time.monotonic() + offset, error).to_line()
-        if self._client.xadd(self._key, {"event": line}, nomkstream=True) is None:
+        entry: Any = {"event": event_of(now + offset, error).to_line(), "token": uuid.uuid4().hex}
+        if patiently(lambda: self._client.xadd(self._key, entry, nomkstream=True)) is None:
             raise RunOverError(GONE)
 
     def events(self) -> tuple[Event, ...]:
         """Return what was recorded so far, in order."""
-        entries = cast("list[tuple[str, dict[str, str]]]", self._client.xrange(self._key))
-        return parse_events((entry["event"] for _, entry in entries), self._key)
+        return self._parse(cast("list[Entry]", patiently(lambda: self._client.xrange(self._key))), set())
 
     def follow(self, over: Callable[[], bool]) -> Iterator[Event]:
         """Yield each event soon after it was recorded, until it is `over` and what was recorded then was yielded."""
-        seen, last = "0", False
+        read, seen, last = "0", set[str](), False
         while not last:
             last = over()
-            streams = self._client.xread({self._key: seen}, block=None if last else BLOCK)
-            for _, entries in cast("list[tuple[str, list[tuple[str, dict[str, str]]]]]", streams):
-                yield from parse_events((entry["event"] for _, entry in entries), self._key)
-                seen = entries[-1][0]
+            block = None if last else BLOCK
+            streams = patiently(functools.partial(self._client.xread, {self._key: read}, block=block))
+            for _, entries in cast("list[tuple[str, list[Entry]]]", streams):
+                yield from self._parse(entries, seen)
+                read = entries[-1][0]
+
+    def _parse(self, entries: list[Entry], seen: set[str]) -> tuple[Event, ...]:
+        """Return the events in `entries`, without those whose token was `seen`, and see them."""
+        lines = []
+        for _, entry in entries:
+            if entry["token"] not in seen:
+                seen.add(entry["token"])
+                lines.append(entry["event"])
+        return parse_events(lines, self._key)
 
     def delete(self) -> None:
         """Remove the stream and close the connection."""
@@ -109,20 +127,19 @@ class StreamLog:
 
     @functools.cached_property
     def _client(self) -> redis.Redis:
-        # Without retries: an event that was sent again might be recorded twice.
-        return redis.Redis.from_url(self._url, decode_responses=True, protocol=2)
+        return redis.Redis.from_url(self._url, decode_responses=True, protocol=2, socket_timeout=ANSWER)
 
     @functools.cached_property
     def _clock(self) -> tuple[float, float]:
         """What to add to the monotonic clock to get the server's, and how far off that may be."""
-        probes = []
-        for _ in range(PROBES):
-            sent = time.monotonic()
-            seconds, microseconds = self._client.time()
-            received = time.monotonic()
-            probes.append((received - sent, seconds + microseconds / 1e6 - (sent + received) / 2))
-        round_trip, offset = min(probes)
+        round_trip, offset = min(patiently(self._probe) for _ in range(PROBES))
         return offset, round_trip / 2
+
+    def _probe(self) -> tuple[float, float]:
+        sent = time.monotonic()
+        seconds, microseconds = self._client.time()
+        received = time.monotonic()
+        return received - sent, seconds + microseconds / 1e6 - (sent + received) / 2
 
     def __reduce__(self) -> tuple[object, ...]:
         return StreamLog, (self._url, self._key)

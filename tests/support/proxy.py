@@ -29,9 +29,9 @@ class Proxy:
         self.url = f"redis://127.0.0.1:{self._listener.getsockname()[1]}"
         self._run(self._accept)
 
-    def plan(self, script: Script, fault: Fault) -> None:
-        """Let `fault` strike the next call of `script`, which must be known to the server by then."""
-        self._planned.append((script.sha, fault))
+    def plan(self, script: Script | bytes, fault: Fault) -> None:
+        """Let `fault` strike the next call of `script`, known to the server by then, or of a command of that name."""
+        self._planned.append((script if isinstance(script, bytes) else script.sha, fault))
 
     @property
     def struck(self) -> bool:
@@ -59,8 +59,8 @@ class Proxy:
                 self._run(line.replies)
 
     def strike(self, request: bytes) -> Fault | None:
-        for number, (sha, fault) in enumerate(self._planned):
-            if sha in request:
+        for number, (mark, fault) in enumerate(self._planned):
+            if mark in request:
                 del self._planned[number]
                 return fault
         return None
