@@ -2,6 +2,7 @@
 
 from jobs.context import Context, get_context
 from jobs.process import Process
-from jobs.workers import Workers, listening
+from jobs.roster import listening
+from jobs.workers import Workers
 
 __all__ = ["Context", "Process", "Workers", "get_context", "listening"]

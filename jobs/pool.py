@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from broker.errors import LeaseLostError
 from broker.queues import JoinableQueue, SimpleQueue
-from jobs.workers import listening
+from jobs.roster import listening
 
 if TYPE_CHECKING:
     from jobs.context import Context

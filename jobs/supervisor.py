@@ -37,8 +37,8 @@ class Supervisor(WorkerPool):
             for queue in self._queue_names:
                 forget_queue(self._url, queue)
 
-    def get_worker_process(self, name: str, burst: bool, _sleep: float = 0, logging_level: str = QUIET) -> BaseProcess:
-        return ForkProcess(target=_work, args=(self._url, self._queue_names, logging_level), name=name)
+    def get_worker_process(self, name: str, *_: object, **__: object) -> BaseProcess:
+        return ForkProcess(target=_work, args=(self._url, self._queue_names), name=name)
 
     def reap_workers(self) -> None:
         for worker in list(self.worker_dict.values()):  # RQ would wait for each of them in turn
@@ -51,14 +51,14 @@ class Supervisor(WorkerPool):
         super().handle_dead_worker(worker_data)
 
 
-def _work(url: str, queues: list[str], logging_level: str) -> None:
+def _work(url: str, queues: list[str]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)  # until the worker has something to lose
     os.setpgrp()  # a terminal's Ctrl-C is for the supervisor, and not for the processes that run
     connection = client(url)
     _await(connection)
     try:
-        Worker(queues, name=new_name(), connection=connection).work(logging_level=logging_level)
+        Worker(queues, name=new_name(), connection=connection).work(logging_level=QUIET)
     except AWAY as error:  # another will wait for it
         log.warning("the worker with pid %d has lost the server (%s)", os.getpid(), error)
 

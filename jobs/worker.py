@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import multiprocessing
 import os
@@ -12,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from importlib.metadata import PackageNotFoundError, version
 from signal import SIGKILL, Signals
 from types import FrameType
 from typing import Any
@@ -48,6 +50,15 @@ def new_name() -> str:
     return f"{socket.gethostname()}/{os.getpid()}/{random.getrandbits(32):08x}"
 
 
+@functools.cache
+def project_version() -> str:
+    """Return the version of this project, or a question mark where it was not installed."""
+    try:
+        return version("multiprocessing-lab")
+    except PackageNotFoundError:
+        return "?"
+
+
 class Worker(rq.Worker):
     """RQ's worker, with these differences.
 
@@ -62,7 +73,8 @@ class Worker(rq.Worker):
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **{"maintenance_interval": MAINTENANCE, "job_monitoring_interval": BEAT} | options)
+        suiting = {"worker_ttl": SHOWN - 60, "maintenance_interval": MAINTENANCE, "job_monitoring_interval": BEAT}
+        super().__init__(*args, **suiting | options)
 
     # What it does with a job.
 
@@ -165,6 +177,10 @@ class Worker(rq.Worker):
             self.set_state(WorkerStatus.IDLE, transaction)
             transaction.hset(self.key, mapping=self.serialize())
             transaction.execute()
+
+    def serialize(self) -> dict[Any, Any]:
+        more = {"beat": BEAT, "redis_version": redis.__version__, "project_version": project_version()}
+        return super().serialize() | more
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
         super().heartbeat(SHOWN, pipeline)

@@ -1,4 +1,4 @@
-"""RQ workers: how many listen on a queue, and workers of one's own for as long as this process lives."""
+"""RQ workers of one's own, for as long as this process lives."""
 
 from __future__ import annotations
 
@@ -28,17 +28,6 @@ class WorkersError(BrokerError):
 def client(url: str) -> redis.Redis:
     """Return a client as RQ needs it: a pool of its own, bytes as replies, and patience for calls that block."""
     return redis.Redis.from_url(url, protocol=2, socket_timeout=PATIENCE)
-
-
-def listening(url: str, queue: str) -> int:
-    """Return how many workers listen on `queue`, on whatever host.
-
-    RQ's list keeps a killed worker for minutes; a worker that lives is subscribed to its own channel.
-    """
-    with client(url) as connection:
-        workers = rq.Worker.all(queue=rq.Queue(queue, connection=connection))
-        channels = [worker.pubsub_channel_name for worker in workers]
-        return sum(count > 0 for _, count in connection.pubsub_numsub(*channels)) if channels else 0
 
 
 def forget_queue(url: str, name: str) -> None:

@@ -113,6 +113,7 @@ def check(folder: Path) -> int:
 
 
 cli.add_command(workers.worker)
+cli.add_command(workers.workers)
 
 
 def _help_alone(ctx: click.Context) -> None:

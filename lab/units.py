@@ -24,5 +24,13 @@ def seconds(value: float | None) -> str:
     return f"{value / 1e-6:.0f} µs"
 
 
+def age(value: float) -> str:
+    """Return a length of time in whole seconds, minutes, hours or days: the largest of which there are two."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if value >= 2 * size:
+            return f"{value // size:.0f} {unit}"
+    return f"{value:.0f} s"
+
+
 def _places(value: float) -> int:
     return 2 if value < 10 else 1 if value < 100 else 0

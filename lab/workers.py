@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import logging
 import os
 import socket
 import sys
+from collections import Counter
+from collections.abc import Sequence
 
 import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 import broker
+from jobs.roster import Seen, roster
 from jobs.supervisor import Supervisor
 from lab.backends import QUEUE
 from lab.errors import LabError
+from lab.units import age
 
 LOG_FORMAT = "%(asctime)s %(message)s"
 HERE = (
@@ -50,3 +59,48 @@ def worker(count: int | None, url: str, queue: str) -> None:
     workers = "1 worker" if count == 1 else f"{count} workers"
     logging.info("%s on %s for queue %s of %s", workers, socket.gethostname(), queue, server)
     Supervisor(url, queue, count).run()
+
+
+@server_options
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="for programs")
+def workers(url: str, queue: str, as_json: bool) -> None:
+    """Show who works on a queue: hosts, workers, what each of them does, and who has stopped answering."""
+    server = check_server(url)
+    seen = roster(url, queue)
+    if as_json:
+        click.echo(json.dumps([dataclasses.asdict(worker) for worker in seen], indent=2))
+        return
+    console = Console()
+    console.print(Text(f"queue {queue} of {server}: {summary(seen)}", style="bold"))
+    if seen:
+        console.print(_table(seen))
+
+
+def summary(seen: Sequence[Seen]) -> str:
+    """Return in words how many workers there are, and in which state."""
+    if not seen:
+        return "no workers; start some with `lab worker`"
+    hosts = len({worker.host for worker in seen})
+    states = Counter(worker.state if worker.answers else "not answering" for worker in seen)
+    said = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+    return f"{hosts} host{'s' * (hosts > 1)}, {len(seen)} worker{'s' * (len(seen) > 1)}: {said}"
+
+
+def _table(seen: Sequence[Seen]) -> Table:
+    table = Table()
+    for column in ("host", "pid", "does"):
+        table.add_column(column)
+    for column in ("for", "heard", "up"):
+        table.add_column(column, justify="right")
+    for worker in seen:
+        since = "" if worker.since is None else age(worker.since)
+        table.add_row(Text(worker.host), str(worker.pid), _does(worker), since, age(worker.heard), age(worker.up))
+    return table
+
+
+def _does(worker: Seen) -> Text:
+    if worker.trouble:
+        last = f" ({worker.doing})" if worker.doing else ""
+        return Text(f"does not answer: {worker.trouble}{last}", style="bold red")
+    return Text(worker.doing) if worker.doing else Text(worker.state, style="dim")
