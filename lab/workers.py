@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 import broker
+from broker.environment import server_url
 from jobs.roster import Seen, roster
 from jobs.supervisor import Supervisor
 from lab.backends import QUEUE
@@ -32,7 +33,7 @@ HERE = (
 def server_options(command: click.Command) -> click.Command:
     """Give a command the options that say where the workers are: `url` and `queue`."""
     command.params += [
-        click.Option(["--redis-url", "url"], envvar="LAB_REDIS_URL", help="the Redis server; else LAB_REDIS_URL"),
+        click.Option(["--redis-url", "url"], default=server_url, help="the Redis server; else LAB_REDIS_URL"),
         click.Option(["--queue"], default=QUEUE, show_default=True, help="the RQ queue"),
     ]
     return command
