@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import redis
 
@@ -15,18 +17,19 @@ START_TIMEOUT = 10.0
 
 
 class Server:
-    """A server on a Unix socket in `folder`; options are those of redis-server."""
+    """A server on a Unix socket in `folder`, run by `launch`; options are those of redis-server."""
 
-    def __init__(self, folder: Path, **options: str) -> None:
+    def __init__(self, folder: Path, launch: Callable[[list[str]], Any] | None = None, **options: str) -> None:
         self._path = folder / "redis.sock"
         self.url = f"unix://{self._path}"
         words = {"port": "0", "unixsocket": str(self._path), "dir": str(folder), "save": "", **options}
+        self._launch = launch or _launch
         self._command = [find_program(), *(word for name in words for word in (f"--{name}", words[name]))]
         self.start()
 
     def start(self) -> None:
         self._path.unlink(missing_ok=True)
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
+        self._process = self._launch(self._command)
         deadline = time.monotonic() + START_TIMEOUT
         while not self._answers():
             assert time.monotonic() < deadline, "the server did not start"
@@ -53,3 +56,7 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.kill()
+
+
+def _launch(command: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL)

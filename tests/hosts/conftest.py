@@ -1,0 +1,50 @@
+"""Sites for the tests, which run side by side: a fault test mostly waits for leases to end."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+
+from tests.hosts.network import obstacle
+from tests.hosts.site import Site
+
+AT_ONCE = 4  # tests
+
+_OBSTACLE = obstacle()
+_outcomes = pytest.StashKey[dict[str, "Future[None]"]]()
+
+
+@pytest.fixture
+def site() -> None:
+    """A `Site` of the test's own; `@pytest.mark.server(…)` names options of its Redis server."""
+    if _OBSTACLE and "CI" in os.environ:
+        pytest.fail(_OBSTACLE)
+    if _OBSTACLE:
+        pytest.skip(_OBSTACLE)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Wait for the outcome of a test that has a site; the first one starts them all."""
+    if "site" not in pyfuncitem.fixturenames:
+        return None
+    if _outcomes not in pyfuncitem.session.stash:
+        pyfuncitem.session.stash[_outcomes] = _start(pyfuncitem.session)
+    pyfuncitem.session.stash[_outcomes][pyfuncitem.nodeid].result()
+    return True
+
+
+def _start(session: pytest.Session) -> dict[str, Future[None]]:
+    executor = ThreadPoolExecutor(AT_ONCE)
+    session.addfinalizer(lambda: executor.shutdown(cancel_futures=True))
+    here = [item for item in session.items if isinstance(item, pytest.Function) and "site" in item.fixturenames]
+    return {item.nodeid: executor.submit(_perform, item) for item in here}
+
+
+def _perform(item: pytest.Function) -> None:
+    marker = item.get_closest_marker("server")
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    with Site(**(marker.kwargs if marker else {})) as site:
+        item.obj(site=site, **parameters)

@@ -1,0 +1,73 @@
+"""A site: a broker's host with a Redis server on it, and three hosts that use it."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+import redis
+
+from broker import Context, Lock, Semaphore
+from broker.session import register
+from broker.wire import opener
+from lab.store import RedisStore
+from tests.hosts.clerk import Clerk
+from tests.hosts.network import Host, Network
+from tests.hosts.program import Program
+from tests.support.actors import Actor
+from tests.support.servers import Server
+
+PORT = 6379
+STOCK = 100
+_numbers = itertools.count(1)
+
+
+class Site:
+    """`one`, `two` and `three` reach the server on the host `broker` at `url`.
+
+    So does the test's own process with `ctx`, by a way that no fault touches. `db` is what clerks sell from. Options
+    are those of redis-server. Leaving it asserts that no key was left.
+    """
+
+    def __init__(self, **options: str) -> None:
+        self._closing = ExitStack()
+        folder = self._closing.enter_context(tempfile.TemporaryDirectory(prefix="broker-test-", dir="/tmp"))
+        network = self._closing.enter_context(Network(next(_numbers)))
+        self.broker, self.one, self.two, self.three = map(network.host, ("broker", "one", "two", "three"))
+        self.hosts = (self.one, self.two, self.three)
+        options |= {"port": str(PORT), "bind": self.broker.address, "protected-mode": "no"}
+        self.server = Server(Path(folder), self._launch, **options)
+        self.url = f"redis://{self.broker.address}:{PORT}"
+        register(self.url, opener(self.server.url))
+        self.ctx = Context(self.url)
+        self.db = RedisStore(self.server.url, "db")
+        self.db.create(STOCK)
+
+    def clerk(self, host: Host, guard: Lock | Semaphore) -> Actor:
+        """Return a clerk on `host`, whose permission to sell is `guard`."""
+        return host.actor(Clerk(guard, RedisStore(self.url, self.db.key)))
+
+    def _launch(self, command: list[str]) -> Program:
+        return self.broker.start(*command, stdout=subprocess.DEVNULL)
+
+    def __enter__(self) -> Site:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._closing:
+            for host in self.hosts:
+                host.power_off()
+            if error is None:
+                self._check()
+
+    def _check(self) -> None:
+        self.db.delete()
+        self.ctx.close()
+        with redis.Redis.from_url(self.server.url) as client:
+            assert client.keys() == []

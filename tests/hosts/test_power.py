@@ -1,0 +1,97 @@
+"""A host loses power. What its actors had, waited for or were being granted goes to the living in time."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+from tests.hosts.site import Site
+from tests.support.clock import eventually
+from tests.support.inside import holders, line_up, queue
+
+LEASE = 2.0  # seconds
+BOUND = LEASE + 0.5  # after the power is lost, whatever was lost with it
+PROBATION = 1.0  # seconds that a dead waiter costs, at most
+
+
+def test_the_holder_s_host(site: Site) -> None:
+    lock = site.ctx.Lock(lease=LEASE)
+    holder, waiter = site.clerk(site.one, lock), site.clerk(site.two, lock)
+    holder.call("acquire")
+    line_up(lock, [waiter])
+    off = time.monotonic()
+    site.one.power_off()
+    assert waiter.result() - off < BOUND
+    assert waiter.call("sell") == 99
+
+
+def test_the_host_of_one_that_waits(site: Site) -> None:
+    lock = site.ctx.Lock(lease=LEASE)
+    holder, dead, waiter = (site.clerk(host, lock) for host in site.hosts)
+    holder.call("acquire")
+    line_up(lock, [dead, waiter])
+    site.two.power_off()
+    released = holder.call("release")
+    assert waiter.result() - released < PROBATION + 0.5
+    assert queue(lock) == []
+
+
+def test_the_host_of_one_that_is_being_granted(site: Site) -> None:
+    lock = site.ctx.Lock(lease=LEASE)
+    holder, granted, waiter = (site.clerk(host, lock) for host in site.hosts)
+    holder.call("acquire")
+    line_up(lock, [granted, waiter])
+    granted.signal(signal.SIGSTOP)
+    released = holder.call("release")
+    assert len(holders(lock)) == 1, "it has the grant, and cannot know"
+    site.two.power_off()
+    assert waiter.result() - released < PROBATION + 0.5
+
+
+def test_the_host_of_the_holder_and_of_the_next_in_line(site: Site) -> None:
+    lock = site.ctx.Lock(lease=LEASE)
+    holder, dead, waiter = (site.clerk(host, lock) for host in (site.one, site.one, site.two))
+    holder.call("acquire")
+    line_up(lock, [dead, waiter])
+    off = time.monotonic()
+    site.one.power_off()
+    assert waiter.result() - off < BOUND + 0.5 + PROBATION, "half a second, since nobody looks before it does"
+
+
+def test_the_host_of_guests_in_a_room(site: Site) -> None:
+    rooms = site.ctx.Semaphore(2, lease=LEASE)
+    guests = [site.clerk(site.one, rooms) for _ in range(2)]
+    others = [site.clerk(host, rooms) for host in (site.two, site.three)]
+    for guest in guests:
+        guest.call("acquire")
+    line_up(rooms, others)
+    off = time.monotonic()
+    site.one.power_off()
+    for other in others:
+        assert other.result() - off < BOUND
+        assert len(holders(rooms)) <= 2
+
+
+def test_the_host_of_one_that_has_an_item(site: Site) -> None:
+    queue = site.ctx.JoinableQueue(lease=LEASE)
+    worker, other = site.one.actor(queue), site.two.actor(queue)
+    queue.put("item")
+    assert worker.call("get") == "item"
+    other.begin("get")
+    eventually(lambda: queue.qsize() == 0)
+    off = time.monotonic()
+    site.one.power_off()
+    assert other.result() == "item"
+    assert time.monotonic() - off < BOUND
+    other.call("task_done")
+    queue.join()
+
+
+def test_a_host_that_is_back_works_on(site: Site) -> None:
+    lock = site.ctx.Lock(lease=LEASE)
+    site.clerk(site.one, lock).call("acquire")
+    site.one.power_off()
+    site.one.power_on()
+    again = site.clerk(site.one, lock)
+    assert again.call("acquire") > 0
+    assert again.call("sell") == 99
