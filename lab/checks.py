@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from lab.trace import LAB, Event, Trace
+from lab.stays import ENDS, lapsed, stays
+from lab.trace import LAB, Event, Process, Trace
 
 
 class Judgement(IntEnum):
@@ -55,42 +56,48 @@ def worst(verdicts: Sequence[Verdict]) -> Verdict:
 
 
 def at_most(trace: Trace, section: str, limit: int) -> Verdict:
-    """Check that never more than `limit` were in the section at once.
-
-    An actor that did not end well is left out: it may have died inside, and nobody recorded when.
-    """
-    lost = {event.on for event in trace.of("joins") if event.value != 0}
-    inside: dict[str, Event] = {}
+    """Check that never more than `limit` were in the section at once."""
+    inside: dict[Process, Event] = {}
     entered = 0
-    for event in trace.of("enters", "leaves"):
-        if event.on != section or event.who in lost:
-            continue
-        if event.what == "leaves":
-            inside.pop(event.who, None)
-            continue
-        entered += 1
-        inside[event.who] = event
-        if len(inside) > limit:
-            *others, last = inside
-            return invalid(f"{last} entered {section} while {_list(others)} {_was(others)} still inside")
+    for event in stays(trace, section):
+        if event.what == "enters":
+            entered += 1
+            inside[event.process] = event
+            if len(inside) > limit:
+                *others, last = (event.who for event in inside.values())
+                return invalid(f"{last} entered {section} while {_list(others)} {_was(others)} still inside")
+        elif event.what in ENDS:
+            inside.pop(event.process, None)
     if not entered:
         return unknown(f"nobody entered {section}")
-    return valid(f"never more than {limit} inside {section}")
+    lost = lapsed(trace, section)
+    return valid(f"never more than {limit} inside {section}{f'; {_list(lost)} lost the lease there' if lost else ''}")
 
 
 def all_ended(trace: Trace, expected: int) -> Verdict:
-    """Check that as many actors as expected came to their end, with exit code 0."""
+    """Check that as many actors as expected came to their end, with exit code 0, or were killed.
+
+    Who is killed, with its worker or its host, has failed in nothing, and keeps nobody else from passing: what it did
+    until then the other checks have judged. Who fails, or never ends, is alive and was not served.
+    """
     if not trace.of("closes"):
         return unknown("the trace stops before the end of the run")
     reasons = {event.who: event.why for event in trace.of("fails")}
-    for event in trace.of("joins"):
-        if event.value != 0:
+    joins = [event for event in trace.of("joins") if event.value != 0]
+    killed = [event for event in joins if (event.value or 0) < 0 and event.on not in reasons]
+    also = "".join(f"; {event.on} {_exit(event.value)}" for event in killed[:1])
+    for event in joins:
+        if event not in killed:
             reason = reasons.get(event.on or "")
-            return unknown(f"{event.on} {_exit(event.value)}{f': {reason}' if reason else ''}")
-    ended = {event.who for event in trace.of("ends")}
-    if len(ended) != expected:
-        return unknown(f"{len(ended)} of {expected} came to their end")
-    return valid(f"all {expected} came to their end")
+            return unknown(f"{event.on} {_exit(event.value)}{f': {reason}' if reason else ''}{also}")
+    ended = {event.who for event in trace.of("ends")} - {event.on for event in killed}
+    if not ended or len(ended) + len(killed) != expected:
+        return unknown(f"{len(ended)} of {expected} came to their end{also}")
+    if not killed:
+        return valid(f"all {expected} came to their end")
+    names = [str(event.on) for event in killed]
+    others = f"all {len(ended)} others came to their" if len(ended) > 1 else "the other one came to its"
+    return valid(f"{_list(names)} {_was(names)} killed; {others} end")
 
 
 def fences_rise(trace: Trace, section: str) -> Verdict:
@@ -99,8 +106,8 @@ def fences_rise(trace: Trace, section: str) -> Verdict:
     For a section of one: where several are inside, who records first need not be who was let in first.
     """
     last: Event | None = None
-    for event in trace.of("enters"):
-        if event.on != section or event.fence is None:
+    for event in stays(trace, section):
+        if event.what != "enters" or event.fence is None:
             continue
         if last is not None and event.fence <= (last.fence or 0):
             return invalid(
@@ -121,8 +128,12 @@ def fences_differ(trace: Trace, section: str) -> Verdict:
     return valid("every grant has a fence of its own" if seen else "")
 
 
-def stock_conserved(trace: Trace, stock: int) -> Verdict:
-    """Check that each ticket was sold once, and that what is left and what was sold add up."""
+def stock_conserved(trace: Trace, stock: int, begins: str = "enters") -> Verdict:
+    """Check that each ticket was sold once, and that what is left and what was sold add up.
+
+    An actor that `begins` to buy and records neither that it bought nor that it did not was cut short: its write may
+    have been done, and so may explain that one ticket is missing, but not that one was sold twice.
+    """
     buyers: dict[int | None, Event] = {}
     sales = trace.of("buys")
     for sale in sales:
@@ -135,9 +146,18 @@ def stock_conserved(trace: Trace, stock: int) -> Verdict:
     left = [event.value for event in trace.of("counts") if event.who == LAB]
     if not left or left[-1] is None:
         return unknown("nobody counted what was left at the end")
-    if len(sales) + left[-1] != stock:
-        return invalid(f"{len(sales)} tickets sold and {left[-1]} left, of {stock}")
-    return valid(f"{len(sales)} sold and {left[-1]} left, of {stock}")
+    missing, cut = stock - len(sales) - left[-1], _cut_short(trace, begins)
+    said = f"{len(sales)} sold and {left[-1]} left, of {stock}"
+    if missing == 0:
+        return valid(said)
+    if 0 < missing <= len(cut):
+        return valid(f"{said}, and {missing} perhaps by {' or '.join(cut)}, lost while it bought")
+    return invalid(f"{len(sales)} tickets sold and {left[-1]} left, of {stock}")
+
+
+def _cut_short(trace: Trace, begins: str) -> list[str]:
+    last = {event.process: event.what for event in trace.of(begins, "buys", "goes without", "is refused")}
+    return [process[-1] for process, what in last.items() if what == begins]
 
 
 def _list(names: Sequence[str]) -> str:

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-Guard = AbstractContextManager[Any, Any]  # a lock, a semaphore, or nothing at all
-
 
 class Process(Protocol):
     """A child process, a job, or a task of a pool."""

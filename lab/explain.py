@@ -20,7 +20,18 @@ def explain(results: Sequence[Result]) -> str:
 
 
 def _backends(results: Sequence[Result]) -> str:
-    return " ".join(filter(None, (_outcome(results), _safety(results), _handover(results), _crowd(results))))
+    return " ".join(
+        filter(
+            None,
+            (
+                _outcome(results),
+                _safety(results),
+                _standstill(results),
+                _handover(results),
+                _crowd(results),
+            ),
+        )
+    )
 
 
 def _outcome(results: Sequence[Result]) -> str:
@@ -51,6 +62,26 @@ def _safety(results: Sequence[Result]) -> str:
     peaks = ", ".join(f"{result.peak} on {result.backend}" for result in crowded)
     why = "what they asked for did not keep them out" if crowded[0].waits else "there was nothing to wait for"
     return f"More than {limit} were inside {section} at once (up to {peaks}): {why}."
+
+
+def _standstill(results: Sequence[Result]) -> str:
+    stories: dict[str, list[str]] = {}
+    for result in results:
+        stories.setdefault(_story(result), []).append(result.backend)
+    told = [f"on {', '.join(backends)} {story}" for story, backends in stories.items() if story]
+    return f"Somebody stood still inside {results[0].exercise.section}: {'; '.join(told)}." if told else ""
+
+
+def _story(result: Result) -> str:
+    """Return what became of whoever stood still and went on; empty if nobody did."""
+    woken = next(iter(result.trace.of("goes on")), None)
+    if woken is None:
+        return ""
+    its = {event.what for event in result.trace.events if event.process == woken.process}
+    if "loses" not in its:
+        return "all others waited for it"
+    store = "the store refused" if "is refused" in its else "nobody asked for the fence of"
+    return f"its lease ended, others were let in, and {store} its late write"
 
 
 def _handover(results: Sequence[Result]) -> str:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from statistics import median
 
+from lab.stays import ENDS, stays
 from lab.trace import LAB, Event, Trace
 
 Step = tuple[float, int]  # when, and how many there are from then on
@@ -26,7 +27,7 @@ def waits(trace: Trace, section: str) -> list[float]:
     """Return how long each actor waited to be let in, in the order of entering."""
     asked: dict[str, float] = {}
     waited = []
-    for event in _about(trace, section):
+    for event in stays(trace, section):
         if event.what == "asks":
             asked[event.who] = event.when
         elif event.what == "enters" and event.who in asked:
@@ -51,13 +52,13 @@ def fairness(values: Sequence[float]) -> float | None:
 
 def inside(trace: Trace, section: str) -> list[Step]:
     """Return how many were inside over time."""
-    return _steps(_about(trace, section), {"enters": 1, "leaves": -1})
+    return _steps(stays(trace, section), {"enters": 1, **dict.fromkeys(ENDS, -1)})
 
 
 def waiting(trace: Trace, section: str) -> list[Step]:
     """Return how many waited to be let in over time; nobody does where nobody asks."""
     asked = trace.of("asks")
-    return _steps(_about(trace, section), {"asks": 1, "enters": -1}) if asked else []
+    return _steps(stays(trace, section), {"asks": 1, "enters": -1}) if asked else []
 
 
 def peak(trace: Trace, section: str) -> int:
@@ -86,7 +87,7 @@ def handover(trace: Trace, section: str, limit: int) -> float | None:
     within = queue = 0
     left: float | None = None
     gaps = []
-    for event in _about(trace, section):
+    for event in stays(trace, section):
         if event.what == "asks":
             queue += 1
         elif event.what == "enters":
@@ -95,7 +96,7 @@ def handover(trace: Trace, section: str, limit: int) -> float | None:
                 gaps.append(event.when - left)
             left = None
         else:
-            left = event.when if queue > 0 and within == limit else None
+            left = event.when if event.what == "leaves" and queue > 0 and within == limit else None
             within -= 1
     return median(gaps) if gaps else None
 
@@ -112,10 +113,6 @@ def hosts(trace: Trace) -> int:
 
 def _actors(trace: Trace) -> list[Event]:
     return [event for event in trace.events if event.who != LAB]
-
-
-def _about(trace: Trace, section: str) -> list[Event]:
-    return [event for event in trace.of("asks", "enters", "leaves") if event.on == section]
 
 
 def _steps(events: Sequence[Event], changes: dict[str, int]) -> list[Step]:

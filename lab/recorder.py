@@ -7,14 +7,14 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec
 
 import redis
 
-from broker import BrokerError
-from lab.context import Guard
+from broker import BrokerError, LeaseLostError
+from lab.context import Permits
 from lab.errors import LabError, RunOverError
 from lab.logs import Log
 from lab.trace import new_event
@@ -34,16 +34,35 @@ class Recorder:
         self.log.append(lambda when, error: new_event(self.who, what, when, error, **more))
 
     @contextmanager
-    def inside(self, section: str, guard: Guard | None) -> Iterator[None]:
-        """Ask for `guard` and hold it for the length of the block, recording both; without one just go in."""
-        if guard is not None:
-            self.note("asks", on=section)
-        with guard or nullcontext():
-            self.note("enters", on=section, fence=getattr(guard, "fence", None))
+    def inside(self, section: str, guard: Permits | None) -> Iterator[int | None]:
+        """Ask for `guard` and hold it for the length of the block, recording both; without one just go in.
+
+        The block gets the fence under which it acts, if there is one. A lease that was lost meanwhile is recorded,
+        too: `loses`, with the fence. What was done in the block may then be void, which only who keeps it can tell.
+        """
+        if guard is None:
+            with self._staying(section, None):
+                yield None
+            return
+        self.note("asks", on=section)
+        guard.acquire()
+        fence = getattr(guard, "fence", None)
+        try:
+            with self._staying(section, fence):
+                yield fence
+        finally:
             try:
-                yield
-            finally:
-                self.note("leaves", on=section)
+                guard.release()
+            except LeaseLostError as loss:
+                self.note("loses", on=section, fence=fence, why=str(loss))
+
+    @contextmanager
+    def _staying(self, section: str, fence: int | None) -> Iterator[None]:
+        self.note("enters", on=section, fence=fence)
+        try:
+            yield
+        finally:
+            self.note("leaves", on=section, fence=fence)
 
 
 def actor(play: Callable[Concatenate[Recorder, P], None]) -> Callable[Concatenate[Recorder, P], None]:

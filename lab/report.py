@@ -63,12 +63,16 @@ def _table(shown: Sequence[Result], results: Sequence[Result]) -> Table:
         table.add_column(label.replace(" ", "\n"), justify="right")
     table.add_row("verdict", *(_verdict(result.verdict) for result in shown))
     for what in results[0].outcome:
-        table.add_row(what, *(Text(figure(result.outcome.get(what))) for result in shown))
+        _add_row(table, what, [figure(result.outcome.get(what)) for result in shown])
     table.add_section()
     for name, cell in ROWS:
-        if any(cell(result) != "-" for result in shown):
-            table.add_row(name, *(Text(cell(result)) for result in shown))
+        _add_row(table, name, [cell(result) for result in shown])
     return table
+
+
+def _add_row(table: Table, name: str, cells: Sequence[str]) -> None:
+    if any(cell != "-" for cell in cells):
+        table.add_row(name, *map(Text, cells))
 
 
 def _title(results: Sequence[Result]) -> str:

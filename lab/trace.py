@@ -21,6 +21,7 @@ from lab.errors import DamagedTraceError
 FORMAT = 1
 FOREVER = 1e12  # seconds; no clock shows more
 LAB = "lab"  # who: the one that starts the actors and waits for them
+Process = tuple[str, int, str]  # host, pid, who
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,11 @@ class Event:
     fence: int | None = None
     value: int | None = None
     why: str | None = None
+
+    @property
+    def process(self) -> Process:
+        """Which process did it, and in whose name: an actor whose worker was lost may be played again by another."""
+        return self.host, self.pid, self.who
 
     def to_line(self) -> str:
         """Return the event as a line of JSON, without what is not known."""

@@ -19,6 +19,15 @@ by those of all clients at the same time, and not while everybody else waits.
 On one machine the stock is the course's file; where the clients run on several
 hosts it is a Redis key, read and written in the same two separate steps.
 
+There a lock has to come back when its holder is lost, and so it has a lease. A
+client that stands still for longer (--stall 3: the first one to buy does, for
+three seconds, under a lease of one) goes on when the next one is in already,
+and what it writes would undo what was sold meanwhile. So the stock is written
+under the lock's fence, a number that rises with every grant, and refuses a
+write whose fence is older than one that it has seen; that client asks for the
+lock again. Without the fence (--how unfenced) its write is taken, and tickets
+are sold twice. The machine's own lock has no lease: everybody waits.
+
 The course's other numbers: ten who look and then buy (--clients 10); a hundred
 clients, one ticket and no lock (--stock 1 --how nothing).
 """
@@ -32,15 +41,20 @@ from dataclasses import dataclass
 from statistics import median
 from typing import ClassVar
 
+import broker
 from lab import checks
-from lab.context import Connection, Permits, Queue
+from lab.context import Connection, Context, Permits, Queue
+from lab.errors import StaleFenceError
 from lab.exercise import Exercise, choice, parameter
 from lab.recorder import Recorder, actor
 from lab.run import Run
+from lab.standstill import Standstill
 from lab.store import Store
 from lab.trace import LAB, Trace
 from lab.units import Figure
 from lab.words import Words
+
+SHORT_LEASE = 1.0  # seconds, where somebody is to lose it
 
 
 @actor
@@ -50,20 +64,37 @@ def client(
     db: Store,
     seed: str,
     pace: float,
+    fenced: bool,
+    standstill: Standstill | None,
 ) -> None:
-    """Look how many tickets there are, then try to buy one."""
+    """Look how many tickets there are, then try to buy one, and again if it came too late with that."""
     rng = random.Random(seed)  # noqa: S311 - the same sleeps on every backend
     me.note("sees", value=db.read())
-    with me.inside("db", lock):
-        count = db.read()
-        time.sleep(rng.random() * pace)
-        if count > 0:
-            count -= 1
-            time.sleep(rng.random() * pace)
-            db.write(count)
-            me.note("buys", value=count)
-        else:
-            me.note("goes without")
+    late = True
+    while late:
+        with me.inside("db", lock) as fence:
+            try:
+                _buy(me, db, rng, pace, fence if fenced else None, standstill)
+                late = False
+            except StaleFenceError as refusal:
+                me.note("is refused", on="db", fence=refusal.fence, why=str(refusal))
+
+
+def _buy(
+    me: Recorder, db: Store, rng: random.Random, pace: float, fence: int | None, standstill: Standstill | None
+) -> None:
+    """Buy a ticket, unless there is none; what was bought is recorded when it has been written."""
+    count = db.read(fence)
+    time.sleep(rng.random() * pace)
+    if count < 1:
+        me.note("goes without")
+        return
+    count -= 1
+    if standstill:
+        standstill.come(me)
+    time.sleep(rng.random() * pace)
+    db.write(count, fence)
+    me.note("buys", value=count)
 
 
 @actor
@@ -118,6 +149,9 @@ class Tickets(Exercise):
         "sees": Words("剩余票数{value}", "tickets left: {value}", "on yellow"),
         "buys": Words("购票成功", "bought a ticket", "green"),
         "goes without": Words("购票失败", "no ticket", "red"),
+        "stands still": Words("{who} 停住了", "{who} stands still", "magenta"),
+        "goes on": Words("{who} 继续", "{who} goes on", "magenta"),
+        "is refused": Words("{who} 的锁已过期 写入被拒绝", "{who} has lost the lock, its write is refused", "red"),
     }
 
     clients: int = parameter(100, "how many come to buy", least=1)
@@ -128,8 +162,10 @@ class Tickets(Exercise):
         lock="under a lock",
         nothing="with nothing between them",
         queue="through a queue with one seller",
+        unfenced="under a lock whose fence nobody looks at",
     )
     seed: int = parameter(0, "of the random waits", most=2**32)
+    stall: float = parameter(0.0, "seconds for which the first to buy under the lock stands still", most=1000)
 
     @property
     def actors(self) -> int:
@@ -151,13 +187,19 @@ class Tickets(Exercise):
         run.recorder(LAB).note("counts", value=db.read())
 
     def _share(self, run: Run, db: Store) -> None:
-        lock = run.ctx.Lock() if self.how == "lock" else None
+        lock = self._lock(run.ctx) if self.how in ("lock", "unfenced") else None
+        standstill = Standstill(self.stall, run.ctx.Event()) if lock and self.stall else None
         clients = []
         for number in range(self.clients):
             name = f"client {number}"
-            args = (run.recorder(name), lock, db, f"{self.seed}/{number}", self.pace)
+            args = (run.recorder(name), lock, db, f"{self.seed}/{number}", self.pace, self.how == "lock", standstill)
             clients.append(run.ctx.Process(target=client, args=args, name=name))
-        run.perform(clients, longest_pause=self.pace)
+        run.perform(clients, longest_pause=max(self.pace, self.stall))
+
+    def _lock(self, ctx: Context) -> Permits:
+        if self.stall and isinstance(ctx, broker.Context):
+            return ctx.Lock(lease=SHORT_LEASE)
+        return ctx.Lock()
 
     def _ask_a_seller(self, run: Run, db: Store) -> None:
         requests = run.ctx.Queue()
@@ -174,7 +216,7 @@ class Tickets(Exercise):
         """Each ticket is sold once, by one client at a time."""
         return checks.worst(
             [
-                checks.stock_conserved(trace, self.stock),
+                checks.stock_conserved(trace, self.stock, "asks" if self.how == "queue" else "enters"),
                 checks.at_most(trace, self.section, self.limit),
                 checks.fences_rise(trace, self.section),
                 checks.all_ended(trace, self.actors),
@@ -185,8 +227,13 @@ class Tickets(Exercise):
         """How many were sold, and to how many there was nothing to sell."""
         sold = len(trace.of("buys"))
         refused = len(trace.of("goes without"))
-        oversold = max(0, sold - self.stock)
-        return {"sold": sold, "refused": refused, "oversold": oversold, "served after, median": _service(trace)}
+        return {
+            "sold": sold,
+            "refused": refused,
+            "oversold": max(0, sold - self.stock),
+            "refused by fence": len(trace.of("is refused")) if self.stall else None,
+            "served after, median": _service(trace),
+        }
 
 
 def _service(trace: Trace) -> float | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from lab.exercises import EXERCISES
 from lab.trace import LAB, Event, Trace
 
+FENCED = ("enters", "loses", "is refused")
+
 
 def trace(text: str, exercise: str = "tickets", backend: str = "local", **parameters: object) -> Trace:
     """Return a trace of lines such as `0.5 a enters 17`: when, who, what, and a number.
 
-    The number of `enters` is a fence, of anything else a value. `joins b 0` says who was joined. A name of several
-    words has underscores: `0.5 car_1 turns_green`.
+    The number of `enters`, `loses` and `is_refused` is a fence, of anything else a value. `joins b 0` says who was
+    joined. A name of several words has underscores: `0.5 car_1 turns_green`.
     """
     section = EXERCISES[exercise].section
     events = [_event(line.split(), section) for line in text.strip().splitlines()]
@@ -26,12 +28,12 @@ def ended(*names: str) -> str:
 def _event(words: list[str], section: str) -> Event:
     when, who, what, *rest = (word.replace("_", " ") for word in words)
     on = None
-    if what in ("asks", "enters", "leaves"):
+    if what in ("asks", "enters", "leaves", "loses", "is refused"):
         on = section
     elif what == "joins":
         on = rest.pop(0)
     number = int(rest[0]) if rest else None
-    fence, value = (number, None) if what == "enters" else (None, number)
+    fence, value = (number, None) if what in FENCED else (None, number)
     return Event(who, "here", 0 if who == LAB else hash(who), what, float(when), on=on, fence=fence, value=value)
 
 

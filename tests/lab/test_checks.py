@@ -48,9 +48,20 @@ def test_one_more_than_there_are_rooms():
 
 
 def test_whoever_died_inside_may_have_been_gone_when_the_next_one_came():
-    text = "0 a enters 1\n9 b enters 2\n9 b leaves\n9 lab joins a -9\n9 lab joins b 0\n9 lab closes"
+    text = "0 a enters 1\n9 b enters 2\n9 b leaves\n9 b ends\n9 lab joins a -9\n9 lab joins b 0\n9 lab closes"
     assert checks.at_most(trace(text), "db", 1).judgement is VALID
-    assert checks.all_ended(trace(text), 2) == checks.unknown("a was killed by signal 9")
+    assert checks.all_ended(trace(text), 2) == checks.valid("a was killed; the other one came to its end")
+
+
+def test_what_a_killed_one_did_before_still_counts():
+    """It left, and came again, and was killed then: its first stay has an end, and was one too many."""
+    text = "0 a enters\n1 b enters\n2 b leaves\n3 a leaves\n4 a enters\n5 b ends\n6 lab joins a -9\n6 lab joins b 0"
+    assert checks.at_most(trace(text), "db", 1) == checks.invalid("b entered db while a was still inside")
+
+
+def test_one_who_lived_on_inside_has_no_excuse():
+    text = "0 a enters\n1 b enters\n2 b leaves\n3 a ends\n3 b ends\n4 lab joins a 0\n4 lab joins b 0"
+    assert checks.at_most(trace(text), "db", 1) == checks.invalid("b entered db while a was still inside")
 
 
 def test_nobody_came():
@@ -97,7 +108,17 @@ def test_a_backend_without_fences_is_not_praised_for_them():
     [
         (without(TWO_BUY, "1.0 lab closes"), "the trace stops before the end of the run"),
         (without(TWO_BUY, "1.0 b ends"), "1 of 2 came to their end"),
+        (
+            without(TWO_BUY, "0.9 a ends", "1.0 b ends")
+            .replace("joins b 0", "joins b -9")
+            .replace("joins a 0", "joins a -9"),
+            "0 of 2 came to their end; a was killed by signal 9",
+        ),
         (TWO_BUY.replace("joins b 0", "joins b 1"), "b ended with exit code 1"),
+        (
+            TWO_BUY.replace("joins b 0", "joins b").replace("joins a 0", "joins a -9"),
+            "b had not ended when the lab gave up; a was killed by signal 9",
+        ),
         (TWO_BUY.replace("joins b 0", "joins b"), "b had not ended when the lab gave up"),
     ],
 )

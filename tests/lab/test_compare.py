@@ -32,7 +32,7 @@ def test_tickets_are_sold_out_and_not_twice_on_every_backend(lab: Run, url: str,
     assert "same everywhere: 3 sold, 5 refused, 0 oversold" in " ".join(done.stdout.split())
 
     figures = json.loads((tmp_path / "figures.json").read_text())
-    assert figures["parameters"] == {"clients": 8, "stock": 3, "pace": 0.02, "how": "lock", "seed": 0}
+    assert figures["parameters"] == {"clients": 8, "stock": 3, "pace": 0.02, "how": "lock", "seed": 0, "stall": 0.0}
     assert [(of["variant"], of["backend"]) for of in figures["runs"]] == [("lock", backend) for backend in BACKENDS]
     for of in figures["runs"]:
         assert of["verdict"] == "valid"

@@ -245,7 +245,13 @@ def test_tickets_through_a_seller():
     run = trace(text, "tickets", how="queue")
     assert shop.actors == 3
     assert shop.check(run).judgement is VALID
-    assert shop.outcome(run) == {"sold": 1, "refused": 1, "oversold": 0, "served after, median": pytest.approx(0.5)}
+    assert shop.outcome(run) == {
+        "sold": 1,
+        "refused": 1,
+        "oversold": 0,
+        "refused by fence": None,
+        "served after, median": pytest.approx(0.5),
+    }
     assert shop.check(trace(text.replace("client_0 goes_without", "client_0 buys 0"))).judgement is INVALID
 
 
