@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 from lab.backends import BACKENDS, Settings, require_workers
+from lab.clocks import settled
 from lab.exercise import Exercise
 from lab.follow import followed
 from lab.interrupts import Interrupts
@@ -38,7 +39,7 @@ def compare(
                     run.interrupts, run.on_end = interrupts, on_end
                     with followed(run.log, on_event):
                         exercise.play(run)
-                    events = run.log.events()
+                    events = settled(run.log.events())
                 parameters = dataclasses.asdict(exercise)
                 traces.append(Trace(exercise.name, backend, parameters, events, run.server, run.workers))
     return traces

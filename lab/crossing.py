@@ -5,7 +5,8 @@ from __future__ import annotations
 from statistics import median
 
 from lab.checks import Verdict, invalid, unknown, valid
-from lab.trace import Trace
+from lab.clocks import at_least
+from lab.trace import Event, Trace
 
 BUSY = 0.5  # seconds that a busy machine may add to a police car's wait
 
@@ -63,16 +64,21 @@ def nobody_forgotten(trace: Trace) -> Verdict:
 
 def police_in_time(trace: Trace, longest: float) -> Verdict:
     """Check that no police car waits for longer than `longest` and `BUSY` seconds."""
-    for who, waited in police_waits(trace).items():
+    for came, passed in _police(trace):
+        waited = at_least(came, passed)
         if waited > longest + BUSY:
-            return invalid(f"{who} passed after {waited:.2f} s, and may wait for {longest:.2f} s at most")
+            return invalid(f"{came.who} passed after {waited:.2f} s, and may wait for {longest:.2f} s at most")
     return valid("no police car waited for longer than it may")
 
 
-def police_waits(trace: Trace) -> dict[str, float]:
+def police_waits(trace: Trace) -> list[float]:
     """Return how long it took each police car from coming to going."""
-    came = {event.who: event.when for event in trace.of("arrives") if not is_car(event.who)}
-    return {event.who: event.when - came[event.who] for event in trace.of("passes") if event.who in came}
+    return [passed.when - came.when for came, passed in _police(trace)]
+
+
+def _police(trace: Trace) -> list[tuple[Event, Event]]:
+    came = {event.who: event for event in trace.of("arrives") if not is_car(event.who)}
+    return [(came[event.who], event) for event in trace.of("passes") if event.who in came]
 
 
 def reaction(trace: Trace) -> float | None:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from lab import checks
+from lab.clocks import at_least
 from lab.trace import Event, Trace
 
 
 def delay(trace: Trace) -> float | None:
     """Return how long after it was killed the killed one was named; None if it was not."""
+    found = _named(trace)
+    return max(0.0, found[1].when - found[0].when) if found else None
+
+
+def _named(trace: Trace) -> tuple[Event, Event] | None:
     for death in trace.of("dies"):
         for named in trace.of("is dead"):
             if named.on == death.who and _after(trace, named, death):
-                return max(0.0, named.when - death.when)
+                return death, named
     return None
 
 
@@ -24,10 +30,11 @@ def named_in_time(trace: Trace, bound: float) -> checks.Verdict:
     killed = [event.who for event in trace.of("dies")]
     if not killed:
         return checks.unknown("nobody was killed")
-    after = delay(trace)
-    if after is None:
+    found = _named(trace)
+    if found is None:
         return checks.invalid(f"{killed[0]} was killed, and nobody named it dead")
-    if after > bound + 2 * max(event.error for event in trace.events):
+    after = at_least(*found)
+    if after > bound:
         return checks.invalid(f"{killed[0]} was named dead after {after:.2f} s, and {bound:.2f} s are promised")
     return checks.valid(f"{killed[0]} was killed, and named dead within {bound:.2f} s")
 

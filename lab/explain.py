@@ -28,6 +28,7 @@ def _backends(results: Sequence[Result]) -> str:
                 _safety(results),
                 _standstill(results),
                 _handover(results),
+                _clocks(results),
                 _crowd(results),
             ),
         )
@@ -94,6 +95,11 @@ def _handover(results: Sequence[Result]) -> str:
         f"From one's leaving to the next one's entering it took {times} (median); somebody was inside "
         f"{results[0].exercise.section} for {shares} of the time."
     )
+
+
+def _clocks(results: Sequence[Result]) -> str:
+    several = [f"{seconds(result.inexact)} on {result.backend}" for result in results if len(result.hosts) > 1]
+    return f"Times from one host to another are exact to {', '.join(several)}, by their clocks." if several else ""
 
 
 def _crowd(results: Sequence[Result]) -> str:

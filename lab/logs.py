@@ -5,6 +5,7 @@ Both pickle to their address, and both keep the order in which events were recor
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import time
 import uuid
@@ -32,8 +33,11 @@ GONE = "the run's data is no longer on the Redis server: the run was ended, or t
 class Log(Protocol):
     """Where the events of one run go."""
 
-    def append(self, event_of: Callable[[float, float], Event]) -> None:
-        """Record the event that `event_of` makes of the time now and its error, both in seconds."""
+    def append(self, event_of: Callable[[float, float], Event], last: bool = False) -> None:
+        """Record the event that `event_of` makes of the time now and its error, both in seconds.
+
+        With the first event of a process, and one that it says is its `last`, its clock is measured.
+        """
 
     def events(self) -> tuple[Event, ...]:
         """Return what was recorded so far, in order."""
@@ -48,7 +52,7 @@ class FileLog:
 
     path: Path
 
-    def append(self, event_of: Callable[[float, float], Event]) -> None:
+    def append(self, event_of: Callable[[float, float], Event], last: bool = False) -> None:  # noqa: ARG002
         """Record an event; a line written to a file opened for appending is whole, and after all earlier ones."""
         with self.path.open("ab", buffering=0) as file:
             file.write((event_of(time.monotonic(), 0.0).to_line() + "\n").encode())
@@ -79,6 +83,7 @@ class StreamLog:
     def __init__(self, url: str, key: str) -> None:
         self._url = url
         self._key = key
+        self._clock: tuple[float, float] | None = None
 
     def create(self) -> None:
         """Make the empty stream; without it an `append` raises `RunOverError`."""
@@ -88,11 +93,18 @@ class StreamLog:
             step.expire(self._key, KEPT)
             step.execute()
 
-    def append(self, event_of: Callable[[float, float], Event]) -> None:
+    def append(self, event_of: Callable[[float, float], Event], last: bool = False) -> None:
         """Record an event; raise `RunOverError` if the run is over and its stream gone."""
         now = time.monotonic()
+        measured = last or self._clock is None
+        if measured:
+            self._clock = self._measure()
+        assert self._clock is not None
         offset, error = self._clock
-        entry: Any = {"event": event_of(now + offset, error).to_line(), "token": uuid.uuid4().hex}
+        event = event_of(now + offset, error)
+        if measured:
+            event = dataclasses.replace(event, offset=offset)
+        entry: Any = {"event": event.to_line(), "token": uuid.uuid4().hex}
         if patiently(lambda: self._client.xadd(self._key, entry, nomkstream=True)) is None:
             raise RunOverError(GONE)
 
@@ -129,9 +141,8 @@ class StreamLog:
     def _client(self) -> redis.Redis:
         return redis.Redis.from_url(self._url, decode_responses=True, protocol=2, socket_timeout=ANSWER)
 
-    @functools.cached_property
-    def _clock(self) -> tuple[float, float]:
-        """What to add to the monotonic clock to get the server's, and how far off that may be."""
+    def _measure(self) -> tuple[float, float]:
+        """Return what to add to the monotonic clock to get the server's, and how far off that may be."""
         round_trip, offset = min(patiently(self._probe) for _ in range(PROBES))
         return offset, round_trip / 2
 

@@ -106,9 +106,14 @@ def processes(trace: Trace) -> int:
     return len({(event.host, event.pid) for event in _actors(trace)})
 
 
-def hosts(trace: Trace) -> int:
-    """Return how many hosts the actors ran on."""
-    return len({event.host for event in _actors(trace)})
+def hosts(trace: Trace) -> list[str]:
+    """Return the hosts that the actors ran on."""
+    return sorted({event.host for event in _actors(trace)})
+
+
+def inexact(trace: Trace) -> float:
+    """Return by how much the time between two events of different hosts may be off, at most; 0 on one clock."""
+    return 2 * max((event.error for event in trace.events), default=0.0)
 
 
 def _actors(trace: Trace) -> list[Event]:

@@ -29,9 +29,9 @@ class Recorder:
     log: Log
     who: str
 
-    def note(self, what: str, **more: Any) -> None:
-        """Record that `who` did `what`; by keyword: on, fence, value, why (see `Event`)."""
-        self.log.append(lambda when, error: new_event(self.who, what, when, error, **more))
+    def note(self, what: str, last: bool = False, **more: Any) -> None:
+        """Record that `who` did `what`, maybe as its `last` event; by keyword: on, fence, value, why (see `Event`)."""
+        self.log.append(lambda when, error: new_event(self.who, what, when, error, **more), last)
 
     @contextmanager
     def inside(self, section: str, guard: Permits | None) -> Iterator[int | None]:
@@ -77,12 +77,12 @@ def actor(play: Callable[Concatenate[Recorder, P], None]) -> Callable[Concatenat
         try:
             me.note("starts")
             play(me, *args, **kwargs)
-            me.note("ends")
+            me.note("ends", last=True)
         except RunOverError:
             raise SystemExit(1) from None
         except (LabError, BrokerError, redis.RedisError, OSError) as error:
             with suppress(LabError, redis.RedisError, OSError):
-                me.note("fails", why=str(error))
+                me.note("fails", last=True, why=str(error))
             raise SystemExit(1) from None
 
     return perform

@@ -13,7 +13,7 @@ from lab.checks import Judgement, Verdict
 from lab.explain import explain
 from lab.picture import draw
 from lab.result import Result, by_variant, labels, parameters, where
-from lab.units import figure, seconds
+from lab.units import counted, figure, seconds
 
 WIDEST = 120  # columns: a wider picture shows no more
 UNLIMITED = 10_000  # columns
@@ -28,7 +28,7 @@ ROWS: tuple[tuple[str, Callable[[Result], str]], ...] = (
     ("fairness (Jain)", lambda result: "-" if result.fairness is None else f"{result.fairness:.2f}"),
     ("processes", lambda result: str(result.processes)),
     ("processes at once", lambda result: str(result.crowd)),
-    ("hosts", lambda result: str(result.hosts)),
+    ("hosts", lambda result: counted(result.hosts)),
 )
 
 

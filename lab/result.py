@@ -33,7 +33,8 @@ class Result:
     peak: int
     crowd: int
     processes: int
-    hosts: int
+    hosts: list[str]
+    inexact: float
 
     @property
     def backend(self) -> str:
@@ -73,7 +74,9 @@ class Result:
             "most_inside": self.peak,
             "most_at_once": self.crowd,
             "processes": self.processes,
-            "hosts": self.hosts,
+            "hosts": len(self.hosts),
+            "host_names": self.hosts,
+            "inexact_s": self.inexact,
             "workers": self.trace.workers,
         }
 
@@ -97,6 +100,7 @@ def judge(trace: Trace) -> Result:
         crowd=measures.crowd(trace),
         processes=measures.processes(trace),
         hosts=measures.hosts(trace),
+        inexact=measures.inexact(trace),
     )
 
 

@@ -62,7 +62,7 @@ class Run:
             for process in processes:
                 self._join(process, [*processes, *daemons], longest_pause + PATIENCE)
                 lab.note("joins", on=process.name, value=process.exitcode)
-        lab.note("closes")
+        lab.note("closes", last=True)
 
     @contextmanager
     def _running(self, daemons: Sequence[Daemon]) -> Iterator[None]:

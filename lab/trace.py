@@ -3,7 +3,8 @@
 The order of the events is the order in which they were recorded: an actor records that it entered after it was let
 in, and that it leaves before it lets go, so a trace may hide a short overlap but never invents one. Order needs no
 clock, and holds across hosts. `when` is for measuring: seconds on one clock per trace, this machine's monotonic one,
-or the Redis server's, then exact to `error` seconds either way (within one process, differences are always exact).
+or the Redis server's, then exact to `error` seconds either way (within one process, differences are always exact; see
+`lab.clocks`).
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class Event:
     fence: int | None = None
     value: int | None = None
     why: str | None = None
+    offset: float | None = None  # where it was measured: how far the server's clock was ahead of the host's
 
     @property
     def process(self) -> Process:
@@ -56,6 +58,8 @@ class Event:
         _require(event, _KINDS)
         if not (0 <= event.when < FOREVER and 0 <= event.error < FOREVER):
             raise ValueError("it happened at no moment")
+        if event.offset is not None and not -FOREVER < event.offset < FOREVER:
+            raise ValueError("no clock is ahead by that much")
         return event
 
 
@@ -71,6 +75,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "fence": (int, _OPTIONAL),
     "value": (int, _OPTIONAL),
     "why": (str, _OPTIONAL),
+    "offset": (int, float, _OPTIONAL),
 }
 _ABOUT: dict[str, tuple[type, ...]] = {
     "exercise": (str,),

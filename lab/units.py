@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 Figure: TypeAlias = "int | float | bool | str | None"  # a count, seconds, yes or no, a word, nothing
+NAMED = 8  # as many are called by name
 
 
 def figure(value: Figure) -> str:
@@ -12,6 +14,12 @@ def figure(value: Figure) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return seconds(value) if value is None or isinstance(value, float) else str(value)
+
+
+def counted(names: Sequence[str]) -> str:
+    """Return how many there are and, if there are several, who, each on a line of its own."""
+    more = [f"and {len(names) - NAMED} more"] if len(names) > NAMED else []
+    return "\n".join([str(len(names)), *(names[:NAMED] if len(names) > 1 else []), *more])
 
 
 def seconds(value: float | None) -> str:

@@ -27,11 +27,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from lab import checks
+from lab.clocks import at_least
 from lab.exercise import Exercise, choice, parameter
 from lab.family import process_class
 from lab.recorder import Recorder, actor
 from lab.run import Run
-from lab.trace import Trace
+from lab.trace import Event, Trace
 from lab.units import Figure
 from lab.words import Words
 
@@ -184,18 +185,22 @@ class Daemon(Exercise):
 
 def _went_on(trace: Trace) -> float | None:
     """Return the time from the end of the parent's code to the daemon's last sign of life; None if it did not end."""
+    return _after_the_code(trace, lambda end, sign: sign.when - end.when)
+
+
+def _after_the_code(trace: Trace, between: Callable[[Event, Event], float]) -> float | None:
     ended = trace.of("code ends")
     if not ended:
         return None
-    return max([0.0, *(event.when - ended[0].when for event in trace.events if event.who == "daemon")])
+    return max([0.0, *(between(ended[0], event) for event in trace.events if event.who == "daemon")])
 
 
 def _silent(trace: Trace) -> checks.Verdict:
-    went_on = _went_on(trace)
-    if went_on is None:
+    surely = _after_the_code(trace, at_least)
+    if surely is None:
         return checks.unknown("the parent's code did not come to its end")
-    if went_on > LATEST + 2 * max(event.error for event in trace.events):
-        return checks.invalid(f"the daemon went on for {went_on:.2f} s after its parent's code had ended")
+    if surely > LATEST:
+        return checks.invalid(f"the daemon went on for {surely:.2f} s after its parent's code had ended")
     return checks.valid("the daemon ended with its parent's code")
 
 

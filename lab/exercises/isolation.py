@@ -54,7 +54,7 @@ def child(
         way.close()
     elif how == "queue":
         way.put(count)
-    me.note("ends")
+    me.note("ends", last=True)
     if how == "result" and not returns:
         sys.exit(count)
     return count

@@ -13,7 +13,7 @@ from lab import measures
 from lab.programs.differences import alike, explain, primitives
 from lab.programs.performance import Performance
 from lab.programs.usage import SHARES, Usage
-from lab.units import seconds
+from lab.units import counted, seconds
 
 MOST = 6  # primitives in the table: more are in the JSON only
 
@@ -24,7 +24,7 @@ ROWS: tuple[tuple[str, Callable[[Performance], str]], ...] = (
     ("processes", lambda run: str(measures.processes(run.children))),
     ("processes at once", lambda run: str(measures.crowd(run.children))),
     ("processes failed", lambda run: str(run.failures)),
-    ("hosts", lambda run: str(measures.hosts(run.trace))),
+    ("hosts", lambda run: counted(measures.hosts(run.trace))),
 )
 
 
@@ -42,7 +42,8 @@ def figures(runs: Sequence[Performance]) -> dict[str, Any]:
                 "processes": measures.processes(run.children),
                 "most_at_once": measures.crowd(run.children),
                 "failed": run.failures,
-                "hosts": measures.hosts(run.trace),
+                "hosts": len(measures.hosts(run.trace)),
+                "host_names": measures.hosts(run.trace),
                 "workers": run.trace.workers,
                 "primitives": {name: usage.figures() for name, usage in run.usages.items()},
             }

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
+
 import pytest
+from rich.console import Console
 
 from lab import measures
 from lab.explain import explain
 from lab.picture import draw
-from lab.result import Result, judge
-from lab.units import seconds
+from lab.report import report
+from lab.result import Result, judge, to_json
+from lab.trace import LAB
+from lab.units import counted, seconds
 from tests.lab.handwritten import TWO_BUY, trace
 
 
@@ -34,7 +40,7 @@ def test_how_many_at_once():
     assert measures.peak(two, "db") == 1
     assert measures.crowd(two) == 2
     assert measures.processes(two) == 2
-    assert measures.hosts(two) == 1
+    assert measures.hosts(two) == ["here"]
 
 
 @pytest.mark.parametrize(
@@ -101,6 +107,36 @@ def test_all_strips_have_one_time_scale_and_fit():
         picture = draw([result(), result(slow, "redis")], width).plain
         assert max(map(len, picture.splitlines())) <= width
         assert len(strips(picture, "redis")[0]) == pytest.approx(2 * len(strips(picture, "local")[0]), abs=1)
+
+
+def test_several_hosts_are_named_and_how_exactly_their_clocks_are_known():
+    """The same run, on one host and on three, one of which is only the lab's own."""
+    hosts = {LAB: "desk", "a": "attic", "b": "cellar"}
+    alone = trace(TWO_BUY, backend="redis", clients=2, stock=2)
+    spread = [dataclasses.replace(event, host=hosts[event.who], error=0.002) for event in alone.events]
+    both = [judge(alone), judge(dataclasses.replace(alone, backend="rq", events=tuple(spread)))]
+    rows = [line.split("│")[1:-1] for line in printed(both).splitlines() if line.startswith("│")]
+    at = next(number for number, (first, *_) in enumerate(rows) if first.strip() == "hosts")
+    assert [[cell.strip() for cell in row] for row in rows[at : at + 3]] == [
+        ["hosts", "1", "2"],
+        ["", "", "attic"],
+        ["", "", "cellar"],
+    ]
+    assert "Times from one host to another are exact to 4.00 ms on rq, by their clocks." in explain(both)
+    assert "their clocks" not in explain(both[:1])
+    (one, two) = to_json(both)["runs"]
+    assert (one["hosts"], one["host_names"], one["inexact_s"]) == (1, ["here"], 0)
+    assert (two["hosts"], two["host_names"], two["inexact_s"]) == (2, ["attic", "cellar"], 0.004)
+
+
+def printed(results: list[Result]) -> str:
+    console = Console(file=io.StringIO(), width=80)
+    report(results, console)
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_of_many_hosts_some_are_named():
+    assert counted([f"h{number}" for number in range(10)]).splitlines()[-2:] == ["h7", "and 2 more"]
 
 
 def test_the_picture_of_almost_nothing():
