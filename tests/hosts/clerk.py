@@ -35,8 +35,9 @@ class Clerk:
             time.sleep(GLANCE)
         return last
 
-    def held(self) -> bool:
-        return self._guard.held
+    @property
+    def fence(self) -> int | None:
+        return self._fence
 
     def release(self) -> float:
         """Give it back; return when that was done."""

@@ -72,17 +72,17 @@ class Namespaces:
 
 
 class Network:
-    """A bridge in a namespace of its own, and the hosts around it, at addresses kept for tests of networks (RFC 2544)."""
+    """A bridge in a namespace of its own, and the hosts around it, at addresses that nobody has (RFC 2544)."""
 
     def __init__(self, number: int = 0) -> None:
-        self._number = number
+        self.number = number
         self.hub = Namespaces("unshare", *BECOME_ROOT, "--net")
         self.hub.do("ip link add hub up type bridge")
         self.hosts: list[Host] = []
 
     def host(self, name: str) -> Host:
         """Return a new host, which is on."""
-        self.hosts.append(Host(self, name, f"198.18.{self._number}.{len(self.hosts) + 1}"))
+        self.hosts.append(Host(self, name, len(self.hosts) + 1))
         return self.hosts[-1]
 
     def __enter__(self) -> Network:
@@ -100,9 +100,10 @@ class Network:
 class Host:
     """A host; what happens to its network lasts until `heal`."""
 
-    def __init__(self, network: Network, name: str, address: str) -> None:
+    def __init__(self, network: Network, name: str, number: int) -> None:
         self.name = name
-        self.address = address
+        self.address = f"198.18.{network.number}.{number}"
+        self._card = f"02:00:00:00:00:{number:02x}"
         self._network = network
         self._programs: list[Program] = []
         self._wounds: list[Callable[[], None]] = []
@@ -114,7 +115,8 @@ class Host:
         self._own = Namespaces(*(hub.enter() if ROOTLESS else []), "unshare", *HOST)
         self._on = True
         self.run("hostname", self.name)
-        hub.do(f"ip link add {self.name} up master hub type veth peer name eth0 netns {self._own.init}")
+        own = f"name eth0 address {self._card} netns {self._own.init}"
+        hub.do(f"ip link add {self.name} up master hub type veth peer {own}")
         self._own.do(f"ip address add {self.address}/24 dev eth0")
         self._own.do("ip link set eth0 up")
 
