@@ -30,7 +30,8 @@ BECOME_ROOT = ["--user", "--map-root-user"] if ROOTLESS else []
 STAY_ROOT = ["--user", "--preserve-credentials"] if ROOTLESS else []
 HOST = ["--net", "--uts", "--pid", "--mount-proc"]
 # The first process of a host reaps what others leave, by ignoring it, and ends when its standard input does.
-INIT = ["--fork", "--kill-child", "sh", "-c", "trap '' CHLD; ip link set lo up && echo up; exec cat"]
+BE_FIRST = "ip link set lo up && echo up; exec env --ignore-signal=CHLD cat"
+INIT = ["--fork", "--kill-child", "sh", "-c", BE_FIRST]
 
 
 def obstacle() -> str:

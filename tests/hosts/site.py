@@ -70,4 +70,4 @@ class Site:
         self.db.delete()
         self.ctx.close()
         with redis.Redis.from_url(self.server.url) as client:
-            assert client.keys() == []
+            assert [key for key in client.scan_iter() if not key.startswith(b"rq:")] == []
