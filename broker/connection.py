@@ -60,7 +60,7 @@ class Connection:
         try:
             return self.attempt(command, *arguments), False
         except _LOST:
-            return _persist(lambda: self.attempt(command, *arguments), until), True
+            return persist(lambda: self.attempt(command, *arguments), until), True
 
     def attempt(self, command: Command, *arguments: bytes) -> Any:
         """Run a script once; redis-py's errors say that it is not known whether it was carried out."""
@@ -75,7 +75,7 @@ class Connection:
         try:
             return self._call(request)
         except _LOST:
-            return _persist(lambda: self._call(request), until=0.0)
+            return persist(lambda: self._call(request), until=0.0)
 
     def post(self, command: Command, *arguments: bytes) -> None:
         """Send a request whose reply nobody waits for; the next `run` reads past it."""
@@ -125,7 +125,7 @@ class Connection:
         Raises `ServerUnavailableError` as `run` does.
         """
         if channel not in self._channels:
-            _persist(lambda: self._subscribe(channel), until)
+            persist(lambda: self._subscribe(channel), until)
 
     def _subscribe(self, channel: bytes) -> None:
         try:
@@ -182,7 +182,11 @@ class Connection:
 _LOST = (redis.ConnectionError, redis.TimeoutError, redis.exceptions.ReadOnlyError)
 
 
-def _persist(attempt: Callable[[], T], until: float) -> T:
+def persist(attempt: Callable[[], T], until: float = NEVER) -> T:
+    """Return what `attempt` returns; it is repeated, and so must be a request that may be sent again.
+
+    Raises `ServerUnavailableError` after `PATIENCE` seconds, or if it fails when the monotonic clock says `until`.
+    """
     started, pauses = time.monotonic(), iter(PAUSES)
     until = min(until, started + PATIENCE)
     while True:

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
+import secrets
 import time
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, Protocol, cast
 
 import redis
 
 from lab.errors import RunOverError
-from lab.outages import ANSWER, patiently
+from lab.server import Client
 from lab.trace import Event, parse_events
 
 KEPT = 24 * 3600  # seconds after which Redis forgets what a lab that was killed left there: longer than any run
@@ -25,9 +26,9 @@ GLANCE = 0.02  # seconds between looks at a file that grows
 BLOCK = 100  # milliseconds that a reader of a stream waits for more
 PROBES = 3  # the quickest of so many round trips tells the server's clock
 
-Entry: TypeAlias = "tuple[str, dict[str, str]]"
-
 GONE = "the run's data is no longer on the Redis server: the run was ended, or the server lost what it had"
+
+Entry = tuple[str, dict[str, str]]  # of a stream
 
 
 class Log(Protocol):
@@ -76,22 +77,27 @@ class FileLog:
 class StreamLog:
     """A log of many hosts' processes, in a Redis stream: its clock is the server's.
 
-    Whatever is asked of it is asked again while the server is away. An event whose reply was lost may so be recorded
-    twice: each has a token, and whoever reads leaves out what bears one that it has seen.
+    An entry whose reply was lost is sent again, under the same name; whoever reads takes the first of a name.
     """
 
     def __init__(self, url: str, key: str) -> None:
         self._url = url
         self._key = key
         self._clock: tuple[float, float] | None = None
+        self._name = secrets.token_hex(8)
+        self._numbers = itertools.count()
 
     def create(self) -> None:
         """Make the empty stream; without it an `append` raises `RunOverError`."""
-        with self._client.pipeline(transaction=True) as step:
-            step.xadd(self._key, {"event": "none"})
-            step.xtrim(self._key, maxlen=0)
-            step.expire(self._key, KEPT)
-            step.execute()
+
+        def make(server: redis.Redis) -> None:
+            with server.pipeline(transaction=True) as step:
+                step.xadd(self._key, {"event": "none"})
+                step.xtrim(self._key, maxlen=0)
+                step.expire(self._key, KEPT)
+                step.execute()
+
+        self._client.ask(make)
 
     def append(self, event_of: Callable[[float, float], Event], last: bool = False) -> None:
         """Record an event; raise `RunOverError` if the run is over and its stream gone."""
@@ -104,53 +110,57 @@ class StreamLog:
         event = event_of(now + offset, error)
         if measured:
             event = dataclasses.replace(event, offset=offset)
-        entry: Any = {"event": event.to_line(), "token": uuid.uuid4().hex}
-        if patiently(lambda: self._client.xadd(self._key, entry, nomkstream=True)) is None:
+        entry: dict[Any, Any] = {"event": event.to_line(), "name": f"{self._name}:{next(self._numbers)}"}
+        if self._client.ask(lambda server: server.xadd(self._key, entry, nomkstream=True)) is None:
             raise RunOverError(GONE)
 
     def events(self) -> tuple[Event, ...]:
         """Return what was recorded so far, in order."""
-        return self._parse(cast("list[Entry]", patiently(lambda: self._client.xrange(self._key))), set())
+        entries = cast("list[Entry]", self._client.ask(lambda server: server.xrange(self._key)))
+        return self._parse(entries, set())
 
     def follow(self, over: Callable[[], bool]) -> Iterator[Event]:
         """Yield each event soon after it was recorded, until it is `over` and what was recorded then was yielded."""
-        read, seen, last = "0", set[str](), False
+        seen, names, last = "0", set[str](), False
         while not last:
             last = over()
-            block = None if last else BLOCK
-            streams = patiently(functools.partial(self._client.xread, {self._key: read}, block=block))
-            for _, entries in cast("list[tuple[str, list[Entry]]]", streams):
-                yield from self._parse(entries, seen)
-                read = entries[-1][0]
+            for entries in self._after(seen, None if last else BLOCK):
+                yield from self._parse(entries, names)
+                seen = entries[-1][0]
 
-    def _parse(self, entries: list[Entry], seen: set[str]) -> tuple[Event, ...]:
-        """Return the events in `entries`, without those whose token was `seen`, and see them."""
+    def _after(self, seen: str, block: int | None) -> list[list[Entry]]:
+        streams = self._client.ask(lambda server: server.xread({self._key: seen}, block=block))
+        return [entries for _, entries in cast("list[tuple[str, list[Entry]]]", streams)]
+
+    def _parse(self, entries: Sequence[Entry], names: set[str]) -> tuple[Event, ...]:
+        """Return the events of those entries whose names are new."""
         lines = []
         for _, entry in entries:
-            if entry["token"] not in seen:
-                seen.add(entry["token"])
+            if entry["name"] not in names:
+                names.add(entry["name"])
                 lines.append(entry["event"])
         return parse_events(lines, self._key)
 
     def delete(self) -> None:
         """Remove the stream and close the connection."""
-        self._client.unlink(self._key)
+        self._client.ask(lambda server: server.unlink(self._key))
         self._client.close()
 
     @functools.cached_property
-    def _client(self) -> redis.Redis:
-        return redis.Redis.from_url(self._url, decode_responses=True, protocol=2, socket_timeout=ANSWER)
+    def _client(self) -> Client:
+        return Client(self._url)
 
     def _measure(self) -> tuple[float, float]:
         """Return what to add to the monotonic clock to get the server's, and how far off that may be."""
-        round_trip, offset = min(patiently(self._probe) for _ in range(PROBES))
+        round_trip, offset = min(self._client.ask(_probe) for _ in range(PROBES))
         return offset, round_trip / 2
-
-    def _probe(self) -> tuple[float, float]:
-        sent = time.monotonic()
-        seconds, microseconds = self._client.time()
-        received = time.monotonic()
-        return received - sent, seconds + microseconds / 1e6 - (sent + received) / 2
 
     def __reduce__(self) -> tuple[object, ...]:
         return StreamLog, (self._url, self._key)
+
+
+def _probe(server: redis.Redis) -> tuple[float, float]:
+    sent = time.monotonic()
+    seconds, microseconds = server.time()
+    received = time.monotonic()
+    return received - sent, seconds + microseconds / 1e6 - (sent + received) / 2

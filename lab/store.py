@@ -19,6 +19,7 @@ import redis
 
 from lab.errors import DamagedStoreError, RunOverError, StaleFenceError
 from lab.logs import GONE, KEPT
+from lab.server import client
 
 SCRIPT = (resources.files(__package__) / "lua" / "store.lua").read_text()
 
@@ -62,37 +63,43 @@ class RedisStore:
 
     def create(self, count: int) -> None:
         """Make the key."""
-        with self._client() as client, client.pipeline(transaction=True) as step:
-            step.hset(self.key, "text", _text(count))
-            step.expire(self.key, KEPT)
-            step.execute()
+
+        def make(server: redis.Redis) -> None:
+            with server.pipeline(transaction=True) as step:
+                step.hset(self.key, "text", _text(count))
+                step.expire(self.key, KEPT)
+                step.execute()
+
+        with client(self.url) as server:
+            server.ask(make)
 
     def read(self, fence: int | None = None) -> int:
         """Return how many are left; raise `RunOverError` if the key is gone."""
         return _parse(self._do(fence, ""), f"the Redis key {self.key}")
 
     def write(self, count: int, fence: int | None = None) -> None:
-        """Say how many are left; raise `RunOverError` if the key is gone."""
+        """Say how many are left; raise `RunOverError` if the key is gone.
+
+        If the reply is lost, that is said again. Under a fence it is done once; without one, who else has written in
+        between is written over, as by any write that comes late.
+        """
         self._do(fence, _text(count))
+
+    def delete(self) -> None:
+        """Remove the key."""
+        with client(self.url) as server:
+            server.ask(lambda redis: redis.unlink(self.key))
 
     def _do(self, fence: int | None, text: str) -> str:
         known = "" if fence is None else str(fence)
-        with self._client() as client:
-            reply = cast("str | int | None", client.eval(SCRIPT, 1, self.key, known, text))
+        with client(self.url) as server:
+            reply = server.ask(lambda redis: cast("str | int | None", redis.eval(SCRIPT, 1, self.key, known, text)))
         if reply is None:
             raise RunOverError(GONE)
         if isinstance(reply, int):
             assert fence is not None, "only who has one can have an old one"
             raise StaleFenceError(fence, reply)
         return reply
-
-    def delete(self) -> None:
-        """Remove the key."""
-        with self._client() as client:
-            client.unlink(self.key)
-
-    def _client(self) -> redis.Redis:
-        return redis.Redis.from_url(self.url, decode_responses=True, protocol=2)
 
 
 def _text(count: int) -> str:

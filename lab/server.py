@@ -1,0 +1,44 @@
+"""The lab's own requests to the Redis server: sent again for half a minute if it is away, as the broker's are.
+
+So each of them must be one that may be carried out twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import redis
+
+from broker.connection import persist
+from broker.session import REPLY_TIMEOUT
+
+T = TypeVar("T")
+
+
+class Client:
+    """A client for one URL; a forked child has connections of its own."""
+
+    def __init__(self, url: str) -> None:
+        self._redis = redis.Redis.from_url(
+            url, decode_responses=True, protocol=2, socket_timeout=REPLY_TIMEOUT, socket_connect_timeout=REPLY_TIMEOUT
+        )
+
+    def ask(self, request: Callable[[redis.Redis], T]) -> T:
+        """Return what a request returns; raise `ServerUnavailableError` if there is no reply for too long."""
+        return persist(lambda: request(self._redis))
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._redis.close()
+
+
+@contextmanager
+def client(url: str) -> Iterator[Client]:
+    """Give a client for the length of the block."""
+    made = Client(url)
+    try:
+        yield made
+    finally:
+        made.close()
