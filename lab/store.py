@@ -22,6 +22,7 @@ from lab.logs import GONE, KEPT
 from lab.server import client
 
 SCRIPT = (resources.files(__package__) / "lua" / "store.lua").read_text()
+WROTE = "wrote:"  # as the script calls it
 
 
 class Store(Protocol):
@@ -35,6 +36,9 @@ class Store(Protocol):
 
     def write(self, count: int, fence: int | None = None) -> None:
         """Say how many are left."""
+
+    def written(self) -> dict[int, int]:
+        """Return what was last written under each fence: the proof of what somebody did who can no longer say so."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,10 @@ class FileStore:
         written = self.path.with_name(f"{self.path.name}.{os.getpid()}")
         written.write_text(_text(count))
         written.replace(self.path)
+
+    def written(self) -> dict[int, int]:
+        """Return nothing."""
+        return {}
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,16 @@ class RedisStore:
         between is written over, as by any write that comes late.
         """
         self._do(fence, _text(count))
+
+    def written(self) -> dict[int, int]:
+        """Return what was last written under each fence."""
+        with client(self.url) as server:
+            fields = cast("dict[str, str]", server.ask(lambda redis: redis.hgetall(self.key)))
+        return {
+            int(name.removeprefix(WROTE)): _parse(text, f"the Redis key {self.key}")
+            for name, text in fields.items()
+            if name.startswith(WROTE)
+        }
 
     def delete(self) -> None:
         """Remove the key."""

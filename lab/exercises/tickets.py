@@ -94,7 +94,7 @@ def _buy(
         standstill.come(me)
     time.sleep(rng.random() * pace)
     db.write(count, fence)
-    me.note("buys", value=count)
+    me.note("buys", value=count, fence=fence)
 
 
 @actor
@@ -184,7 +184,10 @@ class Tickets(Exercise):
             self._ask_a_seller(run, db)
         else:
             self._share(run, db)
-        run.recorder(LAB).note("counts", value=db.read())
+        lab = run.recorder(LAB)
+        for fence, count in db.written().items():
+            lab.note(checks.KEEPS, fence=fence, value=count)
+        lab.note("counts", value=db.read())
 
     def _share(self, run: Run, db: Store) -> None:
         lock = self._lock(run.ctx) if self.how in ("lock", "unfenced") else None
@@ -225,7 +228,7 @@ class Tickets(Exercise):
 
     def outcome(self, trace: Trace) -> Mapping[str, Figure]:
         """How many were sold, and to how many there was nothing to sell."""
-        sold = len(trace.of("buys"))
+        sold = len(checks.sales(trace))
         refused = len(trace.of("goes without"))
         return {
             "sold": sold,

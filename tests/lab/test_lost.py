@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from lab import checks, measures
@@ -10,7 +12,7 @@ from lab.exercises import EXERCISES
 from lab.explain import explain
 from lab.result import judge
 from lab.stays import LAPSES, stays
-from lab.trace import Trace
+from lab.trace import LAB, Event, Trace
 from tests.lab.handwritten import ended, trace
 
 VALID, UNKNOWN, INVALID = Judgement.VALID, Judgement.UNKNOWN, Judgement.INVALID
@@ -158,14 +160,35 @@ def test_wherever_a_buyer_is_killed_the_verdict_is_right(wrote: bool):
             assert ("perhaps by a, lost while it bought" in verdict.evidence) == (wrote and not sold)
 
 
+SILENT = ALONE.replace("0.5 a buys 2\n0.6 a leaves\n", "").replace("90 a ends\n", "").replace("joins a 0", "joins a -9")
+
+
+def test_the_store_says_what_a_killed_buyer_wrote():
+    """No ticket is missing then, and none may be."""
+    kept = [Event(LAB, "here", 0, "keeps", 6.0, fence=fence, value=value) for fence, value in ((1, 2), (2, 1), (3, 0))]
+    told = [
+        dataclasses.replace(event, fence=3 - (event.value or 0)) if event.what == "buys" else event
+        for event in trace(SILENT).events
+    ]
+    whole = Trace("tickets", "redis", {"clients": 3, "stock": 3}, (*kept, *told))
+    result = judge(whole)
+    assert result.verdict.judgement is VALID
+    assert result.verdict.evidence.startswith("3 sold and 0 left, of 3 (a could not say so any more); ")
+    assert result.outcome["sold"] == 3
+    silent = judge(dataclasses.replace(whole, events=(*kept[1:], *told)))
+    assert silent.verdict == checks.invalid("2 tickets sold and 0 left, of 3")
+    twice = (dataclasses.replace(kept[0], value=1), *kept[1:], *told)
+    assert judge(dataclasses.replace(whole, events=twice)).verdict.evidence.startswith("b and a both read 2 left")
+
+
 def test_no_more_tickets_may_be_missing_than_buyers_were_lost():
     text = (
         ALONE.replace("0.5 a buys 2\n0.6 a leaves\n", "").replace("90 a ends\n", "").replace("joins a 0", "joins a -9")
     )
     assert tickets(text, stock=3).judgement is VALID
     assert tickets(text, stock=4) == checks.invalid("2 tickets sold and 0 left, of 4")
-    assert tickets(text.replace("counts 0", "counts 2"), stock=3) == checks.invalid("2 tickets sold and 2 left, of 3")
-    twice = text.replace("c buys 0", "c buys 1")
+    assert tickets(SILENT.replace("counts 0", "counts 2"), stock=3) == checks.invalid("2 tickets sold and 2 left, of 3")
+    twice = SILENT.replace("c buys 0", "c buys 1")
     assert tickets(twice, stock=3).judgement is INVALID
 
 

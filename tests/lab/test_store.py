@@ -60,6 +60,17 @@ def test_what_a_killed_lab_leaves_is_forgotten(client: redis.Redis, shared: Redi
     assert 0 < client.ttl(KEY) <= KEPT
 
 
+def test_it_knows_what_was_written_under_each_fence(tmp_path: Path, shared: RedisStore):
+    shared.write(4, FENCE)
+    shared.read(FENCE + 1)
+    shared.write(3, FENCE + 2)
+    shared.write(2)
+    with pytest.raises(StaleFenceError):
+        shared.write(1, FENCE + 1)
+    assert shared.written() == {FENCE: 4, FENCE + 2: 3}
+    assert FileStore(tmp_path / "db").written() == {}
+
+
 def test_a_late_write_is_refused_and_changes_nothing(shared: RedisStore):
     shared.write(4, fence=FENCE + 1)
     with pytest.raises(StaleFenceError, match=f"fence {FENCE} came when the store had seen fence {FENCE + 1}") as late:
