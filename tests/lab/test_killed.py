@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import json
+import os
 import signal
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 import redis
 
-from lab.trace import load
+from broker import Context
+from lab.exercises import EXERCISES
+from lab.logs import FileLog
+from lab.result import judge
+from lab.run import Run
+from lab.store import RedisStore
+from lab.trace import Event, Trace, load
 from tests.lab.conftest import Session, Start
 from tests.support.clock import eventually
 from tests.support.servers import Server
@@ -27,6 +37,45 @@ def inside(client: redis.Redis) -> psutil.Process | None:
 
 def worker_of(process: psutil.Process) -> psutil.Process:
     return next(each for each in process.parents() if "jobs" in each.cmdline())
+
+
+@dataclasses.dataclass(frozen=True)
+class DeadlyLog:
+    """Kills the process that is about to record that `who` does `what`."""
+
+    log: FileLog
+    who: str
+    what: str
+
+    def append(self, event_of: Callable[[float, float], Event], last: bool = False) -> None:
+        event = event_of(0.0, 0.0)
+        if (event.who, event.what) == (self.who, self.what):
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.log.append(event_of, last)
+
+    def events(self) -> tuple[Event, ...]:
+        return self.log.events()
+
+    def follow(self, over: Callable[[], bool]) -> Iterator[Event]:
+        return self.log.follow(over)
+
+
+@pytest.mark.parametrize("before", ["starts", "sees", "asks", "enters", "buys", "leaves", "ends"])
+def test_a_buyer_that_is_killed_before_any_of_its_steps(
+    url: str, ctx: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str
+):
+    store = RedisStore(url, "lab:test:db")
+    store.create(3)
+    monkeypatch.setattr(ctx, "Lock", functools.partial(ctx.Lock, lease=0.5))
+    run = Run(ctx, DeadlyLog(FileLog(tmp_path / "trace"), "client 1", before), lambda _: store)
+    tickets = EXERCISES["tickets"](clients=3, stock=3, pace=0.01)  # type: ignore[call-arg]
+    tickets.play(run)
+    store.delete()
+    result = judge(Trace("tickets", "redis", dataclasses.asdict(tickets), run.log.events()))
+    assert str(result.verdict) == "valid", result.verdict
+    assert "client 1 was killed; all 2 others came to their end" in result.verdict.evidence
+    assert result.outcome["sold"] == (3 if before in ("buys", "leaves", "ends") else 2)
+    assert ("could not say so" in result.verdict.evidence) == (before == "buys")
 
 
 @pytest.mark.parametrize(("backend", "victim"), [("redis", "itself"), ("rq", "itself"), ("rq", "worker")])
