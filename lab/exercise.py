@@ -6,14 +6,15 @@ shows, and in it a frozen dataclass that derives from `Exercise`; enter it in `l
 - Its fields are its parameters: numbers by `parameter`, and at most one choice, called `how`, by `choice`: the variants
   of the exercise. What takes a second in the course's program takes `pace` seconds here.
 - Its actors are functions with `@actor` (`lab.recorder`), whose first argument records what they do: `me.note("buys",
-  value=4)`, `with me.inside("db", lock):`. They get primitives as arguments and print nothing.
+  value=4)`, `with me.inside("db", lock) as fence:`. They get primitives as arguments and print nothing.
 - `play` makes primitives and processes with `run.ctx`, which is multiprocessing's context or a twin of it, and gives
   the processes to `run.perform`. Recorders travel: `run.recorder(name)` belongs to the process called `name`. Keep the
   primitives in variables until `perform` returns: multiprocessing's end with the last one that refers to them here.
   An actor that never ends is one of `perform`'s `daemons`; a call in one of a pool's processes is a `lab.tasks.Task`.
   What can be seen only when all have ended, `play` records itself: `run.recorder(LAB).note("counts", value=0)`.
 - `check` and `outcome` see the trace alone. What they tell apart by order must be recorded in the right order: note
-  before you let go or set, and after you were let in or woken.
+  before you let go or set, and after you were let in or woken. An actor may be killed between any two lines, or stand
+  still for longer than its lease, which `inside` then records: think through what the trace says of it.
 - `words` says what the course's program prints at which event; `lab run` prints that.
 """
 

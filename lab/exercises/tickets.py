@@ -42,7 +42,7 @@ from statistics import median
 from typing import ClassVar
 
 import broker
-from lab import checks
+from lab import checks, sales
 from lab.context import Connection, Context, Permits, Queue
 from lab.errors import StaleFenceError
 from lab.exercise import Exercise, choice, parameter
@@ -186,7 +186,7 @@ class Tickets(Exercise):
             self._share(run, db)
         lab = run.recorder(LAB)
         for fence, count in db.written().items():
-            lab.note(checks.KEEPS, fence=fence, value=count)
+            lab.note(sales.KEEPS, fence=fence, value=count)
         lab.note("counts", value=db.read())
 
     def _share(self, run: Run, db: Store) -> None:
@@ -219,7 +219,7 @@ class Tickets(Exercise):
         """Each ticket is sold once, by one client at a time."""
         return checks.worst(
             [
-                checks.stock_conserved(trace, self.stock, "asks" if self.how == "queue" else "enters"),
+                sales.conserved(trace, self.stock, "asks" if self.how == "queue" else "enters"),
                 checks.at_most(trace, self.section, self.limit),
                 checks.fences_rise(trace, self.section),
                 checks.all_ended(trace, self.actors),
@@ -228,7 +228,7 @@ class Tickets(Exercise):
 
     def outcome(self, trace: Trace) -> Mapping[str, Figure]:
         """How many were sold, and to how many there was nothing to sell."""
-        sold = len(checks.sales(trace))
+        sold = len(sales.sales(trace))
         refused = len(trace.of("goes without"))
         return {
             "sold": sold,
