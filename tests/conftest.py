@@ -17,7 +17,6 @@ def pytest_configure(config: pytest.Config) -> None:
     # The tests fork on purpose while threads run; the children use nothing that a thread of the parent may hold.
     config.addinivalue_line("filterwarnings", "ignore:.*multi-threaded, use of fork:DeprecationWarning")
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has its background jobs ignore Ctrl-C
-    config.addinivalue_line("markers", "server(**options): options of the redis-server of a test in tests/hosts")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -16,9 +16,13 @@ _OBSTACLE = obstacle()
 _outcomes = pytest.StashKey[dict[str, "Future[None]"]]()
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "server(**options): options of the site's redis-server")
+
+
 @pytest.fixture
 def site() -> None:
-    """A `Site` of the test's own; `@pytest.mark.server(…)` names options of its Redis server."""
+    """A `Site` of the test's own; `@pytest.mark.server(…)` gives its server options."""
     if _OBSTACLE and "CI" in os.environ:
         pytest.fail(_OBSTACLE)
     if _OBSTACLE:

@@ -35,12 +35,13 @@ class Site:
 
     def __init__(self, **options: str) -> None:
         self._closing = ExitStack()
-        folder = self._closing.enter_context(tempfile.TemporaryDirectory(prefix="broker-test-", dir="/tmp"))
+        self.folder = self._closing.enter_context(tempfile.TemporaryDirectory(prefix="broker-test-", dir="/tmp"))
         network = self._closing.enter_context(Network(next(_numbers)))
-        self.broker, self.one, self.two, self.three = map(network.host, ("broker", "one", "two", "three"))
+        names = ("broker", "desk", "one", "two", "three")
+        self.broker, self.desk, self.one, self.two, self.three = map(network.host, names)
         self.hosts = (self.one, self.two, self.three)
         options |= {"port": str(PORT), "bind": self.broker.address, "protected-mode": "no"}
-        self.server = Server(Path(folder), self._launch, **options)
+        self.server = Server(Path(self.folder), self._launch, **options)
         self.url = f"redis://{self.broker.address}:{PORT}"
         register(self.url, opener(self.server.url))
         self.ctx = Context(self.url)
@@ -61,7 +62,7 @@ class Site:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self._closing:
-            for host in self.hosts:
+            for host in (self.desk, *self.hosts):
                 host.power_off()
             if error is None:
                 self._check()

@@ -1,0 +1,110 @@
+"""`lab compare` with plain RQ workers on three hosts, where a host, or the broker's, fails in mid-run."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from tests.hosts.network import Host
+from tests.hosts.site import Site
+from tests.support.clock import eventually
+
+TICKETS = ("tickets", "--clients", "9", "--stock", "6", "--pace", "0.3")
+KTV = ("ktv", "--guests", "9", "--rooms", "3", "--pace", "0.5")
+DEAD = 5.0  # seconds after which a job's parent knows that its host is lost
+RUN = 90.0  # seconds that no run takes
+
+
+def test_a_host_loses_power_while_a_client_there_has_the_lock(site: Site) -> None:
+    comparison = Comparison(site, *TICKETS)
+    comparison.wait_until_inside(site.one)
+    site.one.power_off()
+    result = comparison.result()
+    assert result["verdict"] == "valid", result["evidence"]
+    assert "killed" in result["evidence"]
+    assert result["outcome"]["oversold"] == 0
+    assert result["host_names"] == ["one", "three", "two"]
+
+
+def test_a_host_is_cut_off_for_less_than_a_lease(site: Site) -> None:
+    comparison = Comparison(site, *KTV)
+    comparison.wait_until_inside(site.one)
+    site.one.cut()
+    time.sleep(2.0)
+    site.one.heal()
+    assert comparison.result()["evidence"].endswith("all 9 came to their end")
+
+
+def test_a_host_is_cut_off_until_the_run_is_over(site: Site) -> None:
+    """Its clients are given up, the others are served; healed, it has nothing left of the run."""
+    comparison = Comparison(site, *TICKETS)
+    comparison.wait_until_inside(site.one)
+    site.one.cut()
+    result = comparison.result()
+    assert result["verdict"] == "valid", result["evidence"]
+    assert result["outcome"]["oversold"] == 0
+    site.one.heal()
+
+
+@pytest.mark.parametrize("fault", ["cut", "refuse", "unplug"])
+def test_the_broker_is_away_for_less_than_a_lease(site: Site, fault: str) -> None:
+    comparison = Comparison(site, *KTV)
+    comparison.wait_until_inside(site.one)
+    getattr(site.broker, fault)()
+    time.sleep(2.0)
+    site.broker.heal()
+    assert comparison.result()["evidence"].endswith("all 9 came to their end")
+
+
+@pytest.mark.server(appendonly="yes", appendfsync="everysec")
+def test_the_broker_is_killed_and_restarted_with_its_data(site: Site) -> None:
+    comparison = Comparison(site, *TICKETS)
+    comparison.wait_until_inside(site.one)
+    site.server.kill()
+    site.server.start()
+    result = comparison.result()
+    assert result["evidence"].startswith("6 sold and 0 left, of 6")
+    assert result["evidence"].endswith("all 9 came to their end")
+
+
+class Comparison:
+    """The lab on a host of its own, six workers on the others."""
+
+    def __init__(self, site: Site, *exercise: str) -> None:
+        self._site = site
+        self._client = redis.Redis.from_url(site.server.url)
+        self._figures = Path(site.folder, "figures.json")
+        rq = [sys.executable, "-m", "rq.cli", "worker", "lab", "--quiet", "--url", site.url]
+        self._workers = [host.start(*rq, stderr=subprocess.DEVNULL) for host in (*site.hosts, *site.hosts)]
+        eventually(lambda: self._client.scard("rq:workers:lab") == len(self._workers))
+        lab = [sys.executable, "-m", "lab", "compare", *exercise, "--on", "rq", "--redis-url", site.url]
+        self._lab = site.desk.start(*lab, "--json", self._figures, stdout=subprocess.DEVNULL)
+
+    def wait_until_inside(self, host: Host) -> None:
+        """Return when somebody on `host` has a permit of the exercise."""
+        eventually(lambda: host.name.encode() in self._inside())
+
+    def _inside(self) -> Iterator[bytes]:
+        for key in self._client.scan_iter("broker:{*}", _type="hash"):
+            if not key.startswith(b"broker:{lock:life-"):
+                yield from (field.partition(b"/")[0] for field in self._client.hkeys(key))
+
+    def result(self) -> dict[str, Any]:
+        """Return the figures at the end of the run."""
+        assert self._lab.join(RUN) == 0
+        (result,) = json.loads(self._figures.read_text())["runs"]
+        return dict(result)
+
+    def close(self) -> None:
+        """Stop the workers, and assert that no process is left where they were."""
+        for worker in self._workers:
+            worker.signal(signal.SIGTERM)
