@@ -7,15 +7,19 @@ was killed is not lost, and its exit code is the system's.
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from multiprocessing.pool import RemoteTraceback  # type: ignore[attr-defined]
 
+import redis
 import rq
+from rq.job import Job
 
 from broker.errors import BrokerError
+from broker.handle import Handle
 from broker.lock import Lock
 from broker.queues import SimpleQueue
 from jobs.child import Child
@@ -44,22 +48,44 @@ def run(payload: bytes, url: str, news: str) -> Pickled | None:
     """
     job = rq.get_current_job()
     assert job is not None, "only an RQ worker calls this"
-    teller = Teller(url, news, job.id)
+    teller, orphaned = Teller(url, news, job.id), False
     with closing(Child(payload)) as child:  # before there are threads
         with _holding(life(url, job.id)) as own, _passing_on(signals(url, job.id), child):
             teller.tell(Began(child.pid, socket.gethostname()))
             while child.alive:
                 for stream, text in child.output(TICK):
                     teller.tell(Printed(stream, text))
-                if not own.held:  # the server was away, or lost what it had
-                    with suppress(BrokerError):
-                        own.acquire(block=False)
+                if not own.held:  # cut off, or the server was away, or lost what it had
+                    orphaned = _orphaned(job, own, teller, child.pid)
+                if orphaned:
+                    child.signal(signal.SIGKILL)
             exitcode = child.join()
+            orphaned = orphaned or (not own.held and _orphaned(job, own, teller, child.pid))
         teller.tell(Ended(exitcode))
+        if orphaned:
+            _leave_nothing(life(url, job.id), signals(url, job.id), teller.channel)
         if exitcode:
             raised = RemoteTraceback(child.raised) if child.raised else None
             raise ChildProcessError(f"{job.description} ended with exit code {exitcode}") from raised
         return child.returned
+
+
+def _orphaned(job: Job, own: Lock, teller: Teller, pid: int) -> bool:
+    """Take up the lease of life again; return whether the parent is done with this job.
+
+    If RQ does not know the job any more, the server may also have lost its data; but then the parent still listens.
+    """
+    try:
+        back = own.acquire(block=False) and not job.connection.exists(job.key)
+        return back and not teller.heard(Began(pid, socket.gethostname()))
+    except (BrokerError, redis.RedisError):
+        return False  # not back yet
+
+
+def _leave_nothing(*handles: Handle) -> None:
+    with suppress(BrokerError):
+        for handle in handles:
+            handle.delete()
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from broker.queues import Queue
 
 BACKLOG = 256  # pieces of output; then the jobs wait until the parent has written some
 PATIENCE = 10.0  # seconds for which they wait
+ATTENTION = 3.0  # seconds in which a parent that lives reads what it is told
 GLANCE = 1.0  # seconds between looks for jobs that died without a word
 
 
@@ -62,17 +63,25 @@ class Teller:
     """The job's side; `name` is the queue's."""
 
     def __init__(self, url: str, name: str, job_id: str) -> None:
-        self._channel = Queue(url, name, BACKLOG)
+        self.channel = Queue(url, name, BACKLOG)
         self._job_id = job_id
         self._patience = PATIENCE
 
     def tell(self, news: Began | Printed | Ended) -> None:
         """Tell the parent, waiting until it has read earlier news; what nobody reads is dropped."""
         try:
-            self._channel.put((self._job_id, news), timeout=self._patience)
+            self.channel.put((self._job_id, news), timeout=self._patience)
             self._patience = PATIENCE
         except (queue.Full, BrokerError):
             self._patience = 0.0
+
+    def heard(self, news: Began | Printed | Ended) -> bool:
+        """Tell the parent, and return whether it has read that soon."""
+        self.tell(news)
+        deadline = time.monotonic() + ATTENTION
+        while not (heard := self.channel.empty()) and time.monotonic() < deadline:
+            time.sleep(ATTENTION / 10)
+        return heard
 
 
 class News:

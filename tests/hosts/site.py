@@ -71,4 +71,5 @@ class Site:
         self.db.delete()
         self.ctx.close()
         with redis.Redis.from_url(self.server.url) as client:
-            assert [key for key in client.scan_iter() if not key.startswith(b"rq:")] == []
+            left = [key for key in client.scan_iter() if not key.startswith(b"rq:")]
+            assert not left, left
