@@ -147,9 +147,9 @@ def test_what_nobody_reads_is_dropped(url, monkeypatch):
     monkeypatch.setattr("jobs.news.PATIENCE", 0.1)
     channel = Queue(url, "nobody", BACKLOG)
     teller = Teller(url, channel.name, "job")
-    put, waited = teller._channel.put, []
+    put, waited = teller.channel.put, []
     monkeypatch.setattr(
-        teller._channel, "put", lambda item, timeout: waited.append(timeout) or put(item, True, timeout)
+        teller.channel, "put", lambda item, timeout: waited.append(timeout) or put(item, True, timeout)
     )
     for number in range(BACKLOG + 3):
         teller.tell(Began(number, "here"))
