@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
+import os
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -83,8 +84,9 @@ class StreamLog:
     def __init__(self, url: str, key: str) -> None:
         self._url = url
         self._key = key
+        self._pid = 0  # whose clock and name these are: a forked child inherits them
         self._clock: tuple[float, float] | None = None
-        self._name = secrets.token_hex(8)
+        self._name = ""
         self._numbers = itertools.count()
 
     def create(self) -> None:
@@ -102,6 +104,8 @@ class StreamLog:
     def append(self, event_of: Callable[[float, float], Event], last: bool = False) -> None:
         """Record an event; raise `RunOverError` if the run is over and its stream gone."""
         now = time.monotonic()
+        if self._pid != os.getpid():
+            self._pid, self._clock, self._name = os.getpid(), None, secrets.token_hex(8)
         measured = last or self._clock is None
         if measured:
             self._clock = self._measure()

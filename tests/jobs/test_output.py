@@ -148,9 +148,7 @@ def test_what_nobody_reads_is_dropped(url, monkeypatch):
     channel = Queue(url, "nobody", BACKLOG)
     teller = Teller(url, channel.name, "job")
     put, waited = teller.channel.put, []
-    monkeypatch.setattr(
-        teller.channel, "put", lambda item, timeout: waited.append(timeout) or put(item, True, timeout)
-    )
+    monkeypatch.setattr(teller.channel, "put", lambda item, timeout: waited.append(timeout) or put(item, True, timeout))
     for number in range(BACKLOG + 3):
         teller.tell(Began(number, "here"))
     assert channel.qsize() == BACKLOG

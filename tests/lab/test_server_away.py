@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -67,6 +68,25 @@ def test_recording_and_following_outlast_a_restart():
         recording.join(PATIENCE)
         assert [event.what for event in log.events()] == ["starts", "ends"]
         log.delete()
+
+
+def test_a_forked_child_is_not_taken_for_its_parent(url: str):
+    """It inherits the log, and what it records is not what the parent has sent again."""
+    log = StreamLog(url, "lab:test:trace")
+    log.create()
+    parent, child = Recorder(log, "parent"), Recorder(log, "child")
+    parent.note("starts")
+    process = multiprocessing.get_context("fork").Process(target=child.note, args=("starts",))
+    process.start()
+    process.join()
+    parent.note("ends")
+    assert [(event.who, event.what) for event in log.events()] == [
+        ("parent", "starts"),
+        ("child", "starts"),
+        ("parent", "ends"),
+    ]
+    assert [event.offset is not None for event in log.events()] == [True, True, False]
+    log.delete()
 
 
 @pytest.mark.parametrize("fault", Fault)
