@@ -18,6 +18,7 @@ from rich.syntax import Syntax
 
 import broker
 from lab import commands, programs, workers
+from lab.doctor import doctor
 from lab.errors import LabError
 from lab.exercise import Exercise
 from lab.exercises import EXERCISES
@@ -114,6 +115,7 @@ def check(folder: Path) -> int:
 
 cli.add_command(workers.worker)
 cli.add_command(workers.workers)
+cli.add_command(doctor)
 
 
 def _help_alone(ctx: click.Context) -> None:

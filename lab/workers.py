@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-import broker
 from broker.environment import server_url
+from broker.server import check_server
 from jobs.roster import Seen, roster
 from jobs.supervisor import Supervisor
 from lab.backends import QUEUE
@@ -39,20 +39,21 @@ def server_options(command: click.Command) -> click.Command:
     return command
 
 
-def check_server(url: str | None) -> str:
-    """Return what answers at `url`; raise `LabError` without one, and what `broker.get_context` raises."""
+def require_url(url: str | None) -> str:
+    """Return `url`; raise `LabError` if there is none."""
     if not url:
         raise LabError(
             "which Redis server? --redis-url names it, or LAB_REDIS_URL, whose password nobody else can read"
         )
-    return broker.Context(url).check()
+    return url
 
 
 @server_options
 @click.command()
 @click.option("-n", "count", type=click.IntRange(1), help="how many; as many as this machine has cores unless told")
-def worker(count: int | None, url: str, queue: str) -> None:
+def worker(count: int | None, url: str | None, queue: str) -> None:
     """Run RQ workers until SIGTERM or Ctrl-C; what runs by then is finished, unless one asks twice."""
+    url = require_url(url)
     server = check_server(url)
     count = count or os.cpu_count() or 1
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stdout)
@@ -65,8 +66,9 @@ def worker(count: int | None, url: str, queue: str) -> None:
 @server_options
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="for programs")
-def workers(url: str, queue: str, as_json: bool) -> None:
+def workers(url: str | None, queue: str, as_json: bool) -> None:
     """Show who works on a queue: hosts, workers, what each of them does, and who has stopped answering."""
+    url = require_url(url)
     server = check_server(url)
     seen = roster(url, queue)
     if as_json:

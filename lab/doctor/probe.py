@@ -1,0 +1,130 @@
+"""Probes: a job for each idle worker, which says what it finds there, and lets nobody take two."""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+import socket
+import time
+import uuid
+from collections.abc import Sequence
+from contextlib import closing
+from typing import TypeAlias, cast
+
+import redis
+import rq
+from rq.job import Job
+from rq.results import Result
+from rq.version import VERSION
+
+import jobs
+from broker.event import Event
+from jobs.roster import Seen
+from jobs.worker import project_version
+from lab.doctor.facts import Clock, Examined, Versions
+from lab.doctor.look import clock, trips
+from lab.errors import LabError
+
+MODULES = ("broker", "jobs", "lab.exercises", "cloudpickle", "click", "rich")
+BARRIER = 5.0  # seconds for which probes wait for each other
+TICK = 0.05  # seconds between looks at what became of them
+TRIES = 3  # probes for each worker: one that fails at once may take another's
+
+Answer: TypeAlias = tuple[str, Versions, tuple[str, ...], Clock]
+
+
+def versions_here() -> Versions:
+    """Return what this host has installed."""
+    return Versions(platform.python_version(), VERSION, redis.__version__, project_version())
+
+
+def examine(all_have_one: Event) -> Answer:
+    """Say what is here, and wait until every worker has a probe; a worker runs this."""
+    job = rq.get_current_job()
+    assert job is not None, "only an RQ worker calls this"
+    all_have_one.wait(BARRIER)
+    missing = tuple(name for name in MODULES if not _found(name))
+    return socket.gethostname(), versions_here(), missing, clock(trips(job.connection, 5))
+
+
+def examine_workers(url: str, queue: str, seen: Sequence[Seen]) -> list[Examined]:
+    """Return what probes have found on the workers that are idle; nothing of them stays behind."""
+    hosts = {worker.name: worker.host for worker in seen if worker.answers and worker.state == "idle"}
+    if not hosts:
+        return []
+    with closing(jobs.Context(url, queue=queue)) as context:
+        all_have_one = context.Event()
+        probes = _Probes(context, all_have_one)
+        try:
+            probes.send(len(hosts))
+            return probes.collect(hosts)
+        finally:
+            all_have_one.set()
+            probes.clear()
+
+
+class _Probes:
+    def __init__(self, context: jobs.Context, all_have_one: Event) -> None:
+        self._context = context
+        self._all_have_one = all_have_one
+        self._jobs: list[Job] = []
+
+    def send(self, count: int) -> None:
+        for _ in range(count):
+            name = uuid.uuid4().hex
+            self._jobs.append(self._context.enqueue("a probe of lab doctor", name, examine, self._all_have_one))
+
+    def collect(self, hosts: dict[str, str]) -> list[Examined]:
+        """Return what was found on each of these workers that has taken a probe in time."""
+        deadline = time.monotonic() + BARRIER
+        failed: dict[str, Examined] = {}
+        resent = 0
+        while time.monotonic() < deadline:
+            taken = {job.worker_name for job in self._jobs if _refreshed(job)} - {None}
+            failures = [found for job in self._jobs if (found := _failure(job, hosts)) is not None]
+            failed |= {found.worker: found for found in failures}
+            if hosts.keys() <= taken | failed.keys():
+                break
+            more = min(len(failures), TRIES * len(hosts)) - resent
+            self.send(more)
+            resent += max(0, more)
+            time.sleep(TICK)
+        self._all_have_one.set()
+        answers = [_answer(job) for job in self._jobs if not self._context.family().ledger.withdraw(job)]
+        return [*failed.values(), *(answer for answer in answers if answer is not None)]
+
+    def clear(self) -> None:
+        ledger = self._context.family().ledger
+        for job in self._jobs:
+            ledger.forget(job, settled=ledger.withdraw(job))
+
+
+def _refreshed(job: Job) -> bool:
+    try:
+        job.refresh()
+    except Exception as error:
+        raise LabError("somebody has deleted the doctor's probes; try again") from error
+    return True
+
+
+def _failure(job: Job, hosts: dict[str, str]) -> Examined | None:
+    result = job.latest_result()
+    if result is None or result.type is Result.Type.SUCCESSFUL:
+        return None
+    worker = result.worker_name or job.worker_name or "?"
+    return Examined(worker, hosts.get(worker, "?"), failed=(result.exc_string or "?").strip().splitlines()[-1])
+
+
+def _answer(job: Job) -> Examined | None:
+    result = job.latest_result(timeout=2)
+    if result is None or result.type is not Result.Type.SUCCESSFUL:
+        return None
+    host, versions, missing, found = cast(Answer, result.return_value)
+    return Examined(result.worker_name or "?", host, versions, missing, found)
+
+
+def _found(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ImportError:
+        return False
