@@ -11,6 +11,7 @@ import redis
 from rq.utils import as_text
 
 from broker.server import check_server
+from broker.wire import opener
 from jobs.workers import client
 from lab.doctor.facts import Clock, ServerFacts
 from lab.errors import LabError
@@ -21,6 +22,7 @@ SETTINGS = ("appendfsync", "save", "client-output-buffer-limit")
 
 def examine_server(url: str) -> ServerFacts:
     """Return what can be seen; raise `LabError` or `broker.BrokerError` if the server cannot be looked at."""
+    opener(url)  # raises for what is no URL
     with client(url) as connection:
         try:
             _permitted(connection.ping)

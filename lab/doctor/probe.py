@@ -26,8 +26,10 @@ from lab.doctor.look import clock, trips
 from lab.errors import LabError
 
 MODULES = ("broker", "jobs", "lab.exercises", "cloudpickle", "click", "rich")
+FREE = ("started", "idle")  # RQ's words for a worker that takes the next job
 BARRIER = 5.0  # seconds for which probes wait for each other
 TICK = 0.05  # seconds between looks at what became of them
+FAREWELL = 2  # seconds for which the last answers are waited for
 TRIES = 3  # probes for each worker: one that fails at once may take another's
 
 Answer: TypeAlias = tuple[str, Versions, tuple[str, ...], Clock]
@@ -49,7 +51,7 @@ def examine(all_have_one: Event) -> Answer:
 
 def examine_workers(url: str, queue: str, seen: Sequence[Seen]) -> list[Examined]:
     """Return what probes have found on the workers that are idle; nothing of them stays behind."""
-    hosts = {worker.name: worker.host for worker in seen if worker.answers and worker.state == "idle"}
+    hosts = {worker.name: worker.host for worker in seen if worker.answers and worker.state in FREE}
     if not hosts:
         return []
     with closing(jobs.Context(url, queue=queue)) as context:
@@ -77,21 +79,19 @@ class _Probes:
     def collect(self, hosts: dict[str, str]) -> list[Examined]:
         """Return what was found on each of these workers that has taken a probe in time."""
         deadline = time.monotonic() + BARRIER
-        failed: dict[str, Examined] = {}
         resent = 0
         while time.monotonic() < deadline:
-            taken = {job.worker_name for job in self._jobs if _refreshed(job)} - {None}
-            failures = [found for job in self._jobs if (found := _failure(job, hosts)) is not None]
-            failed |= {found.worker: found for found in failures}
-            if hosts.keys() <= taken | failed.keys():
+            asked = {job.worker_name for job in self._jobs if _refreshed(job)}
+            failures = [found for job in self._jobs if (found := _outcome(job, hosts)) and found.failed]
+            if hosts.keys() <= asked | {found.worker for found in failures}:
                 break
             more = min(len(failures), TRIES * len(hosts)) - resent
             self.send(more)
-            resent += max(0, more)
+            resent += more
             time.sleep(TICK)
         self._all_have_one.set()
-        answers = [_answer(job) for job in self._jobs if not self._context.family().ledger.withdraw(job)]
-        return [*failed.values(), *(answer for answer in answers if answer is not None)]
+        taken = [job for job in self._jobs if not self._context.family().ledger.withdraw(job)]
+        return [found for job in taken if (found := _outcome(job, hosts, FAREWELL))]
 
     def clear(self) -> None:
         ledger = self._context.family().ledger
@@ -107,20 +107,16 @@ def _refreshed(job: Job) -> bool:
     return True
 
 
-def _failure(job: Job, hosts: dict[str, str]) -> Examined | None:
-    result = job.latest_result()
-    if result is None or result.type is Result.Type.SUCCESSFUL:
+def _outcome(job: Job, hosts: dict[str, str], timeout: int = 0) -> Examined | None:
+    """Return what a probe has found, or why it failed; None if that is not known after `timeout` seconds."""
+    result = job.latest_result(timeout=timeout)
+    if result is None:
         return None
-    worker = result.worker_name or job.worker_name or "?"
-    return Examined(worker, hosts.get(worker, "?"), failed=(result.exc_string or "?").strip().splitlines()[-1])
-
-
-def _answer(job: Job) -> Examined | None:
-    result = job.latest_result(timeout=2)
-    if result is None or result.type is not Result.Type.SUCCESSFUL:
-        return None
+    worker = result.worker_name or "?"
+    if result.type is not Result.Type.SUCCESSFUL:
+        return Examined(worker, hosts.get(worker, "?"), failed=(result.exc_string or "?").strip().splitlines()[-1])
     host, versions, missing, found = cast(Answer, result.return_value)
-    return Examined(result.worker_name or "?", host, versions, missing, found)
+    return Examined(worker, host, versions, missing, found)
 
 
 def _found(module: str) -> bool:

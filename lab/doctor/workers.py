@@ -43,7 +43,7 @@ def _unasked(seen: Sequence[Seen], examined: Sequence[Examined]) -> Iterator[Fin
 
 def _of_hosts(seen: Sequence[Seen], examined: Sequence[Examined], here: Versions) -> Iterator[Finding]:
     living = [worker for worker in seen if worker.answers]
-    for host in dict.fromkeys(worker.host for worker in living):
+    for host in dict.fromkeys([*(worker.host for worker in living), *(each.host for each in examined)]):
         yield from _of_host(
             f"host {host}",
             [worker for worker in living if worker.host == host],
@@ -63,7 +63,7 @@ def _of_host(about: str, living: Sequence[Seen], examined: Sequence[Examined], h
         problems += [found for found in (of_clock(about, "its", one) for one in off) if found.grade is Grade.WRONG][:1]
     if problems:
         yield from problems
-    else:
+    elif living:
         yield ok(about, f"{len(living)} worker{'s' * (len(living) > 1)}, with the versions of this host")
 
 

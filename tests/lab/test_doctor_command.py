@@ -88,7 +88,7 @@ def test_a_user_who_may_see_little(lab: Run, sound: str):
         status, found = findings(lab, sound.replace("unix://", "unix://guest:open-sesame@"))
         assert status == 0
         assert {about for about, (grade, _) in found.items() if grade == "not seen"} >= {"version", "persistence"}
-        connection.acl_setuser("guest", commands=["-@all", "+ping", "+time"])
+        connection.execute_command("ACL", "SETUSER", "guest", "-@all", "+ping", "+time")
         status, found = findings(lab, sound.replace("unix://", "unix://guest:open-sesame@"))
         assert (status, found["workers"][0], found["clock"][0]) == (0, "not seen", "ok")
 
