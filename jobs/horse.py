@@ -48,41 +48,44 @@ def run(payload: bytes, url: str, news: str) -> Pickled | None:
     """
     job = rq.get_current_job()
     assert job is not None, "only an RQ worker calls this"
-    teller, orphaned = Teller(url, news, job.id), False
+    teller = Teller(url, news, job.id)
+    astray: bool | None = False  # None while it cannot be told
     with closing(Child(payload)) as child:  # before there are threads
         with _holding(life(url, job.id)) as own, _passing_on(signals(url, job.id), child):
             teller.tell(Began(child.pid, socket.gethostname()))
             while child.alive:
                 for stream, text in child.output(TICK):
                     teller.tell(Printed(stream, text))
-                if not own.held:  # cut off, or the server was away, or lost what it had
-                    orphaned = _orphaned(job, own, teller, child.pid)
-                if orphaned:
+                if astray is None or not own.held:  # cut off, or the server was away, or lost what it had
+                    astray = _astray(job, own, teller, child.pid)
+                if astray:
                     child.signal(signal.SIGKILL)
             exitcode = child.join()
-            orphaned = orphaned or (not own.held and _orphaned(job, own, teller, child.pid))
+            if astray is None or not own.held:
+                astray = _astray(job, own, teller, child.pid)
         teller.tell(Ended(exitcode))
-        if orphaned:
-            _leave_nothing(life(url, job.id), signals(url, job.id), teller.channel)
+        if astray:
+            _leave_nothing(life(url, job.id), signals(url, job.id))
         if exitcode:
             raised = RemoteTraceback(child.raised) if child.raised else None
             raise ChildProcessError(f"{job.description} ended with exit code {exitcode}") from raised
         return child.returned
 
 
-def _orphaned(job: Job, own: Lock, teller: Teller, pid: int) -> bool:
-    """Take up the lease of life again; return whether the parent is done with this job.
+def _astray(job: Job, own: Lock, teller: Teller, pid: int) -> bool | None:
+    """Take up the lease of life again; return whether the parent is done with this job, None if that cannot be told.
 
     If RQ does not know the job any more, the server may also have lost its data; but then the parent still listens.
     """
-    try:
-        back = own.acquire(block=False) and not job.connection.exists(job.key)
-        return back and not teller.heard(Began(pid, socket.gethostname()))
-    except (BrokerError, redis.RedisError):
-        return False  # not back yet
+    with suppress(BrokerError, redis.RedisError):
+        own.acquire(block=False)
+        known = job.connection.hexists(job.key, "data")  # a key there is again after RQ's next heartbeat
+        return not known and not teller.heard(Began(pid, socket.gethostname()))
+    return None
 
 
 def _leave_nothing(*handles: Handle) -> None:
+    # But the news, which expire: another job that went astray may be finding out that nobody reads them.
     with suppress(BrokerError):
         for handle in handles:
             handle.delete()

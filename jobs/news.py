@@ -76,12 +76,13 @@ class Teller:
             self._patience = 0.0
 
     def heard(self, news: Began | Printed | Ended) -> bool:
-        """Tell the parent, and return whether it has read that soon."""
-        self.tell(news)
+        """Tell the parent, and return whether it reads that soon; raise a `BrokerError` if that cannot be told."""
         deadline = time.monotonic() + ATTENTION
-        while not (heard := self.channel.empty()) and time.monotonic() < deadline:
+        with suppress(queue.Full):
+            self.channel.put((self._job_id, news), timeout=ATTENTION)
+        while not (read := self.channel.empty()) and time.monotonic() < deadline:
             time.sleep(ATTENTION / 10)
-        return heard
+        return read
 
 
 class News:
