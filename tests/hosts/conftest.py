@@ -10,7 +10,7 @@ import pytest
 from tests.hosts.network import obstacle
 from tests.hosts.site import Site
 
-AT_ONCE = 4  # tests
+AT_ONCE = 6  # tests
 
 _OBSTACLE = obstacle()
 _outcomes = pytest.StashKey[dict[str, "Future[None]"]]()
