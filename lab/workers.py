@@ -25,9 +25,6 @@ from lab.errors import LabError
 from lab.units import age
 
 LOG_FORMAT = "%(asctime)s %(message)s"
-HERE = (
-    "--redis-url names the Redis server, or LAB_REDIS_URL in the environment, where no password can be read by others"
-)
 
 
 def server_options(command: click.Command) -> click.Command:
@@ -65,19 +62,21 @@ def worker(count: int | None, url: str | None, queue: str) -> None:
 
 @server_options
 @click.command()
+@click.option("--here", is_flag=True, help="only this host's; the exit status is 2 if none of them answers")
 @click.option("--json", "as_json", is_flag=True, help="for programs")
-def workers(url: str | None, queue: str, as_json: bool) -> None:
+def workers(url: str | None, queue: str, here: bool, as_json: bool) -> int:
     """Show who works on a queue: hosts, workers, what each of them does, and who has stopped answering."""
     url = require_url(url)
     server = check_server(url)
-    seen = roster(url, queue)
+    seen = [worker for worker in roster(url, queue) if not here or worker.host == socket.gethostname()]
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(worker) for worker in seen], indent=2))
-        return
-    console = Console()
-    console.print(Text(f"queue {queue} of {server}: {summary(seen)}", style="bold"))
-    if seen:
-        console.print(_table(seen))
+    else:
+        console = Console()
+        console.print(Text(f"queue {queue} of {server}: {summary(seen)}", style="bold"))
+        if seen:
+            console.print(_table(seen))
+    return 2 if here and not any(worker.answers for worker in seen) else 0
 
 
 def summary(seen: Sequence[Seen]) -> str:

@@ -1,0 +1,112 @@
+"""The exercises on three hosts, and what may happen to one of them, or to Redis, in the middle."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lab.result import judge
+from lab.trace import Trace
+from tests.compose.conftest import Start
+from tests.support.stack import Stack, docker
+
+TICKETS = ("run", "tickets", "--on", "rq", "--lang", "en", "--clients", "24", "--pace", "0.5")
+SOLD = "bought a ticket"
+KTV = ("run", "ktv", "--on", "rq", "--lang", "en", "--guests", "30", "--rooms", "20", "--pace", "1")
+SINGS = "has a KTV room"
+TELL = "import broker; broker.Context().Event(name='told').set()"
+ASK = "import broker; print(broker.Context().Event(name='told').is_set())"
+CUT_OFF = 12.0  # seconds, longer than a lease
+
+
+def hosts(trace: Trace) -> set[str]:
+    """Return where the actors played."""
+    return {event.host for event in trace.of("starts")}
+
+
+def lost(trace: Trace) -> set[str]:
+    """Return which actors were killed."""
+    return {str(event.on) for event in trace.of("joins") if event.value == -9}
+
+
+def only_lost_with(host: str, trace: Trace) -> bool:
+    """Return whether nobody was lost but with `host`, and everybody else came to the end."""
+    elsewhere = {event.who for event in trace.of("starts") if event.host != host}
+    ended = {event.on for event in trace.of("joins") if event.value == 0}
+    everybody = {event.on for event in trace.of("joins")}
+    return not lost(trace) & elsewhere and everybody == ended | lost(trace)
+
+
+def test_tickets_on_three_hosts(stack: Stack, start: Start, tmp_path: Path) -> None:
+    lab = start("compare", "tickets", "--on", "redis,rq")
+    assert lab.finish() == 0, lab.said
+    alone, together = sorted(lab.traces(tmp_path), key=lambda trace: trace.backend)
+    assert len(hosts(alone)) == 1
+    assert hosts(together) == set(stack.workers())
+    assert judge(together).outcome["sold"] == 5
+    fences = [event.fence for event in together.of("enters")]
+    assert fences == sorted(fences), "what happened on three hosts stands in one order"
+
+
+def test_ktv_on_three_hosts(stack: Stack, start: Start, tmp_path: Path) -> None:
+    lab = start("compare", "ktv", "--on", "rq", "--guests", "40", "--rooms", "6")
+    assert lab.finish() == 0, lab.said
+    (trace,) = lab.traces(tmp_path)
+    assert hosts(trace) == set(stack.workers())
+    assert judge(trace).outcome["most in rooms"] == 6
+
+
+def kill(stack: Stack, host: str) -> None:
+    docker("kill", host)
+
+
+def pause(stack: Stack, host: str) -> None:
+    docker("pause", host)
+    time.sleep(CUT_OFF)
+    docker("unpause", host)
+
+
+def cut_off(stack: Stack, host: str) -> None:
+    docker("network", "disconnect", stack.network, host)
+    time.sleep(CUT_OFF)
+    docker("network", "connect", stack.network, host)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words", "begun"),
+    [(kill, TICKETS, SOLD), (pause, KTV, SINGS), (cut_off, TICKETS, SOLD)],
+    ids=["killed", "paused", "cut off"],
+)
+def test_a_host_that_fails_takes_only_its_own_actors_with_it(
+    fault: Callable[[Stack, str], None],
+    words: tuple[str, ...],
+    begun: str,
+    stack: Stack,
+    start: Start,
+    tmp_path: Path,
+) -> None:
+    host, *others = stack.workers()
+    lab = start(*words)
+    lab.wait_for(begun)
+    fault(stack, host)
+    assert lab.finish() == 0, lab.said
+    (trace,) = lab.traces(tmp_path)
+    assert hosts(trace) == {host, *others}
+    assert lost(trace), "the fault came too late"
+    assert only_lost_with(host, trace), lab.said
+
+
+def test_redis_is_killed_and_comes_back_with_what_it_knew(stack: Stack, start: Start, tmp_path: Path) -> None:
+    stack.execute("worker", "python3", "-c", TELL)
+    lab = start(*TICKETS)
+    lab.wait_for(SOLD)
+    docker("kill", stack.redis())
+    stack.compose("start", "redis")
+    assert lab.finish() == 0, lab.said
+    (trace,) = lab.traces(tmp_path)
+    assert judge(trace).outcome["sold"] == 5
+    assert not lost(trace)
+    assert stack.execute("worker", "python3", "-c", ASK) == "True\n"
