@@ -110,11 +110,6 @@ class Lab:
         """All that it has printed so far."""
         return "".join(self._lines)
 
-    def wait_for(self, words: str) -> None:
-        """Return as soon as it has printed these words."""
-        eventually(lambda: words in self.said or self._process.poll() is not None, COMMAND)
-        assert words in self.said, self.said
-
     def finish(self) -> int:
         """Wait for its end and return its exit status."""
         status = self._process.wait(COMMAND)
