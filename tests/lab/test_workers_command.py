@@ -21,6 +21,7 @@ def test_nobody(lab: Run, url: str):
     assert done.returncode == 0
     assert "no workers; start some with `lab worker`" in " ".join(done.stdout.split())
     assert json.loads(lab("workers", "--redis-url", url, "--json").stdout) == []
+    assert lab("workers", "--redis-url", url, "--here").returncode == 2
 
 
 def test_hosts_workers_and_what_they_do(lab: Run, start: Start, url: str):
@@ -38,6 +39,7 @@ def test_hosts_workers_and_what_they_do(lab: Run, start: Start, url: str):
         assert {row[2].strip() for row in rows} == {"client 7", "idle"}
         figures = json.loads(lab("workers", "--redis-url", url, "--json").stdout)
         assert {worker["doing"] for worker in figures} == {"client 7", None}
+        assert lab("workers", "--redis-url", url, "--here").returncode == 0
     workers.process.send_signal(signal.SIGTERM)
     workers.finish()
 
