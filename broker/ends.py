@@ -21,7 +21,12 @@ class Inbox(Items):
     """What is on its way to one end."""
 
     _kind = "pipe"
-    _dumps = _loads = bytes
+
+    def _dumps(self, obj: bytes) -> bytes:
+        return bytes(obj)
+
+    def _loads(self, item: bytes) -> bytes:
+        return item
 
 
 class Users(Handle):

@@ -23,19 +23,22 @@ class Holder(Handle):
     def _leases(self) -> list[Lease]:
         return self._here().held(self._key)
 
-    def _own(self) -> Lease | None:
+    def _own(self, order: int | None = None) -> Lease | None:
         # A thread whose own lease was lost must be told so, and must not lay hands on another thread's.
         thread = threading.get_ident()
-        leases = self._leases()[:: self._order]
+        leases = self._leases()[:: order or self._order]
         for lease in leases:
             if lease.thread == thread:
                 return lease
         return next((lease for lease in leases if lease.live), next(iter(leases), None))
 
-    def _give_back(self, command: Command) -> bool:
-        """Return False if there is nothing to give back; raise `LeaseLostError` if the lease ended before."""
+    def _give_back(self, command: Command, order: int | None = None) -> bool:
+        """Return False if there is nothing to give back; raise `LeaseLostError` if the lease ended before.
+
+        `order` is -1 for what the thread got last, whatever is usual here.
+        """
         leases = self._leases()
-        while (lease := self._own()) is not None:
+        while (lease := self._own(order)) is not None:
             try:
                 leases.remove(lease)
             except ValueError:  # another thread was faster

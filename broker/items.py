@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import pickle
 import queue
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 from broker import scripts
@@ -23,8 +22,6 @@ class Items(Holder):
 
     _parts = ("queue", "ended", "items", "taken", "past:0", "past:1", "slots", "slots:queue", "slots:ended", "done")
     _keep: ClassVar[bytes] = b"0"  # 1: an item stays under its getter's lease until it is done
-    _dumps: ClassVar[Callable[[Any], bytes]] = staticmethod(pickle.dumps)
-    _loads: ClassVar[Callable[[bytes], Any]] = staticmethod(pickle.loads)
 
     def __init__(self, url: str, name: str, maxsize: int = 0, lease: float = LEASE) -> None:
         super().__init__(url, name)
@@ -51,7 +48,7 @@ class Items(Holder):
 
     def _put(self, obj: Any, deadline: float) -> None:
         self._check_open()
-        payload = type(self)._dumps(obj)
+        payload = self._dumps(obj)
         here = self._here()
         connection = here.borrow()
         try:
@@ -73,7 +70,15 @@ class Items(Holder):
         if get.lease is not None:
             self._leases().append(get.lease)
             here.keeper.add(get.lease)
-        return type(self)._loads(get.item)
+        return self._loads(get.item)
+
+    def _dumps(self, obj: Any) -> bytes:
+        """Return what stands for `obj` on the server."""
+        return pickle.dumps(obj)
+
+    def _loads(self, item: bytes) -> Any:
+        """Return what `_dumps` was given."""
+        return pickle.loads(item)  # noqa: S301 - as with any queue, whoever puts is trusted
 
     def _count(self) -> int:
         """Return the number of items; raise `MismatchError` if the name has another size."""

@@ -9,7 +9,6 @@ import queue
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable
 from multiprocessing import util
 from types import TracebackType
 from typing import Any, ClassVar
@@ -32,14 +31,14 @@ class PipeConnection:
     limit to what may be on its way, and an end is no file: it has no `fileno`.
     """
 
-    _dumps: ClassVar[Callable[[Any], bytes]] = staticmethod(pickle.dumps)
+    _inbox_type: ClassVar[type[Inbox]] = Inbox
 
     def __init__(self, url: str, name: str, side: int, readable: bool, writable: bool) -> None:
         self.readable = readable
         self.writable = writable
         self._address = (url, name, side, readable, writable)
-        self._inbox = Inbox(url, f"{name}:{side}")
-        self._outbox = Inbox(url, f"{name}:{1 - side}")
+        self._inbox = self._inbox_type(url, f"{name}:{side}")
+        self._outbox = self._inbox_type(url, f"{name}:{1 - side}")
         self._users = Users(url, f"{name}:{side}")
         self._others = Users(url, f"{name}:{1 - side}")
         self.handles = (self._inbox, self._users)
@@ -52,7 +51,7 @@ class PipeConnection:
 
     def send(self, obj: Any) -> None:
         """Send an object; raise `BrokenPipeError` if nobody has the other end open."""
-        self.send_bytes(type(self)._dumps(obj))
+        self.send_bytes(self._dumps(obj))
 
     def recv(self) -> Any:
         """Return the next object, waiting for it; raise `EOFError` if none is left and the other end is closed."""
@@ -119,6 +118,9 @@ class PipeConnection:
     def __reduce__(self) -> tuple[object, ...]:
         self._check(True, "")
         return _restore, (type(self), *self._address, self._users.stay(TRANSIT))
+
+    def _dumps(self, obj: Any) -> bytes:
+        return pickle.dumps(obj)
 
     def _check(self, able: bool, but_is: str) -> None:
         if self._closed:

@@ -21,10 +21,10 @@ from rq.job import Job
 from broker.errors import BrokerError
 from broker.handle import Handle
 from broker.lock import Lock
-from broker.queues import SimpleQueue
 from jobs.child import Child
 from jobs.news import Began, Ended, Printed, Teller
 from jobs.pickling import Pickled
+from jobs.queues import SimpleQueue
 
 LIFE = 2.0  # seconds; the lease of the lock that a job holds for as long as it lives
 TICK = 0.5  # seconds between looks at whether it still does

@@ -8,6 +8,7 @@ import rq
 from rq.exceptions import InvalidJobOperation
 from rq.job import Job
 
+from jobs.job import SealedJob
 from jobs.workers import client, forget_queue
 
 KEPT = 24 * 3600  # seconds for which RQ keeps what became of a job that nobody deletes
@@ -20,7 +21,7 @@ class Ledger:
     def __init__(self, url: str, name: str) -> None:
         self._url = url
         self._connection = client(url)
-        self._queue = rq.Queue(name, connection=self._connection)
+        self._queue = rq.Queue(name, connection=self._connection, job_class=SealedJob)
 
     def enqueue(self, name: str, job_id: str, function: Callable[..., object], *args: object) -> Job:
         """Put a call of `function` on the queue as a job without a time limit."""

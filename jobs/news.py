@@ -18,7 +18,7 @@ import redis
 
 from broker.connection import PATIENCE as OUTAGE
 from broker.errors import BrokerError, ServerUnavailableError
-from broker.queues import Queue
+from jobs.queues import Queue
 
 BACKLOG = 256  # pieces of output; then the jobs wait until the parent has written some
 PATIENCE = 10.0  # seconds for which they wait

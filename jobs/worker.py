@@ -31,6 +31,7 @@ from rq.worker_registration import register
 
 from jobs import horse
 from jobs.child import running
+from jobs.job import SealedJob
 
 LOOK = 1  # seconds for which it waits for a job before it looks whether it is to stop
 BEAT = 2  # seconds between its signs of life
@@ -72,6 +73,8 @@ class Worker(rq.Worker):
     While the server is away it tries again once a second.
     """
 
+    job_class = SealedJob
+
     def __init__(self, *args: Any, **options: Any) -> None:
         suiting = {"worker_ttl": SHOWN - 60, "maintenance_interval": MAINTENANCE, "job_monitoring_interval": BEAT}
         super().__init__(*args, **suiting | options)
@@ -91,6 +94,8 @@ class Worker(rq.Worker):
             transaction.execute()
 
     def _begin(self, job: Job, queue: rq.Queue) -> None:
+        assert isinstance(job, SealedJob)
+        job.demand_queue(queue.name)
         function = _function_of(job)
         what = f"{job.description if function == PROCESS else function} ({job.id})"  # RQ describes by arguments
         log.info("%s begins %s", self.name, what)

@@ -15,6 +15,7 @@ import rq
 from broker.companion import Companion
 from broker.errors import BrokerError
 from broker.semaphore import Semaphore
+from jobs import seal
 
 PATIENCE = 60.0  # seconds, longer than any call of ours blocks
 START_TIMEOUT = 30.0  # seconds
@@ -49,6 +50,7 @@ class Workers:
     def __init__(
         self, url: str, queue: str, count: int, folder: Path | str | None = None, preload: Iterable[str] = ()
     ) -> None:
+        seal.key()  # one that is no good is told before anything is begun
         self._url = url
         self._queue = queue
         ready = Semaphore(url, f"ready-{uuid.uuid4().hex}", 0)
