@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import ssl
 import tempfile
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import redis
 
+from broker.address import without_password
 from broker.companion import Companion
 from broker.errors import ServerUnavailableError, UnsuitableServerError
 from broker.scripts import pack
@@ -100,12 +101,17 @@ def check_server(url: str) -> str:
             "redis://user:password@host:port"
         ) from error
     except (redis.ConnectionError, redis.TimeoutError) as error:
-        raise ServerUnavailableError(
-            f"no Redis server answers at {where} ({error}); start one there, or leave the URL out to get a private one"
-        ) from error
+        advice = "start one there, or leave the URL out to get a private one"
+        if _in_tls(error):
+            advice = "does it speak TLS, and do ssl_ca_certs, ssl_certfile and ssl_keyfile in the URL fit it?"
+        raise ServerUnavailableError(f"no Redis server answers at {where} ({error}); {advice}") from error
     _check_info(info, where)
     product = "Valkey " + info["valkey_version"] if "valkey_version" in info else "Redis " + info["redis_version"]
     return f"{product} at {where}"
+
+
+def _in_tls(error: BaseException | None) -> bool:
+    return error is not None and (isinstance(error, ssl.SSLError) or _in_tls(error.__cause__ or error.__context__))
 
 
 def _parse_info(reply: bytes) -> dict[str, str]:
@@ -126,13 +132,6 @@ def _check_info(info: dict[str, str], where: str) -> None:
             f"the Redis server at {where} may evict keys (maxmemory-policy {policy}), and a lock that is evicted lets "
             "two in; run on it: CONFIG SET maxmemory-policy noeviction"
         )
-
-
-def without_password(url: str) -> str:
-    """Return `url` fit to be shown."""
-    parts = urlsplit(url)
-    _, at, host = parts.netloc.rpartition("@")
-    return f"{parts.scheme}://{'…@' if at else ''}{host}{parts.path}"
 
 
 def _make_folder() -> Path:

@@ -16,6 +16,7 @@ from typing import Any
 import redis
 from redis.connection import UnixDomainSocketConnection, parse_url
 
+from broker.address import without_password
 from broker.errors import InvalidArgumentError
 
 INTEGER, ARRAY, BULK, ERROR = b":*$-"  # how a line of a reply begins
@@ -137,10 +138,10 @@ def opener(url: str) -> Open:
         options: dict[str, Any] = {"driver_info": None} | parse_url(url)
         kind = options.pop("connection_class", redis.Connection)
         kind(**options)  # refuses an option that there is not
-    except (ValueError, AttributeError, TypeError, redis.RedisError) as error:
+    except (ValueError, AttributeError, TypeError, redis.RedisError):
         raise InvalidArgumentError(
-            f"{url!r} is not a Redis URL; write redis://host:port/db, rediss://… or unix:///path"
-        ) from error
+            f"{without_password(url)!r} is not a Redis URL; write redis://host:port/db, rediss://… or unix:///path"
+        ) from None  # what redis-py and urllib say may quote a password
     options |= {"protocol": 2, "decode_responses": False}
     if not issubclass(kind, UnixDomainSocketConnection):
         options |= {"socket_keepalive": True, "socket_keepalive_options": _KEEPALIVE}

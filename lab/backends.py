@@ -8,7 +8,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import broker
@@ -27,7 +27,7 @@ QUEUE = "lab"
 class Settings:
     """Which Redis server to run on, and how many RQ workers to start there if none listen."""
 
-    url: str = ""
+    url: str = field(default="", repr=False)  # it may hold a password
     server: str | None = None
     workers: int = 8
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 import broker
-from lab import files, options
+from lab import files, options, strangers
 from lab.backends import Settings
 from lab.checks import Judgement, worst
 from lab.compare import compare as run_on_each
@@ -94,6 +94,8 @@ def _settings(wanted: options.Options) -> Iterator[Settings]:
             return
         with broker.Context(wanted.url) as ctx:
             server = ctx.check()
+            if "rq" in wanted.backends:
+                strangers.warn(ctx.url)
             yield Settings(ctx.url, server, wanted.workers)
     except KeyboardInterrupt:
         raise LabError(INTERRUPTED) from None

@@ -25,7 +25,7 @@ class Options:
     """What a command is told besides an exercise's parameters; raises `LabError` for what cannot be meant."""
 
     backends: list[str]
-    url: str | None
+    url: str | None = dataclasses.field(repr=False)  # it may hold a password
     workers: int
     trace_folder: Path | None
     json_file: Path | None = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Protocol, cast
@@ -66,7 +66,7 @@ class FileStore:
 class RedisStore:
     """The same under a Redis key, for processes on several hosts."""
 
-    url: str
+    url: str = field(repr=False)  # it may hold a password
     key: str
 
     def create(self, count: int) -> None:

@@ -22,6 +22,7 @@ from jobs.roster import Seen, roster
 from jobs.supervisor import Supervisor
 from lab.backends import QUEUE
 from lab.errors import LabError
+from lab.strangers import warn
 from lab.units import age
 
 LOG_FORMAT = "%(asctime)s %(message)s"
@@ -52,6 +53,7 @@ def worker(count: int | None, url: str | None, queue: str) -> None:
     """Run RQ workers until SIGTERM or Ctrl-C; what runs by then is finished, unless one asks twice."""
     url = require_url(url)
     server = check_server(url)
+    warn(url)
     count = count or os.cpu_count() or 1
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stdout)
     sys.path.append(os.getcwd())  # jobs may name functions of the folder in which this runs

@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 
 import broker
-from lab import files
+from lab import files, strangers
 from lab.backends import BACKENDS
 from lab.errors import InvalidParameterError
 from lab.interrupts import Interrupts
@@ -113,6 +113,8 @@ def _server(url: str | None, backends: Sequence[str]) -> Iterator[str]:
         return
     with broker.Context(url) as ctx:
         ctx.check()
+        if "rq" in backends:
+            strangers.warn(ctx.url)
         yield ctx.url
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from lab.logs import FileLog, Log, StreamLog
@@ -18,7 +18,7 @@ class Scene:
 
     path: str
     backend: str
-    url: str = ""
+    url: str = field(default="", repr=False)  # it may hold a password
     queue: str = ""
     workers: int = 0
     log: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import pickle
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -211,7 +212,7 @@ def test_another_id(connection: redis.Redis) -> None:
     copy = Job("copied", connection=connection)
     connection.hset(copy.key, mapping=connection.hgetall(good.key))
     ask_again(copy)
-    assert_refused(copy)
+    assert_refused(copy, "job copied has no seal")
     connection.delete(good.key)
 
 
@@ -268,7 +269,10 @@ def test_an_item_without_a_seal_is_dropped(ctx: jobs.Context, connection: redis.
     assert items.get() == "good"
     if kind == "JoinableQueue":
         items.task_done()
-        items.join()  # the dropped one does not count as open
+        over = threading.Thread(target=items.join, daemon=True)
+        over.start()
+        over.join(20)
+        assert not over.is_alive(), "the dropped one still counts as open"
 
 
 def test_an_item_of_another_queue_is_dropped(ctx: jobs.Context) -> None:

