@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,25 @@ def test_a_url_that_is_none(url: Any) -> None:
     with pytest.raises(InvalidArgumentError) as error:
         broker.get_context(url)
     assert "redis://" in sentence(error)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://user:s3cret@host",
+        "redis://:s3cret/with/slashes@host",
+        "redis://:s3cret@host:port",
+        "redis://:s3cret",
+        "redis://user:s3cret@[::1",
+        "redis://host?password=s3cret&colour=green",
+        "user:s3cret@host",
+        "redis://user:s3cret#x@host",
+    ],
+)
+def test_a_url_that_is_none_does_not_show_its_password(url: str) -> None:
+    with pytest.raises(InvalidArgumentError) as error:
+        broker.get_context(url)
+    assert "s3cret" not in "".join(traceback.format_exception(error.value))
 
 
 def test_a_time_out_in_the_url_is_no_error(ctx: Context) -> None:

@@ -82,9 +82,11 @@ Lab = Callable[..., "subprocess.CompletedProcess[str]"]
 def lab(tmp_path: Path) -> Lab:
     """Runs a `lab` with the URL in its environment; all arguments of what it starts must be fit to be read."""
 
-    def run(way: Way, *arguments: object) -> subprocess.CompletedProcess[str]:
+    def run(way: Way | None, *arguments: object, secret: str | None = None) -> subprocess.CompletedProcess[str]:
         command = [COMMAND, *map(str, arguments)]
-        environment = os.environ | {"LAB_REDIS_URL": way.url, "LAB_SECRET": SECRET}
+        environment = os.environ | {"LAB_SECRET": SECRET if secret is None else secret}
+        if way is not None:
+            environment["LAB_REDIS_URL"] = way.url
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment
         ) as process:
