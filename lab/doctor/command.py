@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from broker.server import without_password
+from broker.address import without_password
 from jobs.roster import roster
 from lab.doctor.finding import Finding, Grade
 from lab.doctor.look import examine_server
