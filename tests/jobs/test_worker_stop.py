@@ -101,6 +101,16 @@ def test_a_second_request_ends_a_plain_job_too(own: str):
         queue.delete()
 
 
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """Whatever a worker does with this process's signals is undone."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("signals")
 def test_a_job_that_was_taken_and_not_begun_goes_back_to_the_head_of_the_queue(own: str):
     with client(own) as connection:
         queue = rq.Queue("hands", connection=connection)
