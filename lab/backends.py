@@ -13,6 +13,7 @@ from pathlib import Path
 
 import broker
 import jobs
+from jobs.roster import roster
 from lab import children
 from lab.errors import LabError
 from lab.exercise import Exercise
@@ -33,13 +34,19 @@ class Settings:
 
 
 def require_workers(exercise: Exercise, backends: Collection[str], settings: Settings) -> None:
-    """Raise `LabError` if the workers that listen are too few for what the exercise runs at the same time."""
-    count = jobs.listening(settings.url, QUEUE) if "rq" in backends else 0
+    """Raise `LabError` if the workers that listen cannot run the exercise: too few at a time, or on too many hosts."""
+    listening = [worker for worker in roster(settings.url, QUEUE) if worker.answers] if "rq" in backends else []
+    count, hosts = len(listening), sorted({worker.host for worker in listening})
     if 0 < count < exercise.at_once:
         lacking, smaller = exercise.at_once - count, exercise.smaller(count)
         raise LabError(
             f"{exercise.name} needs {exercise.at_once} workers at the same time and {count} listen on queue {QUEUE}: "
             f"start {lacking} more with `lab worker -n {lacking}`{smaller and f', or take {smaller}'}"
+        )
+    if exercise.one_host and len(hosts) > 1:
+        raise LabError(
+            f"{exercise.name} --how {exercise.variant} hands connections from process to process, which no other host "
+            f"can take, and workers listen on {', '.join(hosts)}: leave it to those of one host, or take another --how"
         )
 
 

@@ -71,6 +71,11 @@ class Exercise(ABC):
         """How many processes must run at the same time, since one waits for another: so many workers are needed."""
         return 1
 
+    @property
+    def one_host(self) -> bool:
+        """Whether its processes hand each other what cannot travel, so that all workers must be on one host."""
+        return False
+
     def smaller(self, workers: int) -> str:  # noqa: ARG002
         """Return the options with which so few workers are enough; empty if there are none."""
         return ""

@@ -208,6 +208,11 @@ class Chat(Exercise):
         """A client that holds a worker waits for a process that needs one."""
         return {"one": 2, "each": 1 + 2 * self.clients, "queue": self.servers + 1}[self.how]
 
+    @property
+    def one_host(self) -> bool:
+        """The server hands connections to other processes."""
+        return self.how == "each"
+
     def smaller(self, workers: int) -> str:
         """Take fewer clients, or fewer servers."""
         if self.how == "each" and workers >= 3:

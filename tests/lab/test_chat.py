@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import jobs
+from lab import backends
 from lab.checks import Judgement, invalid
+from lab.errors import LabError
+from lab.exercises.chat import Chat
 from lab.trace import Trace
 from tests.lab.conftest import Run
 from tests.lab.scripted import BACKENDS, PIDS, compared, event, made, scripted, without
@@ -80,3 +84,15 @@ def test_too_few_workers_are_named_at_once(lab: Run, url: str):
     assert (each.returncode, queue.returncode) == (2, 2)
     assert "start 9 more with `lab worker -n 9`, or take --clients 1" in each.stderr
     assert "start 6 more with `lab worker -n 6`, or take --servers 3" in queue.stderr
+
+
+def test_connections_are_not_handed_to_other_hosts(monkeypatch: pytest.MonkeyPatch):
+    workers = [SimpleNamespace(host=host, answers=answers) for host, answers in [("one", True), ("two", True)] * 10]
+    monkeypatch.setattr(backends, "roster", lambda *_: workers)
+    with pytest.raises(LabError, match="workers listen on one, two: leave it to those of one host"):
+        backends.require_workers(Chat(how="each"), ["rq"], backends.Settings())
+    backends.require_workers(Chat(how="queue"), ["rq"], backends.Settings())
+    backends.require_workers(Chat(how="each"), ["redis"], backends.Settings())
+    workers[1::2] = [SimpleNamespace(host="two", answers=False)] * 10
+    workers += [SimpleNamespace(host="one", answers=True)] * 10
+    backends.require_workers(Chat(how="each"), ["rq"], backends.Settings())

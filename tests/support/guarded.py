@@ -30,7 +30,7 @@ class Guarded:
     def __init__(self, folder: Path, program: str, *, rules: str = RULES, tls: bool = False, **options: str) -> None:
         self.port = _free_port()
         users = folder / "users.acl"
-        users.write_text(f"user default off\n{ADMIN}\n{rules} >{PASSWORD}\n")
+        users.write_text(f"user default off resetpass ~* &* +@all\n{ADMIN}\n{rules} >{PASSWORD}\n")
         ports = {"port": "0", "tls-port": str(self.port)} if tls else {"port": str(self.port)}
         words = {"bind": "127.0.0.1", "dir": str(folder), "save": "", "aclfile": str(users), **ports, **options}
         command = [program, *(word for name in words for word in (f"--{name}", words[name]))]
