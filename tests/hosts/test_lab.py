@@ -24,8 +24,9 @@ DEAD = 5.0  # seconds after which a job's parent knows that its host is lost
 RUN = 90.0  # seconds that no run takes
 
 
-def test_a_host_loses_power_while_a_client_there_has_the_lock(site: Site) -> None:
-    comparison = Comparison(site, *TICKETS)
+@pytest.mark.parametrize("workers", ["rq", "lab"])
+def test_a_host_loses_power_while_a_client_there_has_the_lock(site: Site, workers: str) -> None:
+    comparison = Comparison(site, *TICKETS, workers=workers)
     comparison.wait_until_inside(site.one)
     site.one.power_off()
     result = comparison.result()
@@ -80,14 +81,17 @@ def test_the_broker_is_killed_and_restarted_with_its_data(site: Site) -> None:
 
 
 class Comparison:
-    """The lab on a host of its own, six workers on the others."""
+    """The lab on a host of its own, two workers on each of the others: RQ's, or those of `lab worker`."""
 
-    def __init__(self, site: Site, *exercise: str) -> None:
+    def __init__(self, site: Site, *exercise: str, workers: str = "rq") -> None:
         self._site = site
         self._client = redis.Redis.from_url(site.server.url)
         self._figures = Path(site.folder, "figures.json")
-        rq = [sys.executable, "-m", "rq.cli", "worker", "lab", "--quiet", "--url", site.url]
-        self._workers = [host.start(*rq, stderr=subprocess.DEVNULL) for host in (*site.hosts, *site.hosts)]
+        rq = ["rq.cli", "worker", "lab", "--quiet", "--url", site.url]
+        own = ["lab", "worker", "-n", "1", "--redis-url", site.url]
+        words = [sys.executable, "-m", *{"rq": rq, "lab": own}[workers]]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self._workers = [host.start(*words, **quiet) for host in (*site.hosts, *site.hosts)]
         eventually(lambda: self._client.scard("rq:workers:lab") == len(self._workers))
         lab = [sys.executable, "-m", "lab", "compare", *exercise, "--on", "rq", "--redis-url", site.url]
         self._lab = site.desk.start(*lab, "--json", self._figures, stdout=subprocess.DEVNULL)
