@@ -8,6 +8,7 @@ import rq
 from rq.exceptions import InvalidJobOperation
 from rq.job import Job
 
+from jobs import taking
 from jobs.job import SealedJob
 from jobs.workers import client, forget_queue
 
@@ -38,6 +39,14 @@ class Ledger:
     def withdraw(self, job: Job) -> bool:
         """Take a job off the queue; return False if a worker has taken it already."""
         return bool(self._queue.remove(job))
+
+    def taken(self, job: Job) -> bool:
+        """Return whether a worker has taken a job off the queue, and not begun it."""
+        return taking.taken(self._queue, job.id)
+
+    def put_back(self, job: Job) -> None:
+        """Put a job that was taken and has not begun at the head of the queue."""
+        taking.put_back(self._queue, job.id)
 
     def forget(self, job: Job, settled: bool) -> None:
         """Delete a job with its result; unless it is `settled`, a worker may still have to write that."""

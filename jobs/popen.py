@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ABANDONED = AbandonedJobError.__name__  # what RQ says of a job whose worker was killed; the job itself may live
 
-MERCY = 3  # glances in a row that must not find a job alive
+MERCY = 3  # glances in a row that must not find a job begun, or alive
 
 
 class Popen:
@@ -46,7 +46,8 @@ class Popen:
         self._ended = threading.Event()
         self._changing = threading.Lock()
         self._pipe: tuple[Connection, Connection] | None = None
-        self._unseen = 0  # how many glances in a row have not found it alive
+        self._unbegun = 0  # how many glances in a row have found it taken, and not begun
+        self._unseen = 0  # ... and have not found it alive
         self._id = uuid.uuid4().hex
         self._life, self._signals = horse.life(context.url, self._id), horse.signals(context.url, self._id)
         payload = dumps((bytes(process.authkey), dumps(process)))
@@ -129,11 +130,20 @@ class Popen:
         result = self.job.latest_result()
         if result is not None and ABANDONED not in (result.exc_string or ""):
             return True
-        if self.pid is None:
-            return result is not None or not self.job.connection.exists(self.job.key)
+        if self.pid is None and result is None:
+            return self._is_deleted()
         # Not at once: after the server was away, or has lost what it had, a job needs a moment to be seen again.
         self._unseen = 0 if self._life.locked() else self._unseen + 1
         return self._unseen >= MERCY
+
+    def _is_deleted(self) -> bool:
+        """Return whether somebody has deleted a job that has not begun; what a worker took in vain goes to another."""
+        assert self.job is not None
+        ledger = self._family.ledger
+        self._unbegun = self._unbegun + 1 if ledger.taken(self.job) else 0
+        if self._unbegun >= MERCY:
+            ledger.put_back(self.job)
+        return not self.job.connection.exists(self.job.key)
 
     def bury(self) -> None:
         """Take note that the job is gone, unless it has said so by now: killed, its host lost, or never begun."""
@@ -143,6 +153,7 @@ class Popen:
         result = self.job.latest_result()
         self._settled = result is None
         if self.pid is None:
+            self._family.ledger.withdraw(self.job)  # RQ may have given up one that was put back
             why = result.exc_string if result else "somebody has deleted its job"
             print(f"{self.job.description} did not begin: {why}", file=sys.stderr)
             self._end(1)

@@ -29,7 +29,7 @@ from rq.utils import now
 from rq.worker import WorkerStatus
 from rq.worker_registration import register
 
-from jobs import horse
+from jobs import horse, taking
 from jobs.child import running
 from jobs.job import SealedJob
 
@@ -83,15 +83,9 @@ class Worker(rq.Worker):
 
     def execute_job(self, job: Job, queue: rq.Queue) -> None:
         if self._stop_requested:
-            self._hand_back(job, queue)
+            taking.put_back(queue, job.id)
         else:
             self._begin(job, queue)
-
-    def _hand_back(self, job: Job, queue: rq.Queue) -> None:
-        with self.connection.pipeline() as transaction:
-            transaction.lrem(queue.intermediate_queue_key, 1, job.id)
-            queue.push_job_id(job.id, transaction, at_front=True)
-            transaction.execute()
 
     def _begin(self, job: Job, queue: rq.Queue) -> None:
         assert isinstance(job, SealedJob)
@@ -107,9 +101,15 @@ class Worker(rq.Worker):
         log.info("%s has ended %s after %.1f s", self.name, what, time.monotonic() - started)
 
     def _run_here(self, job: Job, queue: rq.Queue) -> None:
-        execution = self.prepare_execution(job)
-        with self._beating(job, execution):
-            self.perform_job(job, queue, execution)
+        execution = self.prepare_execution(job)  # first: if this worker is killed, RQ or the list knows of the job
+        if taking.begin(queue, job.id):
+            with self._beating(job, execution):
+                self.perform_job(job, queue, execution)
+        else:
+            log.warning("%s is too late: %s was put back", self.name, job.id)
+            with self.connection.pipeline() as transaction:
+                self.cleanup_execution(job, transaction, execution)
+                transaction.execute()
         self.set_state(WorkerStatus.IDLE)
 
     def handle_exception(self, job: Job, *raised: Any) -> None:

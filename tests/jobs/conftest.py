@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -47,3 +48,12 @@ def either(request: pytest.FixtureRequest) -> Iterator[Any]:
 def connection(url: str) -> Iterator[redis.Redis]:
     with client(url) as connection:
         yield connection
+
+
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """Whatever a worker does with this process's signals is undone."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
