@@ -7,20 +7,24 @@ import multiprocessing
 import os
 import signal
 import sys
+from contextlib import suppress
 from multiprocessing.process import BaseProcess
 
 from broker.semaphore import Semaphore
 from jobs.private import PrivateWorker
-from jobs.worker import new_name
+from jobs.worker import AWAY, log, new_name
 from jobs.workers import URL, client
 
+QUIET = "CRITICAL"
 STOP_TIMEOUT = 3.0  # seconds from a request to stop until a worker is killed
 
 
 def _work(url: str, queue: str, ready: str) -> None:
     worker = PrivateWorker([queue], name=new_name(), connection=client(url))
     worker.ready = Semaphore(url, ready, 0)
-    worker.work(logging_level="CRITICAL")
+    log.setLevel(QUIET)
+    with suppress(*AWAY):  # whoever started it finds that out himself
+        worker.work(logging_level=QUIET)
 
 
 def main(url: str, queue: str, count: int, ready: str, folder: str, *preload: str) -> None:

@@ -7,12 +7,13 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import broker
 import jobs
+from broker.errors import ServerUnavailableError
 from jobs.roster import roster
 from lab import children
 from lab.errors import LabError
@@ -111,5 +112,6 @@ def _keys(settings: Settings) -> Iterator[tuple[Log, Callable[[int], Store]]]:
     try:
         yield log, make_store
     finally:
-        log.delete()
-        store.delete()
+        with suppress(ServerUnavailableError):  # then they expire
+            log.delete()
+            store.delete()

@@ -11,7 +11,8 @@ from typing import TypeVar
 
 import redis
 
-from broker.connection import persist
+from broker.connection import NEVER, persist
+from broker.errors import ServerUnavailableError
 from broker.session import REPLY_TIMEOUT
 
 T = TypeVar("T")
@@ -24,10 +25,20 @@ class Client:
         self._redis = redis.Redis.from_url(
             url, decode_responses=True, protocol=2, socket_timeout=REPLY_TIMEOUT, socket_connect_timeout=REPLY_TIMEOUT
         )
+        self._given_up = False
 
     def ask(self, request: Callable[[redis.Redis], T]) -> T:
-        """Return what a request returns; raise `ServerUnavailableError` if there is no reply for too long."""
-        return persist(lambda: request(self._redis))
+        """Return what a request returns; raise `ServerUnavailableError` if there is no reply for too long.
+
+        After that, each request is sent once only until one is answered: whoever tidies up need not wait again.
+        """
+        try:
+            reply = persist(lambda: request(self._redis), until=0.0 if self._given_up else NEVER)
+        except ServerUnavailableError:
+            self._given_up = True
+            raise
+        self._given_up = False
+        return reply
 
     def close(self) -> None:
         """Close its connections."""

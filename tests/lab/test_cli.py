@@ -132,10 +132,11 @@ def test_a_server_that_wants_a_password_or_may_evict(lab: Run):
     assert "redis://user:password@host:port" in locked.stderr
 
 
-def test_a_server_that_goes_away_during_the_run(start: Start):
+@pytest.mark.parametrize("backend", ["redis", "rq"])
+def test_a_server_that_goes_away_during_the_run(start: Start, backend: str):
     own = PrivateServer()
     with redis.Redis.from_url(own.url) as client:
-        session = start("compare", "ktv", "--guests", 3, "--pace", 5, "--on", "redis", "--redis-url", own.url)
+        session = start("compare", "ktv", "--guests", 3, "--pace", 5, "--on", backend, "--redis-url", own.url)
         eventually(lambda: "enters" in session.events(client))
     own.close()
     done = session.finish()
