@@ -76,7 +76,8 @@ def _add_row(table: Table, name: str, cells: Sequence[str]) -> None:
 
 
 def _title(results: Sequence[Result]) -> str:
-    said = ", ".join(f"{name} {value}" for name, value in parameters(results).items())
+    shown = {name: f"{value:g}" if isinstance(value, float) else value for name, value in parameters(results).items()}
+    said = ", ".join(f"{name} {value}" for name, value in shown.items())
     return f"{results[0].exercise.name}: {said}" if said else results[0].exercise.name
 
 
