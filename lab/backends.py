@@ -15,12 +15,12 @@ import broker
 import jobs
 from broker.errors import ServerUnavailableError
 from jobs.roster import roster
-from lab import children
 from lab.errors import LabError
 from lab.exercise import Exercise
-from lab.logs import FileLog, Log, StreamLog
-from lab.run import Run
-from lab.store import FileStore, RedisStore, Store
+from lab.runtime import children
+from lab.runtime.logs import FileLog, Log, StreamLog
+from lab.runtime.run import Run
+from lab.runtime.store import FileStore, RedisStore, Store
 
 QUEUE = "lab"
 

@@ -14,9 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 import broker
 from lab import files, options, strangers
 from lab.backends import Settings
-from lab.checks import Judgement, worst
 from lab.compare import compare as run_on_each
 from lab.errors import LabError
+from lab.evidence.checks import Judgement, worst
 from lab.exercise import Exercise
 from lab.report import report
 from lab.result import Result, judge, to_json

@@ -5,12 +5,13 @@ shows, and in it a frozen dataclass that derives from `Exercise`; enter it in `l
 
 - Its fields are its parameters: numbers by `parameter`, and at most one choice, called `how`, by `choice`: the variants
   of the exercise. What takes a second in the course's program takes `pace` seconds here.
-- Its actors are functions with `@actor` (`lab.recorder`), whose first argument records what they do: `me.note("buys",
-  value=4)`, `with me.inside("db", lock) as fence:`. They get primitives as arguments and print nothing.
+- Its actors are functions with `@actor` (`lab.runtime.recorder`), whose first argument records what they do:
+  `me.note("buys", value=4)`, `with me.inside("db", lock) as fence:`. They get primitives as arguments, print nothing.
 - `play` makes primitives and processes with `run.ctx`, which is multiprocessing's context or a twin of it, and gives
   the processes to `run.perform`. Recorders travel: `run.recorder(name)` belongs to the process called `name`. Keep the
   primitives in variables until `perform` returns: multiprocessing's end with the last one that refers to them here.
-  An actor that never ends is one of `perform`'s `daemons`; a call in one of a pool's processes is a `lab.tasks.Task`.
+  An actor that never ends is one of `perform`'s `daemons`; a call in one of a pool's processes is a `Task`
+  (`lab.runtime.tasks`).
   What can be seen only when all have ended, `play` records itself: `run.recorder(LAB).note("counts", value=0)`.
 - `check` and `outcome` see the trace alone. What they tell apart by order must be recorded in the right order: note
   before you let go or set, and after you were let in or woken. An actor may be killed between any two lines, or stand
@@ -28,9 +29,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar
 
-from lab.checks import Verdict
 from lab.errors import InvalidParameterError
-from lab.run import Run
+from lab.evidence.checks import Verdict
+from lab.runtime.run import Run
 from lab.trace import Trace
 from lab.units import Figure
 from lab.words import Words

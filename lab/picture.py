@@ -9,7 +9,7 @@ from operator import itemgetter
 
 from rich.text import Text
 
-from lab.measures import Step, begin, highest
+from lab.evidence.measures import Step, begin, highest
 from lab.result import Result, labels
 
 BLOCKS = "▁▂▃▄▅▆▇█"

@@ -9,7 +9,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from lab.checks import Judgement, Verdict
+from lab.evidence.checks import Judgement, Verdict
 from lab.explain import explain
 from lab.picture import draw
 from lab.result import Result, by_variant, labels, parameters, where

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from lab import measures
 from lab.backends import BACKENDS
-from lab.checks import Verdict
 from lab.errors import DamagedTraceError, InvalidParameterError
+from lab.evidence import measures
+from lab.evidence.checks import Verdict
 from lab.exercise import Exercise
 from lab.exercises import EXERCISES
 from lab.trace import Trace

@@ -24,13 +24,13 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, ClassVar
 
-from lab import checks, measures, talks
-from lab.addresses import own_address, server_of
-from lab.context import SimpleQueue
+from lab.evidence import checks, measures, talks
 from lab.exercise import Exercise, choice, parameter
-from lab.family import process_class
-from lab.recorder import Recorder, actor
-from lab.run import Run
+from lab.runtime.addresses import own_address, server_of
+from lab.runtime.context import SimpleQueue
+from lab.runtime.family import process_class
+from lab.runtime.recorder import Recorder, actor
+from lab.runtime.run import Run
 from lab.trace import Trace
 from lab.units import Figure
 from lab.words import Words

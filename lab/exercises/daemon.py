@@ -26,12 +26,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
-from lab import checks
-from lab.clocks import at_least
+from lab.evidence import checks
+from lab.evidence.clocks import at_least
 from lab.exercise import Exercise, choice, parameter
-from lab.family import process_class
-from lab.recorder import Recorder, actor
-from lab.run import Run
+from lab.runtime.family import process_class
+from lab.runtime.recorder import Recorder, actor
+from lab.runtime.run import Run
 from lab.trace import Event, Trace
 from lab.units import Figure
 from lab.words import Words

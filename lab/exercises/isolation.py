@@ -19,12 +19,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from lab import checks
-from lab.addresses import own_address, server_of
+from lab.evidence import checks
 from lab.exercise import Exercise, choice
-from lab.family import process_class
-from lab.recorder import Recorder, actor
-from lab.run import Run
+from lab.runtime.addresses import own_address, server_of
+from lab.runtime.family import process_class
+from lab.runtime.recorder import Recorder, actor
+from lab.runtime.run import Run
 from lab.trace import Trace
 from lab.units import Figure
 from lab.words import Words

@@ -25,12 +25,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab import checks, measures
-from lab.context import Permits, Process
+from lab.evidence import checks, measures
 from lab.exercise import Exercise, choice, parameter
-from lab.recorder import Recorder, actor
-from lab.run import Run
-from lab.tasks import Task
+from lab.runtime.context import Permits, Process
+from lab.runtime.recorder import Recorder, actor
+from lab.runtime.run import Run
+from lab.runtime.tasks import Task
 from lab.trace import Trace
 from lab.units import Figure
 from lab.words import Words

@@ -28,11 +28,11 @@ from statistics import median
 from typing import ClassVar
 
 from broker.rhythm import Rhythm
-from lab import checks, deaths
-from lab.boards import Board, begin_heartbeat, make_board
+from lab.evidence import checks, deaths
 from lab.exercise import Exercise, choice, parameter
-from lab.recorder import Recorder, actor
-from lab.run import Run
+from lab.runtime.boards import Board, begin_heartbeat, make_board
+from lab.runtime.recorder import Recorder, actor
+from lab.runtime.run import Run
 from lab.trace import Trace
 from lab.units import Figure
 from lab.words import Words

@@ -15,11 +15,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab import checks
-from lab.context import Permits
+from lab.evidence import checks
 from lab.exercise import Exercise, choice, parameter
-from lab.recorder import Recorder, actor
-from lab.run import Run
+from lab.runtime.context import Permits
+from lab.runtime.recorder import Recorder, actor
+from lab.runtime.run import Run
 from lab.trace import Trace
 from lab.units import Figure
 from lab.words import Words

@@ -42,14 +42,14 @@ from statistics import median
 from typing import ClassVar
 
 import broker
-from lab import checks, sales
-from lab.context import Connection, Context, Permits, Queue
 from lab.errors import StaleFenceError
+from lab.evidence import checks, sales
 from lab.exercise import Exercise, choice, parameter
-from lab.recorder import Recorder, actor
-from lab.run import Run
-from lab.standstill import Standstill
-from lab.store import Store
+from lab.runtime.context import Connection, Context, Permits, Queue
+from lab.runtime.recorder import Recorder, actor
+from lab.runtime.run import Run
+from lab.runtime.standstill import Standstill
+from lab.runtime.store import Store
 from lab.trace import LAB, Trace
 from lab.units import Figure
 from lab.words import Words

@@ -22,11 +22,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab import checks, crossing
-from lab.context import Event, SimpleQueue
+from lab.evidence import checks, crossing
 from lab.exercise import Exercise, parameter
-from lab.recorder import Recorder, actor
-from lab.run import Run
+from lab.runtime.context import Event, SimpleQueue
+from lab.runtime.recorder import Recorder, actor
+from lab.runtime.run import Run
 from lab.trace import Trace
 from lab.units import Figure
 from lab.words import Words

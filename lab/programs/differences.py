@@ -13,7 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from lab import measures
+from lab.evidence import measures
 from lab.programs.performance import Performance
 from lab.units import seconds
 

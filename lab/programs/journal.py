@@ -6,8 +6,8 @@ import threading
 from multiprocessing import current_process
 from typing import Any
 
-from lab.logs import Log
-from lab.recorder import Recorder
+from lab.runtime.logs import Log
+from lab.runtime.recorder import Recorder
 
 _log: Log | None = None
 

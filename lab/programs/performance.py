@@ -15,14 +15,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from lab import measures
+from lab.evidence import measures
 from lab.interrupts import Interrupts
-from lab.logs import StreamLog
 from lab.programs import launch
 from lab.programs.copies import copied
 from lab.programs.recorded import MAIN
 from lab.programs.scene import Scene
 from lab.programs.usage import Usage, usages
+from lab.runtime.logs import StreamLog
 from lab.trace import Trace
 
 GRACE = 5.0  # seconds from a SIGTERM to a SIGKILL

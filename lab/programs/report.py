@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lab import measures
+from lab.evidence import measures
 from lab.programs.differences import alike, explain, primitives
 from lab.programs.performance import Performance
 from lab.programs.usage import SHARES, Usage

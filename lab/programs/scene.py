@@ -7,7 +7,7 @@ import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from lab.logs import FileLog, Log, StreamLog
+from lab.runtime.logs import FileLog, Log, StreamLog
 
 VARIABLE = "LAB_SCENE"  # of the environment, which children inherit however they begin
 

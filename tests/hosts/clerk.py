@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 
 from broker import Lock, Semaphore
-from lab.store import Store
+from lab.runtime.store import Store
 
 GLANCE = 0.0005  # seconds
 

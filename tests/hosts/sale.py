@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 
 from broker import Event, Lock, Queue
-from lab.store import Store
+from lab.runtime.store import Store
 
 
 def sell(ticket: int, lock: Lock, db: Store, paid: Event, receipts: Queue) -> None:

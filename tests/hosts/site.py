@@ -14,7 +14,7 @@ import redis
 from broker import Context, Lock, Semaphore
 from broker.session import register
 from broker.wire import opener
-from lab.store import RedisStore
+from lab.runtime.store import RedisStore
 from tests.hosts.clerk import Clerk
 from tests.hosts.network import Host, Network
 from tests.hosts.program import Program

@@ -11,7 +11,7 @@ import rq
 from rq.registry import StartedJobRegistry
 
 from jobs.workers import client
-from lab.store import RedisStore
+from lab.runtime.store import RedisStore
 from tests.hosts.network import Host
 from tests.hosts.program import Program
 from tests.hosts.sale import sell

@@ -9,8 +9,8 @@ import pytest
 
 import jobs
 from lab import backends
-from lab.checks import Judgement, invalid
 from lab.errors import LabError
+from lab.evidence.checks import Judgement, invalid
 from lab.exercises.chat import Chat
 from lab.trace import Trace
 from tests.lab.conftest import Run

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lab import checks
-from lab.checks import Judgement
+from lab.evidence import checks
+from lab.evidence.checks import Judgement
 from lab.exercises import EXERCISES
 from tests.lab.handwritten import TWO_BUY, trace
 

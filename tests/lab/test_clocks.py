@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.server import PrivateServer
-from lab import crossing, deaths
-from lab.checks import Judgement
-from lab.clocks import at_least, bound, settled
-from lab.logs import StreamLog
-from lab.recorder import Recorder
+from lab.evidence import crossing, deaths
+from lab.evidence.checks import Judgement
+from lab.evidence.clocks import at_least, bound, settled
+from lab.runtime.logs import StreamLog
+from lab.runtime.recorder import Recorder
 from lab.trace import LAB, Event, Trace
 from tests.lab.scripted import made, scripted
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.checks import Judgement, invalid
+from lab.evidence.checks import Judgement, invalid
 from lab.exercises.daemon import REFUSAL
 from lab.trace import LAB, Event, Trace
 from tests.lab.conftest import Run

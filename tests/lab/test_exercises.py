@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lab import checks, crossing
-from lab.checks import Judgement
+from lab.evidence import checks, crossing
+from lab.evidence.checks import Judgement
 from lab.exercise import Exercise
 from lab.exercises import EXERCISES
 from tests.lab.handwritten import ended, trace

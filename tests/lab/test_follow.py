@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.follow import followed
-from lab.logs import FileLog, Log, StreamLog
-from lab.recorder import Recorder
+from lab.runtime.follow import followed
+from lab.runtime.logs import FileLog, Log, StreamLog
+from lab.runtime.recorder import Recorder
 from lab.trace import Event
 from tests.support.clock import eventually
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.checks import Judgement, invalid
+from lab.evidence.checks import Judgement, invalid
 from lab.trace import Trace
 from tests.lab.conftest import Run
 from tests.lab.scripted import BACKENDS, compared, event, made, scripted, without

@@ -17,10 +17,10 @@ import redis
 
 from broker import Context
 from lab.exercises import EXERCISES
-from lab.logs import FileLog
 from lab.result import judge
-from lab.run import Run
-from lab.store import RedisStore
+from lab.runtime.logs import FileLog
+from lab.runtime.run import Run
+from lab.runtime.store import RedisStore
 from lab.trace import Event, Trace, load
 from tests.lab.conftest import Session, Start
 from tests.support.clock import eventually

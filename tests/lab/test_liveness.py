@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.checks import Judgement, invalid
+from lab.evidence.checks import Judgement, invalid
 from lab.trace import LAB, Event, Trace
 from tests.lab.conftest import Run, Start
 from tests.lab.scripted import BACKENDS, compared, event, made, scripted, without

@@ -6,12 +6,12 @@ import dataclasses
 
 import pytest
 
-from lab import checks, measures
-from lab.checks import Judgement
+from lab.evidence import checks, measures
+from lab.evidence.checks import Judgement
+from lab.evidence.stays import LAPSES, stays
 from lab.exercises import EXERCISES
 from lab.explain import explain
 from lab.result import judge
-from lab.stays import LAPSES, stays
 from lab.trace import LAB, Event, Trace
 from tests.lab.handwritten import ended, trace
 

@@ -8,7 +8,7 @@ import io
 import pytest
 from rich.console import Console
 
-from lab import measures
+from lab.evidence import measures
 from lab.explain import explain
 from lab.picture import draw
 from lab.report import report

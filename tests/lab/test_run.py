@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from broker import Context
-from lab import checks
-from lab import run as run_module
-from lab.logs import FileLog
-from lab.recorder import Recorder, actor
-from lab.run import Run
-from lab.store import FileStore
-from lab.tasks import Task
+from lab.evidence import checks
+from lab.runtime import run as run_module
+from lab.runtime.logs import FileLog
+from lab.runtime.recorder import Recorder, actor
+from lab.runtime.run import Run
+from lab.runtime.store import FileStore
+from lab.runtime.tasks import Task
 from lab.trace import Trace
 
 

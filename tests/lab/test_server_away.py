@@ -13,10 +13,10 @@ import redis
 
 from broker import ServerUnavailableError
 from broker.server import PrivateServer
-from lab import server as server_module
-from lab.logs import StreamLog
-from lab.recorder import Recorder
-from lab.store import RedisStore
+from lab.runtime import server as server_module
+from lab.runtime.logs import StreamLog
+from lab.runtime.recorder import Recorder
+from lab.runtime.store import RedisStore
 from tests.lab.conftest import Start, table
 from tests.support.actors import PATIENCE
 from tests.support.clock import eventually

@@ -8,7 +8,7 @@ import signal
 import time
 from pathlib import Path
 
-from lab.standstill import stand_still
+from lab.runtime.standstill import stand_still
 from lab.trace import load
 from tests.lab.conftest import Run, Start, table
 from tests.lab.scripted import compared

@@ -12,8 +12,8 @@ import pytest
 import redis
 
 from lab.errors import DamagedStoreError, RunOverError, StaleFenceError
-from lab.logs import KEPT
-from lab.store import FileStore, RedisStore
+from lab.runtime.logs import KEPT
+from lab.runtime.store import FileStore, RedisStore
 
 KEY = "lab:test:db"
 FENCE = 1_790_000_000_000_000  # as the broker makes them: microseconds since 1970; the next one is one more

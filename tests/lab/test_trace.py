@@ -9,9 +9,9 @@ import pytest
 
 from lab.errors import DamagedTraceError, LabError, RunOverError
 from lab.files import require_file, require_folder, write_file, write_folder
-from lab.logs import FileLog, StreamLog
-from lab.recorder import Recorder
 from lab.result import judge
+from lab.runtime.logs import FileLog, StreamLog
+from lab.runtime.recorder import Recorder
 from lab.trace import Trace, load
 from tests.lab.handwritten import TWO_BUY, trace
 

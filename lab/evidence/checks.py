@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from lab.stays import ENDS, lapsed, stays
+from lab.evidence.stays import ENDS, lapsed, stays
 from lab.trace import Event, Process, Trace
 
 

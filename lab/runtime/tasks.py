@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lab.context import Pool, Result
+from lab.runtime.context import Pool, Result
 
 
 class Task:
-    """A call of an actor's function in one of a pool's processes; what it promises, `lab.context.Process` says."""
+    """A call of an actor's function in one of a pool's processes; promises what `lab.runtime.context.Process` does."""
 
     def __init__(self, pool: Pool, target: Callable[..., None], args: tuple[Any, ...], name: str) -> None:
         self.name = name

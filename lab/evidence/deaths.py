@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lab import checks
-from lab.clocks import at_least
+from lab.evidence import checks
+from lab.evidence.clocks import at_least
 from lab.trace import Event, Trace
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import subprocess
 from dataclasses import dataclass
 
-from lab.context import Event
-from lab.recorder import Recorder
+from lab.runtime.context import Event
+from lab.runtime.recorder import Recorder
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from statistics import median
 
-from lab.checks import Verdict, invalid, unknown, valid
-from lab.clocks import at_least
+from lab.evidence.checks import Verdict, invalid, unknown, valid
+from lab.evidence.clocks import at_least
 from lab.trace import Event, Trace
 
 BUSY = 0.5  # seconds that a busy machine may add to a police car's wait

@@ -5,8 +5,8 @@ from __future__ import annotations
 import multiprocessing
 from typing import Any
 
-from lab import children
-from lab.context import Context
+from lab.runtime import children
+from lab.runtime.context import Context
 
 
 def process_class(ctx: Context) -> Any:

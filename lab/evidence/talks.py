@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab import checks
+from lab.evidence import checks
 from lab.trace import Event, Trace
 
 HELLO = "hello"

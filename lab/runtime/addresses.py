@@ -6,7 +6,7 @@ import socket
 
 from redis.connection import parse_url
 
-from lab.context import Context
+from lab.runtime.context import Context
 
 LOOPBACK = "127.0.0.1"
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from statistics import median
 
-from lab.stays import ENDS, stays
+from lab.evidence.stays import ENDS, stays
 from lab.trace import LAB, Event, Trace
 
 Step = tuple[float, int]  # when, and how many there are from then on

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from lab import checks
+from lab.evidence import checks
 from lab.trace import LAB, Event, Trace
 
 KEEPS = "keeps"  # the store, what was written under a fence

@@ -14,9 +14,9 @@ from typing import Any, Concatenate, ParamSpec
 import redis
 
 from broker import BrokerError, LeaseLostError
-from lab.context import Permits
 from lab.errors import LabError, RunOverError
-from lab.logs import Log
+from lab.runtime.context import Permits
+from lab.runtime.logs import Log
 from lab.trace import new_event
 
 P = ParamSpec("P")

@@ -16,8 +16,8 @@ from broker.board import Board as BrokerBoard
 from broker.heartbeat import Heartbeat as BrokerHeartbeat
 from broker.rhythm import Rhythm
 from broker.roll import Roll
-from lab.context import Context
-from lab.recorder import Recorder, actor
+from lab.runtime.context import Context
+from lab.runtime.recorder import Recorder, actor
 
 
 class Heartbeat(Protocol):

@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from lab.context import Context, Daemon, Process
 from lab.errors import LabError
 from lab.interrupts import Interrupts
-from lab.logs import Log
-from lab.recorder import Recorder
-from lab.store import Store
+from lab.runtime.context import Context, Daemon, Process
+from lab.runtime.logs import Log
+from lab.runtime.recorder import Recorder
+from lab.runtime.store import Store
 from lab.trace import LAB
 
 GLANCE = 1.0  # seconds between looks at whether anything still happens

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from lab.logs import Log
+from lab.runtime.logs import Log
 from lab.trace import Event
 
 

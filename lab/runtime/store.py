@@ -18,8 +18,8 @@ from typing import Protocol, cast
 import redis
 
 from lab.errors import DamagedStoreError, RunOverError, StaleFenceError
-from lab.logs import GONE, KEPT
-from lab.server import client
+from lab.runtime.logs import GONE, KEPT
+from lab.runtime.server import client
 
 SCRIPT = (resources.files(__package__) / "lua" / "store.lua").read_text()
 WROTE = "wrote:"  # as the script calls it

@@ -1,0 +1,1 @@
+"""What an exercise runs on: processes, where they meet, and where what happens is recorded."""
