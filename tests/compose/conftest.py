@@ -33,7 +33,7 @@ def engine() -> None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared(engine: None) -> Iterator[Stack]:
     started = Stack()
     try:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -19,6 +17,7 @@ from broker import ServerUnavailableError
 from broker.server import PrivateServer
 from jobs import horse
 from tests.support.clock import eventually
+from tests.support.plain import plain_worker
 from tests.support.servers import Server
 
 ROOT = Path(__file__).parents[2]
@@ -39,14 +38,12 @@ class Scene:
 
 
 @contextmanager
-def plain_worker(url: str) -> Iterator[Scene]:
-    command = [Path(sys.executable).with_name("rq"), "worker", "--quiet", "--url", url, "doomed"]
-    with subprocess.Popen(command, cwd=ROOT) as worker, jobs.get_context(url, queue="doomed") as context:
+def rqs_worker(url: str) -> Iterator[Scene]:
+    with plain_worker(url, "doomed", ROOT) as worker, jobs.get_context(url, queue="doomed") as context:
         scene = Scene(context)
         child = psutil.Process(scene.process.pid)
         scene.family = [child, child.parent(), psutil.Process(worker.pid)]
         yield scene
-        worker.kill()
 
 
 @contextmanager
@@ -58,7 +55,7 @@ def own_worker(url: str) -> Iterator[Scene]:
         yield scene
 
 
-WORKERS = {"own worker": own_worker, "rq worker": plain_worker}
+WORKERS = {"own worker": own_worker, "rq worker": rqs_worker}
 
 
 @pytest.fixture(params=WORKERS)
@@ -97,7 +94,7 @@ def test_a_process_that_was_cut_off_and_given_up_does_not_go_on(scene):
 
 
 def test_a_process_outlives_a_plain_worker(url):
-    with plain_worker(url) as scene:
+    with rqs_worker(url) as scene:
         scene.family[-1].kill()
         started = scene.process.job.started_job_registry
         started.cleanup(timestamp=time.time() + 3600)  # as another worker's maintenance does in time

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +17,7 @@ from jobs.workers import client
 from tests.jobs.crew import Crew
 from tests.support.actors import PATIENCE
 from tests.support.clock import eventually
+from tests.support.plain import plain_worker
 from tests.support.servers import Server
 
 HERE = Path(__file__).parents[2]
@@ -29,6 +28,7 @@ def long_process(context: jobs.Context) -> jobs.Process:
     process = context.Process(target=lambda: (begun.set(), signal.pause()))
     process.start()
     assert begun.wait(PATIENCE)
+    eventually(lambda: process.pid)
     return process
 
 
@@ -106,17 +106,17 @@ def test_workers_can_be_stopped_while_the_server_is_away(tmp_path: Path):
 
 
 def test_rqs_own_worker_works_beside(url: str):
-    command = [Path(sys.executable).with_name("rq"), "worker", "--quiet", "--url", url, "mixed"]
-    with Crew(url, "mixed"), subprocess.Popen(command, cwd=HERE) as plain:
-        eventually(lambda: jobs.listening(url, "mixed") == 2)
-        with jobs.get_context(url, queue="mixed") as context:
-            both = [long_process(context) for _ in range(2)]
-            parents = {psutil.Process(process.pid).parents()[1].pid for process in both}
-            assert plain.pid in parents
-            for process in both:
-                process.kill()
-                process.join(PATIENCE)
-        plain.terminate()
+    with (
+        Crew(url, "mixed"),
+        plain_worker(url, "mixed", HERE) as plain,
+        jobs.get_context(url, queue="mixed") as context,
+    ):
+        both = [long_process(context) for _ in range(2)]
+        parents = {psutil.Process(process.pid).parents()[1].pid for process in both}
+        assert plain.pid in parents
+        for process in both:
+            process.kill()
+            process.join(PATIENCE)
 
 
 def test_a_job_that_cannot_be_read_is_written_down_and_the_worker_lives_on():

@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +17,7 @@ from jobs.workers import client
 from tests.lab.conftest import Run, Start
 from tests.support.actors import PATIENCE
 from tests.support.clock import eventually
+from tests.support.plain import plain_worker
 from tests.support.servers import Server
 
 BARE = """
@@ -28,7 +26,6 @@ sys.modules["lab"] = None
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
-RQ = str(Path(sys.executable).with_name("rq"))
 KEPT = {b"rq:clean_groups", b"rq:queues"}  # RQ's own notes; the workers take the second one with them
 
 
@@ -36,18 +33,6 @@ KEPT = {b"rq:clean_groups", b"rq:queues"}  # RQ's own notes; the workers take th
 def sound(tmp_path: Path) -> Iterator[str]:
     with Server(tmp_path, appendonly="yes") as server:
         yield server.url
-
-
-@contextmanager
-def plain_worker(url: str, folder: Path, *options: str) -> Iterator[None]:
-    count = jobs.listening(url, "lab")
-    words = [sys.executable, *options, RQ, "worker", "--quiet", "--url", url, "lab"]
-    with subprocess.Popen(words, cwd=folder, stdout=subprocess.DEVNULL) as process:
-        try:
-            eventually(lambda: jobs.listening(url, "lab") == count + 1)
-            yield
-        finally:
-            process.kill()
 
 
 def findings(lab: Run, url: str) -> tuple[int, dict[str, tuple[str, str]]]:
@@ -59,7 +44,7 @@ def findings(lab: Run, url: str) -> tuple[int, dict[str, tuple[str, str]]]:
 def test_a_sound_server_and_sound_workers_of_both_kinds(lab: Run, start: Start, sound: str, tmp_path: Path):
     workers = start("worker", "-n", 2, "--redis-url", sound)
     eventually(lambda: jobs.listening(sound, "lab") == 2)
-    with plain_worker(sound, tmp_path), client(sound) as connection:
+    with plain_worker(sound, "lab", tmp_path), client(sound) as connection:
         before = set(connection.keys("*"))
         status, found = findings(lab, sound)
         assert (status, {grade for grade, _ in found.values()}) == (0, {"ok"})
@@ -98,7 +83,7 @@ def test_a_worker_without_this_project_is_found_and_takes_no_others_probe(lab: R
     bare.write_text(BARE)
     workers = start("worker", "-n", 2, "--redis-url", sound)
     eventually(lambda: jobs.listening(sound, "lab") == 2)
-    with plain_worker(sound, tmp_path, str(bare)), client(sound) as connection:
+    with plain_worker(sound, "lab", tmp_path, str(bare)), client(sound) as connection:
         status, found = findings(lab, sound)
         grade, text = found[f"host {os.uname().nodename}"]
         assert (status, grade) == (1, "wrong")
