@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import jobs
+from jobs.roster import roster
 from tests.support.clock import eventually
 
 RQ = str(Path(sys.executable).with_name("rq"))
@@ -17,11 +17,10 @@ RQ = str(Path(sys.executable).with_name("rq"))
 @contextmanager
 def plain_worker(url: str, queue: str, folder: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     """One that listens and runs in `folder`, until the block ends; `options` are Python's."""
-    count = jobs.listening(url, queue)
     words = [sys.executable, *options, RQ, "worker", "--quiet", "--url", url, queue]
     with subprocess.Popen(words, cwd=folder, stdout=subprocess.DEVNULL) as process:
         try:
-            eventually(lambda: jobs.listening(url, queue) == count + 1)
+            eventually(lambda: process.pid in {worker.pid for worker in roster(url, queue) if worker.answers})
             yield process
         finally:
             process.kill()
