@@ -43,8 +43,7 @@ class Popen:
         self.job: Job | None = None
         context = process._context
         self._family = context.family()
-        self._ended = threading.Event()
-        self._changing = threading.Lock()
+        self._changing = threading.Condition()  # reentrant, unlike an Event: a signal's handler may end what waits here
         self._pipe: tuple[Connection, Connection] | None = None
         self._unbegun = 0  # how many glances in a row have found it taken, and not begun
         self._unseen = 0  # ... and have not found it alive
@@ -71,8 +70,9 @@ class Popen:
         Raises `ServerUnavailableError` if the server is out of reach for as long as calls are repeated.
         """
         deadline = float("inf") if timeout is None else time.monotonic() + timeout
-        while not self._ended.is_set() and (left := deadline - time.monotonic()) > 0:
-            self._ended.wait(min(left, GLANCE))
+        while self.returncode is None and (left := deadline - time.monotonic()) > 0:
+            with self._changing:
+                self._changing.wait_for(lambda: self.returncode is not None, min(left, GLANCE))
             self._family.news.check()
         return self.returncode
 
@@ -170,5 +170,5 @@ class Popen:
             self.returncode = exitcode
             if self._pipe is not None:
                 self._pipe[1].send_bytes(b"")
+            self._changing.notify_all()
         self._family.news.drop(self._id)
-        self._ended.set()

@@ -99,3 +99,20 @@ def test_a_program_that_forgot_to_close_leaves_nothing(url, workers, connection)
     command = [sys.executable, "-c", CONTEXT + DAEMON_AND_CHILD, "jobs", url]
     subprocess.run(command, check=True, capture_output=True, cwd=ROOT, timeout=PATIENCE)
     assert not {key for key in set(connection.scan_iter()) - before if b"rq:worker" not in key}
+
+
+def test_a_signal_s_handler_may_end_what_it_breaks_into_the_waiting_for(ctx):
+    def give_up(*_: object) -> None:
+        raise AssertionError("waited in vain")
+
+    process = ctx.Process(target=signal.pause)
+    process.start()
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(int(PATIENCE))
+    try:
+        with process._popen._changing:  # as the main thread has it for a moment whenever it joins
+            ctx.close()
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+    assert process.exitcode == -signal.SIGKILL
