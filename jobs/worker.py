@@ -102,7 +102,7 @@ class Worker(rq.Worker):
 
     def _run_here(self, job: Job, queue: rq.Queue) -> None:
         execution = self.prepare_execution(job)  # first: if this worker is killed, RQ or the list knows of the job
-        if taking.begin(queue, job.id):
+        if taking.begin(queue, job, self.name):
             with self._beating(job, execution):
                 self.perform_job(job, queue, execution)
         else:

@@ -94,14 +94,19 @@ def test_of_two_workers_that_took_the_same_process_one_begins_it(context: jobs.C
     assert (process.exitcode, runs.get_value()) == (0, 1)
 
 
-def test_a_process_that_has_begun_is_not_put_back(context: jobs.Context, queue: rq.Queue):
-    process, _ = started(context)
+def test_a_process_that_has_begun_is_not_put_back_and_a_lost_reply_loses_no_process(
+    context: jobs.Context, queue: rq.Queue
+):
+    process, runs = started(context)
     slow = Slow(queue)
-    assert taking.begin(queue, process.job.id)
+    assert taking.begin(queue, process.job, slow.worker.name)
     assert not taking.taken(queue, process.job.id)
     assert not taking.put_back(queue, process.job.id)
     assert not queue.count
-    slow.go_on()
+    assert not taking.begin(queue, process.job, "another")
+    slow.go_on()  # it asks again, as after a lost reply
+    process.join(PATIENCE)
+    assert (process.exitcode, runs.get_value()) == (0, 1)
 
 
 @pytest.mark.usefixtures("signals")
