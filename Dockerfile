@@ -7,8 +7,8 @@ RUN python3 -m venv /opt/lab && useradd --uid 10001 --user-group --create-home l
 
 # What it depends on changes seldom, so it has a layer of its own.
 WORKDIR /opt/lab/source
-COPY pyproject.toml ./
-RUN touch README.md && pip install --quiet .
+COPY pyproject.toml LICENSE ./
+RUN touch README.md && pip install --quiet '.[lab]'
 COPY . .
 RUN pip install --quiet --no-deps . && install --directory --owner lab --group lab --mode 700 /keys /data
 

@@ -77,8 +77,8 @@ def find_program() -> str:
     if carried and os.access(carried, os.X_OK):
         return str(carried)
     raise UnsuitableServerError(
-        "no Redis server was found: install redis-server or valkey-server (your system's packages have one), "
-        "or name a running one by its URL"
+        "no Redis server was found: install redis-server or valkey-server from your system's packages "
+        "(up to Python 3.12 also from pip: 'multiprocessing-lab[server]'), or name a running one by its URL"
     )
 
 

@@ -1,5 +1,12 @@
 """multiprocessing's Process as an RQ job, on whichever worker of whichever host."""
 
+from importlib.util import find_spec
+
+if _missing := [name for name in ("rq", "cloudpickle") if find_spec(name) is None]:
+    raise ModuleNotFoundError(
+        f"jobs needs {' and '.join(_missing)}: pip install 'multiprocessing-lab[jobs]'", name=_missing[0]
+    )
+
 from jobs.context import Context, get_context
 from jobs.job import SealedJob
 from jobs.process import Process

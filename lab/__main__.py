@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+EXTRA = ("click", "rich", "rq", "cloudpickle")  # what the extra `lab` installs
+
 
 def main() -> None:
     """Run the command line."""
@@ -11,6 +13,11 @@ def main() -> None:
         from lab.cli import main as run
     except KeyboardInterrupt:
         print("lab: interrupted", file=sys.stderr)
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRA:
+            raise
+        print(f"lab: {error.name} is not installed; run: pip install 'multiprocessing-lab[lab]'", file=sys.stderr)
         sys.exit(2)
     run()
 
