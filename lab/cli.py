@@ -51,6 +51,7 @@ class _Plays(click.Group):
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="multiprocessing-lab", prog_name="lab")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
     """Run a multiprocessing course's exercises on one machine's processes and on Redis, side by side."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,10 @@ def test_list_and_show(lab: Run):
         assert exercise.statement().splitlines()[0] in shown
         assert shown.count(exercise.statement().splitlines()[-1]) == 1
         assert "@actor\ndef " in shown
+
+
+def test_version(lab: Run):
+    assert lab("--version").stdout == f"lab, version {version('multiprocessing-lab')}\n"
 
 
 @pytest.mark.parametrize(
