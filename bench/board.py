@@ -23,10 +23,10 @@ from bench.crew import CONTEXT, crew
 from bench.figures import Measurement, Row, Rows, Target
 from bench.server import Server
 from broker import Context
-from broker.board import Board
-from broker.connection import Connection
-from broker.rhythm import Rhythm
-from broker.wire import opener
+from broker.liveness.board import Board
+from broker.liveness.timing import Rhythm
+from broker.transport.connection import Connection
+from broker.transport.wire import opener
 
 NAMES, QUICK_NAMES = 10_000, 440  # the same number of reports a second
 INTERVAL, QUICK_INTERVAL = 60.0, 6.0  # seconds

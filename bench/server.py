@@ -14,8 +14,8 @@ from typing import Any
 
 import redis
 
-from broker.companion import Companion
-from broker.server import find_program
+from broker.server.private_server import find_program
+from broker.subprocesses.supervised import Companion
 
 HOST = "127.0.0.1"
 START_TIMEOUT = 10.0  # seconds

@@ -11,19 +11,20 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, ClassVar, TypeVar
 
-from broker.board import INTERVAL, Board
-from broker.environment import server_url
+from broker.engine.handle import Handle
+from broker.engine.leased_handle import LEASE
+from broker.engine.session import leave, session
 from broker.errors import ServerUnavailableError
-from broker.event import Event
-from broker.handle import Handle
-from broker.heartbeat import Heartbeat
-from broker.holder import LEASE
-from broker.lock import Lock
-from broker.pipe import PipeConnection
-from broker.queues import JoinableQueue, Queue, SimpleQueue
-from broker.semaphore import BoundedSemaphore, Semaphore
-from broker.server import PrivateServer, check_server
-from broker.session import leave, session
+from broker.liveness.board import INTERVAL, Board
+from broker.liveness.heartbeat import Heartbeat
+from broker.locks.event import Event
+from broker.locks.lock import Lock
+from broker.locks.semaphore import BoundedSemaphore, Semaphore
+from broker.messages.pipe import PipeConnection
+from broker.messages.queues import JoinableQueue, Queue, SimpleQueue
+from broker.server.check import check_server
+from broker.server.environment import server_url
+from broker.server.private_server import PrivateServer
 
 H = TypeVar("H", bound=Handle)
 S = TypeVar("S", Semaphore, BoundedSemaphore, Queue, JoinableQueue, Board)
@@ -67,7 +68,7 @@ class Context:
         return self._url
 
     def check(self) -> str:
-        """Return the server's name, version and address; raise what `broker.server.check_server` raises."""
+        """Return the server's name, version and address; raise what `broker.server.check.check_server` raises."""
         return check_server(self.url)
 
     def Lock(self, *, name: str | None = None, lease: float = LEASE) -> Lock:

@@ -11,9 +11,9 @@ from typing import Any
 from rq.job import Job
 
 import broker
-from broker.handle import Handle
-from jobs import queues
-from jobs.family import AFTER_CHILDREN, Family
+from broker.engine.handle import Handle
+from jobs.children import AFTER_CHILDREN, Children
+from jobs.exchange import queues
 from jobs.pool import Pool
 from jobs.process import Process
 
@@ -35,7 +35,7 @@ class Context(broker.Context):
         super().__init__(url)
         self.queue = queue
         self.Process = type("Process", (Process,), {"_context": self})
-        self._family: Family | None = None
+        self._children: Children | None = None
         self._end: Finalize | None = None
 
     def Pool(  # noqa: N802
@@ -50,19 +50,20 @@ class Context(broker.Context):
 
     def enqueue(self, job_name: str, job_id: str, function: Callable[..., object], *args: object) -> Job:
         """Put a call of `function` on the queue as a job without a time limit."""
-        return self.family().ledger.enqueue(job_name, job_id, function, *args)
+        return self.children().rq_queue.enqueue(job_name, job_id, function, *args)
 
     def adopt(self, *handles: Handle) -> None:
         """Delete these handles, too, when this context is closed."""
         for handle in handles:
             self._own(handle, None)
 
-    def family(self) -> Family:
+    def children(self) -> Children:
         """Return the jobs that this process has started."""
-        if self._family is None or self._family.process != os.getpid():  # a forked child has none of its parent's
-            self._family = Family(self)
+        if self._children is None or self._children.process != os.getpid():  # a forked child has none of its parent's
+            self._children = Children(self.url, self.queue)
+            self.adopt(self._children.status.channel)
             self.end_with_process()
-        return self._family
+        return self._children
 
     def end_with_process(self) -> None:
         """Close this context when this process's code and its children have ended, unless that was done before."""
@@ -70,9 +71,9 @@ class Context(broker.Context):
 
     def close(self) -> None:
         """Do what `broker.Context.close` does, end this context's jobs and delete them with their results."""
-        if self._family is not None:
-            self._family.end()
-            self._family = None
+        if self._children is not None:
+            self._children.end()
+            self._children = None
         if self._end is not None:
             self._end.cancel()
         super().close()

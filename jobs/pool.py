@@ -8,14 +8,12 @@ import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from multiprocessing.process import BaseProcess
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from broker.errors import LeaseLostError
-from broker.queues import JoinableQueue, SimpleQueue
-from jobs.roster import listening
-
-if TYPE_CHECKING:
-    from jobs.context import Context
+from broker.messages.queues import JoinableQueue, SimpleQueue
+from jobs.exchange.worker_list import listening
+from jobs.job_context import JobContext
 
 LEASE = 5.0  # seconds after which the task of a process that died is another's
 
@@ -31,7 +29,7 @@ class Pool(multiprocessing.pool.Pool):
 
     def __init__(
         self,
-        context: Context,
+        context: JobContext,
         processes: int | None = None,
         initializer: Callable[..., object] | None = None,
         initargs: Iterable[Any] = (),

@@ -8,22 +8,32 @@ import threading
 import time
 import uuid
 from multiprocessing.connection import Connection, Pipe
-from typing import TYPE_CHECKING
+from typing import ClassVar, Protocol
 
 from rq.exceptions import AbandonedJobError
 from rq.job import Job
 from rq.results import Result
 
-from jobs import horse
-from jobs.news import GLANCE, Began, Ended
-from jobs.pickling import dumps
-
-if TYPE_CHECKING:
-    from jobs.process import Process
+from jobs.exchange import control
+from jobs.exchange.pickling import dumps
+from jobs.exchange.status import GLANCE, Began, Ended
+from jobs.job_context import JobContext
+from jobs.worker import process_job
 
 ABANDONED = AbandonedJobError.__name__  # what RQ says of a job whose worker was killed; the job itself may live
 
 MERCY = 3  # glances in a row that must not find a job begun, or alive
+
+
+class Startable(Protocol):
+    """A process that can be started; `jobs.Process` is one."""
+
+    _context: ClassVar[JobContext]
+    name: str
+
+    @property
+    def authkey(self) -> bytes:
+        """What opens the sockets that its parent hands over."""
 
 
 class Popen:
@@ -35,30 +45,30 @@ class Popen:
     method = "rq"
     sentinel = None  # multiprocessing asks for it when the process starts, and few ever use it
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Startable) -> None:
         self.pid: int | None = None
         self.host: str | None = None
         self.returncode: int | None = None
         self._settled = False  # whether RQ has no more to write about it
         self.job: Job | None = None
         context = process._context
-        self._family = context.family()
+        self._children = context.children()
         self._changing = threading.Condition()  # reentrant, unlike an Event: a signal's handler may end what waits here
         self._pipe: tuple[Connection, Connection] | None = None
         self._unbegun = 0  # how many glances in a row have found it taken, and not begun
         self._unseen = 0  # ... and have not found it alive
         self._id = uuid.uuid4().hex
-        self._life, self._signals = horse.life(context.url, self._id), horse.signals(context.url, self._id)
+        self._life, self._signals = control.life(context.url, self._id), control.signals(context.url, self._id)
         payload = dumps((bytes(process.authkey), dumps(process)))
-        news = self._family.news
+        news = self._children.status
         news.follow(self._id, self)
         try:
-            self.job = context.enqueue(process.name, self._id, horse.run, payload, context.url, news.channel.name)
+            self.job = context.enqueue(process.name, self._id, process_job.run, payload, context.url, news.channel.name)
         except BaseException:
             news.drop(self._id)
             raise
         context.adopt(self._life, self._signals)
-        self._family.add(self)
+        self._children.add(self)
 
     def poll(self) -> int | None:
         """Return the exit code, or None."""
@@ -73,7 +83,7 @@ class Popen:
         while self.returncode is None and (left := deadline - time.monotonic()) > 0:
             with self._changing:
                 self._changing.wait_for(lambda: self.returncode is not None, min(left, GLANCE))
-            self._family.news.check()
+            self._children.status.check()
         return self.returncode
 
     def terminate(self) -> None:
@@ -89,7 +99,7 @@ class Popen:
         if self.returncode is not None:
             return
         assert self.job is not None
-        if self._family.ledger.withdraw(self.job):
+        if self._children.rq_queue.withdraw(self.job):
             self._settled = True
             self._end(-number)
         else:
@@ -101,7 +111,7 @@ class Popen:
     def forget(self) -> None:
         """Delete what RQ has of it."""
         assert self.job is not None
-        self._family.ledger.forget(self.job, self._settled)
+        self._children.rq_queue.forget(self.job, self._settled)
 
     def give_up(self) -> None:
         """Take it for dead, unless it is known how it ended."""
@@ -139,7 +149,7 @@ class Popen:
     def _is_deleted(self) -> bool:
         """Return whether somebody has deleted a job that has not begun; what a worker took in vain goes to another."""
         assert self.job is not None
-        ledger = self._family.ledger
+        ledger = self._children.rq_queue
         self._unbegun = self._unbegun + 1 if ledger.taken(self.job) else 0
         if self._unbegun >= MERCY:
             ledger.put_back(self.job)
@@ -153,7 +163,7 @@ class Popen:
         result = self.job.latest_result()
         self._settled = result is None
         if self.pid is None:
-            self._family.ledger.withdraw(self.job)  # RQ may have given up one that was put back
+            self._children.rq_queue.withdraw(self.job)  # RQ may have given up one that was put back
             why = result.exc_string if result else "somebody has deleted its job"
             print(f"{self.job.description} did not begin: {why}", file=sys.stderr)
             self._end(1)
@@ -171,4 +181,4 @@ class Popen:
             if self._pipe is not None:
                 self._pipe[1].send_bytes(b"")
             self._changing.notify_all()
-        self._family.news.drop(self._id)
+        self._children.status.drop(self._id)

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from rq.job import Job
 
+from jobs.job_context import JobContext
 from jobs.popen import Popen
-
-if TYPE_CHECKING:
-    from jobs.context import Context
 
 
 class Process(BaseProcess):
@@ -26,7 +24,7 @@ class Process(BaseProcess):
     host is known to be dead within 5 seconds, with the exit code -9.
     """
 
-    _context: ClassVar[Context]
+    _context: ClassVar[JobContext]
     _start_method = None
     _target: Callable[..., object] | None
     _args: tuple[Any, ...]

@@ -10,7 +10,7 @@ EXTRA = ("click", "rich", "rq", "cloudpickle")  # what the extra `lab` installs
 def main() -> None:
     """Run the command line."""
     try:
-        from lab.cli import main as run
+        from lab.cli.main import main as run
     except KeyboardInterrupt:
         print("lab: interrupted", file=sys.stderr)
         sys.exit(2)

@@ -14,7 +14,7 @@ from pathlib import Path
 import broker
 import jobs
 from broker.errors import ServerUnavailableError
-from jobs.roster import roster
+from jobs.exchange.worker_list import roster
 from lab.errors import LabError
 from lab.exercise import Exercise
 from lab.runtime import children

@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 from lab.backends import BACKENDS, Settings, require_workers
-from lab.evidence.clocks import settled
+from lab.checks.clocks import settled
 from lab.exercise import Exercise
-from lab.interrupts import Interrupts
 from lab.runtime.follow import followed
+from lab.runtime.interrupts import Interrupts
 from lab.trace import Event, Trace
 
 

@@ -11,7 +11,7 @@ shows, and in it a frozen dataclass that derives from `Exercise`; enter it in `l
   the processes to `run.perform`. Recorders travel: `run.recorder(name)` belongs to the process called `name`. Keep the
   primitives in variables until `perform` returns: multiprocessing's end with the last one that refers to them here.
   An actor that never ends is one of `perform`'s `daemons`; a call in one of a pool's processes is a `Task`
-  (`lab.runtime.tasks`).
+  (`lab.runtime.pool_tasks`).
   What can be seen only when all have ended, `play` records itself: `run.recorder(LAB).note("counts", value=0)`.
 - `check` and `outcome` see the trace alone. What they tell apart by order must be recorded in the right order: note
   before you let go or set, and after you were let in or woken. An actor may be killed between any two lines, or stand
@@ -29,12 +29,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar
 
+from lab.checks.verdicts import Verdict
 from lab.errors import InvalidParameterError
-from lab.evidence.checks import Verdict
+from lab.formatting import Figure
+from lab.printed_lines import Words
 from lab.runtime.run import Run
 from lab.trace import Trace
-from lab.units import Figure
-from lab.words import Words
 
 MOST = 10_000  # actors on one machine: more would be a test of the machine
 N = TypeVar("N", int, float)

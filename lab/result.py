@@ -8,13 +8,13 @@ from functools import cached_property
 from typing import Any
 
 from lab.backends import BACKENDS
+from lab.checks import metrics
+from lab.checks.verdicts import Verdict
 from lab.errors import DamagedTraceError, InvalidParameterError
-from lab.evidence import measures
-from lab.evidence.checks import Verdict
 from lab.exercise import Exercise
 from lab.exercises import EXERCISES
+from lab.formatting import Figure
 from lab.trace import Trace
-from lab.units import Figure
 
 
 @dataclass(frozen=True)
@@ -47,18 +47,18 @@ class Result:
         return self.exercise.variant
 
     @cached_property
-    def inside(self) -> list[measures.Step]:
+    def inside(self) -> list[metrics.Step]:
         """How many were inside over time."""
-        return measures.inside(self.trace, self.exercise.section)
+        return metrics.inside(self.trace, self.exercise.section)
 
     @cached_property
-    def waiting(self) -> list[measures.Step]:
+    def waiting(self) -> list[metrics.Step]:
         """How many waited over time."""
-        return measures.waiting(self.trace, self.exercise.section)
+        return metrics.waiting(self.trace, self.exercise.section)
 
     def wait(self, share: float) -> float | None:
         """Return how long that share of the actors waited at most; None if nobody was let in."""
-        return measures.percentile(self.waits, share) if self.waits else None
+        return metrics.percentile(self.waits, share) if self.waits else None
 
     def figures(self) -> dict[str, Any]:
         """Return everything as plain values, for JSON."""
@@ -85,22 +85,22 @@ def judge(trace: Trace) -> Result:
     """Return what a trace comes to; raise `DamagedTraceError` if it is of no exercise that the lab has."""
     exercise = _exercise(trace)
     section = exercise.section
-    waits = measures.waits(trace, section)
+    waits = metrics.waits(trace, section)
     return Result(
         trace=trace,
         exercise=exercise,
         verdict=exercise.check(trace),
         outcome=exercise.outcome(trace),
-        elapsed=measures.elapsed(trace),
+        elapsed=metrics.elapsed(trace),
         waits=waits,
-        fairness=measures.fairness(waits),
-        handover=measures.handover(trace, section, exercise.limit),
-        occupied=measures.occupied(trace, section),
-        peak=measures.peak(trace, section),
-        crowd=measures.crowd(trace),
-        processes=measures.processes(trace),
-        hosts=measures.hosts(trace),
-        inexact=measures.inexact(trace),
+        fairness=metrics.fairness(waits),
+        handover=metrics.handover(trace, section, exercise.limit),
+        occupied=metrics.occupied(trace, section),
+        peak=metrics.peak(trace, section),
+        crowd=metrics.crowd(trace),
+        processes=metrics.processes(trace),
+        hosts=metrics.hosts(trace),
+        inexact=metrics.inexact(trace),
     )
 
 

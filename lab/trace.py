@@ -4,7 +4,7 @@ The order of the events is the order in which they were recorded: an actor recor
 in, and that it leaves before it lets go, so a trace may hide a short overlap but never invents one. Order needs no
 clock, and holds across hosts. `when` is for measuring: seconds on one clock per trace, this machine's monotonic one,
 or the Redis server's, then exact to `error` seconds either way (within one process, differences are always exact; see
-`lab.evidence.clocks`).
+`lab.checks.clocks`).
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from broker import Context
-from broker.server import PrivateServer
+from broker.server.private_server import PrivateServer
 from tests.support.actors import Actor, Cast
 
 

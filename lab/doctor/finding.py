@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from jobs.worker import UNHEARD
+from jobs.worker.worker import UNHEARD
 from lab.doctor.facts import Clock
-from lab.units import seconds
+from lab.formatting import seconds
 
 SKEW = 1.0  # seconds by which clocks may differ
 

@@ -24,16 +24,16 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, ClassVar
 
-from lab.evidence import checks, measures, talks
+from lab.checks import chat, metrics, verdicts
 from lab.exercise import Exercise, choice, parameter
+from lab.formatting import Figure
+from lab.printed_lines import Words
 from lab.runtime.addresses import own_address, server_of
 from lab.runtime.context import SimpleQueue
-from lab.runtime.family import process_class
+from lab.runtime.parent_actors import process_class
 from lab.runtime.recorder import Recorder, actor
 from lab.runtime.run import Run
 from lab.trace import Trace
-from lab.units import Figure
-from lab.words import Words
 
 PATIENCE = 20.0  # seconds after which a client that does not come has failed
 
@@ -46,7 +46,7 @@ def talk(me: Recorder, connection: socket.socket) -> None:
 
 def _talk(me: Recorder, connection: socket.socket) -> None:
     with connection, connection.makefile("rw") as lines:
-        print(talks.HELLO, file=lines, flush=True)
+        print(chat.HELLO, file=lines, flush=True)
         me.note("learns", value=int(lines.readline()))
         for line in lines:
             print(line.strip().upper(), file=lines, flush=True)
@@ -130,7 +130,7 @@ def queue_server(
         who, text = requests.get()
         if isinstance(text, int):
             me.note("learns", value=text)
-            replies[who].put(talks.HELLO)
+            replies[who].put(chat.HELLO)
         else:
             replies[who].put(text.upper())
 
@@ -254,22 +254,22 @@ class Chat(Exercise):
         args = (run.recorder(name), *queues, self.messages, f"{self.seed}/{number}", self.pace)
         return run.ctx.Process(target=target, args=args, name=name)
 
-    def check(self, trace: Trace) -> checks.Verdict:
+    def check(self, trace: Trace) -> verdicts.Verdict:
         """Judge the greetings, the answers, and how many were talked to at once."""
-        return checks.worst(
+        return verdicts.worst(
             [
-                talks.answered(trace, self.clients * self.messages),
-                talks.introduced(trace, self.clients),
-                checks.at_most(trace, self.section, self.limit),
-                checks.all_ended(trace, self.actors),
+                chat.answered(trace, self.clients * self.messages),
+                chat.introduced(trace, self.clients),
+                verdicts.at_most(trace, self.section, self.limit),
+                verdicts.all_ended(trace, self.actors),
             ]
         )
 
     def outcome(self, trace: Trace) -> Mapping[str, Figure]:
         """How many answers there were, and how long they took."""
-        times = [answer.when - said.when for said, answer in talks.exchanges(trace)]
+        times = [answer.when - said.when for said, answer in chat.exchanges(trace)]
         return {
             "answers": len(times),
-            "talked to at once": measures.peak(trace, self.section),
+            "talked to at once": metrics.peak(trace, self.section),
             "answered after, median": median(times) if times else None,
         }

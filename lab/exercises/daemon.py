@@ -26,15 +26,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
-from lab.evidence import checks
-from lab.evidence.clocks import at_least
+from lab.checks import verdicts
+from lab.checks.clocks import at_least
 from lab.exercise import Exercise, choice, parameter
-from lab.runtime.family import process_class
+from lab.formatting import Figure
+from lab.printed_lines import Words
+from lab.runtime.parent_actors import process_class
 from lab.runtime.recorder import Recorder, actor
 from lab.runtime.run import Run
 from lab.trace import Event, Trace
-from lab.units import Figure
-from lab.words import Words
 
 REFUSAL = "daemonic processes are not allowed to have children"
 LATEST = 0.4  # seconds after the end of the parent's code within which a daemon is silent
@@ -162,15 +162,15 @@ class Daemon(Exercise):
             return [Child(daemon, True)], 2.0
         return [Child(daemon, True, with_child, (process_class(run.ctx), run.recorder("grandchild")))], 2.0
 
-    def check(self, trace: Trace) -> checks.Verdict:
+    def check(self, trace: Trace) -> verdicts.Verdict:
         """Judge the daemon's end, the plain child's, and what becomes of a daemon's child."""
-        verdicts = [_silent(trace)]
+        found = [_silent(trace)]
         if self.how in ("foo", "func"):
-            verdicts += [_waited_for(trace)]
+            found += [_waited_for(trace)]
             trace = dataclasses.replace(trace, events=tuple(event for event in trace.events if event.who != "daemon"))
         elif self.how == "child":
-            verdicts += [_refused(trace)]
-        return checks.worst([*verdicts, checks.all_ended(trace, self.actors)])
+            found += [_refused(trace)]
+        return verdicts.worst([*found, verdicts.all_ended(trace, self.actors)])
 
     def outcome(self, trace: Trace) -> Mapping[str, Figure]:
         """Who finished, and for how long the daemon went on after its parent's code."""
@@ -195,31 +195,31 @@ def _after_the_code(trace: Trace, between: Callable[[Event, Event], float]) -> f
     return max([0.0, *(between(ended[0], event) for event in trace.events if event.who == "daemon")])
 
 
-def _silent(trace: Trace) -> checks.Verdict:
+def _silent(trace: Trace) -> verdicts.Verdict:
     surely = _after_the_code(trace, at_least)
     if surely is None:
-        return checks.unknown("the parent's code did not come to its end")
+        return verdicts.unknown("the parent's code did not come to its end")
     if surely > LATEST:
-        return checks.invalid(f"the daemon went on for {surely:.2f} s after its parent's code had ended")
-    return checks.valid("the daemon ended with its parent's code")
+        return verdicts.invalid(f"the daemon went on for {surely:.2f} s after its parent's code had ended")
+    return verdicts.valid("the daemon ended with its parent's code")
 
 
-def _waited_for(trace: Trace) -> checks.Verdict:
+def _waited_for(trace: Trace) -> verdicts.Verdict:
     """Check that the lab saw the parent's end after the plain child's."""
     order = [event.what for event in trace.events if event.who == "plain child" or event.on == "parent"]
     if "begins" not in order or "joins" not in order:
-        return checks.unknown("the plain child did not begin, or nobody waited for its parent")
+        return verdicts.unknown("the plain child did not begin, or nobody waited for its parent")
     if "finishes" not in order[: order.index("joins")]:
-        return checks.invalid("the parent ended before its plain child had finished")
-    return checks.valid("the plain child was waited for")
+        return verdicts.invalid("the parent ended before its plain child had finished")
+    return verdicts.valid("the plain child was waited for")
 
 
-def _refused(trace: Trace) -> checks.Verdict:
+def _refused(trace: Trace) -> verdicts.Verdict:
     if any(event.who == "grandchild" for event in trace.events):
-        return checks.invalid("the daemon had a child")
+        return verdicts.invalid("the daemon had a child")
     refusals = [event.why for event in trace.of("is refused")]
     if not refusals:
-        return checks.unknown("the daemon did not try to have a child")
+        return verdicts.unknown("the daemon did not try to have a child")
     if refusals[0] != REFUSAL:
-        return checks.invalid(f"the daemon's child was refused with {refusals[0]!r}")
-    return checks.valid("the daemon's child was refused")
+        return verdicts.invalid(f"the daemon's child was refused with {refusals[0]!r}")
+    return verdicts.valid("the daemon's child was refused")

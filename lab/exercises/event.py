@@ -14,14 +14,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab.evidence import checks
+from lab.checks import verdicts
 from lab.exercise import Exercise, parameter
+from lab.formatting import Figure
+from lab.printed_lines import Words
 from lab.runtime.context import Event as Flag
 from lab.runtime.recorder import Recorder, actor
 from lab.runtime.run import Run
 from lab.trace import Trace
-from lab.units import Figure
-from lab.words import Words
 
 EXPECTED = ["is not set", "sets", "is set", "passes", "clears", "waits in vain", "is not set", "lets go"]
 EARLY = 0.01  # seconds by which a time-out may come before its time: it is measured with another clock
@@ -98,9 +98,9 @@ class Event(Exercise):
         ]
         run.perform(actors, longest_pause=self.pace)
 
-    def check(self, trace: Trace) -> checks.Verdict:
+    def check(self, trace: Trace) -> verdicts.Verdict:
         """Each call does what it promises, and nobody is let go before it is time."""
-        return checks.worst([self._steps(trace), _let_go(trace), checks.all_ended(trace, self.actors)])
+        return verdicts.worst([self._steps(trace), _let_go(trace), verdicts.all_ended(trace, self.actors)])
 
     def outcome(self, trace: Trace) -> Mapping[str, Figure]:
         """How long the time-out took, and how long the last set took to arrive."""
@@ -109,25 +109,25 @@ class Event(Exercise):
             "from set to woken": _between(trace, "lets go", "is let go"),
         }
 
-    def _steps(self, trace: Trace) -> checks.Verdict:
+    def _steps(self, trace: Trace) -> verdicts.Verdict:
         done = [event.what for event in trace.of(*EXPECTED)]
         for number, (what, expected) in enumerate(zip(done, EXPECTED, strict=False)):
             if what != expected:
                 after = f"after it {done[number - 1]!r}" if number else "at first"
-                return checks.invalid(f"{after}, program recorded {what!r} where {expected!r} is right")
+                return verdicts.invalid(f"{after}, program recorded {what!r} where {expected!r} is right")
         waited = _between(trace, "clears", "waits in vain")
         if waited is None:
-            return checks.unknown("no wait has timed out")
+            return verdicts.unknown("no wait has timed out")
         if waited < self.pace - EARLY:
-            return checks.invalid(f"a wait with a time-out of {self.pace:g} s gave up after {waited:.3f} s")
-        return checks.valid("is_set, set, clear and both waits do as they should")
+            return verdicts.invalid(f"a wait with a time-out of {self.pace:g} s gave up after {waited:.3f} s")
+        return verdicts.valid("is_set, set, clear and both waits do as they should")
 
 
-def _let_go(trace: Trace) -> checks.Verdict:
+def _let_go(trace: Trace) -> verdicts.Verdict:
     steps = [event.what for event in trace.of("lets go", "is let go")]
     if steps[:1] == ["is let go"]:
-        return checks.invalid("waiter went on before the event was set")
-    return checks.valid("")
+        return verdicts.invalid("waiter went on before the event was set")
+    return verdicts.valid("")
 
 
 def _between(trace: Trace, first: str, second: str) -> float | None:

@@ -19,15 +19,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from lab.evidence import checks
+from lab.checks import verdicts
 from lab.exercise import Exercise, choice
+from lab.formatting import Figure
+from lab.printed_lines import Words
 from lab.runtime.addresses import own_address, server_of
-from lab.runtime.family import process_class
+from lab.runtime.parent_actors import process_class
 from lab.runtime.recorder import Recorder, actor
 from lab.runtime.run import Run
 from lab.trace import Trace
-from lab.units import Figure
-from lab.words import Words
 
 BEFORE = 100
 PATIENCE = 20.0  # seconds after which a child that says nothing has failed
@@ -144,9 +144,9 @@ class Isolation(Exercise):
         args = (*recorders, process_class(run.ctx), self.how, ways, server_of(run.ctx))
         run.perform([run.ctx.Process(target=parent, args=args, name="parent")], longest_pause=PATIENCE)
 
-    def check(self, trace: Trace) -> checks.Verdict:
+    def check(self, trace: Trace) -> verdicts.Verdict:
         """Judge whether the parent's global is untouched and the result received."""
-        return checks.worst([_untouched(trace), _arrived(trace), checks.all_ended(trace, self.actors)])
+        return verdicts.worst([_untouched(trace), _arrived(trace), verdicts.all_ended(trace, self.actors)])
 
     def outcome(self, trace: Trace) -> Mapping[str, Figure]:
         """Both globals, and how long the result was on its way."""
@@ -159,19 +159,19 @@ class Isolation(Exercise):
         }
 
 
-def _untouched(trace: Trace) -> checks.Verdict:
+def _untouched(trace: Trace) -> verdicts.Verdict:
     changed, seen = trace.of("changes"), trace.of("sees")
     if not changed or not seen:
-        return checks.unknown("nobody changed the global, or nobody looked at it afterwards")
+        return verdicts.unknown("nobody changed the global, or nobody looked at it afterwards")
     if seen[0].value != BEFORE:
-        return checks.invalid(f"the child made {changed[0].value} of its global, and the parent's is {seen[0].value}")
-    return checks.valid(f"the child's global is {changed[0].value}, the parent's still {BEFORE}")
+        return verdicts.invalid(f"the child made {changed[0].value} of its global, and the parent's is {seen[0].value}")
+    return verdicts.valid(f"the child's global is {changed[0].value}, the parent's still {BEFORE}")
 
 
-def _arrived(trace: Trace) -> checks.Verdict:
+def _arrived(trace: Trace) -> verdicts.Verdict:
     changed, got = trace.of("changes"), trace.of("gets")
     if not changed or not got:
-        return checks.unknown("no result came back")
+        return verdicts.unknown("no result came back")
     if got[0].value != changed[0].value:
-        return checks.invalid(f"the child came to {changed[0].value}, and its parent heard {got[0].value}")
-    return checks.valid("its parent was told")
+        return verdicts.invalid(f"the child came to {changed[0].value}, and its parent heard {got[0].value}")
+    return verdicts.valid("its parent was told")

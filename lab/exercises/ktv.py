@@ -25,15 +25,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab.evidence import checks, measures
+from lab.checks import metrics, verdicts
 from lab.exercise import Exercise, choice, parameter
+from lab.formatting import Figure
+from lab.printed_lines import Words
 from lab.runtime.context import Permits, Process
+from lab.runtime.pool_tasks import Task
 from lab.runtime.recorder import Recorder, actor
 from lab.runtime.run import Run
-from lab.runtime.tasks import Task
 from lab.trace import Trace
-from lab.units import Figure
-from lab.words import Words
 
 
 @actor
@@ -100,13 +100,13 @@ class Ktv(Exercise):
             guests.append(new(target=guest, args=args, name=name))
         run.perform(guests, longest_pause=3 * self.pace)
 
-    def check(self, trace: Trace) -> checks.Verdict:
+    def check(self, trace: Trace) -> verdicts.Verdict:
         """Never more guests inside than there are rooms, and all get in."""
-        return checks.worst(
+        return verdicts.worst(
             [
-                checks.at_most(trace, self.section, self.limit),
-                checks.fences_differ(trace, self.section),
-                checks.all_ended(trace, self.guests),
+                verdicts.at_most(trace, self.section, self.limit),
+                verdicts.fences_differ(trace, self.section),
+                verdicts.all_ended(trace, self.guests),
             ]
         )
 
@@ -114,6 +114,6 @@ class Ktv(Exercise):
         """How many sang, how many at once, and how many stood at the door."""
         return {
             "served": len({event.who for event in trace.of("leaves")}),
-            "most in rooms": measures.peak(trace, "rooms"),
-            "most at the door": measures.highest(measures.waiting(trace, "rooms")),
+            "most in rooms": metrics.peak(trace, "rooms"),
+            "most at the door": metrics.highest(metrics.waiting(trace, "rooms")),
         }

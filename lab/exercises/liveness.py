@@ -27,15 +27,15 @@ from collections.abc import Mapping
 from statistics import median
 from typing import ClassVar
 
-from broker.rhythm import Rhythm
-from lab.evidence import checks, deaths
+from broker.liveness.timing import Rhythm
+from lab.checks import liveness, verdicts
 from lab.exercise import Exercise, choice, parameter
+from lab.formatting import Figure
+from lab.printed_lines import Words
 from lab.runtime.boards import Board, begin_heartbeat, make_board
 from lab.runtime.recorder import Recorder, actor
 from lab.runtime.run import Run
 from lab.trace import Trace
-from lab.units import Figure
-from lab.words import Words
 
 WORK = (0.2, 1.5)  # intervals that a piece of work takes
 DEATH = (1.0, 2.0)  # intervals after which one is killed
@@ -161,15 +161,15 @@ class Liveness(Exercise):
                 actors.append(run.ctx.Process(target=member, args=what, name=name))
             run.perform(actors, longest_pause=WORK[1] * interval)
 
-    def check(self, trace: Trace) -> checks.Verdict:
+    def check(self, trace: Trace) -> verdicts.Verdict:
         """Judge whether the killed one was named in time, and nobody else."""
         killed = {event.who for event in trace.of("dies")}
         ends = [event for event in trace.events if event.on not in killed or event.what != "joins"]
-        return checks.worst(
+        return verdicts.worst(
             [
-                deaths.named_in_time(trace, self.rhythm.interval + BOUND),
-                deaths.nobody_else(trace),
-                checks.all_ended(dataclasses.replace(trace, events=tuple(ends)), self.actors - len(killed)),
+                liveness.named_in_time(trace, self.rhythm.interval + BOUND),
+                liveness.nobody_else(trace),
+                verdicts.all_ended(dataclasses.replace(trace, events=tuple(ends)), self.actors - len(killed)),
             ]
         )
 
@@ -183,9 +183,9 @@ class Liveness(Exercise):
         return {
             "killed": len(trace.of("dies")),
             "named dead": len({event.on for event in trace.of("is dead")}),
-            "named dead though alive": len(deaths.wrongly(trace)),
+            "named dead though alive": len(liveness.wrongly(trace)),
             "named late": len(trace.of("is late")),
-            "named after its death": deaths.delay(trace),
+            "named after its death": liveness.delay(trace),
             "between reports, stated": self.rhythm.period,
             "between reports, longest": max((max(of) for of in regular.values()), default=None),
             "drift at the end, median": median(overdue) if overdue else None,

@@ -15,14 +15,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab.evidence import checks
+from lab.checks import verdicts
 from lab.exercise import Exercise, parameter
+from lab.formatting import Figure
+from lab.printed_lines import Words
 from lab.runtime.context import Event, Permits
 from lab.runtime.recorder import Recorder, actor
 from lab.runtime.run import Run
 from lab.trace import Trace
-from lab.units import Figure
-from lab.words import Words
 
 
 @actor
@@ -80,14 +80,14 @@ class Lock(Exercise):
         two = run.ctx.Process(target=second, args=(run.recorder("second"), lock, taken), name="second")
         run.perform([one, two], longest_pause=self.pace)
 
-    def check(self, trace: Trace) -> checks.Verdict:
+    def check(self, trace: Trace) -> verdicts.Verdict:
         """Nobody is let in while the lock is held, not even who holds it."""
-        return checks.worst(
+        return verdicts.worst(
             [
-                checks.at_most(trace, self.section, self.limit),
+                verdicts.at_most(trace, self.section, self.limit),
                 _second_waits(trace),
-                checks.fences_rise(trace, self.section),
-                checks.all_ended(trace, self.actors),
+                verdicts.fences_rise(trace, self.section),
+                verdicts.all_ended(trace, self.actors),
             ]
         )
 
@@ -99,12 +99,12 @@ class Lock(Exercise):
         }
 
 
-def _second_waits(trace: Trace) -> checks.Verdict:
+def _second_waits(trace: Trace) -> verdicts.Verdict:
     if trace.of("is let in again"):
-        return checks.invalid("first was let in again while it held the lock")
+        return verdicts.invalid("first was let in again while it held the lock")
     if not _asks_while_held(trace):
-        return checks.unknown("second did not ask for the lock while first held it")
-    return checks.valid("second asked while first held the lock, and was let in when it had left")
+        return verdicts.unknown("second did not ask for the lock while first held it")
+    return verdicts.valid("second asked while first held the lock, and was let in when it had left")
 
 
 def _asks_while_held(trace: Trace) -> bool:

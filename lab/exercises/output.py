@@ -15,14 +15,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab.evidence import checks
+from lab.checks import verdicts
 from lab.exercise import Exercise, choice, parameter
+from lab.formatting import Figure
+from lab.printed_lines import Words
 from lab.runtime.context import Permits
 from lab.runtime.recorder import Recorder, actor
 from lab.runtime.run import Run
 from lab.trace import Trace
-from lab.units import Figure
-from lab.words import Words
 
 
 @actor
@@ -76,13 +76,13 @@ class Output(Exercise):
             workers.append(run.ctx.Process(target=work, args=args, name=name))
         run.perform(workers, longest_pause=self.pace)
 
-    def check(self, trace: Trace) -> checks.Verdict:
+    def check(self, trace: Trace) -> verdicts.Verdict:
         """Nobody prints between the two lines of another."""
-        return checks.worst(
+        return verdicts.worst(
             [
-                checks.at_most(trace, self.section, self.limit),
-                checks.fences_rise(trace, self.section),
-                checks.all_ended(trace, self.actors),
+                verdicts.at_most(trace, self.section, self.limit),
+                verdicts.fences_rise(trace, self.section),
+                verdicts.all_ended(trace, self.actors),
             ]
         )
 

@@ -16,14 +16,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab.evidence import checks
+from lab.checks import verdicts
 from lab.exercise import Exercise, parameter
+from lab.formatting import Figure
+from lab.printed_lines import Words
 from lab.runtime.context import Event, Permits
 from lab.runtime.recorder import Recorder, actor
 from lab.runtime.run import Run
 from lab.trace import Trace
-from lab.units import Figure
-from lab.words import Words
 
 
 @actor
@@ -93,9 +93,9 @@ class Semaphore(Exercise):
         ]
         run.perform(actors, longest_pause=self.pace)
 
-    def check(self, trace: Trace) -> checks.Verdict:
+    def check(self, trace: Trace) -> verdicts.Verdict:
         """One acquire too many comes back after a release only."""
-        return checks.worst([self._one_too_many(trace), checks.all_ended(trace, self.actors)])
+        return verdicts.worst([self._one_too_many(trace), verdicts.all_ended(trace, self.actors)])
 
     def outcome(self, trace: Trace) -> Mapping[str, Figure]:
         """How many acquires passed before the first release, and how long one release takes to arrive."""
@@ -107,13 +107,13 @@ class Semaphore(Exercise):
             "from release to acquire": trace.of("prints")[-1].when - released[0].when if released and after else None,
         }
 
-    def _one_too_many(self, trace: Trace) -> checks.Verdict:
+    def _one_too_many(self, trace: Trace) -> verdicts.Verdict:
         before, after = self._acquires(trace)
         if before > self.permits:
-            return checks.invalid(f"acquire {before} of a semaphore of {self.permits} came back before any release")
+            return verdicts.invalid(f"acquire {before} of a semaphore of {self.permits} came back before any release")
         if before < self.permits or not after:
-            return checks.unknown(f"{before + after} of {self.permits + 1} acquires came back")
-        return checks.valid(f"{before} acquires passed, and one more after a release")
+            return verdicts.unknown(f"{before + after} of {self.permits + 1} acquires came back")
+        return verdicts.valid(f"{before} acquires passed, and one more after a release")
 
     def _acquires(self, trace: Trace) -> tuple[int, int]:
         """Return how many acquires passed before a release, and how many after it."""

@@ -42,17 +42,17 @@ from statistics import median
 from typing import ClassVar
 
 import broker
+from lab.checks import tickets, verdicts
 from lab.errors import StaleFenceError
-from lab.evidence import checks, sales
 from lab.exercise import Exercise, choice, parameter
+from lab.formatting import Figure
+from lab.printed_lines import Words
 from lab.runtime.context import Connection, Context, Permits, Queue
+from lab.runtime.pause import Standstill
 from lab.runtime.recorder import Recorder, actor
 from lab.runtime.run import Run
-from lab.runtime.standstill import Standstill
 from lab.runtime.store import Store
 from lab.trace import LAB, Trace
-from lab.units import Figure
-from lab.words import Words
 
 SHORT_LEASE = 1.0  # seconds, where somebody is to lose it
 
@@ -186,7 +186,7 @@ class Tickets(Exercise):
             self._share(run, db)
         lab = run.recorder(LAB)
         for fence, count in db.written().items():
-            lab.note(sales.KEEPS, fence=fence, value=count)
+            lab.note(tickets.KEEPS, fence=fence, value=count)
         lab.note("counts", value=db.read())
 
     def _share(self, run: Run, db: Store) -> None:
@@ -215,20 +215,20 @@ class Tickets(Exercise):
             actors.append(run.ctx.Process(target=caller, args=args, name=name))
         run.perform(actors, longest_pause=self.pace)
 
-    def check(self, trace: Trace) -> checks.Verdict:
+    def check(self, trace: Trace) -> verdicts.Verdict:
         """Each ticket is sold once, by one client at a time."""
-        return checks.worst(
+        return verdicts.worst(
             [
-                sales.conserved(trace, self.stock, "asks" if self.how == "queue" else "enters"),
-                checks.at_most(trace, self.section, self.limit),
-                checks.fences_rise(trace, self.section),
-                checks.all_ended(trace, self.actors),
+                tickets.conserved(trace, self.stock, "asks" if self.how == "queue" else "enters"),
+                verdicts.at_most(trace, self.section, self.limit),
+                verdicts.fences_rise(trace, self.section),
+                verdicts.all_ended(trace, self.actors),
             ]
         )
 
     def outcome(self, trace: Trace) -> Mapping[str, Figure]:
         """How many were sold, and to how many there was nothing to sell."""
-        sold = len(sales.sales(trace))
+        sold = len(tickets.sales(trace))
         refused = len(trace.of("goes without"))
         return {
             "sold": sold,

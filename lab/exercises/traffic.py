@@ -22,14 +22,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab.evidence import checks, crossing
+from lab.checks import traffic, verdicts
 from lab.exercise import Exercise, parameter
+from lab.formatting import Figure
+from lab.printed_lines import Words
 from lab.runtime.context import Event, SimpleQueue
 from lab.runtime.recorder import Recorder, actor
 from lab.runtime.run import Run
 from lab.trace import Trace
-from lab.units import Figure
-from lab.words import Words
 
 POLICE_WAIT = 0.5  # of the course's seconds
 
@@ -146,25 +146,25 @@ class Traffic(Exercise):
         light = run.ctx.Process(target=traffic_light, args=light_args, name="light")
         run.perform(vehicles, longest_pause=2 * self.pace, daemons=[light])
 
-    def check(self, trace: Trace) -> checks.Verdict:
+    def check(self, trace: Trace) -> verdicts.Verdict:
         """Nobody passes on red who may not, nobody waits too long, and all arrive."""
-        return checks.worst(
+        return verdicts.worst(
             [
-                crossing.no_car_on_red(trace),
-                crossing.police_in_time(trace, POLICE_WAIT * self.pace),
-                crossing.nobody_forgotten(trace),
-                checks.all_ended(trace, self.vehicles),
+                traffic.no_car_on_red(trace),
+                traffic.police_in_time(trace, POLICE_WAIT * self.pace),
+                traffic.nobody_forgotten(trace),
+                verdicts.all_ended(trace, self.vehicles),
             ]
         )
 
     def outcome(self, trace: Trace) -> Mapping[str, Figure]:
         """Who passed, who waited, and for how long."""
         passed = [event.who for event in trace.of("passes")]
-        on_red = crossing.passed_on_red(trace)
+        on_red = traffic.passed_on_red(trace)
         return {
-            "cars passed": sum(map(crossing.is_car, passed)),
-            "police cars passed": len(passed) - sum(map(crossing.is_car, passed)),
-            "police cars on red": len(on_red) - sum(map(crossing.is_car, on_red)),
-            "from green to go, median": crossing.reaction(trace),
-            "longest wait of a police car": max(crossing.police_waits(trace), default=None),
+            "cars passed": sum(map(traffic.is_car, passed)),
+            "police cars passed": len(passed) - sum(map(traffic.is_car, passed)),
+            "police cars on red": len(on_red) - sum(map(traffic.is_car, on_red)),
+            "from green to go, median": traffic.reaction(trace),
+            "longest wait of a police car": max(traffic.police_waits(trace), default=None),
         }

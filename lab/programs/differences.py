@@ -13,9 +13,9 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from lab.evidence import measures
-from lab.programs.performance import Performance
-from lab.units import seconds
+from lab.checks import metrics
+from lab.formatting import seconds
+from lab.programs.run import Performance
 
 MOST = 6  # primitives whose use is said to differ
 LONGEST = 60  # characters of a printed line in a sentence
@@ -121,12 +121,12 @@ def _total(run: Performance, name: str) -> float:
 
 
 def _crowd(runs: Sequence[Performance]) -> str:
-    most = max(runs, key=lambda run: measures.crowd(run.children))
+    most = max(runs, key=lambda run: metrics.crowd(run.children))
     for run in runs:
-        crowd, workers = measures.crowd(run.children), run.trace.workers
-        if workers is not None and crowd >= workers and crowd < measures.crowd(most.children):
+        crowd, workers = metrics.crowd(run.children), run.trace.workers
+        if workers is not None and crowd >= workers and crowd < metrics.crowd(most.children):
             return (
                 f"{run.backend} has {workers} workers and ran at most {crowd} processes at a time "
-                f"({measures.crowd(most.children)} on {most.backend}); the others waited for a worker first."
+                f"({metrics.crowd(most.children)} on {most.backend}); the others waited for a worker first."
             )
     return ""

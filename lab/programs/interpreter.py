@@ -14,9 +14,9 @@ from multiprocessing import util
 from types import CodeType, FrameType, TracebackType
 from typing import Any
 
-from lab.programs import names
-from lab.programs.journal import note
-from lab.programs.scene import Scene
+from lab.programs import providers
+from lab.programs.recording import note
+from lab.programs.run_config import Scene
 
 LAST = 4  # seconds to end everything in, also if the server went with the lab
 AFTER_CHILDREN = -1  # as in `names`, where what it leaves behind is removed after this
@@ -35,11 +35,19 @@ def enter(namespace: dict[str, Any]) -> CodeType:
         if isinstance(stream, io.TextIOWrapper):
             # Lines of several processes come in the order of printing, and whole, also where PYTHONUNBUFFERED is set.
             stream.reconfigure(line_buffering=True, write_through=False)
-    names.install(scene)
+    providers.install(_provider(scene))
     if namespace["__name__"] == "__main__":
         _begin(scene)
     with open(scene.path, "rb") as file:
         return compile(file.read(), scene.path, "exec", dont_inherit=True)
+
+
+def _provider(scene: Scene) -> providers.Local:
+    if scene.backend == "rq":
+        from lab.programs.rq_context import Jobs  # imports RQ, which the other backends need not wait for
+
+        return Jobs(scene)
+    return providers.Redis(scene) if scene.backend == "redis" else providers.Local(scene)
 
 
 def _begin(scene: Scene) -> None:
@@ -89,15 +97,15 @@ def _end(number: int, _: FrameType | None) -> None:
     # Python's own answer to SIGTERM leaves children behind.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(LAST)
-    names.terminate_children()
+    providers.terminate_children()
     note("closes")
-    names.close()
+    providers.close()
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     if Scene.here().backend == "rq":
-        names.terminate_children()  # a terminal's Ctrl-C reaches every process of this machine, but no job
+        providers.terminate_children()  # a terminal's Ctrl-C reaches every process of this machine, but no job
     if not util.is_exiting():  # or else its end would be broken off, before it has removed what it made
         signal.default_int_handler(number, frame)

@@ -16,8 +16,8 @@ from typing import Any
 import jobs
 from lab.backends import QUEUE
 from lab.errors import LabError
-from lab.interrupts import SIGNALS
-from lab.programs.scene import Scene
+from lab.programs.run_config import Scene
+from lab.runtime.interrupts import SIGNALS
 
 ROOT = Path(__file__).parents[2]  # where the interpreter finds this package first, whatever the program's folder holds
 
@@ -43,7 +43,8 @@ def scene(program: Path, backend: str, url: str, workers: int) -> Iterator[Scene
         return
     count = jobs.listening(url, QUEUE)
     queue = QUEUE if count else f"{QUEUE}-{uuid.uuid4().hex}"  # nobody else's jobs on workers that end with this run
-    with nullcontext() if count else jobs.Workers(url, queue, workers, program.parent, preload=["lab.programs.queued"]):
+    preload = ["lab.programs.rq_context"]
+    with nullcontext() if count else jobs.Workers(url, queue, workers, program.parent, preload):
         yield Scene(str(program), backend, url, queue, count or workers)
 
 
@@ -51,7 +52,7 @@ def scene(program: Path, backend: str, url: str, workers: int) -> Iterator[Scene
 def started(scene: Scene, arguments: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
     """Start the program's interpreter, which ends at the latest when the block does; `options` are those of `Popen`."""
     reader, writer = os.pipe()
-    command = [sys.executable, "-m", "lab.programs.stage", *arguments]
+    command = [sys.executable, "-m", "lab.programs.main_module", *arguments]
     environment = replace(scene, lifeline=reader).environment()
     try:
         with os.fdopen(reader):

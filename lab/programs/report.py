@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lab.evidence import measures
+from lab.checks import metrics
+from lab.formatting import counted, seconds
 from lab.programs.differences import alike, explain, primitives
-from lab.programs.performance import Performance
+from lab.programs.run import Performance
 from lab.programs.usage import SHARES, Usage
-from lab.units import counted, seconds
 
 MOST = 6  # primitives in the table: more are in the JSON only
 
@@ -21,10 +21,10 @@ ROWS: tuple[tuple[str, Callable[[Performance], str]], ...] = (
     ("exit code", lambda run: "ended" if run.code is None else str(run.code)),
     ("lines printed", lambda run: str(run.lines.total())),
     ("elapsed", lambda run: seconds(run.elapsed)),
-    ("processes", lambda run: str(measures.processes(run.children))),
-    ("processes at once", lambda run: str(measures.crowd(run.children))),
+    ("processes", lambda run: str(metrics.processes(run.children))),
+    ("processes at once", lambda run: str(metrics.crowd(run.children))),
     ("processes failed", lambda run: str(run.failures)),
-    ("hosts", lambda run: counted(measures.hosts(run.trace))),
+    ("hosts", lambda run: counted(metrics.hosts(run.trace))),
 )
 
 
@@ -39,11 +39,11 @@ def figures(runs: Sequence[Performance]) -> dict[str, Any]:
                 "exit_code": run.code,
                 "lines": run.lines.total(),
                 "elapsed_s": run.elapsed,
-                "processes": measures.processes(run.children),
-                "most_at_once": measures.crowd(run.children),
+                "processes": metrics.processes(run.children),
+                "most_at_once": metrics.crowd(run.children),
                 "failed": run.failures,
-                "hosts": len(measures.hosts(run.trace)),
-                "host_names": measures.hosts(run.trace),
+                "hosts": len(metrics.hosts(run.trace)),
+                "host_names": metrics.hosts(run.trace),
                 "workers": run.trace.workers,
                 "primitives": {name: usage.figures() for name, usage in run.usages.items()},
             }

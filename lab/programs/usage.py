@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lab.evidence.measures import percentile
+from lab.checks.metrics import percentile
 from lab.trace import Event, Trace
 
 SHARES = {"median": 0.5, "p99": 0.99, "max": 1.0}

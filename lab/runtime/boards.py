@@ -12,10 +12,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
 
-from broker.board import Board as BrokerBoard
-from broker.heartbeat import Heartbeat as BrokerHeartbeat
-from broker.rhythm import Rhythm
-from broker.roll import Roll
+from broker.liveness.board import Board as BrokerBoard
+from broker.liveness.heartbeat import Heartbeat as BrokerHeartbeat
+from broker.liveness.snapshot import Roll
+from broker.liveness.timing import Rhythm
 from lab.runtime.context import Context
 from lab.runtime.recorder import Recorder, actor
 

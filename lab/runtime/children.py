@@ -13,7 +13,7 @@ from lab.errors import LabError
 # A fork of this process would take its threads' locks along, and a fresh interpreter for each child costs too much:
 # children are forked from a process of one thread that has imported all they need.
 METHOD: Final = "forkserver"
-PRELOAD = ["lab.cli"]
+PRELOAD = ["lab.cli.main"]
 FILES_PER_CHILD = 2  # that this process keeps open
 OTHER_FILES = 64
 

@@ -19,7 +19,7 @@ from typing import Any, Protocol, cast
 import redis
 
 from lab.errors import RunOverError
-from lab.runtime.server import Client
+from lab.runtime.redis_client import Client
 from lab.trace import Event, parse_events
 
 KEPT = 24 * 3600  # seconds after which Redis forgets what a lab that was killed left there: longer than any run

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from lab.errors import LabError
-from lab.interrupts import Interrupts
 from lab.runtime.context import Context, Daemon, Process
+from lab.runtime.interrupts import Interrupts
 from lab.runtime.logs import Log
 from lab.runtime.recorder import Recorder
 from lab.runtime.store import Store

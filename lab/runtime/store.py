@@ -19,7 +19,7 @@ import redis
 
 from lab.errors import DamagedStoreError, RunOverError, StaleFenceError
 from lab.runtime.logs import GONE, KEPT
-from lab.runtime.server import client
+from lab.runtime.redis_client import client
 
 SCRIPT = (resources.files(__package__) / "lua" / "store.lua").read_text()
 WROTE = "wrote:"  # as the script calls it

@@ -8,14 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from broker import Context, scripts
-from broker.server import PrivateServer
-from broker.session import register
-from broker.wire import opener
+from broker import Context
+from broker.engine import shared_scripts
+from broker.engine.session import register
+from broker.liveness import board
+from broker.locks import event, permits
+from broker.messages import items, pipe_ends, queues
+from broker.server.private_server import PrivateServer
+from broker.transport.scripts import Script
+from broker.transport.wire import opener
 from tests.support.inside import ask
 from tests.support.proxy import Proxy
 
-SCRIPTS = [value for value in vars(scripts).values() if isinstance(value, scripts.Script)]
+MODULES = (shared_scripts, event, permits, items, pipe_ends, queues, board)
+SCRIPTS = {value for module in MODULES for value in vars(module).values() if isinstance(value, Script)}
 
 
 @pytest.fixture

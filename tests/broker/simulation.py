@@ -8,9 +8,9 @@ from typing import Any
 
 import redis
 
-from broker.connection import Connection
-from broker.scripts import Command, Script, pack
-from broker.wire import opener
+from broker.transport.connection import Connection
+from broker.transport.scripts import Command, Script, pack
+from broker.transport.wire import opener
 
 CLOCK = b"{test}clock"
 SECOND = 1_000_000

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from broker.server import PrivateServer
-from tests.contract.worlds import ALONE, BACKENDS, THREADS, TOGETHER, World
+from broker.server.private_server import PrivateServer
+from tests.contract.backends import ALONE, BACKENDS, THREADS, TOGETHER, World
 from tests.support.actors import Cast
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.worlds import World
+from tests.contract.backends import World
 
 
 def test_a_new_event_is_not_set(alone: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.worlds import PROCESSES, World
+from tests.contract.backends import PROCESSES, World
 from tests.support.actors import PATIENCE
 from tests.support.clock import eventually
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.worlds import PROCESSES, World
+from tests.contract.backends import PROCESSES, World
 from tests.support.clock import eventually
 
 ROUNDS = 25

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.contract.backends import PROCESSES, World
 from tests.contract.test_queue import ITEMS
-from tests.contract.worlds import PROCESSES, World
 from tests.support.actors import PATIENCE
 
 BOTH_WAYS = pytest.mark.parametrize("duplex", [True, False])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.worlds import World
+from tests.contract.backends import World
 from tests.support.actors import Cast
 
 

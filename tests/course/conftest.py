@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 import pytest
 
-from broker.server import PrivateServer
+from broker.server.private_server import PrivateServer
 from tests.support.actors import PATIENCE
 from tests.support.clock import eventually
 

@@ -12,8 +12,8 @@ from types import TracebackType
 import redis
 
 from broker import Context, Lock, Semaphore
-from broker.session import register
-from broker.wire import opener
+from broker.engine.session import register
+from broker.transport.wire import opener
 from lab.runtime.store import RedisStore
 from tests.hosts.clerk import Clerk
 from tests.hosts.network import Host, Network

@@ -10,7 +10,7 @@ import psutil
 import rq
 from rq.registry import StartedJobRegistry
 
-from jobs.workers import client
+from jobs.exchange.client import client
 from lab.runtime.store import RedisStore
 from tests.hosts.network import Host
 from tests.hosts.program import Program

@@ -11,8 +11,8 @@ import pytest
 import redis
 
 import jobs
-from broker.server import PrivateServer
-from jobs.workers import client
+from broker.server.private_server import PrivateServer
+from jobs.exchange.client import client
 
 
 @pytest.fixture(scope="package")

@@ -17,7 +17,7 @@ import rq
 
 import jobs
 from broker import Lock
-from jobs.workers import client
+from jobs.exchange.client import client
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 20.0

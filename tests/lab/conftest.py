@@ -17,7 +17,7 @@ import psutil
 import pytest
 import redis
 
-from broker.server import PrivateServer
+from broker.server.private_server import PrivateServer
 from tests.support.actors import PATIENCE
 from tests.support.clock import eventually
 

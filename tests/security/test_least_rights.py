@@ -18,7 +18,7 @@ import rq
 
 import broker
 import jobs
-from jobs.workers import client
+from jobs.exchange.client import client
 from tests.security.conftest import COMMAND, Lab, Way, hides
 from tests.support.clock import eventually
 from tests.support.guarded import RULES

@@ -15,7 +15,7 @@ import pytest
 import redis
 import trustme
 
-from broker.server import find_program
+from broker.server.private_server import find_program
 from tests.support.clock import eventually
 
 PASSWORD = "open-sesame/%@:"  # and what it may look like in a URL

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from broker.handle import Handle
+from broker.engine.handle import Handle
 from tests.support.actors import Actor
 from tests.support.clock import eventually
 

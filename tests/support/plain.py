@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from jobs.roster import roster
+from jobs.exchange.worker_list import roster
 from tests.support.clock import eventually
 
 RQ = str(Path(sys.executable).with_name("rq"))

@@ -9,7 +9,7 @@ from contextlib import suppress
 from enum import Enum
 from types import TracebackType
 
-from broker.scripts import Script
+from broker.transport.scripts import Script
 
 
 class Fault(Enum):

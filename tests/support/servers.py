@@ -11,7 +11,7 @@ from typing import Any
 
 import redis
 
-from broker.server import find_program
+from broker.server.private_server import find_program
 
 START_TIMEOUT = 10.0
 

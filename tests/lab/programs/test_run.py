@@ -118,7 +118,7 @@ def test_the_names_are_the_backends_where_the_program_is(lab: Run, program: Prog
         """,
         beside="from multiprocessing import Lock\nkind = lambda: type(Lock()).__module__\n",
     )
-    theirs, broker = "multiprocessing.synchronize", "broker.lock"
+    theirs, broker = "multiprocessing.synchronize", "broker.locks.lock"
     process = "multiprocessing.context"
     expected = {
         "local": f"{theirs} {theirs} {process}",
@@ -150,7 +150,7 @@ def test_children_that_begin_anew_find_the_same_names(lab: Run, program: Program
         """
     )
     done = lab("run", path, "--on", "redis", "--redis-url", url, method, how)
-    assert done.stdout.split()[:2] == ["broker.lock", "True"]
+    assert done.stdout.split()[:2] == ["broker.locks.lock", "True"]
 
 
 def test_the_end_is_multiprocessings(lab: Run, program: Program, where: list[object]):

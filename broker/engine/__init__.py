@@ -1,0 +1,1 @@
+"""What all primitives share: handles, sessions, leases, requests and waiting."""

@@ -1,0 +1,80 @@
+"""Handles: a primitive is a name on a server, and any process finds it again by that name."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import redis
+
+from broker.engine.session import Session, session
+from broker.errors import BrokerError, InvalidArgumentError, MismatchError
+from broker.transport.connection import NEVER, Connection
+from broker.transport.scripts import Command
+
+
+class Handle:
+    """What all primitives share: a name, the keys behind it, and this process's session with the server."""
+
+    _kind: ClassVar[str]
+    _parts: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, url: str, name: str) -> None:
+        self.name = check_name(name)
+        self._url = url
+        self._session: Session | None = None
+        self._key = f"broker:{{{self._kind}:{name}}}".encode()  # braces: all keys of one name share a hash slot
+        self._keys = (self._key, *(self._key + f":{part}".encode() for part in self._parts))
+
+    def delete(self) -> None:
+        """Remove it from the server; whoever still uses it begins with a new one.
+
+        Raises `ServerUnavailableError` if the server cannot be reached.
+        """
+        here = self._here()
+        connection = here.borrow()
+        try:
+            connection.command(b"UNLINK", *self._keys)
+        finally:
+            here.give_back(connection)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}>"
+
+    def _here(self) -> Session:
+        if self._session is None or self._session.closed:
+            self._session = session(self._url)
+        return self._session
+
+    def _run(self, command: Command, *arguments: bytes) -> tuple[Any, bool]:
+        """Run a script; return its reply, and whether it was sent again. Without arguments a new token is sent."""
+        here = self._here()
+        connection = here.borrow()
+        try:
+            return self._ask(connection, command, *(arguments or (connection.token(),)))
+        finally:
+            here.give_back(connection)
+
+    def _ask(
+        self, connection: Connection, command: Command, *arguments: bytes, until: float = NEVER
+    ) -> tuple[Any, bool]:
+        try:
+            return connection.run(command, *arguments, until=until)
+        except redis.ResponseError as error:
+            raise self._translated(error) from error
+
+    def _translated(self, error: redis.ResponseError) -> BrokerError:
+        kind, _, rest = str(error).partition(" ")
+        if kind == "MISMATCH":
+            return MismatchError(f"{self!r} already exists with the value {rest}; use that value, or another name")
+        return BrokerError(f"the Redis server refused a script: {error}")
+
+
+def check_name(name: str) -> str:
+    """Return `name`; raise `InvalidArgumentError` if nothing could be found again under it."""
+    if not isinstance(name, str) or not name:
+        raise InvalidArgumentError(f"a name is a string of one character or more, not {name!r}")
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidArgumentError(f"a name is text that UTF-8 can write, not {name!r}") from error
+    return name

@@ -1,0 +1,1 @@
+"""Boards and heartbeats: which processes are alive."""

@@ -1,0 +1,1 @@
+"""Locks, semaphores and events."""

@@ -1,0 +1,1 @@
+"""Sockets, the Redis protocol, and Lua scripts as requests."""

@@ -1,0 +1,1 @@
+"""What travels between a process and the workers, and what RQ has on record."""

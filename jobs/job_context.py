@@ -1,0 +1,38 @@
+"""What a process and a pool need of the context that made them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from rq.job import Job
+
+from broker.engine.handle import Handle
+from broker.messages.queues import JoinableQueue, SimpleQueue
+from jobs.children import Children
+
+
+class JobContext(Protocol):
+    """Starts jobs; `jobs.Context` is one."""
+
+    queue: str
+    Process: type[Any]
+
+    @property
+    def url(self) -> str:
+        """Where the server is."""
+
+    def children(self) -> Children:
+        """Return the jobs that this process has started."""
+
+    def enqueue(self, job_name: str, job_id: str, function: Callable[..., object], *args: object) -> Job:
+        """Put a call of `function` on the queue as a job without a time limit."""
+
+    def adopt(self, *handles: Handle) -> None:
+        """Delete these handles, too, when the context is closed."""
+
+    def JoinableQueue(self, maxsize: int = 0, *, lease: float = ...) -> JoinableQueue:  # noqa: N802
+        """Return a joinable queue."""
+
+    def SimpleQueue(self) -> SimpleQueue:  # noqa: N802
+        """Return a queue without time-outs."""

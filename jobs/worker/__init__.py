@@ -1,0 +1,1 @@
+"""The worker's side: RQ workers, and the processes that they run."""

@@ -1,0 +1,60 @@
+"""The program behind `jobs.Workers`: so many RQ workers, forked from one process that has imported everything once."""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import os
+import signal
+import sys
+from contextlib import suppress
+from multiprocessing.process import BaseProcess
+
+from broker.locks.semaphore import Semaphore
+from jobs.exchange.client import client
+from jobs.worker.local_worker import PrivateWorker
+from jobs.worker.local_workers import URL
+from jobs.worker.worker import AWAY, log, new_name
+
+QUIET = "CRITICAL"
+STOP_TIMEOUT = 3.0  # seconds from a request to stop until a worker is killed
+
+
+def _work(url: str, queue: str, ready: str) -> None:
+    worker = PrivateWorker([queue], name=new_name(), connection=client(url))
+    worker.ready = Semaphore(url, ready, 0)
+    log.setLevel(QUIET)
+    with suppress(*AWAY):  # whoever started it finds that out himself
+        worker.work(logging_level=QUIET)
+
+
+def main(url: str, queue: str, count: int, ready: str, folder: str, *preload: str) -> None:
+    """Run `count` workers of the server at `url` until a SIGTERM, in `folder` unless that is empty."""
+    if folder:
+        os.chdir(folder)
+        sys.path.insert(0, folder)
+    for module in preload:
+        importlib.import_module(module)
+    fork = multiprocessing.get_context("fork")
+    workers = [fork.Process(target=_work, args=(url, queue, ready)) for _ in range(count)]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    try:
+        for worker in workers:
+            worker.start()
+        signal.pause()
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        _stop([worker for worker in workers if worker.pid])
+
+
+def _stop(workers: list[BaseProcess]) -> None:
+    for worker in workers:
+        worker.terminate()
+    for worker in workers:
+        worker.join(STOP_TIMEOUT)
+    for worker in workers:
+        worker.kill()
+
+
+if __name__ == "__main__":
+    main(os.environ[URL], sys.argv[1], int(sys.argv[2]), *sys.argv[3:])

@@ -1,0 +1,93 @@
+"""The report: a table with a column per variant and backend, the picture, and what differed and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from lab.checks.verdicts import Judgement, Verdict
+from lab.formatting import counted, figure, seconds
+from lab.report.chart import draw
+from lab.report.explanations import explain
+from lab.result import Result, by_variant, labels, parameters, where
+
+WIDEST = 120  # columns: a wider picture shows no more
+UNLIMITED = 10_000  # columns
+STYLES = {Judgement.VALID: "bold green", Judgement.INVALID: "bold red", Judgement.UNKNOWN: "bold yellow"}
+
+ROWS: tuple[tuple[str, Callable[[Result], str]], ...] = (
+    ("elapsed", lambda result: seconds(result.elapsed)),
+    ("wait, median", lambda result: seconds(result.wait(0.5))),
+    ("wait, p99", lambda result: seconds(result.wait(0.99))),
+    ("wait, max", lambda result: seconds(result.wait(1.0))),
+    ("hand-over, median", lambda result: seconds(result.handover)),
+    ("fairness (Jain)", lambda result: "-" if result.fairness is None else f"{result.fairness:.2f}"),
+    ("processes", lambda result: str(result.processes)),
+    ("processes at once", lambda result: str(result.crowd)),
+    ("hosts", lambda result: counted(result.hosts)),
+)
+
+
+def report(results: Sequence[Result], console: Console) -> None:
+    """Print a comparison."""
+    console.print(Text(_title(results), style="bold"))
+    for table in _tables(results, console):
+        console.print(table)
+    for verdict, such in _verdicts(results).items():
+        console.print(Text.assemble((where(such, results), "bold"), ": ", _verdict(verdict), f", {verdict.evidence}"))
+    if any(result.inside for result in results):
+        console.print()
+        console.print(draw(results, min(console.width, WIDEST)))
+    explained = explain(results)
+    if explained:
+        console.print()
+        console.print(Text(explained))
+
+
+def _tables(results: Sequence[Result], console: Console) -> list[Table]:
+    """Return one table, or one for each variant if that would be wider than the terminal."""
+    whole = _table(results, results)
+    width = Measurement.get(console, console.options.update(max_width=UNLIMITED), whole).maximum
+    return [whole] if width <= console.width else [_table(group, results) for group in by_variant(results)]
+
+
+def _table(shown: Sequence[Result], results: Sequence[Result]) -> Table:
+    """Return a table with some of the results as columns; a row that says nothing about any of them is left out."""
+    table = Table()
+    table.add_column("")
+    for label in (label for label, result in zip(labels(results), results, strict=True) if result in shown):
+        table.add_column(label.replace(" ", "\n"), justify="right")
+    table.add_row("verdict", *(_verdict(result.verdict) for result in shown))
+    for what in results[0].outcome:
+        _add_row(table, what, [figure(result.outcome.get(what)) for result in shown])
+    table.add_section()
+    for name, cell in ROWS:
+        _add_row(table, name, [cell(result) for result in shown])
+    return table
+
+
+def _add_row(table: Table, name: str, cells: Sequence[str]) -> None:
+    if any(cell != "-" for cell in cells):
+        table.add_row(name, *map(Text, cells))
+
+
+def _title(results: Sequence[Result]) -> str:
+    shown = {name: f"{value:g}" if isinstance(value, float) else value for name, value in parameters(results).items()}
+    said = ", ".join(f"{name} {value}" for name, value in shown.items())
+    return f"{results[0].exercise.name}: {said}" if said else results[0].exercise.name
+
+
+def _verdicts(results: Sequence[Result]) -> dict[Verdict, list[Result]]:
+    """Return which results came to each verdict on the same evidence."""
+    verdicts: dict[Verdict, list[Result]] = {}
+    for result in results:
+        verdicts.setdefault(result.verdict, []).append(result)
+    return verdicts
+
+
+def _verdict(verdict: Verdict) -> Text:
+    return Text(str(verdict), style=STYLES[verdict.judgement])

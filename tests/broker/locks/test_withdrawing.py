@@ -1,0 +1,107 @@
+"""A waiter that leaves takes nothing with it: after Ctrl-C, an exception, or a time-out in the moment of its grant."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+
+import pytest
+
+from broker import Context
+from broker.engine import request
+from broker.locks import permits
+from tests.support.actors import Actor, Cast
+from tests.support.clock import eventually
+from tests.support.inside import holders, line_up, queue_length
+
+Process = Callable[[object], Actor]
+
+
+def test_ctrl_c_leaves_the_queue(ctx: Context, process: Process) -> None:
+    lock = ctx.Lock()
+    lock.acquire()
+    waiter = process(lock)
+    line_up(lock, [waiter])
+    waiter.signal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        waiter.result()
+    assert queue_length(lock) == 0
+    lock.release()
+    assert lock.acquire(False), "nothing was granted to the one who left"
+    lock.release()
+    assert waiter.call("acquire") is True, "and it may come again"
+
+
+def test_ctrl_c_does_not_disturb_the_next_in_the_queue(ctx: Context, process: Process) -> None:
+    lock = ctx.Lock()
+    lock.acquire()
+    first, second = process(lock), process(lock)
+    line_up(lock, [first, second])
+    first.signal(signal.SIGINT)
+    eventually(lambda: queue_length(lock) == 1)
+    lock.release()
+    assert second.result() is True
+
+
+def test_ctrl_c_in_the_moment_of_the_grant_passes_it_on(
+    ctx: Context, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = ctx.Lock()
+    lock.acquire()
+
+    def interrupted(request: object, message: bytes) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(permits._Wish, "hear", interrupted)
+    waiter = cast.thread(lock)
+    line_up(lock, [waiter])
+    lock.release()
+    with pytest.raises(KeyboardInterrupt):
+        waiter.result()
+    assert holders(lock) == []
+
+
+def test_ctrl_c_leaves_an_event(ctx: Context, process: Process) -> None:
+    event = ctx.Event()
+    waiter = process(event)
+    assert waiter.call("wait", 0.01) is False
+    waiter.begin("wait")
+    assert waiter.busy(0.1)
+    waiter.signal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        waiter.result()
+    event.set()
+    assert waiter.call("wait") is True
+
+
+def test_a_grant_in_the_moment_of_the_time_out_is_kept(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = ctx.Lock()
+    lock.acquire()
+    wait = request.wait
+
+    def wait_and_be_granted(*arguments: object) -> bool:
+        answered = wait(*arguments)
+        if not answered:
+            lock.release()
+        return answered
+
+    monkeypatch.setattr(request, "wait", wait_and_be_granted)
+    assert lock.acquire(timeout=0.05) is True
+    assert len(holders(lock)) == 1
+    lock.release()
+
+
+def test_a_time_out_near_the_grant_is_one_or_the_other(ctx: Context, cast: Cast) -> None:
+    lock = ctx.Lock()
+    waiter = cast.thread(lock)
+    for step in range(40):
+        lock.acquire()
+        waiter.begin("acquire", timeout=0.02)
+        time.sleep(0.018 + step * 0.0001)  # not to wait for something, but to hit the moment
+        lock.release()
+        got = waiter.result()
+        assert len(holders(lock)) == int(got)
+        assert queue_length(lock) == 0
+        if got:
+            waiter.call("release")

@@ -1,0 +1,46 @@
+"""What travels to a job, and what cannot."""
+
+from __future__ import annotations
+
+import multiprocessing
+import socket
+from multiprocessing import resource_sharer
+
+import pytest
+
+import jobs
+from jobs.exchange.pickling import dumps, loads
+
+PATIENCE = 20.0
+
+
+def test_a_context_travels_by_name(ctx):
+    there = loads(dumps(ctx))
+    assert (there.url, there.queue) == (ctx.url, ctx.queue)
+    assert loads(dumps(ctx)) is there
+    assert loads(dumps(ctx.Process)) is there.Process
+    assert len(dumps(ctx)) < 200
+
+
+def test_what_main_defines_goes_through_queues_and_pipes(ctx):
+    queue, (near, far) = ctx.Queue(), ctx.Pipe()
+    queue.put(lambda: 7)
+    near.send(lambda: 8)
+    assert (queue.get()(), far.recv()()) == (7, 8)
+
+
+def test_a_lock_of_multiprocessings_own_is_refused(ctx):
+    with pytest.raises(RuntimeError, match="shared between processes through inheritance"):
+        ctx.Process(target=print, args=(multiprocessing.Lock(),)).start()
+
+
+def test_a_socket_that_cannot_be_fetched_is_explained(url, capfd):
+    near, far = socket.socketpair()
+    with near, far, jobs.get_context(url, queue="remote") as context:
+        process = context.Process(target=print, args=(near,))
+        process.start()
+        resource_sharer.stop()  # where the job runs, there is no such address
+        with jobs.Workers(url, "remote", 1):
+            process.join(PATIENCE)
+        assert process.exitcode == 1
+    assert "CannotTravelError: a socket cannot travel to another host" in capfd.readouterr().err

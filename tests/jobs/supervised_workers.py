@@ -1,0 +1,80 @@
+"""Workers under their supervisor, in a program of their own, as `lab worker` runs them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+import psutil
+import rq
+
+from jobs.exchange.client import client
+from jobs.worker.local_workers import URL
+from tests.support.actors import PATIENCE
+from tests.support.clock import eventually
+
+SUPERVISOR = """
+import logging, os, sys
+import jobs.worker.worker
+from jobs.worker.supervisor import Supervisor
+logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+jobs.worker.worker.UNHEARD, jobs.worker.worker.MAINTENANCE = int(sys.argv[3]), int(sys.argv[4])
+Supervisor(os.environ["LAB_REDIS_URL"], sys.argv[1], int(sys.argv[2])).run()
+"""
+
+
+class Crew:
+    """`count` workers that listen; RQ finds a job abandoned `unheard` seconds after its worker was last heard of."""
+
+    def __init__(self, url: str, queue: str, count: int = 1, unheard: int = 30, maintenance: int = 10) -> None:
+        self.url = url
+        self.queue = queue
+        arguments = [queue, str(count), str(unheard), str(maintenance)]
+        self.program = subprocess.Popen(
+            [sys.executable, "-c", SUPERVISOR, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=Path(__file__).parents[2],
+            env=os.environ | {URL: url},
+            text=True,
+        )
+        eventually(lambda: self.idle() >= count)
+        self.family = psutil.Process(self.program.pid).children(recursive=True)
+
+    @property
+    def workers(self) -> list[psutil.Process]:
+        return psutil.Process(self.program.pid).children()
+
+    def idle(self) -> int:
+        with client(self.url) as connection:
+            workers = rq.Worker.all(queue=rq.Queue(self.queue, connection=connection))
+            return sum(worker.get_state() == "idle" for worker in workers)
+
+    def signal(self, number: signal.Signals) -> None:
+        self.program.send_signal(number)
+
+    def finish(self) -> str:
+        """Wait for its end, which must be a good one, and return what it said."""
+        out, _ = self.program.communicate(timeout=2 * PATIENCE)
+        assert self.program.returncode == 0, out
+        return out
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        left = [*self.family]
+        with suppress(psutil.NoSuchProcess):
+            left += psutil.Process(self.program.pid).children(recursive=True)
+        self.program.kill()
+        for process in left:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.program.communicate()

@@ -1,0 +1,152 @@
+"""Workers of one's own, and who counts as listening."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import psutil
+import pytest
+import rq
+from rq.command import send_stop_job_command
+
+import jobs
+from broker import BrokerError
+from broker.server.private_server import PrivateServer
+from jobs.exchange.client import client
+from jobs.worker.worker import Worker
+
+OWNER = """
+import sys, jobs
+with jobs.Workers(sys.argv[1], "owned", 2), jobs.get_context(sys.argv[1], queue="owned") as ctx:
+    began, never = ctx.Event(), ctx.Event()
+    ctx.Process(target=lambda: (began.set(), never.wait())).start()
+    began.wait()
+    print("running", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_listening_counts_the_living(url):
+    assert jobs.listening(url, "counted") == 0
+    with jobs.Workers(url, "counted", 2):
+        assert jobs.listening(url, "counted") == 2
+    assert jobs.listening(url, "counted") == 0
+
+
+def test_closed_workers_leave_nothing_on_the_server():
+    with closing(PrivateServer()) as server, client(server.url) as connection:
+        with jobs.Workers(server.url, "tidy", 1), jobs.get_context(server.url, queue="tidy") as context:
+            process = context.Process(target=int)
+            process.start()
+            process.join()
+        left = {key: connection.ttl(key) for key in connection.scan_iter()}
+        assert all(seconds > 0 for seconds in left.values()), left
+
+
+def arguments(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:  # one of an earlier test
+        return []
+
+
+def test_nobody_can_read_a_password_in_the_list_of_processes():
+    with closing(PrivateServer()) as server, client(server.url) as connection:
+        connection.config_set("requirepass", "open-sesame")
+        url = server.url.replace("unix://", "unix://:open-sesame@")
+        with jobs.Workers(url, "hidden", 1), jobs.get_context(url, queue="hidden") as context:
+            begun = context.Event()
+            context.Process(target=lambda: (begun.set(), signal.pause())).start()
+            assert begun.wait(20)
+            words = [word for process in psutil.Process().children(recursive=True) for word in arguments(process)]
+            assert server.program in words
+            assert words.count("hidden") == 4  # the program, what ends it, a worker, its process
+            assert "open-sesame" not in " ".join(words)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM])
+def test_workers_and_their_jobs_end_with_their_owner(url, signum):
+    owner = subprocess.Popen(
+        [sys.executable, "-c", OWNER, url],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[3],
+    )
+    with owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == b"running\n"
+        family = psutil.Process(owner.pid).children(recursive=True)
+        assert len(family) >= 5  # the supervisor, the program, two workers, one job
+        os.kill(owner.pid, signum)
+    _, alive = psutil.wait_procs(family, timeout=15)
+    assert not alive
+    assert jobs.listening(url, "owned") == 0
+
+
+def test_workers_run_in_a_folder_and_find_its_modules(url, tmp_path, monkeypatch):
+    (tmp_path / "shop.py").write_text("import os\ndef folder(): return os.getcwd()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    from shop import folder
+
+    with jobs.Workers(url, "shop", 1, folder=tmp_path), jobs.get_context(url, queue="shop") as context:
+        process = context.Process(target=folder)
+        process.start()
+        process.join()
+        assert process.job.latest_result(timeout=10).return_value == str(tmp_path)
+
+
+def test_workers_import_once_what_all_processes_need(url):
+    with jobs.Workers(url, "ready", 1, preload=["xml.dom"]), jobs.get_context(url, queue="ready") as context:
+        process = context.Process(target=lambda: sorted({"xml.dom", "xml.sax"} & set(sys.modules)))
+        process.start()
+        process.join()
+        assert process.job.latest_result(timeout=10).return_value == ["xml.dom"]
+
+
+def test_plain_jobs_run_in_a_work_horse(url):
+    with jobs.Workers(url, "mixed", 1), client(url) as connection:
+        queue = rq.Queue("mixed", connection=connection)
+        horses = [queue.enqueue(os.getpid) for _ in range(2)]
+        first, second = (horse.latest_result(timeout=10).return_value for horse in horses)
+        assert first != second
+        for horse in horses:
+            horse.delete()
+
+
+def test_a_process_that_is_stopped_through_rq_leaves_its_worker_alone(url):
+    with jobs.Workers(url, "halted", 1), jobs.get_context(url, queue="halted") as context:
+        begun = context.Event()
+        process = context.Process(target=lambda: (begun.set(), signal.pause()))
+        process.start()
+        assert begun.wait(20)
+        send_stop_job_command(process.job.connection, process.job.id)
+        process.join(20)
+        assert process.exitcode == -signal.SIGKILL
+        assert process.job.latest_result(timeout=10).type == rq.results.Result.Type.FAILED
+        assert process.job.get_status() == "stopped"
+        following = context.Process(target=int)
+        following.start()
+        following.join(20)
+        assert following.exitcode == 0
+
+
+def test_a_worker_shows_that_it_lives_while_a_process_runs(url):
+    with client(url) as connection:
+        worker = Worker(["beats"], connection=connection, job_monitoring_interval=0)
+        beats = threading.Semaphore(0)
+        worker.maintain_heartbeats = lambda job, execution: beats.release()
+        with worker._beating(None, None):
+            assert all(beats.acquire(timeout=20) for _ in range(3))
+
+
+def test_workers_that_cannot_start_say_so(url, monkeypatch):
+    monkeypatch.setattr("jobs.worker.local_workers.START_TIMEOUT", 0.2)
+    monkeypatch.setattr("jobs.worker.local_workers.sys.executable", "/bin/false")
+    with pytest.raises(BrokerError, match="did not start"):
+        jobs.Workers(url, "stillborn", 1)

@@ -1,0 +1,159 @@
+"""What a process prints comes out at its parent's terminal, as it is printed."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import signal
+import subprocess
+import sys
+
+from broker.messages.queues import Queue
+from jobs.exchange.status import BACKLOG, Began, Ended, StatusWriter
+from tests.support.clock import eventually
+
+PATIENCE = 20.0
+
+
+def run(ctx, target, *args):
+    process = ctx.Process(target=target, args=args)
+    process.start()
+    process.join(PATIENCE)
+    assert process.exitcode is not None
+    return process
+
+
+def test_lines_come_in_order_and_are_there_after_join(either, capfd):
+    def target():
+        for number in range(1000):
+            print("剩余票数", number)
+
+    run(either, target)
+    assert capfd.readouterr().out.splitlines() == [f"剩余票数 {number}" for number in range(1000)]
+
+
+def test_output_and_errors_stay_apart(either, capfd):
+    run(either, lambda: (print("out"), print("err", file=sys.stderr), os.write(1, b"raw\n")))
+    out, err = capfd.readouterr()
+    assert (sorted(out.split()), err) == (["out", "raw"], "err\n")
+
+
+def test_what_a_command_prints_comes_out_too(either, capfd):
+    run(either, lambda: subprocess.run(["echo", "hello"], check=True))
+    assert capfd.readouterr().out == "hello\n"
+
+
+def test_much_output_is_whole(either, capfd):
+    def target():
+        for number in range(200):
+            print(f"{number:03}" * 10_000)
+
+    run(either, target)
+    assert capfd.readouterr().out == "".join(f"{number:03}" * 10_000 + "\n" for number in range(200))
+
+
+def test_a_killed_process_has_said_what_it_had_to_say(ctx, capfd):
+    run(ctx, lambda: (print("last words"), os.kill(os.getpid(), signal.SIGKILL)))
+    assert capfd.readouterr().out == "last words\n"
+
+
+def test_lines_come_while_the_process_still_runs(ctx, capfd):
+    go, seen = ctx.Event(), []
+    process = ctx.Process(target=lambda: (print("first"), print("no line", end="", flush=True), go.wait()))
+    process.start()
+    eventually(lambda: seen.append(capfd.readouterr().out) or "".join(seen) == "first\nno line")
+    assert process.is_alive()
+    go.set()
+    process.join()
+
+
+def test_lines_of_several_processes_stay_whole(ctx, capfd):
+    def target(letter):
+        for _ in range(2000):
+            print(*letter * 100)
+
+    processes = [ctx.Process(target=target, args=(letter,)) for letter in "ab"]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    lines = capfd.readouterr().out.splitlines()
+    assert len(lines) == 4000
+    assert set(lines) == {" ".join(letter * 100) for letter in "ab"}
+
+
+def test_a_line_is_not_overtaken_by_what_it_led_to(ctx, capfd):
+    green, keepers = ctx.Event(), ctx.SimpleQueue()
+
+    def light():
+        keepers.put(os.getppid())  # who passes on what this process prints
+        os.kill(os.getppid(), signal.SIGSTOP)
+        print("green")
+        green.set()
+
+    def car():
+        green.wait()
+        print("go")
+
+    processes = [ctx.Process(target=target) for target in (light, car)]
+    for process in processes:
+        process.start()
+    keeper = keepers.get()
+    try:
+        assert not green.wait(0.5)
+    finally:
+        os.kill(keeper, signal.SIGCONT)
+    for process in processes:
+        process.join()
+    assert capfd.readouterr().out == "green\ngo\n"
+
+
+def test_whoever_outlives_a_process_still_prints(ctx, tmp_path):
+    said = tmp_path / "said"
+
+    def target():
+        reader, writer = os.pipe()
+        if os.fork():
+            os._exit(0)
+        os.close(writer)
+        os.read(reader, 1)  # the end of the process
+        with contextlib.suppress(OSError):
+            print("nobody passes this on")
+        said.write_text("and I went on")
+        os._exit(0)
+
+    run(ctx, target)
+    eventually(said.exists)
+
+
+def test_a_childs_child_prints_at_the_top(ctx, capfd):
+    run(ctx, lambda: ctx.Process(target=print, args=("hello",)).start())
+    assert capfd.readouterr().out == "hello\n"
+
+
+def test_a_childs_local_child_does_not_keep_its_parent(ctx, capfd):
+    process = run(ctx, lambda: subprocess.Popen(["sleep", "60"]).pid)
+    os.kill(process.job.latest_result(timeout=10).return_value, signal.SIGKILL)
+
+
+def test_it_goes_where_the_parents_output_goes(ctx):
+    with contextlib.redirect_stdout(io.StringIO()) as text, contextlib.redirect_stderr(None):
+        run(ctx, lambda: (print("你好"), print("nobody reads this", file=sys.stderr)))
+    assert text.getvalue() == "你好\n"
+
+
+def test_what_nobody_reads_is_dropped(url, monkeypatch):
+    monkeypatch.setattr("jobs.exchange.status.PATIENCE", 0.1)
+    channel = Queue(url, "nobody", BACKLOG)
+    teller = StatusWriter(url, channel.name, "job")
+    put, waited = teller.channel.put, []
+    monkeypatch.setattr(teller.channel, "put", lambda item, timeout: waited.append(timeout) or put(item, True, timeout))
+    for number in range(BACKLOG + 3):
+        teller.tell(Began(number, "here"))
+    assert channel.qsize() == BACKLOG
+    assert waited == [0.1] * (BACKLOG + 1) + [0.0] * 2
+    assert channel.get() == ("job", (0, "here"))
+    teller.tell(Ended(0))  # somebody reads again
+    assert [channel.get() for _ in range(BACKLOG)][-1] == ("job", (0,))
+    channel.delete()

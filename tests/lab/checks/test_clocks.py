@@ -1,0 +1,134 @@
+"""Moments of several hosts: what the measurements of their clocks say, and what no check may say beyond them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from broker.server.private_server import PrivateServer
+from lab.checks import liveness, traffic
+from lab.checks.clocks import at_least, bound, settled
+from lab.checks.verdicts import Judgement
+from lab.runtime.logs import StreamLog
+from lab.runtime.recorder import Recorder
+from lab.trace import LAB, Event, Trace
+from tests.lab.scripted import made, scripted
+
+VALID, INVALID = Judgement.VALID, Judgement.INVALID
+
+
+def seen(who: str, host: str, at: float, offset: float, error: float, measured: bool) -> Event:
+    """Return an event at a moment of its host's own clock, as the log records it."""
+    more: dict[str, Any] = {"offset": offset} if measured else {}
+    return Event(who, host, hash(who), "notes", at + offset, error, **more)
+
+
+def told(*events: Event) -> list[tuple[float, float]]:
+    return [(round(event.when, 6), round(event.error, 6)) for event in settled(events)]
+
+
+def test_an_event_lies_between_what_its_process_measured_before_and_after():
+    first, between = seen("a", "x", 1, 100, 0.1, True), seen("a", "x", 2, 100, 0.1, False)
+    assert told(first, between, seen("a", "x", 3, 100.05, 0.1, True)) == [(101, 0.15), (102, 0.15), (103, 0.15)]
+    stepped = seen("a", "x", 3, 102, 0.2, True)  # times within a process stay exact all the same
+    assert told(first, between, stepped) == [(101, 2.2), (102, 2.2), (103, 2.2)]
+    assert told(first, between) == [(101, 0.1), (102, 0.1)]
+
+
+def test_who_was_killed_has_measured_once_and_its_host_says_what_may_have_happened_since():
+    killed = seen("k", "x", 2, 100, 0.1, True)
+    others = (seen("a", "x", 1, 100, 0.1, True), seen("a", "x", 9, 102, 0.2, True))
+    assert told(killed, *others)[0] == (102, 2.2)
+    assert told(killed, others[0])[0] == (102, 0.1)
+    elsewhere = [dataclasses.replace(event, host="y") for event in others]
+    assert told(killed, *elsewhere)[0] == (102, 0.1)
+
+
+def test_a_log_on_one_clock_and_an_old_trace_stay_as_they_are():
+    events = (Event("a", "x", 1, "notes", 5.0), Event("b", "y", 2, "notes", 6.0, 0.25))
+    assert settled(events) == events
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("ab"), st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=8),
+    st.floats(-1e6, 1e6),
+    st.one_of(st.just(0.0), st.floats(-5, 5)),
+)
+def test_the_true_moment_lies_within_the_bound(readings: list[tuple[str, float, float]], offset: float, step: float):
+    """Each reading is off by some share of its error; the clock may be stepped once, in the middle of the run."""
+    events, truth = [], []
+    last = {who: at for at, (who, _, _) in enumerate(readings)}
+    for at, (who, error, share) in enumerate(readings):
+        true = offset + (step if at >= len(readings) // 2 else 0.0)
+        first = who not in [name for name, _, _ in readings[:at]]
+        measured = true + error * (2 * share - 1)
+        if first or at == last[who]:
+            events.append(seen(who, "x", at, measured, error, True))
+            truth.append(at + true)
+    for event, true in zip(settled(events), truth, strict=True):
+        assert abs(event.when - true) <= event.error + 1e-6
+
+
+def test_between_two_processes_both_errors_count_and_within_one_neither():
+    a, later = Event("a", "x", 1, "notes", 1.0, 0.2), Event("a", "x", 1, "notes", 1.5, 0.2)
+    b = Event("b", "y", 1, "notes", 1.5, 0.1)
+    assert (bound(a, later), at_least(a, later)) == (0, 0.5)
+    assert (bound(a, b), at_least(a, b)) == (pytest.approx(0.3), pytest.approx(0.2))
+
+
+def on_two_hosts(trace: Trace, error: float) -> Trace:
+    """Return the trace with each name on a host of its own, whose clock is known so exactly."""
+    events = [dataclasses.replace(event, host=event.who, error=error) for event in trace.events]
+    return dataclasses.replace(trace, events=tuple(events))
+
+
+@pytest.mark.parametrize(("late", "judgement"), [(0.19, VALID), (0.21, INVALID)])
+def test_a_death_is_called_late_only_beyond_the_bound(late: float, judgement: Judgement):
+    dies = Event("process 0", "x", 5, "dies", 1.0)
+    named = Event("monitor", "y", 6, "is dead", 1.0 + 2.0 + late, on="process 0")
+    trace = on_two_hosts(scripted("liveness", dies, named), 0.1)
+    assert liveness.named_in_time(trace, 2.0).judgement is judgement
+    assert liveness.named_in_time(on_two_hosts(trace, 0.0), 2.0).judgement is INVALID
+
+
+@pytest.mark.parametrize(("late", "judgement"), [(0.19, VALID), (0.21, INVALID)])
+def test_a_daemon_is_said_to_go_on_only_beyond_the_bound(late: float, judgement: Judgement):
+    ends = Event("parent", "x", 5, "code ends", 1.0)
+    signs = Event("daemon", "y", 6, "begins", 1.0 + 0.4 + late)
+    plain = [Event("plain child", "x", 7, what, 0.5) for what in ("begins", "finishes")]
+    trace = on_two_hosts(scripted("daemon", *plain, ends, signs, ended=("plain child", "parent")), 0.1)
+    assert made("daemon").check(trace).judgement is judgement
+
+
+@pytest.mark.parametrize(("late", "judgement"), [(0.19, VALID), (0.21, INVALID)])
+def test_a_police_car_is_exact_unless_it_was_played_twice(late: float, judgement: Judgement):
+    arrives = Event("police car 1", "x", 5, "arrives", 1.0, 0.1)
+    passes = Event("police car 1", "y", 5, "passes", 1.0 + 0.5 + traffic.BUSY + late, 0.1)
+    assert traffic.police_in_time(scripted("traffic", arrives, passes), 0.5).judgement is judgement
+    same = dataclasses.replace(passes, host="x")
+    assert traffic.police_in_time(scripted("traffic", arrives, same), 0.5).judgement is INVALID
+
+
+def test_an_actor_measures_at_its_beginning_and_at_its_end(server: PrivateServer, url: str):
+    log = StreamLog(url, "lab:test:trace")
+    log.create()
+    try:
+        me = Recorder(log, LAB)
+        me.note("opens")
+        me.note("counts", value=1)
+        me.note("closes", last=True)
+        raw = log.events()
+        assert [event.offset is not None for event in raw] == [True, False, True]
+        assert all(event.error < 1 for event in raw)
+        exact = settled(raw)
+        assert max(event.error for event in raw) <= exact[0].error == exact[1].error == exact[2].error
+        assert [event.what for event in exact] == ["opens", "counts", "closes"]
+        assert exact[0].when < exact[1].when < exact[2].when
+        trace = Trace("tickets", "rq", {}, exact)
+        assert Trace.parse(trace.dump(), "") == trace
+    finally:
+        log.delete()

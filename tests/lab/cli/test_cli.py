@@ -1,0 +1,151 @@
+"""What a person types, and what comes back: lists, help, and one sentence for what cannot be."""
+
+from __future__ import annotations
+
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import redis
+
+from broker.server.private_server import PrivateServer
+from lab.exercises import EXERCISES
+from tests.lab.conftest import COMMAND, Finished, Run, Start, table
+from tests.support.clock import eventually
+
+FEW = ("compare", "tickets", "--clients", 8, "--stock", 3, "--workers", 3, "--pace", 0.02)
+COURSE = "isolation, daemon, liveness, chat, lock, output, tickets, semaphore, ktv, event, traffic"
+
+
+def test_the_environment_names_the_server(lab: Run, url: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LAB_REDIS_URL", url)
+    assert f"at {url}" in lab(*FEW, "--on", "redis").stdout
+
+
+def test_local_needs_no_server(lab: Run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LAB_REDIS_URL", "redis://127.0.0.1:1")
+    done = lab(*FEW, "--on", "local")
+    assert done.returncode == 0
+    assert "server:" not in done.stdout
+
+
+def test_list_and_show(lab: Run):
+    listed = [line.split()[0] for line in lab("list").stdout.splitlines()]
+    assert ", ".join(listed) == COURSE
+    for name, exercise in EXERCISES.items():
+        shown = lab("show", name).stdout
+        assert exercise.statement().splitlines()[0] in shown
+        assert shown.count(exercise.statement().splitlines()[-1]) == 1
+        assert "@actor\ndef " in shown
+
+
+def test_version(lab: Run):
+    assert lab("--version").stdout == f"lab, version {version('multiprocessing-lab')}\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [(), ("--help",), ("compare",), ("compare", "--help"), ("compare", "ktv", "-h"), ("run",), ("run", "ktv", "-h")],
+)
+def test_help(lab: Run, words: tuple[str, ...]):
+    done = lab(*words)
+    assert done.returncode == 0
+    assert "Usage: lab" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("compare chess", "there is no exercise 'chess'; there are: "),
+        ("show chess", "there is no exercise 'chess'; there are: "),
+        ("compare tickets --clients 0", "clients must be a whole number from 1 to 10000, not 0"),
+        ("compare tickets --clients -3", "clients must be a whole number from 1 to 10000, not -3"),
+        ("compare tickets --stock 0", "stock must be a whole number from 1 to 10000, not 0"),
+        ("compare tickets --pace -0.1", "pace must be a number from 0 to 1000, not -0.1"),
+        ("compare tickets --pace nan", "pace must be a number from 0 to 1000, not nan"),
+        ("compare ktv --rooms 0", "rooms must be a whole number from 1 to 10000, not 0"),
+        ("compare ktv --guests 0", "guests must be a whole number from 1 to 10000, not 0"),
+        ("compare ktv --workers 0", "workers must be a whole number from 1 to 64, not 0"),
+        ("compare ktv --how magic", "how must be one of semaphore, nothing, pool, not 'magic'"),
+        ("compare ktv --how all,pool", "how must be one of semaphore, nothing, pool, not 'all'"),
+        ("compare lock --how lock", "No such option '--how'"),
+        ("compare traffic --vehicles 64", "vehicles must be a whole number from 1 to 63, not 64"),
+        ("run chess", "there is no exercise 'chess'; there are: "),
+        ("run ktv --how semaphore,pool", "how must be one of semaphore, nothing, pool, not 'semaphore,pool'"),
+        ("run ktv --on local,redis", "there is no backend 'local,redis'; choose from local,redis,rq"),
+        ("run ktv --lang fr", "'fr' is not one of 'zh', 'en'"),
+        ("run ktv --redis-url nonsense --on rq", "'nonsense' is not a Redis URL"),
+        ("compare ktv --clients 5", "No such option '--clients'"),
+        ("compare ktv --guests many", "'many' is not a valid integer"),
+        ("compare ktv --on local,moon", "there is no backend 'moon'; choose from local,redis,rq"),
+        ("compare ktv --on ,", "there is no backend ''; choose from local,redis,rq"),
+        ("compare ktv --redis-url nonsense", "'nonsense' is not a Redis URL"),
+        ("compare ktv --redis-url redis://127.0.0.1:1", "no Redis server answers at redis://127.0.0.1:1"),
+        ("compare ktv --json none/figures", "make it first"),
+        ("compare ktv --json .", "is a folder; name a file"),
+        ("compare ktv --trace full", "full exists and is not empty; name a new folder, or an empty one"),
+        ("check none", "there is no folder none; name one that `lab compare --trace` has written"),
+        ("check full", "there is no trace in full"),
+        ("check damaged", "damaged/x.jsonl, line 1: this is no line of a trace"),
+        ("dance", "No such command 'dance'"),
+    ],
+)
+def test_bad_input_gets_one_sentence(lab: Run, tmp_path: Path, words: str, sentence: str):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine").touch()
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "x.jsonl").write_text("rubbish")
+    before = sorted(tmp_path.rglob("*"))
+    done = lab(*words.split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("lab: ")
+    assert done.stderr.count("\n") == 1
+    assert sentence in done.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def with_open_files(limit: str, clients: int) -> Finished:
+    many = f"ulimit {limit} && exec {COMMAND} compare tickets --clients {clients} --pace 0 --on local"
+    return subprocess.run(["sh", "-c", many], capture_output=True, text=True, check=False)
+
+
+def test_more_processes_than_the_machine_allows():
+    done = with_open_files("-n 100", 50)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "lab: so many processes need 164 open files of 100; take fewer, or raise ulimit -n\n"
+
+
+def test_more_processes_than_are_allowed_unless_one_asks():
+    done = with_open_files("-Sn 100", 50)
+    assert (done.returncode, table(done.stdout)["sold"]) == (0, ["5"])
+
+
+def test_a_server_that_wants_a_password_or_may_evict(lab: Run):
+    own = PrivateServer()
+    try:
+        with redis.Redis.from_url(own.url) as client:
+            client.config_set("maxmemory", "100mb")
+            client.config_set("maxmemory-policy", "allkeys-lru")
+            evicts = lab(*FEW, "--redis-url", own.url)
+            client.config_set("requirepass", "secret")
+            locked = lab(*FEW, "--redis-url", own.url)
+    finally:
+        own.close()
+    assert (evicts.returncode, locked.returncode) == (2, 2)
+    assert "CONFIG SET maxmemory-policy noeviction" in evicts.stderr
+    assert "redis://user:password@host:port" in locked.stderr
+
+
+@pytest.mark.parametrize("backend", ["redis", "rq"])
+def test_a_server_that_goes_away_during_the_run(start: Start, backend: str):
+    own = PrivateServer()
+    with redis.Redis.from_url(own.url) as client:
+        session = start("compare", "ktv", "--guests", 3, "--pace", 5, "--on", backend, "--redis-url", own.url)
+        eventually(lambda: "enters" in session.events(client))
+    own.close()
+    done = session.finish()
+    assert done.returncode == 2
+    assert done.stderr.startswith("lab: ")
+    assert done.stderr.count("\n") == 1
+    eventually(lambda: not session.alive())

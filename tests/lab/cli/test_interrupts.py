@@ -1,0 +1,132 @@
+"""Whatever ends a run, nothing of it is left: no process, no key, no file."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import redis
+
+import jobs
+from tests.lab.conftest import Session, Start
+from tests.support.clock import eventually
+
+SLOW = ("compare", "tickets", "--clients", 6, "--pace", 60, "--workers", 2)
+SENTENCE = "lab: interrupted; all that was started has been ended, and nothing was written\n"
+
+
+def ctrl_c(session: Session) -> None:
+    os.killpg(session.process.pid, signal.SIGINT)
+
+
+def sigint(session: Session) -> None:
+    session.process.send_signal(signal.SIGINT)
+
+
+def sigterm(session: Session) -> None:
+    session.process.send_signal(signal.SIGTERM)
+
+
+def several(session: Session) -> None:
+    for _ in range(5):
+        os.killpg(session.process.pid, signal.SIGINT)
+
+
+@pytest.mark.parametrize("stop", [ctrl_c, sigint, sigterm, several])
+@pytest.mark.parametrize("backend", ["local", "redis", "rq"])
+def test_a_signal_ends_everything_with_one_sentence(
+    start: Start, url: str, client: redis.Redis, tmp_path: Path, backend, stop
+):
+    session = start(*SLOW, "--on", backend, "--redis-url", url, "--json", "figures", "--trace", "traces")
+    eventually(lambda: "enters" in session.events(client))
+    stop(session)
+    finished = session.finish()
+    assert (finished.returncode, finished.stderr) == (2, SENTENCE)
+    eventually(lambda: not session.alive())
+    assert not list(session.temporary.iterdir())
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "seen"),
+    [
+        (("compare", "traffic", "--vehicles", 3, "--pace", 60), "turns red"),
+        (("compare", "ktv", "--how", "pool", "--pace", 60), "enters"),
+        (("run", "tickets", "--how", "queue", "--pace", 60, "--clients", 4), "sees"),
+    ],
+)
+@pytest.mark.parametrize("backend", ["local", "redis", "rq"])
+def test_daemons_pools_and_sellers_end_too(
+    start: Start, url: str, client: redis.Redis, backend: str, words: tuple[str, ...], seen: str
+):
+    session = start(*words, "--on", backend, "--redis-url", url)
+    eventually(lambda: seen in session.events(client))
+    ctrl_c(session)
+    finished = session.finish()
+    assert (finished.returncode, finished.stderr) == (2, SENTENCE)
+    eventually(lambda: not session.alive())
+    assert not list(session.temporary.iterdir())
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.2, 0.4, 0.6, 0.8])
+def test_a_signal_at_any_moment_of_the_beginning(start: Start, url: str, delay: float):
+    session = start(*SLOW, "--redis-url", url)
+    assert session.process.stdout is not None
+    assert session.process.stdout.readline().startswith("server: ")
+    with pytest.raises(subprocess.TimeoutExpired):
+        session.process.wait(delay)
+    ctrl_c(session)
+    finished = session.finish()
+    assert (finished.returncode, finished.stderr) == (2, SENTENCE)
+    eventually(lambda: not session.alive())
+    assert not list(session.temporary.iterdir())
+
+
+def test_workers_that_are_not_the_labs_own_are_free_again(start: Start, url: str, client: redis.Redis):
+    with jobs.Workers(url, "lab", 3):
+        session = start(*SLOW, "--on", "rq", "--redis-url", url)
+        eventually(lambda: "enters" in session.events(client))
+        sigint(session)
+        assert session.finish().stderr == SENTENCE
+        assert jobs.listening(url, "lab") == 3
+        with jobs.get_context(url) as ctx:
+            process = ctx.Process(target=print)
+            process.start()
+            process.join(10)
+            assert process.exitcode == 0
+
+
+@pytest.mark.parametrize("backend", ["redis", "rq"])
+def test_a_killed_lab_takes_its_server_and_workers_along(start: Start, backend: str):
+    session = start(*SLOW, "--on", backend)
+    eventually(lambda: len(session.alive()) > 5)
+    session.process.kill()
+    assert session.finish().returncode == -signal.SIGKILL
+    eventually(lambda: not session.alive())
+
+
+def test_the_children_of_a_killed_local_run_end_too(start: Start, client: redis.Redis):
+    session = start(*SLOW, "--on", "local")
+    eventually(lambda: "enters" in session.events(client))
+    session.process.kill()
+    session.finish()
+    eventually(lambda: not session.alive())
+
+
+def test_an_interrupted_import_is_one_sentence():
+    """Ctrl-C while `lab` still imports: played by an import that raises what Ctrl-C does."""
+    broken = (
+        "import builtins, lab.__main__ as program\n"
+        "real = builtins.__import__\n"
+        "def interrupted(name, *rest):\n"
+        "    if name == 'lab.cli.main': raise KeyboardInterrupt\n"
+        "    return real(name, *rest)\n"
+        "builtins.__import__ = interrupted\n"
+        "program.main()\n"
+    )
+    run = subprocess.run([sys.executable, "-c", broken], capture_output=True, text=True, timeout=60)
+    assert (run.returncode, run.stderr) == (2, "lab: interrupted\n")

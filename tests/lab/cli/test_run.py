@@ -1,0 +1,117 @@
+"""What `lab run` prints: the course's words, as it happens, in either language, and the verdict."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lab.exercises import EXERCISES
+from lab.printed_lines import Words, language_of, worded
+from lab.trace import load
+from tests.lab.cli.test_compare import BACKENDS
+from tests.lab.cli.test_interrupts import SENTENCE
+from tests.lab.conftest import Run, Start
+from tests.lab.handwritten import trace
+
+FEW = ("run", "tickets", "--clients", 5, "--stock", 2, "--pace", 0.02, "--workers", 3)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_tickets_in_the_courses_words(lab: Run, url: str, backend: str):
+    done = lab(*FEW, "--on", backend, "--lang", "zh", "--redis-url", url)
+    assert (done.returncode, done.stderr) == (0, "")
+    *lines, verdict = done.stdout.splitlines()
+    assert lines.count("购票成功") == 2
+    assert lines.count("购票失败") == 3
+    assert sum(line.startswith("剩余票数") for line in lines) == 5
+    assert verdict.startswith("valid: 2 sold and 0 left, of 2; ")
+
+
+def test_a_wrong_run_is_told_by_the_last_line_and_the_exit_status(lab: Run):
+    done = lab("run", "ktv", "--rooms", 1, "--guests", 3, "--pace", 0.5, "--how", "nothing", "--lang", "en")
+    assert done.returncode == 1
+    assert "user0 has a KTV room" in done.stdout.splitlines()
+    assert done.stdout.splitlines()[-1].startswith("invalid: guest ")
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_line_is_printed_when_it_happens_and_not_at_the_end(start: Start, url: str, backend: str):
+    session = start("run", "ktv", "--guests", 1, "--pace", 60, "--on", backend, "--redis-url", url)
+    assert session.process.stdout is not None
+    assert session.process.stdout.readline().split()[0] in ("user0", "user0占到一间ktv小屋")
+    assert session.process.poll() is None
+    session.process.send_signal(signal.SIGINT)
+    finished = session.finish()
+    assert (finished.returncode, finished.stderr) == (2, SENTENCE)
+
+
+@pytest.mark.parametrize(
+    ("environment", "line"),
+    [
+        ({"FORCE_COLOR": "1"}, "\x1b[43m剩余票数2\x1b[0m"),
+        ({}, "剩余票数2"),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, "剩余票数2"),
+    ],
+)
+def test_colours_are_the_courses_and_for_terminals_only(
+    lab: Run, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], line: str
+):
+    for name in ("FORCE_COLOR", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert lab(*FEW, "--lang", "zh").stdout.splitlines()[0] == line
+
+
+def test_the_locale_chooses_the_language(lab: Run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("LC_ALL", raising=False)
+    monkeypatch.delenv("LC_MESSAGES", raising=False)
+    for locale, line in (("zh_CN.UTF-8", "剩余票数2"), ("C.UTF-8", "tickets left: 2")):
+        monkeypatch.setenv("LANG", locale)
+        assert lab(*FEW).stdout.splitlines()[0] == line
+
+
+@pytest.mark.parametrize(
+    ("environment", "language"),
+    [
+        ({}, "en"),
+        ({"LANG": "zh_TW.UTF-8"}, "zh"),
+        ({"LANG": "zh_CN", "LC_ALL": "de_DE"}, "en"),
+        ({"LANG": "C", "LC_ALL": "", "LC_MESSAGES": "zh_CN"}, "zh"),
+    ],
+)
+def test_which_locale_is_which_language(environment: dict[str, str], language: str):
+    assert language_of(environment) == language
+
+
+def test_words_are_filled_from_the_event():
+    (event,) = trace("0 client_12 sees 4").events
+    words = {"sees": Words("{number}号: {value}", "{who} sees {value}", "red")}
+    assert [worded(words, event, language).plain for language in ("zh", "en")] == ["12号: 4", "client 12 sees 4"]
+    assert worded(words, trace("0 client_12 buys 4").events[0], "en") is None
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_every_exercise_has_words_that_its_events_can_fill(name: str):
+    words = EXERCISES[name].words
+    assert words
+    for what in words:
+        (event,) = trace(f"0 car_1 {what.replace(' ', '_')} 4", name).events
+        full = replace(event, on="something", why="for a reason")
+        assert all(worded(words, full, language) for language in ("zh", "en"))
+
+
+def test_an_event_without_what_its_line_says_prints_nothing():
+    (event,) = trace("0 daemon finishes", "daemon").events
+    assert worded(EXERCISES["daemon"].words, event, "en") is None
+
+
+def test_the_trace_is_kept(lab: Run, tmp_path: Path):
+    assert lab(*FEW, "--trace", "traces").returncode == 0
+    (kept,) = load(tmp_path / "traces")
+    assert (kept.exercise, kept.backend, kept.parameters["how"]) == ("tickets", "local", "lock")
+    assert lab("check", "traces").returncode == 0

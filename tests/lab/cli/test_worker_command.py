@@ -1,0 +1,118 @@
+"""`lab worker`, as a person or a container runs it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import psutil
+import pytest
+import rq
+
+import jobs
+from broker.server.private_server import PrivateServer
+from jobs.exchange.client import client
+from tests.lab.conftest import Run, Start
+from tests.support.clock import eventually
+
+GRACE = 10.0  # seconds for which `docker stop` waits
+
+
+@pytest.fixture
+def own() -> Iterator[str]:
+    """A server that wants a password; on it must be nothing left of workers and jobs."""
+    with closing(PrivateServer()) as server, client(server.url) as connection:
+        connection.config_set("requirepass", "open-sesame")
+        yield server.url.replace("unix://", "unix://:open-sesame@")
+        assert set(connection.keys("*")) <= {b"rq:clean_groups"}
+
+
+def ready(url: str, count: int, queue: str = "lab") -> None:
+    eventually(lambda: jobs.listening(url, queue) == count)
+
+
+def test_workers_say_where_they_are_and_run_the_lab(lab: Run, start: Start, own: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LAB_REDIS_URL", own)
+    session = start("worker", "-n", 3)
+    ready(own, 3)
+    compared = lab("compare", "tickets", "--clients", 6, "--on", "rq", "--pace", 0.01)
+    assert compared.returncode == 0
+    words = " ".join(" ".join(process.cmdline()) for process in session.alive())
+    session.process.send_signal(signal.SIGTERM)
+    done = session.finish(GRACE)
+    assert (done.returncode, done.stderr) == (0, "")
+    first, *following = done.stdout.splitlines()
+    assert f"3 workers on {os.uname().nodename} for queue lab of Redis" in first
+    assert sum("begins client" in line for line in following) == 6
+    assert len(following) == 12  # a line for each begin, and one for each end
+    assert "open-sesame" not in done.stdout + words
+
+
+def test_as_many_workers_as_cores_unless_told(start: Start, own: str):
+    session = start("worker", "--redis-url", own, "--queue", "cores")
+    ready(own, os.cpu_count() or 1, "cores")
+    session.process.send_signal(signal.SIGINT)
+    assert session.finish(GRACE).returncode == 0
+
+
+def test_plain_jobs_find_the_modules_of_the_folder_and_their_arguments_stay_theirs(
+    start: Start, own: str, tmp_path: Path
+):
+    (tmp_path / "shop.py").write_text("def sell(what): return what * 2\ndef burn(what): raise ValueError(what)\n")
+    session = start("worker", "-n", 1, "--redis-url", own)
+    ready(own, 1)
+    with client(own) as connection:
+        queue = rq.Queue("lab", connection=connection)
+        sold, burnt = queue.enqueue("shop.sell", "secret"), queue.enqueue("shop.burn", "secret")
+        assert sold.latest_result(timeout=20).return_value == "secretsecret"
+        assert "ValueError: secret" in burnt.latest_result(timeout=20).exc_string
+        eventually(lambda: not rq.Worker.all(queue=queue)[0].get_current_job_id())
+        for job in (sold, burnt):
+            job.delete()
+    session.process.send_signal(signal.SIGTERM)
+    said = session.finish(GRACE).stdout
+    assert "begins shop.sell" in said
+    assert "has failed" in said
+    assert "secret" not in said
+
+
+def test_every_process_of_a_group_that_gets_a_sigterm_finishes_what_it_does(start: Start, own: str):
+    session = start("worker", "-n", 1, "--redis-url", own)
+    ready(own, 1)
+    with client(own) as connection:
+        job = rq.Queue("lab", connection=connection).enqueue(time.sleep, 3)
+        eventually(lambda: job.get_status() == "started")
+        supervisor = psutil.Process(session.process.pid)
+        for process in [supervisor, *supervisor.children()]:
+            process.send_signal(signal.SIGTERM)  # as service managers do; so the worker gets it twice
+        assert session.finish(GRACE).returncode == 0
+        assert job.get_status() == "finished"
+        job.delete()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("worker", "which Redis server? --redis-url names it, or LAB_REDIS_URL"),
+        ("worker --redis-url redis://127.0.0.1:1", "no Redis server answers at redis://127.0.0.1:1"),
+        ("worker --redis-url nonsense", "'nonsense' is not a Redis URL"),
+        ("worker -n 0 --redis-url redis://127.0.0.1:1", "0 is not in the range"),
+    ],
+)
+def test_what_cannot_be(lab: Run, words: str, sentence: str):
+    done = lab(*words.split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("lab: ")
+    assert done.stderr.count("\n") == 1
+    assert sentence in done.stderr
+
+
+def test_a_wrong_password_is_said_and_not_shown(lab: Run, own: str):
+    done = lab("worker", "--redis-url", own.replace("open-sesame", "guess-work"))
+    assert done.returncode == 2
+    assert "put the right credentials into the URL" in done.stderr
+    assert "guess-work" not in done.stderr

@@ -1,0 +1,55 @@
+"""`lab workers`: a table for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+import psutil
+
+import jobs
+from jobs.exchange.worker_list import judge
+from lab.cli.worker_commands import summary
+from tests.jobs.exchange.test_worker_list import OWN, record
+from tests.lab.conftest import Run, Start
+from tests.support.actors import PATIENCE
+from tests.support.clock import eventually
+
+
+def test_nobody(lab: Run, url: str):
+    done = lab("workers", "--redis-url", url)
+    assert done.returncode == 0
+    assert "no workers; start some with `lab worker`" in " ".join(done.stdout.split())
+    assert json.loads(lab("workers", "--redis-url", url, "--json").stdout) == []
+    assert lab("workers", "--redis-url", url, "--here").returncode == 2
+
+
+def test_hosts_workers_and_what_they_do(lab: Run, start: Start, url: str):
+    workers = start("worker", "-n", 2, "--redis-url", url)
+    eventually(lambda: jobs.listening(url, "lab") == 2)
+    with jobs.get_context(url) as context:
+        begun = context.Event()
+        context.Process(target=lambda: (begun.set(), signal.pause()), name="client 7").start()
+        assert begun.wait(PATIENCE)
+        busy = psutil.Process(workers.process.pid).children()
+        done = lab("workers", "--redis-url", url)
+        assert "1 host, 2 workers: 1 busy, 1 idle" in " ".join(done.stdout.split())
+        rows = [line.split("│")[1:4] for line in done.stdout.splitlines() if line.startswith("│")]
+        assert {row[1].strip() for row in rows} == {str(worker.pid) for worker in busy}
+        assert {row[2].strip() for row in rows} == {"client 7", "idle"}
+        figures = json.loads(lab("workers", "--redis-url", url, "--json").stdout)
+        assert {worker["doing"] for worker in figures} == {"client 7", None}
+        assert lab("workers", "--redis-url", url, "--here").returncode == 0
+    workers.process.send_signal(signal.SIGTERM)
+    workers.finish()
+
+
+def test_the_dead_are_counted_apart():
+    dead, alive = judge(record(OWN, listeners=0)), judge(record(OWN | {"hostname": "web2"}))
+    assert summary([dead, alive]) == "2 hosts, 2 workers: 1 idle, 1 not answering"
+
+
+def test_no_server(lab: Run):
+    done = lab("workers", "--redis-url", "redis://127.0.0.1:1")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no Redis server answers" in done.stderr

@@ -1,0 +1,98 @@
+"""`chat`: what clients say comes back in upper case, to one at a time or to all at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import jobs
+from lab import backends
+from lab.checks.verdicts import Judgement, invalid
+from lab.errors import LabError
+from lab.exercises.chat import Chat
+from lab.trace import Trace
+from tests.lab.conftest import Run
+from tests.lab.scripted import BACKENDS, PIDS, compared, event, made, scripted, without
+
+SERVERS = ("each", "one", "queue")
+
+
+def played(**changed: str) -> Trace:
+    """A client, then another, talk to a server with one process."""
+    events = []
+    for begin, who in ((0.0, "client 0"), (1.0, "client 1")):
+        hello = event(begin, who, "is greeted", why=changed.get("hello", "hello"))
+        said = event(begin + 0.2, who, "says", why=f"I am {who}")
+        heard = event(begin + 0.3, who, "hears", why=changed.get("heard", f"I AM {who.upper()}"))
+        events += [event(begin, who, "asks", on="service"), hello, event(begin, who, "enters", on="service")]
+        events += [event(begin + 0.1, "server", "learns", value=PIDS[who]), said, heard]
+        events += [event(begin + 0.4, who, "leaves", on="service")]
+    return scripted("chat", *events, ended=("server", "client 0", "client 1"))
+
+
+CHAT = made("chat", clients=2, messages=1, how="one")
+
+
+def test_a_right_trace():
+    assert CHAT.check(played()).judgement is Judgement.VALID
+    assert CHAT.outcome(played()) == {
+        "answers": 2,
+        "talked to at once": 1,
+        "answered after, median": pytest.approx(0.1),
+    }
+
+
+def test_wrong_traces():
+    said = invalid("client 0 said 'I am client 0' and heard 'I am client 0'")
+    assert CHAT.check(played(heard="I am client 0")) == said
+    assert CHAT.check(played(hello="go away")) == invalid("client 0 was greeted with 'go away'")
+    stranger = event(0.1, "server", "learns", value=7)
+    events = tuple(stranger if each.what == "learns" and each.when < 1 else each for each in played().events)
+    learned = invalid("the process numbers that the server learned are not those of its clients")
+    assert CHAT.check(Trace("chat", "local", {}, events)) == learned
+    together = sorted(played().events, key=lambda each: (each.when > 80, each.what != "enters"))
+    mixed = Trace("chat", "local", {}, tuple(together))
+    assert CHAT.check(mixed) == invalid("client 1 entered service while client 0 was still inside")
+    assert made("chat", clients=2, messages=1, how="queue").limit == 2
+
+
+@pytest.mark.parametrize("missing", ["hears", "is greeted", "learns", "enters", "ends", "closes"])
+def test_what_is_missing_proves_nothing(missing: str):
+    assert CHAT.check(without(played(), missing)).judgement is Judgement.UNKNOWN
+
+
+def test_every_server_on_every_backend(lab: Run, url: str, tmp_path: Path):
+    few = ("--clients", 3, "--messages", 3, "--servers", 2, "--workers", 4)
+    runs = compared(lab, tmp_path, "chat", *few, "--how", "all", "--redis-url", url)
+    assert set(runs) == {(how, backend) for how in SERVERS for backend in BACKENDS}
+    for (how, backend), run in runs.items():
+        assert run["verdict"] == "valid", (how, backend, run)
+        assert run["outcome"]["answers"] == 9
+        assert run["outcome"]["talked to at once"] <= (1 if how == "one" else 3)
+    for backend in BACKENDS:
+        waits = {how: runs[how, backend]["wait_s"]["max"] for how in SERVERS}
+        assert runs["one", backend]["most_inside"] == 1
+        assert waits["one"] > 0
+
+
+def test_too_few_workers_are_named_at_once(lab: Run, url: str):
+    with jobs.Workers(url, "lab", 4):
+        each = lab("compare", "chat", "--on", "rq", "--redis-url", url)
+        queue = lab("compare", "chat", "--how", "queue", "--servers", 9, "--on", "rq", "--redis-url", url)
+    assert (each.returncode, queue.returncode) == (2, 2)
+    assert "start 9 more with `lab worker -n 9`, or take --clients 1" in each.stderr
+    assert "start 6 more with `lab worker -n 6`, or take --servers 3" in queue.stderr
+
+
+def test_connections_are_not_handed_to_other_hosts(monkeypatch: pytest.MonkeyPatch):
+    workers = [SimpleNamespace(host=host, answers=answers) for host, answers in [("one", True), ("two", True)] * 10]
+    monkeypatch.setattr(backends, "roster", lambda *_: workers)
+    with pytest.raises(LabError, match="workers listen on one, two: leave it to those of one host"):
+        backends.require_workers(Chat(how="each"), ["rq"], backends.Settings())
+    backends.require_workers(Chat(how="queue"), ["rq"], backends.Settings())
+    backends.require_workers(Chat(how="each"), ["redis"], backends.Settings())
+    workers[1::2] = [SimpleNamespace(host="two", answers=False)] * 10
+    workers += [SimpleNamespace(host="one", answers=True)] * 10
+    backends.require_workers(Chat(how="each"), ["rq"], backends.Settings())

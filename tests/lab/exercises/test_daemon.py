@@ -1,0 +1,89 @@
+"""`daemon`: it ends with its parent's code, a plain child is waited for, and it has no children."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab.checks.verdicts import Judgement, invalid
+from lab.exercises.daemon import REFUSAL
+from lab.trace import LAB, Event, Trace
+from tests.lab.conftest import Run
+from tests.lab.scripted import BACKENDS, compared, event, made, scripted, without
+
+CODE_ENDS = event(1.0, "parent", "code ends")
+PLAIN = (event(0.1, "plain child", "begins"), event(3.0, "plain child", "finishes"))
+
+
+def foo(*daemon: Event, plain: tuple[Event, ...] = PLAIN) -> Trace:
+    return scripted("daemon", CODE_ENDS, *daemon, *plain, ended=("plain child", "parent"))
+
+
+def test_a_daemon_that_ends_with_its_parents_code():
+    daemon = made("daemon")
+    trace = foo(event(0.1, "daemon", "begins"))
+    assert daemon.check(trace).judgement is Judgement.VALID
+    assert daemon.outcome(trace) == {
+        "daemon finished": False,
+        "plain child finished": True,
+        "daemon went on for": 0.0,
+        "daemon's child refused": None,
+    }
+    assert daemon.check(foo()).judgement is Judgement.VALID, "it may never have begun"
+
+
+def test_a_daemon_that_goes_on():
+    daemon = made("daemon")
+    late = foo(event(0.1, "daemon", "begins"), event(1.5, "daemon", "finishes"))
+    assert daemon.check(late) == invalid("the daemon went on for 0.50 s after its parent's code had ended")
+    assert daemon.outcome(late)["daemon finished"] is True
+    assert daemon.check(foo(event(1.3, "daemon", "begins"))).judgement is Judgement.VALID
+    for error, judgement in ((0.11, Judgement.VALID), (0.09, Judgement.INVALID)):  # 0.4 s are allowed
+        assert daemon.check(foo(event(1.5, "daemon", "begins", error=error))).judgement is judgement
+
+
+def test_a_plain_child_that_was_not_waited_for():
+    daemon = made("daemon", how="func")
+    gone = invalid("the parent ended before its plain child had finished")
+    assert daemon.check(foo(plain=PLAIN[:1])) == gone
+    early = scripted("daemon", CODE_ENDS, PLAIN[0], event(1.1, LAB, "joins", on="parent", value=0), PLAIN[1])
+    assert daemon.check(early) == gone
+
+
+@pytest.mark.parametrize("missing", ["code ends", "begins", "joins", "ends", "closes"])
+def test_what_is_missing_proves_nothing(missing: str):
+    assert made("daemon").check(without(foo(), missing)).judgement is Judgement.UNKNOWN
+
+
+def test_a_daemon_that_wants_a_child():
+    daemon = made("daemon", how="child")
+    ended, code_ends = ("parent", "daemon"), event(91.0, "parent", "code ends")
+    refused = event(0.2, "daemon", "is refused", why=REFUSAL)
+    right = scripted("daemon", refused, event(0.3, "daemon", "finishes"), code_ends, ended=ended)
+    assert daemon.check(right).judgement is Judgement.VALID
+    assert daemon.outcome(right)["daemon's child refused"] is True
+    assert daemon.check(without(right, "is refused")).judgement is Judgement.UNKNOWN
+    born = scripted("daemon", event(0.2, "grandchild", "chats"), code_ends, ended=ended)
+    assert daemon.check(born) == invalid("the daemon had a child")
+    other = scripted("daemon", event(0.2, "daemon", "is refused", why="no"), code_ends, ended=ended)
+    assert daemon.check(other) == invalid("the daemon's child was refused with 'no'")
+
+
+def test_every_program_on_every_backend(lab: Run, url: str, tmp_path: Path):
+    runs = compared(lab, tmp_path, "daemon", "--how", "all", "--pace", 0.3, "--redis-url", url, "--workers", 3)
+    assert {run["verdict"] for run in runs.values()} == {"valid"}
+    for backend in BACKENDS:
+        for how in ("foo", "func"):
+            shown = runs[how, backend]["outcome"]
+            assert (shown["daemon finished"], shown["plain child finished"]) == (False, True)
+        assert runs["chat", backend]["outcome"]["daemon finished"] is True
+        assert runs["child", backend]["outcome"]["daemon's child refused"] is True
+
+
+def test_it_prints_what_the_courses_program_prints(lab: Run):
+    done = lab("run", "daemon", "--how", "func", "--lang", "zh")
+    lines = done.stdout.splitlines()
+    assert lines[0] in ("begin", "in func2")
+    assert lines.index("主进程代码执行结束") < lines.index("wahaha")
+    assert "in func2" not in lines[lines.index("wahaha") :]

@@ -1,0 +1,272 @@
+"""The exercises' own checks and outcomes: right traces pass, wrong ones are seen, and what is said names who."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.checks import traffic, verdicts
+from lab.checks.verdicts import Judgement
+from lab.exercise import Exercise
+from lab.exercises import EXERCISES
+from tests.lab.handwritten import ended, trace
+
+VALID, UNKNOWN, INVALID = Judgement.VALID, Judgement.UNKNOWN, Judgement.INVALID
+
+
+def made(name: str, **parameters: object) -> Exercise:
+    return EXERCISES[name](**parameters)  # type: ignore[arg-type]
+
+
+OUTPUT = """
+0.0 process_0 asks
+0.0 process_0 enters
+0.0 process_0 is_running
+0.5 process_0 is_done
+0.5 process_0 leaves
+0.6 process_1 enters
+0.6 process_1 is_running
+0.9 process_1 is_done
+0.9 process_1 leaves
+""" + ended("process_0", "process_1")
+
+
+def test_output_in_pairs():
+    shown = trace(OUTPUT, "output")
+    output = made("output", processes=2)
+    assert output.check(shown).judgement is VALID
+    assert output.outcome(shown) == {"lines": 4, "interleaved": 0}
+
+
+def test_output_that_interleaves():
+    mixed = OUTPUT.replace("0.5 process_0 is_done\n0.5 process_0 leaves\n", "").replace(
+        "0.9 process_1 is_done", "0.7 process_0 is_done\n0.7 process_0 leaves\n0.9 process_1 is_done"
+    )
+    shown = trace(mixed, "output")
+    output = made("output", processes=2)
+    assert output.check(shown) == verdicts.invalid("process 1 entered output while process 0 was still inside")
+    assert output.outcome(shown)["interleaved"] == 2
+
+
+LOCK = """
+0.0 first asks
+0.0 first enters
+0.0 first prints 111
+0.1 second asks
+0.5 first waits_in_vain
+0.5 first leaves
+0.5 second enters
+0.5 second prints 222
+0.5 second leaves
+""" + ended("first", "second")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [
+        ("", "", VALID),
+        ("first waits_in_vain", "first is_let_in_again", INVALID),
+        ("0.5 first leaves\n0.5 second enters", "0.5 second enters\n0.5 first leaves", INVALID),
+        ("0.1 second asks\n", "", UNKNOWN),
+        ("0.1 second asks\n0.5 first waits_in_vain\n", "0.5 first waits_in_vain\n", UNKNOWN),
+        ("0.5 first leaves\n", "", INVALID),
+        ("90 second ends\n", "", UNKNOWN),
+    ],
+)
+def test_lock(before: str, after: str, verdict: Judgement):
+    assert before in LOCK
+    assert made("lock").check(trace(LOCK.replace(before, after), "lock")).judgement is verdict
+
+
+def test_who_waited_for_the_lock():
+    lock = made("lock")
+    waited = {"second process waits": True, "holder waits for itself": True}
+    assert lock.outcome(trace(LOCK, "lock")) == waited
+    late = LOCK.replace("0.1 second asks\n", "").replace("0.5 second enters", "0.5 second asks\n0.5 second enters")
+    assert lock.outcome(trace(late, "lock")) == waited | {"second process waits": False}
+    assert set(lock.outcome(trace("0 lab opens", "lock")).values()) == {False}
+
+
+SEMAPHORE = """
+0.0 taker prints 1
+0.0 taker prints 2
+0.0 taker prints 3
+0.5 taker waits_in_vain
+1.0 giver releases
+1.2 taker prints 4
+""" + ended("taker", "giver")
+
+
+def test_semaphore():
+    semaphore = made("semaphore")
+    right = trace(SEMAPHORE, "semaphore")
+    assert semaphore.check(right).judgement is VALID
+    assert semaphore.outcome(right) == {
+        "passed before a release": 3,
+        "passed after it": 1,
+        "from release to acquire": pytest.approx(0.2),
+    }
+    too_many = SEMAPHORE.replace("taker waits_in_vain", "taker prints 4")
+    sentence = "acquire 4 of a semaphore of 3 came back before any release"
+    assert semaphore.check(trace(too_many, "semaphore")) == verdicts.invalid(sentence)
+    for missing in ("0.0 taker prints 2\n", "1.2 taker prints 4\n", "1.0 giver releases\n", "90 giver ends\n"):
+        assert semaphore.check(trace(SEMAPHORE.replace(missing, ""), "semaphore")).judgement is not VALID
+    assert semaphore.outcome(trace("0 lab opens", "semaphore"))["from release to acquire"] is None
+
+
+EVENT = """
+0.0 program is_not_set
+0.0 program sets
+0.1 program is_set
+0.1 program passes
+0.1 program clears
+0.6 program waits_in_vain
+0.6 program is_not_set
+0.7 program lets_go
+0.9 waiter is_let_go
+""" + ended("program", "waiter")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [
+        ("", "", VALID),
+        ("0.0 program is_not_set", "0.0 program is_set", INVALID),
+        ("0.1 program is_set", "0.1 program is_not_set", INVALID),
+        ("program waits_in_vain", "program passes", INVALID),
+        ("0.6 program is_not_set", "0.6 program is_set", INVALID),
+        ("0.6 program waits_in_vain", "0.5 program waits_in_vain", INVALID),
+        ("0.7 program lets_go\n0.9 waiter is_let_go", "0.7 waiter is_let_go\n0.9 program lets_go", INVALID),
+        ("0.7 program lets_go\n", "", INVALID),
+        ("0.9 waiter is_let_go\n", "", VALID),  # it says that it came to its end
+        ("90 waiter ends\n", "", UNKNOWN),
+    ],
+)
+def test_event(before: str, after: str, verdict: Judgement):
+    assert before in EVENT
+    assert made("event").check(trace(EVENT.replace(before, after), "event")).judgement is verdict
+
+
+def test_an_event_that_was_left_early_proves_nothing():
+    event = made("event")
+    lines = EVENT.strip().splitlines()
+    for end in range(len(lines)):
+        assert event.check(trace("\n".join(lines[:end]), "event")).judgement is not VALID
+    assert event.outcome(trace(EVENT, "event")) == {
+        "wait with a time-out": pytest.approx(0.5),
+        "from set to woken": pytest.approx(0.2),
+    }
+    assert set(event.outcome(trace("0 lab opens", "event")).values()) == {None}
+
+
+TRAFFIC = """
+0.0 light turns_red
+0.1 car_0 arrives
+0.1 car_0 waits
+0.2 police_car_1 arrives
+0.2 police_car_1 stops
+0.3 police_car_1 passes
+0.5 light turns_green
+0.6 car_0 passes
+0.7 car_2 arrives
+0.7 car_2 passes
+0.9 light turns_red
+"""
+ALL = ended("car_0", "police_car_1", "car_2")
+
+
+def judged(text: str) -> verdicts.Verdict:
+    return made("traffic", vehicles=3).check(trace(text + ALL, "traffic"))
+
+
+def test_traffic():
+    assert judged(TRAFFIC).judgement is VALID
+    assert made("traffic").outcome(trace(TRAFFIC, "traffic")) == {
+        "cars passed": 2,
+        "police cars passed": 1,
+        "police cars on red": 1,
+        "from green to go, median": pytest.approx(0.1),
+        "longest wait of a police car": pytest.approx(0.1),
+    }
+
+
+@pytest.mark.parametrize("who", ["car_0", "car_2"])
+def test_a_car_that_passes_on_red(who: str):
+    early = TRAFFIC.replace("0.5 light turns_green\n", "").replace("0.9 light", "0.4 light turns_green\n0.9 light")
+    late = TRAFFIC.replace("0.7 car_2 arrives\n0.7 car_2 passes\n", "") + "1.0 car_2 arrives\n1.0 car_2 passes\n"
+    verdict = judged(early if who == "car_0" else late)
+    name = who.replace("_", " ")
+    assert verdict == verdicts.invalid(f"{name} passed, and the light was red from its coming to its going")
+
+
+def test_a_car_let_go_on_green_may_be_recorded_on_red():
+    late = TRAFFIC.replace("0.6 car_0 passes\n", "") + "1.0 car_0 passes\n"
+    assert judged(late).judgement is VALID
+
+
+def test_a_car_may_come_on_green_and_be_recorded_on_red():
+    late = TRAFFIC.replace("0.7 car_2 passes\n", "") + "1.0 car_2 passes\n"
+    assert judged(late).judgement is VALID
+
+
+def test_a_car_that_nobody_woke():
+    once = TRAFFIC.replace("0.6 car_0 passes\n", "")
+    sentence = "car 0 still waited when the light turned green for the second time"
+    assert judged(once + "1.2 light turns_green\n1.3 car_0 passes\n") == verdicts.invalid(sentence)
+    assert traffic.nobody_forgotten(trace(once, "traffic")).judgement is VALID  # it may go yet
+
+
+def test_a_police_car_that_waits_for_too_long():
+    late = TRAFFIC.replace("0.3 police_car_1 passes\n", "") + "1.2 police_car_1 passes\n"
+    verdict = judged(late)
+    assert verdict == verdicts.invalid("police car 1 passed after 1.00 s, and may wait for 0.12 s at most")
+    assert traffic.police_in_time(trace(late, "traffic"), longest=0.51).judgement is VALID
+
+
+def test_a_crossing_without_a_light_proves_nothing():
+    dark = "\n".join(line for line in TRAFFIC.splitlines() if "light" not in line)
+    assert judged(dark + "\n").judgement is UNKNOWN
+
+
+def test_tickets_through_a_seller():
+    text = """
+0.0 client_0 sees 1
+0.0 client_1 sees 1
+0.1 client_0 asks
+0.1 client_1 asks
+0.2 seller enters
+0.2 seller leaves
+0.3 seller enters
+0.3 seller leaves
+0.4 client_1 buys 0
+0.6 client_0 goes_without
+1.0 lab counts 0
+""" + ended("seller", "client_0", "client_1")
+    shop = made("tickets", clients=2, stock=1, how="queue")
+    run = trace(text, "tickets", how="queue")
+    assert shop.actors == 3
+    assert shop.check(run).judgement is VALID
+    assert shop.outcome(run) == {
+        "sold": 1,
+        "refused": 1,
+        "oversold": 0,
+        "refused by fence": None,
+        "served after, median": pytest.approx(0.5),
+    }
+    assert shop.check(trace(text.replace("client_0 goes_without", "client_0 buys 0"))).judgement is INVALID
+
+
+def test_ktv_tells_where_guests_wait():
+    queue = "0 a asks\n0 b asks\n0 c asks\n0 a enters 1\n1 a leaves\n1 b enters 2\n2 b leaves\n2 c enters 3\n3 c leaves"
+    tasks = "\n".join(line for line in queue.splitlines() if "asks" not in line)
+    bar = made("ktv", rooms=1, guests=3)
+    assert bar.outcome(trace(queue, "ktv")) == {"served": 3, "most in rooms": 1, "most at the door": 3}
+    assert bar.outcome(trace(tasks, "ktv")) == {"served": 3, "most in rooms": 1, "most at the door": 0}
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_every_exercise_and_variant_judges_a_trace_of_nothing(name: str):
+    nothing = trace("0 lab opens", name)
+    for variant in EXERCISES[name].variants() or [""]:
+        exercise = made(name, **({"how": variant} if variant else {}))
+        assert exercise.check(nothing).judgement is UNKNOWN
+        assert exercise.outcome(nothing).keys() == made(name).outcome(nothing).keys()

@@ -1,0 +1,96 @@
+"""`liveness`: who was killed is named in time, and nobody who lives, if a daemon reports."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from lab.checks.verdicts import Judgement, invalid
+from lab.trace import LAB, Event, Trace
+from tests.lab.conftest import Run, Start
+from tests.lab.scripted import BACKENDS, compared, event, made, scripted, without
+from tests.support.clock import eventually
+
+DIES = event(2.0, "process 1", "dies")
+KILLED = event(91, LAB, "joins", on="process 1", value=-9)
+NAMED = event(4.0, "monitor", "is dead", on="process 1")
+SMALL = {"members": 2, "interval": 60.0, "pace": 0.05}  # an interval of 3 s, a report every second
+
+
+def played(*events: Event) -> Trace:
+    return scripted("liveness", *events, KILLED, ended=("process 0", "monitor"))
+
+
+def hears(when: float, who: str, seconds: float) -> Event:
+    return event(when, "monitor", "hears", on=who, value=round(seconds * 1e6))
+
+
+def test_a_right_trace():
+    liveness = made("liveness", **SMALL)
+    reports = [hears(0.2, "process 0", 0.2), hears(1.2, "process 0", 1.0), hears(2.3, "process 0", 1.1)]
+    trace = played(*reports, hears(0.3, "process 1", 0.3), hears(1.0, "process 1", 0.7), DIES, NAMED)
+    assert liveness.check(trace).judgement is Judgement.VALID
+    assert liveness.outcome(trace) == {
+        "killed": 1,
+        "named dead": 1,
+        "named dead though alive": 0,
+        "named late": 0,
+        "named after its death": pytest.approx(2.0),
+        "between reports, stated": pytest.approx(1.0),
+        "between reports, longest": pytest.approx(1.1),
+        "drift at the end, median": pytest.approx(0.05),
+    }
+
+
+def test_wrong_traces():
+    liveness = made("liveness", **SMALL)
+    nobody = invalid("process 1 was killed, and nobody named it dead")
+    assert liveness.check(played(DIES)) == nobody
+    assert liveness.check(played(NAMED, DIES)) == nobody
+    late = event(6.1, "monitor", "is dead", on="process 1")
+    assert liveness.check(played(DIES, late)) == invalid(
+        "process 1 was named dead after 4.10 s, and 4.00 s are promised"
+    )
+    other = event(3.0, "monitor", "is dead", on="process 0")
+    assert liveness.check(played(DIES, other, NAMED)) == invalid("process 0 was named dead and lived")
+    early = event(1.0, "monitor", "is dead", on="process 1")
+    twice = played(early, DIES, NAMED)
+    assert liveness.check(twice) == invalid("process 1 was named dead and lived")
+    assert liveness.outcome(twice)["named dead though alive"] == 1
+
+
+@pytest.mark.parametrize("missing", ["dies", "ends", "closes"])
+def test_what_is_missing_proves_nothing(missing: str):
+    assert made("liveness", **SMALL).check(without(played(DIES, NAMED), missing)).judgement is not Judgement.VALID
+
+
+def test_a_daemon_names_the_dead_alone_on_every_backend(lab: Run, url: str, tmp_path: Path):
+    small = ("--members", 3, "--length", 2.5, "--workers", 4)
+    runs = compared(lab, tmp_path, "liveness", *small, "--redis-url", url)
+    assert set(runs) == {("daemon", backend) for backend in BACKENDS}
+    for run in runs.values():
+        assert run["verdict"] == "valid"
+        assert run["outcome"].items() >= {"killed": 1, "named dead": 1, "named dead though alive": 0}.items()
+        assert 0 <= run["outcome"]["named after its death"] <= 1.5 + 1
+
+
+def test_a_main_process_that_reports_itself_is_named_though_it_lives(lab: Run, url: str, tmp_path: Path):
+    small = ("--members", 3, "--how", "main", "--on", "local,redis")
+    runs = compared(lab, tmp_path, "liveness", *small, "--redis-url", url, status=1)
+    for run in runs.values():
+        assert run["verdict"] == "invalid"
+        assert run["outcome"]["named dead though alive"] > 0
+        assert run["outcome"]["between reports, longest"] > 1.5
+
+
+@pytest.mark.parametrize("backend", ["local", "redis"])
+def test_ctrl_c_leaves_no_daemon_behind(start: Start, url: str, client, backend: str):
+    session = start("compare", "liveness", "--pace", 1, "--on", backend, "--redis-url", url)
+    eventually(lambda: session.events(client).count("is alive") == 6)
+    session.process.send_signal(signal.SIGINT)
+    done = session.finish()
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    eventually(lambda: not session.alive())
+    assert not list(session.temporary.iterdir())

@@ -1,0 +1,73 @@
+"""`tickets` with a client that stands still for longer than its lease: what its fence prevents."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+
+from lab.runtime.pause import stand_still
+from lab.trace import load
+from tests.lab.conftest import Run, Start, table
+from tests.lab.scripted import compared
+from tests.support.actors import PATIENCE
+from tests.support.clock import eventually
+
+FEW = ("tickets", "--clients", 6, "--stock", 2, "--workers", 3, "--pace", 0.02, "--stall", 2)
+
+
+def test_a_late_write_is_refused_and_without_its_fence_a_ticket_is_sold_twice(lab: Run, url: str, tmp_path: Path):
+    runs = compared(lab, tmp_path, *FEW, "--how", "lock,unfenced", "--redis-url", url, status=1)
+    for backend in ("redis", "rq"):
+        fenced, unfenced = runs["lock", backend], runs["unfenced", backend]
+        assert fenced["verdict"] == "valid"
+        assert fenced["outcome"].items() >= {"sold": 2, "refused": 4, "oversold": 0, "refused by fence": 1}.items()
+        assert "lost the lease there" in fenced["evidence"]
+        assert unfenced["verdict"] == "invalid"
+        assert unfenced["outcome"]["refused by fence"] == 0
+        assert "both read 2 left and both bought" in unfenced["evidence"]
+    for variant in ("lock", "unfenced"):  # whose lock has no lease
+        local = runs[variant, "local"]
+        assert (local["verdict"], local["outcome"]["sold"], local["wait_s"]["max"] >= 1.9) == ("valid", 2, True)
+
+    for trace in load(tmp_path / "traces"):
+        stood, on = trace.of("stands still")[0], trace.of("goes on")[0]
+        assert len(trace.of("stands still")) == 1
+        assert on.when - stood.when >= 1.9
+        (late,) = trace.of("is refused") or [None]
+        if late:
+            assert (late.who, late.fence) == (stood.who, trace.of("enters")[0].fence)
+            assert trace.of("enters")[1].when - stood.when > 0.5  # not before a good part of the lease was over
+            bought = [event.who for event in trace.of("buys", "goes without")]
+            assert sorted(bought) == sorted({event.who for event in trace.of("sees")})  # it asked once more
+
+
+def test_in_an_ordinary_run_nobody_stands_still(lab: Run):
+    done = lab("compare", *FEW[:-2], "--how", "unfenced", "--on", "local,redis")
+    assert done.returncode == 0
+    assert "stood still" not in done.stdout
+    assert "refused by fence" not in table(done.stdout)
+
+
+def test_what_stands_still_is_really_stopped_and_wakes():
+    fork = multiprocessing.get_context("fork")
+    sleeper = fork.Process(target=stand_still, args=(0.5,))
+    started = time.monotonic()
+    sleeper.start()
+    stopped = os.waitid(os.P_PID, sleeper.pid, os.WSTOPPED | os.WNOWAIT)
+    assert stopped.si_status == signal.SIGSTOP
+    sleeper.join(PATIENCE)
+    assert sleeper.exitcode == 0
+    assert time.monotonic() - started >= 0.5
+
+
+def test_ctrl_c_while_somebody_stands_still_leaves_nothing_behind(start: Start, url: str, client):
+    session = start("compare", *FEW, "--on", "redis", "--redis-url", url)
+    eventually(lambda: "stands still" in session.events(client))
+    session.process.send_signal(signal.SIGINT)
+    done = session.finish()
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    eventually(lambda: not session.alive())
+    assert not list(session.temporary.iterdir())

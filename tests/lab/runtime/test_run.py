@@ -1,0 +1,152 @@
+"""A run ends, and says why, also when an actor does not end as it should."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from broker import Context
+from lab.checks import verdicts
+from lab.runtime import run as run_module
+from lab.runtime.logs import FileLog
+from lab.runtime.pool_tasks import Task
+from lab.runtime.recorder import Recorder, actor
+from lab.runtime.run import Run
+from lab.runtime.store import FileStore
+from lab.trace import Trace
+
+
+@actor
+def dies_inside(me: Recorder, lock, ready) -> None:
+    with me.inside("db", lock):
+        ready.set()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@actor
+def comes_later(me: Recorder, lock, ready) -> None:
+    ready.wait()
+    with me.inside("db", lock):
+        pass
+
+
+@actor
+def cannot_read(me: Recorder, db: FileStore) -> None:
+    db.read()
+
+
+@actor
+def counts_for_ever(me: Recorder, begun) -> None:
+    begun.set()
+    while True:
+        me.note("counts")
+        time.sleep(0.01)
+
+
+@actor
+def dies_when_told(me: Recorder, begun) -> None:
+    os._exit(3)
+
+
+@actor
+def ends(me: Recorder, _: object) -> None:
+    pass
+
+
+@actor
+def waits_for(me: Recorder, event) -> None:
+    event.wait()
+
+
+def perform(ctx, folder: Path, lock) -> Trace:
+    run = Run(ctx, FileLog(folder / "trace"), lambda count: FileStore(folder / "db"))
+    ready = multiprocessing.get_context("fork").Event()
+    processes = [
+        ctx.Process(target=dies_inside, args=(run.recorder("a"), lock, ready), name="a"),
+        ctx.Process(target=comes_later, args=(run.recorder("b"), lock, ready), name="b"),
+    ]
+    try:
+        run.perform(processes, longest_pause=0)
+    finally:
+        for process in processes:
+            process.kill()
+            process.join()
+    return Trace("tickets", "local", {}, run.log.events())
+
+
+def test_a_dead_holder_of_multiprocessings_lock_blocks_the_others_for_ever(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(run_module, "PATIENCE", 0.2)
+    monkeypatch.setattr(run_module, "GLANCE", 0.1)
+    fork = multiprocessing.get_context("fork")
+    trace = perform(fork, tmp_path, fork.Lock())
+    assert [(event.on, event.value) for event in trace.of("joins")] == [("a", -signal.SIGKILL), ("b", None)]
+    verdict = verdicts.all_ended(trace, 2)
+    assert verdict == verdicts.unknown("b had not ended when the lab gave up; a was killed by signal 9")
+
+
+def test_a_dead_holder_of_the_brokers_lock_does_not(tmp_path: Path, ctx: Context):
+    trace = perform(ctx, tmp_path, ctx.Lock(lease=0.5))
+    assert [(event.on, event.value) for event in trace.of("joins")] == [("a", -signal.SIGKILL), ("b", 0)]
+    assert verdicts.at_most(trace, "db", 1).judgement is verdicts.Judgement.VALID
+    assert verdicts.all_ended(trace, 2) == verdicts.valid("a was killed; the other one came to its end")
+
+
+def test_an_actor_that_fails_says_why_in_the_verdict(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    fork = multiprocessing.get_context("fork")
+    (tmp_path / "db").write_text("rubbish")
+    run = Run(fork, FileLog(tmp_path / "trace"), lambda count: FileStore(tmp_path / "db"))
+    run.perform([fork.Process(target=cannot_read, args=(run.recorder("a"), FileStore(tmp_path / "db")), name="a")], 0)
+    verdict = verdicts.all_ended(Trace("tickets", "local", {}, run.log.events()), 1)
+    assert verdict.judgement is verdicts.Judgement.UNKNOWN
+    assert verdict.evidence.startswith("a ended with exit code 1: the file ")
+    assert "is damaged" in verdict.evidence
+    assert capfd.readouterr().err == ""
+
+
+def test_a_daemon_runs_until_the_others_have_ended(tmp_path: Path):
+    fork = multiprocessing.get_context("fork")
+    run, begun = Run(fork, FileLog(tmp_path / "trace"), lambda count: FileStore(tmp_path / "db")), fork.Event()
+    daemon = fork.Process(target=counts_for_ever, args=(run.recorder("daemon"), begun), name="daemon")
+    run.perform([fork.Process(target=waits_for, args=(run.recorder("a"), begun), name="a")], 0, daemons=[daemon])
+    assert daemon.daemon
+    assert daemon.exitcode == -signal.SIGTERM
+    trace = Trace("tickets", "local", {}, run.log.events())
+    assert [event.on for event in trace.of("joins")] == ["a"]
+    assert verdicts.all_ended(trace, 1).judgement is verdicts.Judgement.VALID
+
+
+def test_a_daemon_that_dies_early_is_named_and_nobody_waits_for_it_for_ever(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(run_module, "PATIENCE", 0.2)
+    monkeypatch.setattr(run_module, "GLANCE", 0.1)
+    fork = multiprocessing.get_context("fork")
+    run, begun = Run(fork, FileLog(tmp_path / "trace"), lambda count: FileStore(tmp_path / "db")), fork.Event()
+    daemon = fork.Process(target=dies_when_told, args=(run.recorder("daemon"), begun), name="daemon")
+    waiter = fork.Process(target=waits_for, args=(run.recorder("a"), begun), name="a")
+    run.perform([waiter], 0, daemons=[daemon])
+    waiter.kill()
+    waiter.join()
+    joined = {event.on: event.value for event in run.log.events() if event.what == "joins"}
+    assert joined == {"a": None, "daemon": 3}
+
+
+def test_a_task_of_a_pool_fails_as_a_process_does(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    fork = multiprocessing.get_context("fork")
+    (tmp_path / "db").write_text("rubbish")
+    run = Run(fork, FileLog(tmp_path / "trace"), lambda count: FileStore(tmp_path / "db"))
+    with fork.Pool(1) as pool:
+        calls = [
+            ("a", cannot_read, FileStore(tmp_path / "db")),
+            ("b", waits_for, "what cannot be waited for"),
+            ("c", ends, None),
+        ]
+        tasks = [Task(pool, play, (run.recorder(name), thing), name) for name, play, thing in calls]
+        assert [task.exitcode for task in tasks] == [None] * 3
+        run.perform(tasks, 0)
+    trace = Trace("tickets", "local", {}, run.log.events())
+    assert [(event.on, event.value) for event in trace.of("joins")] == [("a", 1), ("b", 1), ("c", 0)]
+    assert verdicts.all_ended(trace, 3).evidence.startswith("a ended with exit code 1: the file ")

@@ -1,0 +1,126 @@
+"""The server breaks off, or is killed and comes back with its data, in the middle of a run."""
+
+from __future__ import annotations
+
+import multiprocessing
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from broker import ServerUnavailableError
+from broker.server.private_server import PrivateServer
+from lab.runtime import redis_client as server_module
+from lab.runtime.logs import StreamLog
+from lab.runtime.recorder import Recorder
+from lab.runtime.store import RedisStore
+from tests.lab.conftest import Start, table
+from tests.support.actors import PATIENCE
+from tests.support.clock import eventually
+from tests.support.proxy import Fault, Proxy
+from tests.support.servers import Server
+
+
+@pytest.fixture
+def proxy(server: PrivateServer, url: str, monkeypatch) -> Iterator[Proxy]:
+    monkeypatch.setattr(server_module, "REPLY_TIMEOUT", 0.3)
+    with Proxy(server.url.removeprefix("unix://")) as started:
+        yield started
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_an_event_is_recorded_once_and_in_its_place(proxy: Proxy, fault: Fault):
+    log = StreamLog(proxy.url, "lab:test:trace")
+    log.create()
+    me, other = Recorder(log, "me"), Recorder(StreamLog(proxy.url, "lab:test:trace"), "other")
+    me.note("asks")
+    proxy.plan(b"enters", fault)
+    me.note("enters")
+    assert proxy.struck
+    other.note("asks")
+    me.note("leaves")
+    told = [(event.who, event.what) for event in log.events()]
+    assert told == [("me", "asks"), ("me", "enters"), ("other", "asks"), ("me", "leaves")]
+    assert [(event.who, event.what) for event in log.follow(lambda: True)] == told
+    log.delete()
+    other.log.delete()  # type: ignore[attr-defined]
+
+
+def test_recording_and_following_outlast_a_restart():
+    with (
+        tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as folder,
+        Server(Path(folder), appendonly="yes", appendfsync="always") as server,
+    ):
+        log = StreamLog(server.url, "lab:test:trace")
+        log.create()
+        note = Recorder(StreamLog(server.url, "lab:test:trace"), "me").note
+        note("starts")
+        follower = log.follow(lambda: False)
+        assert next(follower).what == "starts"
+        server.kill()
+        recording = threading.Thread(target=note, args=("ends",))
+        recording.start()
+        server.start()
+        assert next(follower).what == "ends"
+        recording.join(PATIENCE)
+        assert [event.what for event in log.events()] == ["starts", "ends"]
+        log.delete()
+
+
+def test_a_forked_child_is_not_taken_for_its_parent(url: str):
+    """It inherits the log, and what it records is not what the parent has sent again."""
+    log = StreamLog(url, "lab:test:trace")
+    log.create()
+    parent, child = Recorder(log, "parent"), Recorder(log, "child")
+    parent.note("starts")
+    process = multiprocessing.get_context("fork").Process(target=child.note, args=("starts",))
+    process.start()
+    process.join()
+    parent.note("ends")
+    assert [(event.who, event.what) for event in log.events()] == [
+        ("parent", "starts"),
+        ("child", "starts"),
+        ("parent", "ends"),
+    ]
+    assert [event.offset is not None for event in log.events()] == [True, True, False]
+    log.delete()
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_a_sale_is_written_once(proxy: Proxy, fault: Fault):
+    store = RedisStore(proxy.url, "lab:test:db")
+    store.create(5)
+    proxy.plan(b"EVAL", fault)
+    assert store.read(fence=1) == 5
+    proxy.plan(b'"count": 4', fault)
+    store.write(4, fence=1)
+    assert proxy.struck
+    assert store.read() == 4
+    store.delete()
+
+
+def test_a_server_that_stays_away_is_a_sentence(monkeypatch):
+    monkeypatch.setattr("broker.transport.connection.PATIENCE", 0.1)
+    with pytest.raises(ServerUnavailableError, match=r"did not answer for .* is it running"):
+        RedisStore("redis://127.0.0.1:1", "lab:test:db").read()
+
+
+@pytest.mark.parametrize("backend", ["redis", "rq"])
+def test_a_run_goes_on_when_the_server_was_killed_and_has_its_data_back(start: Start, backend: str):
+    with (
+        tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as folder,
+        Server(Path(folder), appendonly="yes", appendfsync="always") as server,
+    ):
+        few = ("--clients", 8, "--stock", 3, "--pace", 0.2, "--workers", 3)
+        session = start("compare", "tickets", *few, "--on", backend, "--redis-url", server.url)
+        with redis.Redis.from_url(server.url) as client:
+            eventually(lambda: "buys" in session.events(client))
+        server.kill()
+        server.start()
+        done = session.finish()
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert table(done.stdout)["sold"] == ["3"]
+        assert "all 8 came to their end" in " ".join(done.stdout.split())
