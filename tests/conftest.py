@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import signal
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -10,25 +10,27 @@ import redis
 
 from broker import Context
 from broker.server.private_server import PrivateServer
+from tests.support import signals
 from tests.support.actors import Actor, Cast
+
+pytest_plugins = ["tests.support.selection"]
+# What would change how a program under test behaves.
+AMBIENT = (
+    *("LAB_REDIS_URL", "LAB_REDIS_URL_FILE", "LAB_SECRET", "LAB_SECRET_FILE"),
+    *("PYTHONUNBUFFERED", "COLUMNS", "FORCE_COLOR", "NO_COLOR"),
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     # The tests fork on purpose while threads run; the children use nothing that a thread of the parent may hold.
     config.addinivalue_line("filterwarnings", "ignore:.*multi-threaded, use of fork:DeprecationWarning")
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has its background jobs ignore Ctrl-C
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _no_ambient_server() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("LAB_REDIS_URL", "LAB_REDIS_URL_FILE"):
-            patch.delenv(name, raising=False)
-        yield
+    signals.at_default()
+    for name in AMBIENT:
+        os.environ.pop(name, None)
 
 
 @pytest.fixture(scope="session")
-def server(_no_ambient_server: None) -> Iterator[PrivateServer]:
+def server() -> Iterator[PrivateServer]:
     """One real server for all tests that do not break it."""
     started = PrivateServer()
     yield started

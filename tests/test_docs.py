@@ -37,7 +37,7 @@ WRONG = {"nothing", "main"}  # the variants that show what goes wrong
 
 
 def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), "LAB_REDIS_URL": ""}
+    return {**os.environ, "PYTHONPATH": str(ROOT), "LAB_REDIS_URL": "", "PYTHONUNBUFFERED": "1"}
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

@@ -10,27 +10,36 @@ from typing import TypeAlias
 
 import pytest
 
+from tests.support.missing import missing
 from tests.support.stack import Lab, Stack
 
 Start: TypeAlias = Callable[..., Lab]
 
 
-def lacking() -> str:
-    """Say what this machine lacks for these tests; nothing if it has it all."""
+IMAGES = (os.environ.get("PYTHON_IMAGE", "python:3.13-slim"), os.environ.get("REDIS_IMAGE", "redis:8"))
+
+
+def obstacle() -> str:
+    """Return why there can be no stack here, or nothing."""
     if shutil.which("docker") is None:
         return "there is no docker command"
-    if subprocess.run(["docker", "compose", "version"], capture_output=True).returncode:
+    if fails("compose", "version"):
         return "docker has no compose"
-    if subprocess.run(["docker", "info"], capture_output=True).returncode:
+    if fails("version", "--format", "{{.Server.Version}}"):
         return "no engine answers docker"
-    return ""
+    absent = [image for image in IMAGES if fails("image", "inspect", image) and fails("pull", "--quiet", image)]
+    return f"docker cannot pull {', '.join(absent)}" if absent else ""
+
+
+def fails(*words: str) -> bool:
+    return subprocess.run(["docker", *words], capture_output=True, stdin=subprocess.DEVNULL).returncode != 0
 
 
 @pytest.fixture(scope="session")
 def engine() -> None:
-    """An engine; where there is none, tests are skipped, but fail in CI."""
-    if reason := lacking():
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    """An engine that has the images."""
+    if reason := obstacle():
+        missing(reason)
 
 
 @pytest.fixture(scope="package")
