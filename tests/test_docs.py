@@ -13,7 +13,7 @@ import pytest
 from lab.exercises import EXERCISES
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 PROGRAMS = [
     pytest.param(block, id=f"{page.stem}-{number}")
     for page in PAGES
