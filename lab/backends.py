@@ -37,14 +37,14 @@ class Settings:
 def require_workers(exercise: Exercise, backends: Collection[str], settings: Settings) -> None:
     """Raise `LabError` if the workers that listen cannot run the exercise: too few at a time, or on too many hosts."""
     listening = [worker for worker in roster(settings.url, QUEUE) if worker.answers] if "rq" in backends else []
-    count, hosts = len(listening), sorted({worker.host for worker in listening})
-    if 0 < count < exercise.at_once:
-        lacking, smaller = exercise.at_once - count, exercise.smaller(count)
+    count, needed, hosts = len(listening), exercise.min_workers, sorted({worker.host for worker in listening})
+    if 0 < count < needed:
+        missing, smaller = needed - count, exercise.options_for(count)
         raise LabError(
-            f"{exercise.name} needs {exercise.at_once} workers at the same time and {count} listen on queue {QUEUE}: "
-            f"start {lacking} more with `lab worker -n {lacking}`{smaller and f', or take {smaller}'}"
+            f"{exercise.name} needs {needed} workers at the same time and {count} listen on queue {QUEUE}: "
+            f"start {missing} more with `lab worker -n {missing}`{smaller and f', or take {smaller}'}"
         )
-    if exercise.one_host and len(hosts) > 1:
+    if exercise.single_host and len(hosts) > 1:
         raise LabError(
             f"{exercise.name} --how {exercise.variant} hands connections from process to process, which no other host "
             f"can take, and workers listen on {', '.join(hosts)}: leave it to those of one host, or take another --how"
@@ -84,7 +84,7 @@ def redis(exercise: Exercise, settings: Settings) -> Iterator[Run]:
 def rq(exercise: Exercise, settings: Settings) -> Iterator[Run]:
     """Run as RQ jobs: on the workers that listen already, on whatever host, else on local ones, enough of them."""
     listening = jobs.listening(settings.url, QUEUE)
-    count = listening or max(settings.workers, exercise.at_once)
+    count = listening or max(settings.workers, exercise.min_workers)
     queue = (
         QUEUE if listening else f"{QUEUE}-{uuid.uuid4().hex}"
     )  # nobody else's jobs on workers that end with this run

@@ -38,7 +38,7 @@ def compare(
                 with BACKENDS[backend](exercise, settings) as run:
                     run.interrupts, run.on_end = interrupts, on_end
                     with followed(run.log, on_event):
-                        exercise.play(run)
+                        exercise.run_actors(run)
                     events = settled(run.log.events())
                 parameters = dataclasses.asdict(exercise)
                 traces.append(Trace(exercise.name, backend, parameters, events, run.server, run.workers))

@@ -1,22 +1,23 @@
-"""What every exercise is: parameters with the course's numbers, actors that play on a context, and a check.
+"""The base class of exercises: parameters with the course's numbers, actors that run on a context, and a check.
 
-To write one, make a module in `lab/exercises` whose docstring says what the course asks and what the comparison
-shows, and in it a frozen dataclass that derives from `Exercise`; enter it in `lab/exercises/__init__.py`.
+To write one, add a module to `lab/exercises`. Its docstring says what the course asks and what the comparison shows.
+In it, derive a frozen dataclass from `Exercise`, and list the class in `lab/exercises/__init__.py`.
 
-- Its fields are its parameters: numbers by `parameter`, and at most one choice, called `how`, by `choice`: the variants
-  of the exercise. What takes a second in the course's program takes `pace` seconds here.
-- Its actors are functions with `@actor` (`lab.runtime.recorder`), whose first argument records what they do:
-  `me.note("buys", value=4)`, `with me.inside("db", lock) as fence:`. They get primitives as arguments, print nothing.
-- `play` makes primitives and processes with `run.ctx`, which is multiprocessing's context or a twin of it, and gives
-  the processes to `run.perform`. Recorders travel: `run.recorder(name)` belongs to the process called `name`. Keep the
-  primitives in variables until `perform` returns: multiprocessing's end with the last one that refers to them here.
-  An actor that never ends is one of `perform`'s `daemons`; a call in one of a pool's processes is a `Task`
-  (`lab.runtime.pool_tasks`).
-  What can be seen only when all have ended, `play` records itself: `run.recorder(LAB).note("counts", value=0)`.
-- `check` and `outcome` see the trace alone. What they tell apart by order must be recorded in the right order: note
-  before you let go or set, and after you were let in or woken. An actor may be killed between any two lines, or stand
-  still for longer than its lease, which `inside` then records: think through what the trace says of it.
-- `words` says what the course's program prints at which event; `lab run` prints that.
+- Its fields are its parameters: numbers declared with `parameter`, and at most one choice, called `how`, declared with
+  `choice`: the variants of the exercise. What takes a second in the course's program takes `pace` seconds here.
+- Its actors are functions decorated with `@actor` (`lab.runtime.recorder`). The first argument records what they do:
+  `me.record("buys", value=4)`, `with me.inside("db", lock) as fence:`. They get primitives as arguments and print
+  nothing.
+- `run_actors` creates primitives and processes with `run.ctx`, which is multiprocessing's context or a twin of it, and
+  passes the processes to `run.start_and_join`. `run.recorder(name)` belongs to the process called `name` and can be
+  sent to it. Keep the primitives in variables until `start_and_join` returns: multiprocessing destroys a primitive
+  with the last reference to it in this process. An actor that never ends is one of the `daemons`. A call in one of a
+  pool's processes is a `PoolTask` (`lab.runtime.pool_tasks`). What can be seen only after all actors have ended,
+  `run_actors` records itself: `run.recorder(LAB).record("counts", value=0)`.
+- `check` and `outcome` see only the trace. Where they depend on the order of events, record in the right order: before
+  a release or a `set`, and after an acquire or a `wait`. An actor may be killed between any two lines, or pause for
+  longer than its lease, which `inside` then records: consider what the trace says in these cases.
+- `printed_lines` says what the course's program prints at which event; `lab run` prints that.
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ from typing import Any, ClassVar, TypeVar
 from lab.checks.verdicts import Verdict
 from lab.errors import InvalidParameterError
 from lab.formatting import Figure
-from lab.printed_lines import Words
+from lab.printed_lines import PrintedLine
 from lab.runtime.run import Run
 from lab.trace import Trace
 
-MOST = 10_000  # actors on one machine: more would be a test of the machine
+MAX_ACTORS = 10_000  # actors on one machine: more would be a test of the machine
 N = TypeVar("N", int, float)
 
 
@@ -44,14 +45,14 @@ N = TypeVar("N", int, float)
 class Exercise(ABC):
     """An exercise; its fields are its parameters, and its module's docstring says what the course asks.
 
-    Raises `InvalidParameterError` for a value that cannot be meant.
+    Raises `InvalidParameterError` for a value that is out of range or of the wrong type.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]  # one line for `lab list`
-    people: ClassVar[str] = "processes"  # what the actors are called
-    section: ClassVar[str] = ""  # what the actors ask for, enter and leave, as the trace calls it; empty: nothing
-    words: ClassVar[Mapping[str, Words]] = {}  # what is printed, by the event's `what`
+    actor_noun: ClassVar[str] = "processes"  # the actors, in a sentence
+    section: ClassVar[str] = ""  # the critical section's name in the trace; empty if there is none
+    printed_lines: ClassVar[Mapping[str, PrintedLine]] = {}  # by the event's `what`
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -60,41 +61,41 @@ class Exercise(ABC):
     @property
     @abstractmethod
     def actors(self) -> int:
-        """How many actors take part: those whose end `play` waits for."""
+        """How many actors take part: those that `run_actors` waits for."""
 
     @property
     def limit(self) -> int:
-        """How many may be in the section at once."""
+        """How many actors may be inside the section at once."""
         return 1
 
     @property
-    def at_once(self) -> int:
-        """How many processes must run at the same time, since one waits for another: so many workers are needed."""
+    def min_workers(self) -> int:
+        """How many workers are needed: as many as there are processes that wait for each other."""
         return 1
 
     @property
-    def one_host(self) -> bool:
-        """Whether its processes hand each other what cannot travel, so that all workers must be on one host."""
+    def single_host(self) -> bool:
+        """Whether its processes pass each other what cannot leave a host, so that all workers must be on one host."""
         return False
 
-    def smaller(self, workers: int) -> str:  # noqa: ARG002
-        """Return the options with which so few workers are enough; empty if there are none."""
+    def options_for(self, workers: int) -> str:  # noqa: ARG002
+        """Return the options with which this number of workers is enough; empty if there are none."""
         return ""
 
     @abstractmethod
-    def play(self, run: Run) -> None:
+    def run_actors(self, run: Run) -> None:
         """Start the actors on the run's context and wait for them."""
 
     @abstractmethod
     def check(self, trace: Trace) -> Verdict:
-        """Return whether a run went as it must."""
+        """Return whether a run was correct."""
 
     @abstractmethod
     def outcome(self, trace: Trace) -> Mapping[str, Figure]:
-        """Return what came of a run, in the order of the table's rows.
+        """Return the results of a run, in the order of the table's rows.
 
-        An int is a count, a float a number of seconds, a bool is shown as yes or no, a str as it stands, and None,
-        for what there was not, as a dash. The same figures are there whatever happened, and for every variant.
+        An int is a count, a float a number of seconds, a bool is shown as yes or no, a str unchanged, and None, where
+        there is no value, as a dash. The keys are the same for every run and every variant.
         """
 
     @classmethod
@@ -104,7 +105,7 @@ class Exercise(ABC):
 
     @classmethod
     def variants(cls) -> Mapping[str, str]:
-        """Return the variants, the default first, each with what a sentence calls it; empty if there are none."""
+        """Return the variants, the default first, each with its phrase for sentences; empty if there are none."""
         return {
             name: phrase
             for field in dataclasses.fields(cls)
@@ -117,17 +118,17 @@ class Exercise(ABC):
         return str(getattr(self, "how", ""))
 
 
-def parameter(default: N, text: str, *, least: float = 0, most: float = MOST) -> N:
-    """Return a field of an exercise: its default, its help text and the values it may have."""
-    check = functools.partial(check_number, kind=type(default), least=least, most=most)
+def parameter(default: N, text: str, *, minimum: float = 0, maximum: float = MAX_ACTORS) -> N:
+    """Return a field of an exercise with its default, its help text and its range."""
+    check = functools.partial(check_number, kind=type(default), minimum=minimum, maximum=maximum)
     field: N = dataclasses.field(default=default, metadata={"help": text, "check": check})
     return field
 
 
 def choice(text: str, **phrases: str) -> str:
-    """Return the field `how` of an exercise: its help text and its variants, the default first.
+    """Return the field `how` of an exercise with its help text and its variants, the default first.
 
-    Each has a phrase for a sentence that begins with it: `queue="through a queue with one seller"`.
+    Each variant has a phrase that can begin a sentence: `queue="through a queue with one seller"`.
     """
     check = functools.partial(check_name, known=phrases)
     metadata = {"help": text, "check": check, "phrases": phrases}
@@ -135,17 +136,17 @@ def choice(text: str, **phrases: str) -> str:
     return field
 
 
-def check_number(name: str, value: object, kind: type, *, least: float, most: float) -> None:
-    """Raise `InvalidParameterError` unless `value` is a number of that kind from `least` to `most`."""
-    meant = (
+def check_number(name: str, value: object, kind: type, *, minimum: float, maximum: float) -> None:
+    """Raise `InvalidParameterError` unless `value` is a number of that kind from `minimum` to `maximum`."""
+    is_number = (
         isinstance(value, (int, float)) and not isinstance(value, bool) and (kind is float or isinstance(value, int))
     )
-    if not meant or not least <= value <= most:  # type: ignore[operator]
+    if not is_number or not minimum <= value <= maximum:  # type: ignore[operator]
         number = "a number" if kind is float else "a whole number"
-        raise InvalidParameterError(f"{name} must be {number} from {least:g} to {most:g}, not {value!r}")
+        raise InvalidParameterError(f"{name} must be {number} from {minimum:g} to {maximum:g}, not {value!r}")
 
 
 def check_name(name: str, value: object, known: Mapping[str, Any]) -> None:
-    """Raise `InvalidParameterError` unless `value` is one of the `known`."""
+    """Raise `InvalidParameterError` unless `value` is one of the `known` names."""
     if not isinstance(value, str) or value not in known:
         raise InvalidParameterError(f"{name} must be one of {', '.join(known)}, not {value!r}")

@@ -1,4 +1,4 @@
-"""The course's words: what its programs print, in Chinese or English, made from the events of a trace."""
+"""What the course's programs print, in Chinese or English, made from the events of a trace."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ LANGUAGES = ("zh", "en")
 
 
 @dataclass(frozen=True)
-class Words:
-    """A line in both languages, and its colour as rich names it.
+class PrintedLine:
+    """A line in both languages, and its style as rich names it.
 
-    In braces stand the event's fields (`{who}`, `{value}`, `{on}`, `{pid}`) and the `{number}` of who it is: 3 for
+    The placeholders are the event's fields (`{who}`, `{value}`, `{on}`, `{pid}`) and the actor's `{number}`: 3 for
     "client 3".
     """
 
@@ -25,18 +25,18 @@ class Words:
     style: str = ""
 
 
-def worded(words: Mapping[str, Words], event: Event, language: str) -> Text | None:
-    """Return what is printed at an event; None if the course's program prints nothing then."""
-    line = words.get(event.what)
+def format_line(lines: Mapping[str, PrintedLine], event: Event, language: str) -> Text | None:
+    """Return the line that is printed at an event; None if the course's program prints nothing then."""
+    line = lines.get(event.what)
     if line is None:
         return None
     template = line.zh if language == "zh" else line.en
-    known = {name: "" if value is None else value for name, value in vars(event).items()}
-    text = template.format(number=event.who.rpartition(" ")[2], **known)
+    fields = {name: "" if value is None else value for name, value in vars(event).items()}
+    text = template.format(number=event.who.rpartition(" ")[2], **fields)
     return Text(text, style=line.style) if text else None
 
 
-def language_of(environment: Mapping[str, str]) -> str:
-    """Return the language that the environment's locale asks for: Chinese, or English for every other."""
+def locale_language(environment: Mapping[str, str]) -> str:
+    """Return the language of the environment's locale: Chinese, or English for every other."""
     chosen = next((environment[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environment.get(name)), "")
     return "zh" if chosen.lower().startswith("zh") else "en"

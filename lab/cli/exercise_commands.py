@@ -19,7 +19,7 @@ from lab.cli import options, unsigned_jobs
 from lab.compare import compare as run_on_each
 from lab.errors import LabError
 from lab.exercise import Exercise
-from lab.printed_lines import worded
+from lab.printed_lines import format_line
 from lab.report.table import report
 from lab.result import Result, judge, to_json
 from lab.trace import Event, Trace
@@ -74,7 +74,7 @@ def _run(exercise: type[Exercise], given: Mapping[str, Any]) -> int:
     console = Console(highlight=False, soft_wrap=True)
 
     def say(event: Event) -> None:
-        line = worded(exercise.words, event, wanted.language)
+        line = format_line(exercise.printed_lines, event, wanted.language)
         if line is not None:
             console.print(line)
 

@@ -14,9 +14,9 @@ from lab import files
 from lab.backends import BACKENDS
 from lab.errors import InvalidParameterError
 from lab.exercise import Exercise, check_number
-from lab.printed_lines import LANGUAGES, language_of
+from lab.printed_lines import LANGUAGES, locale_language
 
-WORKERS = {"least": 1, "most": 64}
+WORKERS = {"minimum": 1, "maximum": 64}
 ALL = "all"
 
 
@@ -78,7 +78,7 @@ def parse_compare(exercise: type[Exercise], given: Mapping[str, Any]) -> tuple[l
 def parse_run(exercise: type[Exercise], given: Mapping[str, Any]) -> tuple[Exercise, Options]:
     """Return the exercise to run, and the rest."""
     parameters, common = _split(exercise, given)
-    common["language"] = common["language"] or language_of(os.environ)
+    common["language"] = common["language"] or locale_language(os.environ)
     return exercise(**parameters), Options(backends=[common.pop("backend")], **common)
 
 

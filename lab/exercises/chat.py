@@ -27,8 +27,8 @@ from typing import Any, ClassVar
 from lab.checks import chat, metrics, verdicts
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import Figure
-from lab.printed_lines import Words
-from lab.runtime.addresses import own_address, server_of
+from lab.printed_lines import PrintedLine
+from lab.runtime.addresses import own_address, server_url
 from lab.runtime.context import SimpleQueue
 from lab.runtime.parent_actors import process_class
 from lab.runtime.recorder import Recorder, actor
@@ -47,7 +47,7 @@ def talk(me: Recorder, connection: socket.socket) -> None:
 def _talk(me: Recorder, connection: socket.socket) -> None:
     with connection, connection.makefile("rw") as lines:
         print(chat.HELLO, file=lines, flush=True)
-        me.note("learns", value=int(lines.readline()))
+        me.record("learns", value=int(lines.readline()))
         for line in lines:
             print(line.strip().upper(), file=lines, flush=True)
 
@@ -105,18 +105,18 @@ def client(
 ) -> None:
     """Connect, be greeted, and talk."""
     address = addresses.get()
-    me.note("asks", on="service")
+    me.record("asks", on="service")
     with socket.create_connection(address) as connection, connection.makefile("rw") as lines:
 
         def ask(text: str) -> str:
             print(text, file=lines, flush=True)
             return lines.readline().strip()
 
-        me.note("is greeted", why=lines.readline().strip())
-        me.note("enters", on="service")
+        me.record("is greeted", why=lines.readline().strip())
+        me.record("enters", on="service")
         print(os.getpid(), file=lines, flush=True)
         _chat(me, ask, messages, seed, pace)
-        me.note("leaves", on="service")
+        me.record("leaves", on="service")
 
 
 @actor
@@ -129,7 +129,7 @@ def queue_server(
     while True:
         who, text = requests.get()
         if isinstance(text, int):
-            me.note("learns", value=text)
+            me.record("learns", value=text)
             replies[who].put(chat.HELLO)
         else:
             replies[who].put(text.upper())
@@ -150,11 +150,11 @@ def queue_client(
         requests.put((me.who, text))
         return str(replies.get())
 
-    me.note("asks", on="service")
-    me.note("is greeted", why=ask(os.getpid()))
-    me.note("enters", on="service")
+    me.record("asks", on="service")
+    me.record("is greeted", why=ask(os.getpid()))
+    me.record("enters", on="service")
     _chat(me, ask, messages, seed, pace)
-    me.note("leaves", on="service")
+    me.record("leaves", on="service")
 
 
 def _chat(me: Recorder, ask: Callable[[str], str], messages: int, seed: str, pace: float) -> None:
@@ -162,8 +162,8 @@ def _chat(me: Recorder, ask: Callable[[str], str], messages: int, seed: str, pac
     for number in range(messages):
         time.sleep(rng.random() * pace)
         text = f"message {number} from {me.who}"
-        me.note("says", why=text)
-        me.note("hears", why=ask(text))
+        me.record("says", why=text)
+        me.record("hears", why=ask(text))
 
 
 @dataclass(frozen=True)
@@ -173,25 +173,25 @@ class Chat(Exercise):
     name = "chat"
     summary = "6 clients talk to a server with one process, one per connection, or several behind a queue"
     section = "service"
-    people = "clients"
-    words: ClassVar = {
-        "learns": Words("{value}", "{value}"),
-        "is greeted": Words("{who}: {why}", "{who}: {why}"),
-        "says": Words("{who} >>: {why}", "{who} >>: {why}"),
-        "hears": Words("{why}", "{why}"),
+    actor_noun = "clients"
+    printed_lines: ClassVar = {
+        "learns": PrintedLine("{value}", "{value}"),
+        "is greeted": PrintedLine("{who}: {why}", "{who}: {why}"),
+        "says": PrintedLine("{who} >>: {why}", "{who} >>: {why}"),
+        "hears": PrintedLine("{why}", "{why}"),
     }
 
-    clients: int = parameter(6, "how many talk to the server", least=1, most=31)
-    messages: int = parameter(5, "how much each of them says", least=1)
-    servers: int = parameter(3, "how many processes serve the queue", least=1, most=63)
-    pace: float = parameter(0.1, "seconds for which a client thinks, at most", most=1000)
+    clients: int = parameter(6, "how many talk to the server", minimum=1, maximum=31)
+    messages: int = parameter(5, "how much each of them says", minimum=1)
+    servers: int = parameter(3, "how many processes serve the queue", minimum=1, maximum=63)
+    pace: float = parameter(0.1, "seconds for which a client thinks, at most", maximum=1000)
     how: str = choice(
         "what the server is",
         each="with a process per connection",
         one="with one process",
         queue="through a queue",
     )
-    seed: int = parameter(0, "of the random pauses", most=2**32)
+    seed: int = parameter(0, "of the random pauses", maximum=2**32)
 
     @property
     def actors(self) -> int:
@@ -204,22 +204,22 @@ class Chat(Exercise):
         return 1 if self.how == "one" else self.clients
 
     @property
-    def at_once(self) -> int:
+    def min_workers(self) -> int:
         """A client that holds a worker waits for a process that needs one."""
         return {"one": 2, "each": 1 + 2 * self.clients, "queue": self.servers + 1}[self.how]
 
     @property
-    def one_host(self) -> bool:
+    def single_host(self) -> bool:
         """The server hands connections to other processes."""
         return self.how == "each"
 
-    def smaller(self, workers: int) -> str:
+    def options_for(self, workers: int) -> str:
         """Take fewer clients, or fewer servers."""
         if self.how == "each" and workers >= 3:
             return f"--clients {(workers - 1) // 2}"
         return f"--servers {workers - 1}" if self.how == "queue" and workers > 1 else ""
 
-    def play(self, run: Run) -> None:
+    def run_actors(self, run: Run) -> None:
         """Start the server, and let all clients come at once."""
         if self.how == "queue":
             self._through_a_queue(run)
@@ -228,13 +228,13 @@ class Chat(Exercise):
 
     def _through_sockets(self, run: Run) -> None:
         addresses = run.ctx.SimpleQueue()
-        args: tuple[Any, ...] = (run.recorder("server"), addresses, self.clients, server_of(run.ctx))
+        args: tuple[Any, ...] = (run.recorder("server"), addresses, self.clients, server_url(run.ctx))
         if self.how == "each":
             talkers = [run.recorder(f"talker {number}") for number in range(self.clients)]
             args = (*args, process_class(run.ctx), talkers)
         server = run.ctx.Process(target=process_each if self.how == "each" else one_process, args=args, name="server")
         clients = [self._client(run, client, number, addresses) for number in range(self.clients)]
-        run.perform([server, *clients], longest_pause=self.clients * self.messages * self.pace)
+        run.start_and_join([server, *clients], max_silence=self.clients * self.messages * self.pace)
 
     def _through_a_queue(self, run: Run) -> None:
         requests = run.ctx.SimpleQueue()
@@ -247,7 +247,7 @@ class Chat(Exercise):
             self._client(run, queue_client, number, requests, replies[f"client {number}"])
             for number in range(self.clients)
         ]
-        run.perform(clients, longest_pause=self.pace, daemons=servers)
+        run.start_and_join(clients, max_silence=self.pace, daemons=servers)
 
     def _client(self, run: Run, target: Any, number: int, *queues: SimpleQueue) -> Any:
         name = f"client {number}"

@@ -30,7 +30,7 @@ from lab.checks import verdicts
 from lab.checks.clocks import at_least
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import Figure
-from lab.printed_lines import Words
+from lab.printed_lines import PrintedLine
 from lab.runtime.parent_actors import process_class
 from lab.runtime.recorder import Recorder, actor
 from lab.runtime.run import Run
@@ -43,24 +43,24 @@ LATEST = 0.4  # seconds after the end of the parent's code within which a daemon
 @actor
 def once(me: Recorder, seconds: float, first: str, last: str) -> None:
     """Begin, take a while, and finish."""
-    me.note("begins", on=first)
+    me.record("begins", on=first)
     time.sleep(seconds)
-    me.note("finishes", on=last)
+    me.record("finishes", on=last)
 
 
 @actor
 def for_ever(me: Recorder, pause: float, text: str) -> None:
     """Print, and never finish."""
     while True:
-        me.note("begins", on=text)
+        me.record("begins", on=text)
         time.sleep(pause)
 
 
 @actor
 def chat(me: Recorder) -> None:
     """Say who chats with whom."""
-    me.note("chats")
-    me.note("finishes")
+    me.record("chats")
+    me.record("finishes")
 
 
 @actor
@@ -69,8 +69,8 @@ def with_child(me: Recorder, process: Any, its: Recorder) -> None:
     try:
         process(target=chat, args=(its,), name=its.who).start()
     except AssertionError as refusal:
-        me.note("is refused", why=str(refusal))
-    me.note("finishes")
+        me.record("is refused", why=str(refusal))
+    me.record("finishes")
 
 
 def chat_class(process: Any) -> Any:
@@ -107,7 +107,7 @@ def parent(me: Recorder, process: Any, children: Sequence[Child], seconds: float
         started.daemon = child.daemon
         started.start()
     time.sleep(seconds)
-    me.note("code ends")
+    me.record("code ends")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,12 +116,12 @@ class Daemon(Exercise):
 
     name = "daemon"
     summary = "a daemon ends with its parent's code, a plain child is waited for; a daemon has no children"
-    words: ClassVar = {
-        "begins": Words("{on}", "{on}"),
-        "finishes": Words("{on}", "{on}"),
-        "chats": Words("{pid} {who}: 哪吒正在和女主播聊天", "{pid} {who}: Nezha is chatting with the streamer"),
-        "is refused": Words("AssertionError: {why}", "AssertionError: {why}", "red"),
-        "code ends": Words("主进程代码执行结束", "the main process's code has ended"),
+    printed_lines: ClassVar = {
+        "begins": PrintedLine("{on}", "{on}"),
+        "finishes": PrintedLine("{on}", "{on}"),
+        "chats": PrintedLine("{pid} {who}: 哪吒正在和女主播聊天", "{pid} {who}: Nezha is chatting with the streamer"),
+        "is refused": PrintedLine("AssertionError: {why}", "AssertionError: {why}", "red"),
+        "code ends": PrintedLine("主进程代码执行结束", "the main process's code has ended"),
     }
 
     how: str = choice(
@@ -131,7 +131,7 @@ class Daemon(Exercise):
         chat="with a subclass of Process",
         child="with a daemon that wants a child",
     )
-    pace: float = parameter(0.5, "seconds for one of the course's", most=1000)
+    pace: float = parameter(0.5, "seconds for one of the course's", maximum=1000)
 
     @property
     def actors(self) -> int:
@@ -139,15 +139,15 @@ class Daemon(Exercise):
         return 2
 
     @property
-    def at_once(self) -> int:
+    def min_workers(self) -> int:
         """The parent and its children."""
         return 3 if self.how in ("foo", "func") else 2
 
-    def play(self, run: Run) -> None:
+    def run_actors(self, run: Run) -> None:
         """Start the parent."""
         children, seconds = self._family(run)
         args = (run.recorder("parent"), process_class(run.ctx), children, seconds * self.pace)
-        run.perform([run.ctx.Process(target=parent, args=args, name="parent")], longest_pause=3 * self.pace)
+        run.start_and_join([run.ctx.Process(target=parent, args=args, name="parent")], max_silence=3 * self.pace)
 
     def _family(self, run: Run) -> tuple[list[Child], float]:
         daemon = run.recorder("daemon")

@@ -17,7 +17,7 @@ from typing import ClassVar
 from lab.checks import verdicts
 from lab.exercise import Exercise, parameter
 from lab.formatting import Figure
-from lab.printed_lines import Words
+from lab.printed_lines import PrintedLine
 from lab.runtime.context import Event as Flag
 from lab.runtime.recorder import Recorder, actor
 from lab.runtime.run import Run
@@ -38,16 +38,16 @@ def program(
     """Do with the flag what the course does."""
     _look(me, flag)
     flag.set()
-    me.note("sets")
+    me.record("sets")
     _look(me, flag)
     flag.wait()
-    me.note("passes")
+    me.record("passes")
     flag.clear()
-    me.note("clears")
-    me.note("passes" if flag.wait(timeout=pace) else "waits in vain")
+    me.record("clears")
+    me.record("passes" if flag.wait(timeout=pace) else "waits in vain")
     _look(me, flag)
     waiting.wait()
-    me.note("lets go")
+    me.record("lets go")
     last.set()
 
 
@@ -60,11 +60,11 @@ def waiter(
     """Wait without a time-out."""
     waiting.set()
     last.wait()
-    me.note("is let go")
+    me.record("is let go")
 
 
 def _look(me: Recorder, flag: Flag) -> None:
-    me.note("is set" if flag.is_set() else "is not set")
+    me.record("is set" if flag.is_set() else "is not set")
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,9 @@ class Event(Exercise):
 
     name = "event"
     summary = "is_set, set, clear, and wait with and without a time-out"
-    words: ClassVar = {"is set": Words("True", "True"), "is not set": Words("False", "False")}
+    printed_lines: ClassVar = {"is set": PrintedLine("True", "True"), "is not set": PrintedLine("False", "False")}
 
-    pace: float = parameter(0.5, "seconds of the time-out, ten in the course", most=1000)
+    pace: float = parameter(0.5, "seconds of the time-out, ten in the course", maximum=1000)
 
     @property
     def actors(self) -> int:
@@ -83,11 +83,11 @@ class Event(Exercise):
         return 2
 
     @property
-    def at_once(self) -> int:
+    def min_workers(self) -> int:
         """Each waits for the other."""
         return 2
 
-    def play(self, run: Run) -> None:
+    def run_actors(self, run: Run) -> None:
         """Start both."""
         flag, waiting, last = run.ctx.Event(), run.ctx.Event(), run.ctx.Event()
         does = (run.recorder("program"), flag, waiting, last, self.pace)
@@ -96,7 +96,7 @@ class Event(Exercise):
             run.ctx.Process(target=program, args=does, name="program"),
             run.ctx.Process(target=waiter, args=waits, name="waiter"),
         ]
-        run.perform(actors, longest_pause=self.pace)
+        run.start_and_join(actors, max_silence=self.pace)
 
     def check(self, trace: Trace) -> verdicts.Verdict:
         """Each call does what it promises, and nobody is let go before it is time."""

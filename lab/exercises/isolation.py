@@ -22,8 +22,8 @@ from typing import Any, ClassVar
 from lab.checks import verdicts
 from lab.exercise import Exercise, choice
 from lab.formatting import Figure
-from lab.printed_lines import Words
-from lab.runtime.addresses import own_address, server_of
+from lab.printed_lines import PrintedLine
+from lab.runtime.addresses import own_address, server_url
 from lab.runtime.parent_actors import process_class
 from lab.runtime.recorder import Recorder, actor
 from lab.runtime.run import Run
@@ -43,9 +43,9 @@ def child(
 ) -> int:
     """Change the global, and say what it has become."""
     global count
-    me.note("starts")
+    me.record("starts")
     count -= 1
-    me.note("changes", value=count)
+    me.record("changes", value=count)
     if how == "socket":
         with socket.create_connection(way) as connection:
             connection.sendall(str(count).encode())
@@ -54,7 +54,7 @@ def child(
         way.close()
     elif how == "queue":
         way.put(count)
-    me.note("ends", last=True)
+    me.record("ends", last=True)
     if how == "result" and not returns:
         sys.exit(count)
     return count
@@ -78,9 +78,9 @@ def parent(
     started = process(target=child, args=(its, how, way, hasattr(process, "job")), name=its.who)
     started.start()
     result = _receive(how, receiver) if receiver is not None else _kept(started)
-    me.note("gets", value=result)
+    me.record("gets", value=result)
     started.join()
-    me.note("sees", value=count)
+    me.record("sees", value=count)
 
 
 def _receive(how: str, receiver: Any) -> int:
@@ -108,10 +108,10 @@ class Isolation(Exercise):
 
     name = "isolation"
     summary = "a child changes a global, its parent's stays; the result comes back by socket, pipe or queue"
-    words: ClassVar = {
-        "changes": Words("子进程内: {value}", "in the child: {value}"),
-        "gets": Words("子进程的执行结果: {value}", "the child's result: {value}"),
-        "sees": Words("主进程内: {value}", "in the parent: {value}"),
+    printed_lines: ClassVar = {
+        "changes": PrintedLine("子进程内: {value}", "in the child: {value}"),
+        "gets": PrintedLine("子进程的执行结果: {value}", "the child's result: {value}"),
+        "sees": PrintedLine("主进程内: {value}", "in the parent: {value}"),
     }
 
     how: str = choice(
@@ -128,11 +128,11 @@ class Isolation(Exercise):
         return 2
 
     @property
-    def at_once(self) -> int:
+    def min_workers(self) -> int:
         """The parent waits for the child."""
         return 2
 
-    def play(self, run: Run) -> None:
+    def run_actors(self, run: Run) -> None:
         """Start the parent."""
         ways: tuple[Any, Any] = (None, None)
         if self.how == "pipe":
@@ -141,8 +141,8 @@ class Isolation(Exercise):
             queue = run.ctx.Queue()
             ways = (queue, queue)
         recorders = (run.recorder("parent"), run.recorder("child"))
-        args = (*recorders, process_class(run.ctx), self.how, ways, server_of(run.ctx))
-        run.perform([run.ctx.Process(target=parent, args=args, name="parent")], longest_pause=PATIENCE)
+        args = (*recorders, process_class(run.ctx), self.how, ways, server_url(run.ctx))
+        run.start_and_join([run.ctx.Process(target=parent, args=args, name="parent")], max_silence=PATIENCE)
 
     def check(self, trace: Trace) -> verdicts.Verdict:
         """Judge whether the parent's global is untouched and the result received."""

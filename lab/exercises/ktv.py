@@ -28,9 +28,9 @@ from typing import ClassVar
 from lab.checks import metrics, verdicts
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import Figure
-from lab.printed_lines import Words
+from lab.printed_lines import PrintedLine
 from lab.runtime.context import Permits, Process
-from lab.runtime.pool_tasks import Task
+from lab.runtime.pool_tasks import PoolTask
 from lab.runtime.recorder import Recorder, actor
 from lab.runtime.run import Run
 from lab.trace import Trace
@@ -56,22 +56,22 @@ class Ktv(Exercise):
     name = "ktv"
     summary = "13 guests want to sing in 4 rooms; a semaphore counts the rooms"
     section = "rooms"
-    people = "guests"
-    words: ClassVar = {
-        "enters": Words("user{number} 占到一间ktv小屋", "user{number} has a KTV room"),
-        "leaves": Words("user{number} 走出了ktv", "user{number} has left the KTV"),
+    actor_noun = "guests"
+    printed_lines: ClassVar = {
+        "enters": PrintedLine("user{number} 占到一间ktv小屋", "user{number} has a KTV room"),
+        "leaves": PrintedLine("user{number} 走出了ktv", "user{number} has left the KTV"),
     }
 
-    rooms: int = parameter(4, "how many rooms there are", least=1)
-    guests: int = parameter(13, "how many come to sing", least=1)
-    pace: float = parameter(0.25, "seconds for one of the course's", most=1000)
+    rooms: int = parameter(4, "how many rooms there are", minimum=1)
+    guests: int = parameter(13, "how many come to sing", minimum=1)
+    pace: float = parameter(0.25, "seconds for one of the course's", maximum=1000)
     how: str = choice(
         "what keeps the others out",
         semaphore="with a semaphore",
         nothing="with nothing",
         pool="with a pool",
     )
-    seed: int = parameter(0, "of the random stays", most=2**32)
+    seed: int = parameter(0, "of the random stays", maximum=2**32)
 
     @property
     def actors(self) -> int:
@@ -83,11 +83,11 @@ class Ktv(Exercise):
         """One guest to a room."""
         return self.rooms
 
-    def play(self, run: Run) -> None:
+    def run_actors(self, run: Run) -> None:
         """Let all guests come at once."""
         if self.how == "pool":
             with run.ctx.Pool(self.rooms) as pool:
-                self._receive(run, functools.partial(Task, pool), None)
+                self._receive(run, functools.partial(PoolTask, pool), None)
         else:
             rooms = run.ctx.Semaphore(self.rooms) if self.how == "semaphore" else None
             self._receive(run, run.ctx.Process, rooms)
@@ -98,7 +98,7 @@ class Ktv(Exercise):
             name = f"guest {number}"
             args = (run.recorder(name), rooms, f"{self.seed}/{number}", self.pace)
             guests.append(new(target=guest, args=args, name=name))
-        run.perform(guests, longest_pause=3 * self.pace)
+        run.start_and_join(guests, max_silence=3 * self.pace)
 
     def check(self, trace: Trace) -> verdicts.Verdict:
         """Never more guests inside than there are rooms, and all get in."""

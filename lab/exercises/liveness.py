@@ -31,8 +31,8 @@ from broker.liveness.timing import Rhythm
 from lab.checks import liveness, verdicts
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import Figure
-from lab.printed_lines import Words
-from lab.runtime.boards import Board, begin_heartbeat, make_board
+from lab.printed_lines import PrintedLine
+from lab.runtime.boards import Board, make_board, start_heartbeat
 from lab.runtime.recorder import Recorder, actor
 from lab.runtime.run import Run
 from lab.trace import Trace
@@ -57,7 +57,7 @@ def member(
     """Work, one piece after the other, and report: by the daemon, or between two pieces."""
     rng = random.Random(seed)  # noqa: S311 - the same work on every backend
     interval = board.rhythm.interval
-    heartbeat = begin_heartbeat(board, daemon, me.who)
+    heartbeat = start_heartbeat(board, daemon, me.who)
     started = reported = time.monotonic()
     while (now := time.monotonic()) < started + length:
         if daemon is None and now >= reported + board.rhythm.period:
@@ -66,7 +66,7 @@ def member(
         piece = rng.uniform(*WORK) * interval
         if death is not None and now + piece >= started + death:
             time.sleep(max(0.0, started + death - now))
-            me.note("dies")
+            me.record("dies")
             os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(piece)
     heartbeat.stop()
@@ -89,11 +89,11 @@ def monitor(
             for who, silent in silences.items():
                 if states.get(who) != state:
                     states[who] = state
-                    me.note(f"is {state}", on=who)
+                    me.record(f"is {state}", on=who)
                 before = heard.setdefault(who, now - silent)
                 if state == "alive" and now - silent > before + board.rhythm.glance / 10:
                     heard[who] = now - silent
-                    me.note("hears", on=who, value=round((heard[who] - before) * MICROSECONDS))
+                    me.record("hears", on=who, value=round((heard[who] - before) * MICROSECONDS))
         if len(states) == members and not roll.alive and not roll.late:
             break
         time.sleep(board.rhythm.interval / LOOKS)
@@ -105,24 +105,24 @@ class Liveness(Exercise):
 
     name = "liveness"
     summary = "6 processes report that they are alive, one is killed; a monitor names the dead, and only them"
-    words: ClassVar = {
-        "is alive": Words("{on} 还活着", "{on} is alive"),
-        "hears": Words("{on} 报活", "{on} reports that it is alive"),
-        "is late": Words("{on} 没有按时报活", "{on} is late", "yellow"),
-        "dies": Words("{who} 被杀死", "{who} is killed", "bold red"),
-        "is dead": Words("{on} 已经死了", "{on} is dead", "red"),
+    printed_lines: ClassVar = {
+        "is alive": PrintedLine("{on} 还活着", "{on} is alive"),
+        "hears": PrintedLine("{on} 报活", "{on} reports that it is alive"),
+        "is late": PrintedLine("{on} 没有按时报活", "{on} is late", "yellow"),
+        "dies": PrintedLine("{who} 被杀死", "{who} is killed", "bold red"),
+        "is dead": PrintedLine("{on} 已经死了", "{on} is dead", "red"),
     }
 
-    members: int = parameter(6, "how many processes report", least=1, most=63)
-    interval: float = parameter(60.0, "the course's seconds after which one that is silent is dead", most=3600)
-    pace: float = parameter(0.025, "seconds for one of the course's", most=24)
-    length: float = parameter(3.0, "for how many intervals they work", least=2.5, most=100)
+    members: int = parameter(6, "how many processes report", minimum=1, maximum=63)
+    interval: float = parameter(60.0, "the course's seconds after which one that is silent is dead", maximum=3600)
+    pace: float = parameter(0.025, "seconds for one of the course's", maximum=24)
+    length: float = parameter(3.0, "for how many intervals they work", minimum=2.5, maximum=100)
     how: str = choice(
         "who reports",
         daemon="with a daemon that reports",
         main="with the main process itself",
     )
-    seed: int = parameter(0, "of the pieces of work, and of the death", most=2**32)
+    seed: int = parameter(0, "of the pieces of work, and of the death", maximum=2**32)
 
     @property
     def actors(self) -> int:
@@ -130,11 +130,11 @@ class Liveness(Exercise):
         return self.members + 1
 
     @property
-    def at_once(self) -> int:
+    def min_workers(self) -> int:
         """All of them."""
         return self.actors
 
-    def smaller(self, workers: int) -> str:
+    def options_for(self, workers: int) -> str:
         """Leave one worker to the monitor."""
         return f"--members {workers - 1}" if workers > 1 else ""
 
@@ -143,7 +143,7 @@ class Liveness(Exercise):
         """When they have to report."""
         return Rhythm(self.interval * self.pace)
 
-    def play(self, run: Run) -> None:
+    def run_actors(self, run: Run) -> None:
         """Let all work, and one of them die."""
         rng = random.Random(self.seed)  # noqa: S311 - the same death on every backend
         victim, interval = rng.randrange(self.members), self.rhythm.interval
@@ -159,7 +159,7 @@ class Liveness(Exercise):
                 seed, length = f"{self.seed}/{number}", self.length * interval
                 what = (run.recorder(name), board, daemon, seed, length, dies)
                 actors.append(run.ctx.Process(target=member, args=what, name=name))
-            run.perform(actors, longest_pause=WORK[1] * interval)
+            run.start_and_join(actors, max_silence=WORK[1] * interval)
 
     def check(self, trace: Trace) -> verdicts.Verdict:
         """Judge whether the killed one was named in time, and nobody else."""

@@ -18,7 +18,7 @@ from typing import ClassVar
 from lab.checks import verdicts
 from lab.exercise import Exercise, parameter
 from lab.formatting import Figure
-from lab.printed_lines import Words
+from lab.printed_lines import PrintedLine
 from lab.runtime.context import Event, Permits
 from lab.runtime.recorder import Recorder, actor
 from lab.runtime.run import Run
@@ -34,10 +34,10 @@ def first(
 ) -> None:
     """Take the lock, try to take it again, and release it."""
     with me.inside("lock", lock):
-        me.note("prints", value=111)
+        me.record("prints", value=111)
         taken.set()
         again = lock.acquire(timeout=pace)
-        me.note("is let in again" if again else "waits in vain")
+        me.record("is let in again" if again else "waits in vain")
 
 
 @actor
@@ -49,7 +49,7 @@ def second(
     """Ask for the lock when it is taken."""
     taken.wait()
     with me.inside("lock", lock):
-        me.note("prints", value=222)
+        me.record("prints", value=222)
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,9 @@ class Lock(Exercise):
     name = "lock"
     summary = "a second acquire waits until the first one releases"
     section = "lock"
-    words: ClassVar = {"prints": Words("{value}", "{value}")}
+    printed_lines: ClassVar = {"prints": PrintedLine("{value}", "{value}")}
 
-    pace: float = parameter(0.5, "seconds that the lock is held", most=1000)
+    pace: float = parameter(0.5, "seconds that the lock is held", maximum=1000)
 
     @property
     def actors(self) -> int:
@@ -69,16 +69,16 @@ class Lock(Exercise):
         return 2
 
     @property
-    def at_once(self) -> int:
+    def min_workers(self) -> int:
         """The second one asks while the first one holds the lock."""
         return 2
 
-    def play(self, run: Run) -> None:
+    def run_actors(self, run: Run) -> None:
         """Start both."""
         lock, taken = run.ctx.Lock(), run.ctx.Event()
         one = run.ctx.Process(target=first, args=(run.recorder("first"), lock, taken, self.pace), name="first")
         two = run.ctx.Process(target=second, args=(run.recorder("second"), lock, taken), name="second")
-        run.perform([one, two], longest_pause=self.pace)
+        run.start_and_join([one, two], max_silence=self.pace)
 
     def check(self, trace: Trace) -> verdicts.Verdict:
         """Nobody is let in while the lock is held, not even who holds it."""

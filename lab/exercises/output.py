@@ -18,7 +18,7 @@ from typing import ClassVar
 from lab.checks import verdicts
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import Figure
-from lab.printed_lines import Words
+from lab.printed_lines import PrintedLine
 from lab.runtime.context import Permits
 from lab.runtime.recorder import Recorder, actor
 from lab.runtime.run import Run
@@ -35,9 +35,9 @@ def work(
     """Say that one runs, and later that one is done."""
     rng = random.Random(seed)  # noqa: S311 - the same sleeps on every backend
     with me.inside("output", lock):
-        me.note("is running")
+        me.record("is running")
         time.sleep(rng.random() * pace)
-        me.note("is done")
+        me.record("is done")
 
 
 @dataclass(frozen=True)
@@ -47,26 +47,26 @@ class Output(Exercise):
     name = "output"
     summary = "3 processes print two lines each; a lock keeps the lines together"
     section = "output"
-    words: ClassVar = {
-        "is running": Words("{number}: {pid} is running", "{number}: {pid} is running"),
-        "is done": Words("{number}:{pid} is done", "{number}:{pid} is done"),
+    printed_lines: ClassVar = {
+        "is running": PrintedLine("{number}: {pid} is running", "{number}: {pid} is running"),
+        "is done": PrintedLine("{number}:{pid} is done", "{number}:{pid} is done"),
     }
 
-    processes: int = parameter(3, "how many print", least=1)
-    pace: float = parameter(1.0, "seconds for one of the course's", most=1000)
+    processes: int = parameter(3, "how many print", minimum=1)
+    pace: float = parameter(1.0, "seconds for one of the course's", maximum=1000)
     how: str = choice(
         "what keeps the lines together",
         lock="with a lock",
         nothing="with nothing",
     )
-    seed: int = parameter(0, "of the random sleeps", most=2**32)
+    seed: int = parameter(0, "of the random sleeps", maximum=2**32)
 
     @property
     def actors(self) -> int:
         """The processes."""
         return self.processes
 
-    def play(self, run: Run) -> None:
+    def run_actors(self, run: Run) -> None:
         """Start all at once."""
         lock = run.ctx.Lock() if self.how == "lock" else None
         workers = []
@@ -74,7 +74,7 @@ class Output(Exercise):
             name = f"process {number}"
             args = (run.recorder(name), lock, f"{self.seed}/{number}", self.pace)
             workers.append(run.ctx.Process(target=work, args=args, name=name))
-        run.perform(workers, longest_pause=self.pace)
+        run.start_and_join(workers, max_silence=self.pace)
 
     def check(self, trace: Trace) -> verdicts.Verdict:
         """Nobody prints between the two lines of another."""

@@ -19,7 +19,7 @@ from typing import ClassVar
 from lab.checks import verdicts
 from lab.exercise import Exercise, parameter
 from lab.formatting import Figure
-from lab.printed_lines import Words
+from lab.printed_lines import PrintedLine
 from lab.runtime.context import Event, Permits
 from lab.runtime.recorder import Recorder, actor
 from lab.runtime.run import Run
@@ -37,14 +37,14 @@ def taker(
     """Take all permits there are, and one more."""
     for number in range(permits):
         semaphore.acquire()
-        me.note("prints", value=number + 1)
+        me.record("prints", value=number + 1)
     if semaphore.acquire(timeout=pace):
-        me.note("prints", value=permits + 1)
+        me.record("prints", value=permits + 1)
     else:
-        me.note("waits in vain")
+        me.record("waits in vain")
     empty.set()
     semaphore.acquire()
-    me.note("prints", value=permits + 1)
+    me.record("prints", value=permits + 1)
 
 
 @actor
@@ -57,7 +57,7 @@ def giver(
     """Release a permit some time after there is none left."""
     empty.wait()
     time.sleep(pace)
-    me.note("releases")
+    me.record("releases")
     semaphore.release()
 
 
@@ -67,10 +67,10 @@ class Semaphore(Exercise):
 
     name = "semaphore"
     summary = "3 acquires pass, the fourth one waits until somebody releases"
-    words: ClassVar = {"prints": Words("{value}", "{value}")}
+    printed_lines: ClassVar = {"prints": PrintedLine("{value}", "{value}")}
 
-    permits: int = parameter(3, "how many acquires pass", least=1, most=1000)
-    pace: float = parameter(0.5, "seconds that the one too many waits in vain", most=1000)
+    permits: int = parameter(3, "how many acquires pass", minimum=1, maximum=1000)
+    pace: float = parameter(0.5, "seconds that the one too many waits in vain", maximum=1000)
 
     @property
     def actors(self) -> int:
@@ -78,11 +78,11 @@ class Semaphore(Exercise):
         return 2
 
     @property
-    def at_once(self) -> int:
+    def min_workers(self) -> int:
         """Who acquires waits for who releases."""
         return 2
 
-    def play(self, run: Run) -> None:
+    def run_actors(self, run: Run) -> None:
         """Start both."""
         semaphore, empty = run.ctx.Semaphore(self.permits), run.ctx.Event()
         takes = (run.recorder("taker"), semaphore, empty, self.permits, self.pace)
@@ -91,7 +91,7 @@ class Semaphore(Exercise):
             run.ctx.Process(target=taker, args=takes, name="taker"),
             run.ctx.Process(target=giver, args=gives, name="giver"),
         ]
-        run.perform(actors, longest_pause=self.pace)
+        run.start_and_join(actors, max_silence=self.pace)
 
     def check(self, trace: Trace) -> verdicts.Verdict:
         """One acquire too many comes back after a release only."""

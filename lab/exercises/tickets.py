@@ -46,9 +46,9 @@ from lab.checks import tickets, verdicts
 from lab.errors import StaleFenceError
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import Figure
-from lab.printed_lines import Words
+from lab.printed_lines import PrintedLine
 from lab.runtime.context import Connection, Context, Permits, Queue
-from lab.runtime.pause import Standstill
+from lab.runtime.pause import OneTimePause
 from lab.runtime.recorder import Recorder, actor
 from lab.runtime.run import Run
 from lab.runtime.store import Store
@@ -65,36 +65,36 @@ def client(
     seed: str,
     pace: float,
     fenced: bool,
-    standstill: Standstill | None,
+    pause: OneTimePause | None,
 ) -> None:
     """Look how many tickets there are, then try to buy one, and again if it came too late with that."""
     rng = random.Random(seed)  # noqa: S311 - the same sleeps on every backend
-    me.note("sees", value=db.read())
+    me.record("sees", value=db.read())
     late = True
     while late:
         with me.inside("db", lock) as fence:
             try:
-                _buy(me, db, rng, pace, fence if fenced else None, standstill)
+                _buy(me, db, rng, pace, fence if fenced else None, pause)
                 late = False
             except StaleFenceError as refusal:
-                me.note("is refused", on="db", fence=refusal.fence, why=str(refusal))
+                me.record("is refused", on="db", fence=refusal.fence, why=str(refusal))
 
 
 def _buy(
-    me: Recorder, db: Store, rng: random.Random, pace: float, fence: int | None, standstill: Standstill | None
+    me: Recorder, db: Store, rng: random.Random, pace: float, fence: int | None, pause: OneTimePause | None
 ) -> None:
     """Buy a ticket, unless there is none; what was bought is recorded when it has been written."""
     count = db.read(fence)
     time.sleep(rng.random() * pace)
     if count < 1:
-        me.note("goes without")
+        me.record("goes without")
         return
     count -= 1
-    if standstill:
-        standstill.come(me)
+    if pause:
+        pause.apply(me)
     time.sleep(rng.random() * pace)
     db.write(count, fence)
-    me.note("buys", value=count, fence=fence)
+    me.record("buys", value=count, fence=fence)
 
 
 @actor
@@ -124,17 +124,17 @@ def caller(
 ) -> None:
     """Look how many tickets there are, then ask the seller for one."""
     rng = random.Random(seed)  # noqa: S311 - the same sleeps on every backend
-    me.note("sees", value=db.read())
+    me.record("sees", value=db.read())
     answer, reply = pipe
     time.sleep(rng.random() * pace)
-    me.note("asks", on="db")
+    me.record("asks", on="db")
     requests.put(reply)
     ticket = answer.recv()
     if ticket is None:
-        me.note("goes without")
+        me.record("goes without")
     else:
         time.sleep(rng.random() * pace)
-        me.note("buys", value=ticket)
+        me.record("buys", value=ticket)
 
 
 @dataclass(frozen=True)
@@ -144,19 +144,19 @@ class Tickets(Exercise):
     name = "tickets"
     summary = "100 clients buy 5 tickets; a lock keeps them from selling one twice"
     section = "db"
-    people = "clients"
-    words: ClassVar = {
-        "sees": Words("剩余票数{value}", "tickets left: {value}", "on yellow"),
-        "buys": Words("购票成功", "bought a ticket", "green"),
-        "goes without": Words("购票失败", "no ticket", "red"),
-        "stands still": Words("{who} 停住了", "{who} stands still", "magenta"),
-        "goes on": Words("{who} 继续", "{who} goes on", "magenta"),
-        "is refused": Words("{who} 的锁已过期 写入被拒绝", "{who} has lost the lock, its write is refused", "red"),
+    actor_noun = "clients"
+    printed_lines: ClassVar = {
+        "sees": PrintedLine("剩余票数{value}", "tickets left: {value}", "on yellow"),
+        "buys": PrintedLine("购票成功", "bought a ticket", "green"),
+        "goes without": PrintedLine("购票失败", "no ticket", "red"),
+        "stands still": PrintedLine("{who} 停住了", "{who} stands still", "magenta"),
+        "goes on": PrintedLine("{who} 继续", "{who} goes on", "magenta"),
+        "is refused": PrintedLine("{who} 的锁已过期 写入被拒绝", "{who} lost the lock, its write is refused", "red"),
     }
 
-    clients: int = parameter(100, "how many come to buy", least=1)
-    stock: int = parameter(5, "how many tickets there are", least=1)
-    pace: float = parameter(0.05, "seconds for one of the course's", most=1000)
+    clients: int = parameter(100, "how many come to buy", minimum=1)
+    stock: int = parameter(5, "how many tickets there are", minimum=1)
+    pace: float = parameter(0.05, "seconds for one of the course's", maximum=1000)
     how: str = choice(
         "what keeps the clients apart",
         lock="under a lock",
@@ -164,8 +164,8 @@ class Tickets(Exercise):
         queue="through a queue with one seller",
         unfenced="under a lock whose fence nobody looks at",
     )
-    seed: int = parameter(0, "of the random waits", most=2**32)
-    stall: float = parameter(0.0, "seconds for which the first to buy under the lock stands still", most=1000)
+    seed: int = parameter(0, "of the random waits", maximum=2**32)
+    stall: float = parameter(0.0, "seconds for which the first to buy under the lock stands still", maximum=1000)
 
     @property
     def actors(self) -> int:
@@ -173,11 +173,11 @@ class Tickets(Exercise):
         return self.clients + (self.how == "queue")
 
     @property
-    def at_once(self) -> int:
+    def min_workers(self) -> int:
         """A client waits for the seller's answer."""
         return 2 if self.how == "queue" else 1
 
-    def play(self, run: Run) -> None:
+    def run_actors(self, run: Run) -> None:
         """Let all clients come at once."""
         db = run.store(self.stock)
         if self.how == "queue":
@@ -186,18 +186,18 @@ class Tickets(Exercise):
             self._share(run, db)
         lab = run.recorder(LAB)
         for fence, count in db.written().items():
-            lab.note(tickets.KEEPS, fence=fence, value=count)
-        lab.note("counts", value=db.read())
+            lab.record(tickets.KEEPS, fence=fence, value=count)
+        lab.record("counts", value=db.read())
 
     def _share(self, run: Run, db: Store) -> None:
         lock = self._lock(run.ctx) if self.how in ("lock", "unfenced") else None
-        standstill = Standstill(self.stall, run.ctx.Event()) if lock and self.stall else None
+        pause = OneTimePause(self.stall, run.ctx.Event()) if lock and self.stall else None
         clients = []
         for number in range(self.clients):
             name = f"client {number}"
-            args = (run.recorder(name), lock, db, f"{self.seed}/{number}", self.pace, self.how == "lock", standstill)
+            args = (run.recorder(name), lock, db, f"{self.seed}/{number}", self.pace, self.how == "lock", pause)
             clients.append(run.ctx.Process(target=client, args=args, name=name))
-        run.perform(clients, longest_pause=max(self.pace, self.stall))
+        run.start_and_join(clients, max_silence=max(self.pace, self.stall))
 
     def _lock(self, ctx: Context) -> Permits:
         if self.stall and isinstance(ctx, broker.Context):
@@ -213,7 +213,7 @@ class Tickets(Exercise):
             name = f"client {number}"
             args = (run.recorder(name), requests, db, pipe, f"{self.seed}/{number}", self.pace)
             actors.append(run.ctx.Process(target=caller, args=args, name=name))
-        run.perform(actors, longest_pause=self.pace)
+        run.start_and_join(actors, max_silence=self.pace)
 
     def check(self, trace: Trace) -> verdicts.Verdict:
         """Each ticket is sold once, by one client at a time."""

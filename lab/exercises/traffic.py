@@ -25,7 +25,7 @@ from typing import ClassVar
 from lab.checks import traffic, verdicts
 from lab.exercise import Exercise, parameter
 from lab.formatting import Figure
-from lab.printed_lines import Words
+from lab.printed_lines import PrintedLine
 from lab.runtime.context import Event, SimpleQueue
 from lab.runtime.recorder import Recorder, actor
 from lab.runtime.run import Run
@@ -46,15 +46,15 @@ def traffic_light(
     """Wait until all vehicles are there, then change for ever."""
     for _ in range(vehicles):
         gate.get()
-    me.note("turns red")
+    me.record("turns red")
     go.set()
     while True:
         time.sleep(2 * pace)
         if green.is_set():
             green.clear()
-            me.note("turns red")  # when it is red: what is seen between the two notes is not a moment too short
+            me.record("turns red")  # when it is red: what is seen between the two notes is not a moment too short
         else:
-            me.note("turns green")
+            me.record("turns green")
             green.set()
 
 
@@ -69,9 +69,9 @@ def car(
     """Pass, or wait for green and pass."""
     _arrive(me, gate, go, arrival)
     if not green.is_set():
-        me.note("waits")
+        me.record("waits")
         green.wait()
-    me.note("passes")
+    me.record("passes")
 
 
 @actor
@@ -86,16 +86,16 @@ def police_car(
     """Pass, or wait for green for a while and pass."""
     _arrive(me, gate, go, arrival)
     if not green.is_set():
-        me.note("stops")
+        me.record("stops")
         green.wait(timeout=longest)
-    me.note("passes")
+    me.record("passes")
 
 
 def _arrive(me: Recorder, gate: SimpleQueue, go: Event, arrival: float) -> None:
     gate.put(me.who)
     go.wait()
     time.sleep(arrival)
-    me.note("arrives")
+    me.record("arrives")
 
 
 @dataclass(frozen=True)
@@ -104,17 +104,17 @@ class Traffic(Exercise):
 
     name = "traffic"
     summary = "20 vehicles at a traffic light, which is an event; police cars wait half a second"
-    people = "vehicles"
-    words: ClassVar = {
-        "turns red": Words("红灯亮", "the light is red", "bold red"),
-        "turns green": Words("绿灯亮", "the light is green", "bold green"),
-        "waits": Words("{who} 等待", "{who} waits"),
-        "passes": Words("{who} 通过", "{who} passes"),
+    actor_noun = "vehicles"
+    printed_lines: ClassVar = {
+        "turns red": PrintedLine("红灯亮", "the light is red", "bold red"),
+        "turns green": PrintedLine("绿灯亮", "the light is green", "bold green"),
+        "waits": PrintedLine("{who} 等待", "{who} waits"),
+        "passes": PrintedLine("{who} 通过", "{who} passes"),
     }
 
-    vehicles: int = parameter(20, "how many arrive", least=1, most=63)
-    pace: float = parameter(0.25, "seconds for one of the course's", least=0.05, most=1000)
-    seed: int = parameter(0, "of kinds and arrivals", most=2**32)
+    vehicles: int = parameter(20, "how many arrive", minimum=1, maximum=63)
+    pace: float = parameter(0.25, "seconds for one of the course's", minimum=0.05, maximum=1000)
+    seed: int = parameter(0, "of kinds and arrivals", maximum=2**32)
 
     @property
     def actors(self) -> int:
@@ -122,15 +122,15 @@ class Traffic(Exercise):
         return self.vehicles
 
     @property
-    def at_once(self) -> int:
+    def min_workers(self) -> int:
         """The vehicles, and the light."""
         return self.vehicles + 1
 
-    def smaller(self, workers: int) -> str:
+    def options_for(self, workers: int) -> str:
         """Leave one worker to the light."""
         return f"--vehicles {workers - 1}" if workers > 1 else ""
 
-    def play(self, run: Run) -> None:
+    def run_actors(self, run: Run) -> None:
         """Start the light and all vehicles, each of which knows when it arrives."""
         rng = random.Random(self.seed)  # noqa: S311 - the same vehicles on every backend
         green, gate, go = run.ctx.Event(), run.ctx.SimpleQueue(), run.ctx.Event()
@@ -144,7 +144,7 @@ class Traffic(Exercise):
             arrival += rng.randrange(0, 3, 2)
         light_args = (run.recorder("light"), green, gate, go, self.vehicles, self.pace)
         light = run.ctx.Process(target=traffic_light, args=light_args, name="light")
-        run.perform(vehicles, longest_pause=2 * self.pace, daemons=[light])
+        run.start_and_join(vehicles, max_silence=2 * self.pace, daemons=[light])
 
     def check(self, trace: Trace) -> verdicts.Verdict:
         """Nobody passes on red who may not, nobody waits too long, and all arrive."""

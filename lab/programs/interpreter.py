@@ -15,7 +15,7 @@ from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 from lab.programs import providers
-from lab.programs.recording import note
+from lab.programs.recording import record
 from lab.programs.run_config import Scene
 
 LAST = 4  # seconds to end everything in, also if the server went with the lab
@@ -56,7 +56,7 @@ def _begin(scene: Scene) -> None:
     sys.path[0] = str(scene.folder)
     sys.excepthook = lambda kind, error, trace: traceback.print_exception(kind, error, _own(trace, scene.path))
     multiprocessing.set_start_method(None, force=True)  # the choice is the program's, and imports may have made one
-    util.Finalize(None, note, args=("closes",), exitpriority=AFTER_CHILDREN)
+    util.Finalize(None, record, args=("closes",), exitpriority=AFTER_CHILDREN)
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup's is
             signal.signal(number, _end)
@@ -64,7 +64,7 @@ def _begin(scene: Scene) -> None:
     if scene.backend != "local" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
     os.register_at_fork(after_in_child=_react_as_python)
-    note("opens")
+    record("opens")
 
 
 def _own(trace: TracebackType | None, path: str) -> TracebackType | None:
@@ -98,7 +98,7 @@ def _end(number: int, _: FrameType | None) -> None:
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(LAST)
     providers.terminate_children()
-    note("closes")
+    record("closes")
     providers.close()
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)

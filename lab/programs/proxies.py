@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any
 
-from lab.programs.recording import note
+from lab.programs.recording import record
 
 
 class Shell:
@@ -30,16 +30,16 @@ class Permits(Shell):
 
     def acquire(self, *args: Any, **kwargs: Any) -> bool:
         """Acquire, and record the asking and the outcome."""
-        note("asks", self._name)
+        record("asks", self._name)
         if self._thing.acquire(*args, **kwargs):
-            note("enters", self._name, fence=getattr(self._thing, "fence", None))
+            record("enters", self._name, fence=getattr(self._thing, "fence", None))
             return True
-        note("quits", self._name)
+        record("quits", self._name)
         return False
 
     def release(self) -> None:
         """Record the leaving, and release."""
-        note("leaves", self._name)
+        record("leaves", self._name)
         self._thing.release()
 
     def __enter__(self) -> bool:
@@ -56,19 +56,19 @@ class Flag(Shell):
 
     def set(self) -> None:
         """Record the setting, and set."""
-        note("sets", self._name)
+        record("sets", self._name)
         self._thing.set()
 
     def clear(self) -> None:
         """Clear, and record it."""
         self._thing.clear()
-        note("clears", self._name)
+        record("clears", self._name)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait, and record its beginning and its outcome."""
-        note("waits", self._name)
+        record("waits", self._name)
         woken = bool(self._thing.wait(timeout))
-        note("wakes" if woken else "quits", self._name)
+        record("wakes" if woken else "quits", self._name)
         return woken
 
 
@@ -78,13 +78,13 @@ class Channel(Shell):
     def put(self, *args: Any, **kwargs: Any) -> None:
         """Put, and record it."""
         self._thing.put(*args, **kwargs)
-        note("puts", self._name)
+        record("puts", self._name)
 
     def get(self, *args: Any, **kwargs: Any) -> Any:
         """Record the asking, get, and record that."""
-        note("asks", self._name)
+        record("asks", self._name)
         item = self._thing.get(*args, **kwargs)
-        note("gets", self._name)
+        record("gets", self._name)
         return item
 
     def put_nowait(self, item: Any) -> None:
@@ -102,13 +102,13 @@ class End(Shell):
     def send(self, item: Any) -> None:
         """Send, and record it."""
         self._thing.send(item)
-        note("puts", self._name)
+        record("puts", self._name)
 
     def recv(self) -> Any:
         """Record the asking, receive, and record that."""
-        note("asks", self._name)
+        record("asks", self._name)
         item = self._thing.recv()
-        note("gets", self._name)
+        record("gets", self._name)
         return item
 
     def __enter__(self) -> End:

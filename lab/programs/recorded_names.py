@@ -10,7 +10,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from lab.programs.proxies import SHELLS
-from lab.programs.recording import note, recording
+from lab.programs.recording import record, recording
 
 MAIN = "MainProcess"  # as multiprocessing calls it
 
@@ -64,14 +64,14 @@ class _Recorded:
 
 
 def _perform(run: Callable[[], object]) -> object:
-    note("starts")
+    record("starts")
     try:
         value = run()
     except BaseException as error:
         if isinstance(error, SystemExit) and not error.code:
-            note("ends")
+            record("ends")
         else:
-            note("fails", why=repr(error))
+            record("fails", why=repr(error))
         raise
-    note("ends")
+    record("ends")
     return value

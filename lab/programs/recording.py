@@ -23,11 +23,11 @@ def recording() -> bool:
     return _log is not None
 
 
-def note(what: str, on: str | None = None, **more: Any) -> None:
+def record(what: str, on: str | None = None, **more: Any) -> None:
     """Record that the calling process, or its thread, did `what`."""
     if _log is None:
         return
     who, thread = current_process().name, threading.current_thread()
     if thread is not threading.main_thread():
         who = f"{who}/{thread.name}"
-    Recorder(_log, who).note(what, on=on, **more)
+    Recorder(_log, who).record(what, on=on, **more)

@@ -109,8 +109,8 @@ def _crowd(results: Sequence[Result]) -> str:
     if workers is None or workers >= actors or fewest.crowd >= most.crowd * (1 - SLIGHT):
         return ""
     sentence = (
-        f"{fewest.backend} has {workers} workers for {actors} {fewest.exercise.people} and ran at most {fewest.crowd} "
-        f"of them at a time ({most.crowd} on {most.backend})"
+        f"{fewest.backend} has {workers} workers for {actors} {fewest.exercise.actor_noun} and ran at most "
+        f"{fewest.crowd} of them at a time ({most.crowd} on {most.backend})"
     )
     ours, theirs = fewest.wait(0.5), most.wait(0.5)
     if ours is not None and theirs is not None and ours < theirs * (1 - SLIGHT):

@@ -51,7 +51,7 @@ def make_board(ctx: Context, interval: float) -> Iterator[Board]:
             yield FileBoard(Path(folder), Rhythm(interval))
 
 
-def begin_heartbeat(board: Board, daemon: Recorder | None, who: str) -> Heartbeat:
+def start_heartbeat(board: Board, daemon: Recorder | None, who: str) -> Heartbeat:
     """Let this process, called `who`, report by a daemon that records as `daemon`, or without one by itself."""
     if isinstance(board, BrokerBoard):
         return BrokerHeartbeat(board, who, daemon=daemon is not None)

@@ -1,7 +1,7 @@
-"""Standing still: what a debugger, a host that swaps or a machine that is suspended does to a process.
+"""A paused process: what a debugger, a swapping host or a suspended machine does to it.
 
-Its lease ends meanwhile, and it goes on as if nothing had happened. (Martin Kleppmann, "How to do distributed
-locking", 2016.)
+Its lease expires while it is paused, and it resumes without noticing. See Martin Kleppmann, "How to do distributed
+locking", 2016.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from lab.runtime.recorder import Recorder
 
 
 @dataclass(frozen=True)
-class Standstill:
-    """Stops whoever comes to it first, for so many seconds; they must come one after the other."""
+class OneTimePause:
+    """Pauses the first actor that applies it, for this many seconds; actors must apply it one after the other."""
 
     seconds: float
-    happened: Event
+    applied: Event
 
-    def come(self, me: Recorder) -> None:
-        """Stand still, unless somebody has before."""
-        if not self.happened.is_set():
-            self.happened.set()
-            me.note("stands still")
-            stand_still(self.seconds)
-            me.note("goes on")
+    def apply(self, me: Recorder) -> None:
+        """Pause this process, unless one has been paused before."""
+        if not self.applied.is_set():
+            self.applied.set()
+            me.record("stands still")
+            pause_process(self.seconds)
+            me.record("goes on")
 
 
-def stand_still(seconds: float) -> None:
-    """Stop this whole process for so long, all its threads with it.
+def pause_process(seconds: float) -> None:
+    """Stop this process and all its threads with SIGSTOP, and continue it after so many seconds.
 
-    A child stops and wakes it: of two that do not wait for each other, the waking one might come first, and the other
-    stop for ever. The child has a session of its own, so that no Ctrl-C ends it in between.
+    One child sends both signals. With two children that run independently, the one that sends SIGCONT might be first,
+    and the process would stay stopped for ever. The child has its own session, so that Ctrl-C does not end it.
     """
     script = 'kill -STOP "$PPID"; sleep "$0"; kill -CONT "$PPID"'
-    # Nobody hears its complaint that there is nobody to wake: then this process was killed meanwhile.
+    # If this process is killed while it is paused, `kill -CONT` fails; its message is of no use to anybody.
     subprocess.run(
         ["/bin/sh", "-c", script, str(seconds)], check=True, start_new_session=True, stderr=subprocess.DEVNULL
     )

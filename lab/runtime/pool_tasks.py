@@ -8,7 +8,7 @@ from typing import Any
 from lab.runtime.context import Pool, Result
 
 
-class Task:
+class PoolTask:
     """A call of an actor's function in one of a pool's processes; promises what `lab.runtime.context.Process` does."""
 
     def __init__(self, pool: Pool, target: Callable[..., None], args: tuple[Any, ...], name: str) -> None:

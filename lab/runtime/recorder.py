@@ -24,12 +24,12 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True)
 class Recorder:
-    """An actor's own access to the log: `me.note("buys", value=4)`."""
+    """An actor's own access to the log: `me.record("buys", value=4)`."""
 
     log: Log
     who: str
 
-    def note(self, what: str, last: bool = False, **more: Any) -> None:
+    def record(self, what: str, last: bool = False, **more: Any) -> None:
         """Record that `who` did `what`, maybe as its `last` event; by keyword: on, fence, value, why (see `Event`)."""
         self.log.append(lambda when, error: new_event(self.who, what, when, error, **more), last)
 
@@ -44,7 +44,7 @@ class Recorder:
             with self._staying(section, None):
                 yield None
             return
-        self.note("asks", on=section)
+        self.record("asks", on=section)
         guard.acquire()
         fence = getattr(guard, "fence", None)
         try:
@@ -54,15 +54,15 @@ class Recorder:
             try:
                 guard.release()
             except LeaseLostError as loss:
-                self.note("loses", on=section, fence=fence, why=str(loss))
+                self.record("loses", on=section, fence=fence, why=str(loss))
 
     @contextmanager
     def _staying(self, section: str, fence: int | None) -> Iterator[None]:
-        self.note("enters", on=section, fence=fence)
+        self.record("enters", on=section, fence=fence)
         try:
             yield
         finally:
-            self.note("leaves", on=section, fence=fence)
+            self.record("leaves", on=section, fence=fence)
 
 
 def actor(play: Callable[Concatenate[Recorder, P], None]) -> Callable[Concatenate[Recorder, P], None]:
@@ -75,14 +75,14 @@ def actor(play: Callable[Concatenate[Recorder, P], None]) -> Callable[Concatenat
     def perform(me: Recorder, /, *args: P.args, **kwargs: P.kwargs) -> None:
         _end_with_parent(os.getpid())
         try:
-            me.note("starts")
+            me.record("starts")
             play(me, *args, **kwargs)
-            me.note("ends", last=True)
+            me.record("ends", last=True)
         except RunOverError:
             raise SystemExit(1) from None
         except (LabError, BrokerError, redis.RedisError, OSError) as error:
             with suppress(LabError, redis.RedisError, OSError):
-                me.note("fails", last=True, why=str(error))
+                me.record("fails", last=True, why=str(error))
             raise SystemExit(1) from None
 
     return perform

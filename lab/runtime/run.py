@@ -47,22 +47,22 @@ class Run:
         """Return a `db` that holds `count`; it lasts as long as the run."""
         return self._make_store(count)
 
-    def perform(self, processes: Sequence[Process], longest_pause: float, daemons: Sequence[Daemon] = ()) -> None:
+    def start_and_join(self, processes: Sequence[Process], max_silence: float, daemons: Sequence[Daemon] = ()) -> None:
         """Start all processes and wait until all have ended, or a crash has left the others waiting for ever.
 
-        `longest_pause` is how many seconds an actor may be silent for by design. The daemons are started first, and
+        `max_silence` is how many seconds an actor may be silent for by design. The daemons are started first, and
         ended when the others have ended. A process's end is an event, `joins`, also that of a daemon which ended early.
         """
         lab = self.recorder(LAB)
-        lab.note("opens")
+        lab.record("opens")
         with self._running(daemons):
             for process in processes:
                 self.interrupts.check()
                 self._start(process)
             for process in processes:
-                self._join(process, [*processes, *daemons], longest_pause + PATIENCE)
-                lab.note("joins", on=process.name, value=process.exitcode)
-        lab.note("closes", last=True)
+                self._join(process, [*processes, *daemons], max_silence + PATIENCE)
+                lab.record("joins", on=process.name, value=process.exitcode)
+        lab.record("closes", last=True)
 
     @contextmanager
     def _running(self, daemons: Sequence[Daemon]) -> Iterator[None]:
@@ -75,7 +75,7 @@ class Run:
                 daemon.terminate()
                 daemon.join()
             else:
-                self.recorder(LAB).note("joins", on=daemon.name, value=daemon.exitcode)
+                self.recorder(LAB).record("joins", on=daemon.name, value=daemon.exitcode)
 
     def _start(self, process: Process) -> None:
         try:

@@ -92,7 +92,7 @@ def test_recorders_write_what_is_read(tmp_path: Path, url: str):
     for log in (FileLog(tmp_path / "trace"), stream):
         me = Recorder(log, "me")
         with me.inside("db", None):
-            me.note("buys", value=4)
+            me.record("buys", value=4)
         events = log.events()
         assert [(event.who, event.what, event.value) for event in events] == [
             ("me", "enters", None),
@@ -103,7 +103,7 @@ def test_recorders_write_what_is_read(tmp_path: Path, url: str):
         assert 0 <= events[0].error < 1
     stream.delete()
     with pytest.raises(RunOverError):
-        Recorder(stream, "me").note("buys")
+        Recorder(stream, "me").record("buys")
 
 
 def test_files_are_there_whole_or_not_at_all(tmp_path: Path):

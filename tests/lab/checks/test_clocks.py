@@ -118,9 +118,9 @@ def test_an_actor_measures_at_its_beginning_and_at_its_end(server: PrivateServer
     log.create()
     try:
         me = Recorder(log, LAB)
-        me.note("opens")
-        me.note("counts", value=1)
-        me.note("closes", last=True)
+        me.record("opens")
+        me.record("counts", value=1)
+        me.record("closes", last=True)
         raw = log.events()
         assert [event.offset is not None for event in raw] == [True, False, True]
         assert all(event.error < 1 for event in raw)

@@ -1,4 +1,4 @@
-"""What `lab run` prints: the course's words, as it happens, in either language, and the verdict."""
+"""What `lab run` prints: the course's lines, as it happens, in either language, and the verdict."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.exercises import EXERCISES
-from lab.printed_lines import Words, language_of, worded
+from lab.printed_lines import PrintedLine, format_line, locale_language
 from lab.trace import load
 from tests.lab.cli.test_compare import BACKENDS
 from tests.lab.cli.test_interrupts import SENTENCE
@@ -85,29 +85,29 @@ def test_the_locale_chooses_the_language(lab: Run, monkeypatch: pytest.MonkeyPat
     ],
 )
 def test_which_locale_is_which_language(environment: dict[str, str], language: str):
-    assert language_of(environment) == language
+    assert locale_language(environment) == language
 
 
-def test_words_are_filled_from_the_event():
+def test_placeholders_are_filled_from_the_event():
     (event,) = trace("0 client_12 sees 4").events
-    words = {"sees": Words("{number}号: {value}", "{who} sees {value}", "red")}
-    assert [worded(words, event, language).plain for language in ("zh", "en")] == ["12号: 4", "client 12 sees 4"]
-    assert worded(words, trace("0 client_12 buys 4").events[0], "en") is None
+    lines = {"sees": PrintedLine("{number}号: {value}", "{who} sees {value}", "red")}
+    assert [format_line(lines, event, language).plain for language in ("zh", "en")] == ["12号: 4", "client 12 sees 4"]
+    assert format_line(lines, trace("0 client_12 buys 4").events[0], "en") is None
 
 
 @pytest.mark.parametrize("name", EXERCISES)
-def test_every_exercise_has_words_that_its_events_can_fill(name: str):
-    words = EXERCISES[name].words
-    assert words
-    for what in words:
+def test_every_exercise_has_lines_that_its_events_can_fill(name: str):
+    lines = EXERCISES[name].printed_lines
+    assert lines
+    for what in lines:
         (event,) = trace(f"0 car_1 {what.replace(' ', '_')} 4", name).events
         full = replace(event, on="something", why="for a reason")
-        assert all(worded(words, full, language) for language in ("zh", "en"))
+        assert all(format_line(lines, full, language) for language in ("zh", "en"))
 
 
 def test_an_event_without_what_its_line_says_prints_nothing():
     (event,) = trace("0 daemon finishes", "daemon").events
-    assert worded(EXERCISES["daemon"].words, event, "en") is None
+    assert format_line(EXERCISES["daemon"].printed_lines, event, "en") is None
 
 
 def test_the_trace_is_kept(lab: Run, tmp_path: Path):

@@ -8,7 +8,7 @@ import signal
 import time
 from pathlib import Path
 
-from lab.runtime.pause import stand_still
+from lab.runtime.pause import pause_process
 from lab.trace import load
 from tests.lab.conftest import Run, Start, table
 from tests.lab.scripted import compared
@@ -53,7 +53,7 @@ def test_in_an_ordinary_run_nobody_stands_still(lab: Run):
 
 def test_what_stands_still_is_really_stopped_and_wakes():
     fork = multiprocessing.get_context("fork")
-    sleeper = fork.Process(target=stand_still, args=(0.5,))
+    sleeper = fork.Process(target=pause_process, args=(0.5,))
     started = time.monotonic()
     sleeper.start()
     stopped = os.waitid(os.P_PID, sleeper.pid, os.WSTOPPED | os.WNOWAIT)

@@ -31,7 +31,7 @@ def test_each_event_is_told_while_the_run_goes_on(log: Log):
     me = Recorder(log, "me")
     with followed(log, told.append):
         for number in range(3):
-            me.note("counts", value=number)
+            me.record("counts", value=number)
             eventually(lambda number=number: len(told) == number + 1)
     assert told == list(log.events())
 
@@ -47,10 +47,10 @@ def test_what_was_recorded_last_is_told_before_the_end(log: Log):
 
     me = Recorder(log, "me")
     with followed(log, tell):
-        me.note("counts", value=0)
+        me.record("counts", value=0)
         assert busy.wait(10)
         for number in range(1, 200):
-            me.note("counts", value=number)
+            me.record("counts", value=number)
         go_on.set()
     assert [event.value for event in told] == list(range(200))
 
@@ -60,18 +60,18 @@ def test_what_goes_wrong_in_the_telling_is_not_lost(log: Log):
         raise BrokenPipeError("nobody reads")
 
     with pytest.raises(BrokenPipeError), followed(log, tell):
-        Recorder(log, "me").note("counts")
+        Recorder(log, "me").record("counts")
 
 
 def test_the_runs_own_failure_comes_first(log: Log):
-    Recorder(log, "me").note("counts")
+    Recorder(log, "me").record("counts")
     with pytest.raises(KeyboardInterrupt), followed(log, lambda event: 1 / 0):
         raise KeyboardInterrupt
 
 
 def test_half_a_line_waits_for_its_other_half(tmp_path: Path):
     log, whole = FileLog(tmp_path / "trace"), FileLog(tmp_path / "whole")
-    Recorder(whole, "me").note("counts")
+    Recorder(whole, "me").record("counts")
     line = whole.path.read_bytes()
     told: list[Event] = []
     with log.path.open("ab", buffering=0) as file, followed(log, told.append):

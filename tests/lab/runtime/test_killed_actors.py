@@ -36,7 +36,7 @@ def inside(client: redis.Redis) -> psutil.Process | None:
 
 
 def worker_of(process: psutil.Process) -> psutil.Process:
-    return next(each for each in process.parents() if "jobs" in each.cmdline())
+    return next(each for each in process.parents() if "jobs.worker" in each.cmdline())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +69,7 @@ def test_a_buyer_that_is_killed_before_any_of_its_steps(
     monkeypatch.setattr(ctx, "Lock", functools.partial(ctx.Lock, lease=0.5))
     run = Run(ctx, DeadlyLog(FileLog(tmp_path / "trace"), "client 1", before), lambda _: store)
     tickets = EXERCISES["tickets"](clients=3, stock=3, pace=0.01)  # type: ignore[call-arg]
-    tickets.play(run)
+    tickets.run_actors(run)
     store.delete()
     result = judge(Trace("tickets", "redis", dataclasses.asdict(tickets), run.log.events()))
     assert str(result.verdict) == "valid", result.verdict

@@ -14,7 +14,7 @@ from broker import Context
 from lab.checks import verdicts
 from lab.runtime import run as run_module
 from lab.runtime.logs import FileLog
-from lab.runtime.pool_tasks import Task
+from lab.runtime.pool_tasks import PoolTask
 from lab.runtime.recorder import Recorder, actor
 from lab.runtime.run import Run
 from lab.runtime.store import FileStore
@@ -44,7 +44,7 @@ def cannot_read(me: Recorder, db: FileStore) -> None:
 def counts_for_ever(me: Recorder, begun) -> None:
     begun.set()
     while True:
-        me.note("counts")
+        me.record("counts")
         time.sleep(0.01)
 
 
@@ -71,7 +71,7 @@ def perform(ctx, folder: Path, lock) -> Trace:
         ctx.Process(target=comes_later, args=(run.recorder("b"), lock, ready), name="b"),
     ]
     try:
-        run.perform(processes, longest_pause=0)
+        run.start_and_join(processes, max_silence=0)
     finally:
         for process in processes:
             process.kill()
@@ -100,7 +100,9 @@ def test_an_actor_that_fails_says_why_in_the_verdict(tmp_path: Path, capfd: pyte
     fork = multiprocessing.get_context("fork")
     (tmp_path / "db").write_text("rubbish")
     run = Run(fork, FileLog(tmp_path / "trace"), lambda count: FileStore(tmp_path / "db"))
-    run.perform([fork.Process(target=cannot_read, args=(run.recorder("a"), FileStore(tmp_path / "db")), name="a")], 0)
+    run.start_and_join(
+        [fork.Process(target=cannot_read, args=(run.recorder("a"), FileStore(tmp_path / "db")), name="a")], 0
+    )
     verdict = verdicts.all_ended(Trace("tickets", "local", {}, run.log.events()), 1)
     assert verdict.judgement is verdicts.Judgement.UNKNOWN
     assert verdict.evidence.startswith("a ended with exit code 1: the file ")
@@ -112,7 +114,7 @@ def test_a_daemon_runs_until_the_others_have_ended(tmp_path: Path):
     fork = multiprocessing.get_context("fork")
     run, begun = Run(fork, FileLog(tmp_path / "trace"), lambda count: FileStore(tmp_path / "db")), fork.Event()
     daemon = fork.Process(target=counts_for_ever, args=(run.recorder("daemon"), begun), name="daemon")
-    run.perform([fork.Process(target=waits_for, args=(run.recorder("a"), begun), name="a")], 0, daemons=[daemon])
+    run.start_and_join([fork.Process(target=waits_for, args=(run.recorder("a"), begun), name="a")], 0, daemons=[daemon])
     assert daemon.daemon
     assert daemon.exitcode == -signal.SIGTERM
     trace = Trace("tickets", "local", {}, run.log.events())
@@ -127,7 +129,7 @@ def test_a_daemon_that_dies_early_is_named_and_nobody_waits_for_it_for_ever(tmp_
     run, begun = Run(fork, FileLog(tmp_path / "trace"), lambda count: FileStore(tmp_path / "db")), fork.Event()
     daemon = fork.Process(target=dies_when_told, args=(run.recorder("daemon"), begun), name="daemon")
     waiter = fork.Process(target=waits_for, args=(run.recorder("a"), begun), name="a")
-    run.perform([waiter], 0, daemons=[daemon])
+    run.start_and_join([waiter], 0, daemons=[daemon])
     waiter.kill()
     waiter.join()
     joined = {event.on: event.value for event in run.log.events() if event.what == "joins"}
@@ -144,9 +146,9 @@ def test_a_task_of_a_pool_fails_as_a_process_does(tmp_path: Path, capfd: pytest.
             ("b", waits_for, "what cannot be waited for"),
             ("c", ends, None),
         ]
-        tasks = [Task(pool, play, (run.recorder(name), thing), name) for name, play, thing in calls]
+        tasks = [PoolTask(pool, play, (run.recorder(name), thing), name) for name, play, thing in calls]
         assert [task.exitcode for task in tasks] == [None] * 3
-        run.perform(tasks, 0)
+        run.start_and_join(tasks, 0)
     trace = Trace("tickets", "local", {}, run.log.events())
     assert [(event.on, event.value) for event in trace.of("joins")] == [("a", 1), ("b", 1), ("c", 0)]
     assert verdicts.all_ended(trace, 3).evidence.startswith("a ended with exit code 1: the file ")

@@ -36,12 +36,12 @@ def test_an_event_is_recorded_once_and_in_its_place(proxy: Proxy, fault: Fault):
     log = StreamLog(proxy.url, "lab:test:trace")
     log.create()
     me, other = Recorder(log, "me"), Recorder(StreamLog(proxy.url, "lab:test:trace"), "other")
-    me.note("asks")
+    me.record("asks")
     proxy.plan(b"enters", fault)
-    me.note("enters")
+    me.record("enters")
     assert proxy.struck
-    other.note("asks")
-    me.note("leaves")
+    other.record("asks")
+    me.record("leaves")
     told = [(event.who, event.what) for event in log.events()]
     assert told == [("me", "asks"), ("me", "enters"), ("other", "asks"), ("me", "leaves")]
     assert [(event.who, event.what) for event in log.follow(lambda: True)] == told
@@ -56,12 +56,12 @@ def test_recording_and_following_outlast_a_restart():
     ):
         log = StreamLog(server.url, "lab:test:trace")
         log.create()
-        note = Recorder(StreamLog(server.url, "lab:test:trace"), "me").note
-        note("starts")
+        record = Recorder(StreamLog(server.url, "lab:test:trace"), "me").record
+        record("starts")
         follower = log.follow(lambda: False)
         assert next(follower).what == "starts"
         server.kill()
-        recording = threading.Thread(target=note, args=("ends",))
+        recording = threading.Thread(target=record, args=("ends",))
         recording.start()
         server.start()
         assert next(follower).what == "ends"
@@ -75,11 +75,11 @@ def test_a_forked_child_is_not_taken_for_its_parent(url: str):
     log = StreamLog(url, "lab:test:trace")
     log.create()
     parent, child = Recorder(log, "parent"), Recorder(log, "child")
-    parent.note("starts")
-    process = multiprocessing.get_context("fork").Process(target=child.note, args=("starts",))
+    parent.record("starts")
+    process = multiprocessing.get_context("fork").Process(target=child.record, args=("starts",))
     process.start()
     process.join()
-    parent.note("ends")
+    parent.record("ends")
     assert [(event.who, event.what) for event in log.events()] == [
         ("parent", "starts"),
         ("child", "starts"),
