@@ -1,7 +1,7 @@
-"""The broker's queues and pipes, for what only a job's own pickling can send, sealed where there is a secret.
+"""The broker's queues and pipes with the pickling of jobs, signed if there is a secret.
 
-What `__main__` defines travels by value, open sockets within a host. An item without the right seal is dropped with a
-line in the log, before it is unpickled, as if it had not been there.
+What `__main__` defines is pickled by value, and open sockets are handed over within a host. An item without a valid
+signature is discarded before it is unpickled, with a line in the log, as if it had never been in the queue.
 """
 
 from __future__ import annotations
@@ -17,58 +17,58 @@ from broker.errors import LeaseLostError
 from broker.messages.items import Items
 from broker.messages.pipe_ends import CLOSED
 from jobs.exchange.pickling import dumps, loads
-from jobs.exchange.signing import UnsealedError, opened, sealed
+from jobs.exchange.signing import SignatureError, sign, verify
 
 log = logging.getLogger(__name__)
 
 
-class _Sealed(Items):
+class _SignedItems(Items):
     def _dumps(self, obj: Any) -> bytes:
-        return sealed(dumps(obj), self._kind, self.name)
+        return sign(dumps(obj), self._kind, self.name)
 
     def _loads(self, item: bytes) -> Any:
-        return loads(opened(item, self._kind, self.name))
+        return loads(verify(item, self._kind, self.name))
 
     def _get(self, deadline: float) -> Any:
         while True:
             try:
                 return super()._get(deadline)
-            except UnsealedError as refused:
-                log.warning("%s", refused)
-                self._drop()
+            except SignatureError as error:
+                log.warning("%s", error)
+                self._discard()
 
-    def _drop(self) -> None:
-        """Be done with what was refused."""
+    def _discard(self) -> None:
+        """Finish with an item that was rejected."""
 
 
-class SimpleQueue(_Sealed, broker.messages.queues.SimpleQueue):
+class SimpleQueue(_SignedItems, broker.messages.queues.SimpleQueue):
     """A `broker.messages.queues.SimpleQueue` that also takes functions and classes of `__main__`, by value."""
 
 
-class Queue(_Sealed, broker.messages.queues.Queue):
+class Queue(_SignedItems, broker.messages.queues.Queue):
     """A `broker.messages.queues.Queue` that also takes functions and classes of `__main__`, by value."""
 
 
-class JoinableQueue(_Sealed, broker.messages.queues.JoinableQueue):
+class JoinableQueue(_SignedItems, broker.messages.queues.JoinableQueue):
     """A `broker.messages.queues.JoinableQueue` that also takes functions and classes of `__main__`, by value."""
 
-    def _drop(self) -> None:
+    def _discard(self) -> None:
         with suppress(LeaseLostError):
             self._give_back(self._done, order=-1)
 
 
-class _Inbox(_Sealed, broker.messages.pipe_ends.Inbox):
+class _SignedInbox(_SignedItems, broker.messages.pipe_ends.Inbox):
     def _dumps(self, obj: bytes) -> bytes:
-        return sealed(obj, self._kind, self.name)
+        return sign(obj, self._kind, self.name)
 
     def _loads(self, item: bytes) -> bytes:
-        return item if item == CLOSED else opened(item, self._kind, self.name)
+        return item if item == CLOSED else verify(item, self._kind, self.name)
 
 
 class PipeConnection(broker.messages.pipe.PipeConnection):
     """A `broker.messages.pipe.PipeConnection` that also sends functions and classes of `__main__`, by value."""
 
-    _inbox_type: ClassVar[type[broker.messages.pipe_ends.Inbox]] = _Inbox
+    _inbox_type: ClassVar[type[broker.messages.pipe_ends.Inbox]] = _SignedInbox
 
     def _dumps(self, obj: Any) -> bytes:
         return dumps(obj)

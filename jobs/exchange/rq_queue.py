@@ -10,7 +10,7 @@ from rq.job import Job
 
 from jobs.exchange import claim
 from jobs.exchange.client import client, forget_queue
-from jobs.exchange.job import SealedJob
+from jobs.exchange.job import SignedJob
 
 KEPT = 24 * 3600  # seconds for which RQ keeps what became of a job that nobody deletes
 FAREWELL = 2  # seconds until a job of which RQ says nothing is deleted all the same
@@ -22,7 +22,7 @@ class RqQueue:
     def __init__(self, url: str, name: str) -> None:
         self._url = url
         self._connection = client(url)
-        self._queue = rq.Queue(name, connection=self._connection, job_class=SealedJob)
+        self._queue = rq.Queue(name, connection=self._connection, job_class=SignedJob)
 
     def enqueue(self, name: str, job_id: str, function: Callable[..., object], *args: object) -> Job:
         """Put a call of `function` on the queue as a job without a time limit."""

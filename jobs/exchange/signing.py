@@ -1,11 +1,11 @@
-"""Seals: a mark on what travels through Redis, that only whoever knows `LAB_SECRET` can make.
+"""Signatures: only a process that knows `LAB_SECRET` can make or verify one.
 
-What arrives from Redis is unpickled, so whoever can write there could run code wherever the lab works. With a secret,
-nothing is unpickled before its seal was found right. A seal stands behind a pickle, where a reader that knows of none
-does not see it: a pickle says itself where it ends.
+What arrives from Redis is unpickled, so whoever can write to the server could run code in every process that reads
+from it. With a secret, nothing is unpickled before its signature is verified. The signature follows the pickle, and a
+reader that knows nothing of signatures ignores it: a pickle marks its own end.
 
-A seal says what the thing is and where it belongs, so none fits anywhere else. HMAC-SHA256 (RFC 2104); each field goes
-in with its length before it, so that no byte can move from one to the next.
+A signature covers what the content is and where it belongs, so it is valid nowhere else. It is an HMAC-SHA256
+(RFC 2104). Each field is preceded by its length, so that no byte can move from one field to the next.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from pathlib import Path
 
 from broker.errors import BrokerError
 
-SECRET, SECRET_FILE = "LAB_SECRET", "LAB_SECRET_FILE"
-SHORTEST = 32  # characters
-SIZE = hashlib.sha256().digest_size  # bytes of a seal
+SECRET_VARIABLE, SECRET_FILE_VARIABLE = "LAB_SECRET", "LAB_SECRET_FILE"
+MIN_SECRET_LENGTH = 32  # characters
+SIGNATURE_SIZE = hashlib.sha256().digest_size  # bytes
 
-WHOSE = f"of the {SECRET} here; whoever sends it needs the same one"
+NOT_VALID_HERE = f"has no valid signature for the {SECRET_VARIABLE} of this process; its sender needs the same secret"
 
-_DOMAIN = b"multiprocessing-lab seal 1"
+_DOMAIN = b"multiprocessing-lab seal 1"  # separates these signatures from others that are made with the same secret
 
 
 class SecretError(BrokerError):
-    """Raised for a secret that cannot be read, or is too short to keep anybody out."""
+    """Raised for a secret that cannot be read, or is too short to be safe."""
 
 
-class UnsealedError(BrokerError):
-    """Raised for what bears no seal of this process's secret; it was not unpickled."""
+class SignatureError(BrokerError):
+    """Raised for content without a valid signature; it was not unpickled."""
 
 
 def key() -> bytes | None:
@@ -40,58 +40,60 @@ def key() -> bytes | None:
 
     A file is read once. Raises `SecretError`.
     """
-    return _key(os.environ.get(SECRET, "").strip(), os.environ.get(SECRET_FILE, ""))
+    return _read_key(os.environ.get(SECRET_VARIABLE, "").strip(), os.environ.get(SECRET_FILE_VARIABLE, ""))
 
 
-def seal_of(*fields: bytes) -> bytes:
-    """Return the seal of these fields; there must be a secret."""
+def signature(*fields: bytes) -> bytes:
+    """Return the signature of these fields; there must be a secret."""
     secret = key()
     assert secret is not None
-    seal = hmac.new(secret, digestmod=hashlib.sha256)
+    digest = hmac.new(secret, digestmod=hashlib.sha256)
     for field in (_DOMAIN, *fields):
-        seal.update(len(field).to_bytes(8, "big") + field)
-    return seal.digest()
+        digest.update(len(field).to_bytes(8, "big") + field)
+    return digest.digest()
 
 
-def sealed(content: bytes, kind: str, place: str) -> bytes:
-    """Return `content` as a thing of this kind for this place; without a secret, as it is."""
-    return content if key() is None else content + seal_of(kind.encode(), place.encode(), content)
+def sign(content: bytes, kind: str, name: str) -> bytes:
+    """Return `content` with a signature that is valid for this kind and name only; unchanged without a secret."""
+    return content if key() is None else content + signature(kind.encode(), name.encode(), content)
 
 
-def opened(thing: bytes, kind: str, place: str) -> bytes:
-    """Return what `sealed` was given for the same kind and place; raise `UnsealedError` for anything else."""
+def verify(signed: bytes, kind: str, name: str) -> bytes:
+    """Return the content that was signed for this kind and name; raise `SignatureError` for anything else."""
     if key() is None:
-        return thing
-    content, seal = thing[:-SIZE], thing[-SIZE:]
-    if not hmac.compare_digest(seal, seal_of(kind.encode(), place.encode(), content)):
-        raise UnsealedError(f"refused: what stands as {kind} of {place} has no seal {WHOSE}")
+        return signed
+    content, found = signed[:-SIGNATURE_SIZE], signed[-SIGNATURE_SIZE:]
+    if not hmac.compare_digest(found, signature(kind.encode(), name.encode(), content)):
+        raise SignatureError(f"rejected: content of {kind} {name} {NOT_VALID_HERE}")
     return content
 
 
-def open_to_strangers(url: str) -> str | None:
-    """Return a warning if jobs at this server are neither sealed nor behind a Unix socket's permissions."""
+def unsigned_jobs_warning(url: str) -> str | None:
+    """Return a warning if jobs at this server are neither signed nor behind a Unix socket's permissions."""
     if key() is not None or url.startswith("unix:"):
         return None
     return (
-        f"warning: there is no {SECRET}, so whoever can write to this Redis server can run code on its workers; "
-        f"set the same {SECRET} wherever the lab works (docs/security.md)"
+        f"warning: {SECRET_VARIABLE} is not set, so whoever can write to this Redis server can run code on its "
+        f"workers; set the same {SECRET_VARIABLE} on every host (docs/security.md)"
     )
 
 
 @functools.lru_cache(maxsize=8)
-def _key(secret: str, file: str) -> bytes | None:
+def _read_key(secret: str, file: str) -> bytes | None:
     if not secret and file:
         try:
             secret = Path(file).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise SecretError(f"{SECRET_FILE} names {file}, which cannot be read ({type(error).__name__})") from None
+            raise SecretError(
+                f"{SECRET_FILE_VARIABLE} names {file}, which cannot be read ({type(error).__name__})"
+            ) from None
         if not secret:
-            raise SecretError(f"{SECRET_FILE} names {file}, which is empty; write a secret into it")
+            raise SecretError(f"{SECRET_FILE_VARIABLE} names {file}, which is empty; write a secret into it")
     if not secret:
         return None
-    if len(secret) < SHORTEST:
+    if len(secret) < MIN_SECRET_LENGTH:
         raise SecretError(
-            f"{SECRET} has {len(secret)} characters and needs {SHORTEST}; make one with "
+            f"{SECRET_VARIABLE} has {len(secret)} characters and needs {MIN_SECRET_LENGTH}; generate one with "
             "python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
         )
     return secret.encode()

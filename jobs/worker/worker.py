@@ -30,7 +30,7 @@ from rq.worker import WorkerStatus
 from rq.worker_registration import register
 
 from jobs.exchange import claim
-from jobs.exchange.job import SealedJob
+from jobs.exchange.job import SignedJob
 from jobs.exchange.worker_list import BEAT, SHOWN
 from jobs.worker import process_job
 from jobs.worker.child_process import running
@@ -73,7 +73,7 @@ class Worker(rq.Worker):
     While the server is away it tries again once a second.
     """
 
-    job_class = SealedJob
+    job_class = SignedJob
 
     def __init__(self, *args: Any, **options: Any) -> None:
         suiting = {"worker_ttl": SHOWN - 60, "maintenance_interval": MAINTENANCE, "job_monitoring_interval": BEAT}
@@ -88,8 +88,8 @@ class Worker(rq.Worker):
             self._begin(job, queue)
 
     def _begin(self, job: Job, queue: rq.Queue) -> None:
-        assert isinstance(job, SealedJob)
-        job.demand_queue(queue.name)
+        assert isinstance(job, SignedJob)
+        job.verify_queue(queue.name)
         function = _function_of(job)
         what = f"{job.description if function == PROCESS else function} ({job.id})"  # RQ describes by arguments
         log.info("%s begins %s", self.name, what)

@@ -1,4 +1,4 @@
-"""What is said, once, where whoever can write to the Redis server could run code on the workers."""
+"""The warning that the workers accept unsigned jobs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from jobs.exchange import signing
 
 
 def warn(url: str) -> None:
-    """Say so on standard error, unless jobs are sealed; raise `SecretError` for a secret that is no good."""
-    if warning := signing.open_to_strangers(url):
+    """Print the warning to standard error if it applies; raise `SecretError` for a secret that cannot be used."""
+    if warning := signing.unsigned_jobs_warning(url):
         click.echo(warning, err=True)

@@ -101,7 +101,7 @@ def play_with_jobs(url: str) -> None:
             assert pool.map(abs, [-1]) == [1]
     environment = os.environ | {"LAB_REDIS_URL": url}
     with client(url) as connection:
-        queue = rq.Queue("lab", connection=connection, job_class=jobs.SealedJob)
+        queue = rq.Queue("lab", connection=connection, job_class=jobs.SignedJob)
         worker = subprocess.Popen([COMMAND, "worker", "-n", "1"], env=environment, stdout=subprocess.PIPE, text=True)
         try:
             tried = queue.enqueue(operator.truediv, 1, 0, retry=rq.Retry(max=1), result_ttl=-1)

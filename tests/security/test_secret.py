@@ -9,7 +9,7 @@ import pytest
 from tests.security.conftest import PLAIN, Lab, Way
 
 plain = pytest.mark.parametrize("way", [PLAIN], indirect=True)
-WARNING = "warning: there is no LAB_SECRET, so whoever can write to this Redis server can run code on its workers"
+WARNING = "warning: LAB_SECRET is not set, so whoever can write to this Redis server can run code on its workers"
 
 
 @plain

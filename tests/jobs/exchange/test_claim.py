@@ -12,7 +12,7 @@ import rq
 import jobs
 from jobs.exchange import claim
 from jobs.exchange.client import client
-from jobs.exchange.job import SealedJob
+from jobs.exchange.job import SignedJob
 from jobs.worker.worker import Worker, new_name
 from tests.jobs.supervised_workers import Crew
 from tests.support.actors import PATIENCE
@@ -30,7 +30,7 @@ def context(url: str) -> Iterator[jobs.Context]:
 @pytest.fixture
 def queue(url: str) -> Iterator[rq.Queue]:
     with client(url) as connection:
-        queue = rq.Queue(QUEUE, connection=connection, job_class=SealedJob)
+        queue = rq.Queue(QUEUE, connection=connection, job_class=SignedJob)
         yield queue
         queue.delete()
 
@@ -40,7 +40,7 @@ class Slow:
 
     def __init__(self, queue: rq.Queue) -> None:
         self.worker = Worker([queue], name=new_name(), connection=queue.connection)
-        taken = rq.Queue.dequeue_any([queue], None, queue.connection, SealedJob)
+        taken = rq.Queue.dequeue_any([queue], None, queue.connection, SignedJob)
         assert taken is not None
         self.job, self.queue = taken
 

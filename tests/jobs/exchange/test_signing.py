@@ -1,4 +1,4 @@
-"""With a secret, what strangers put on the server is refused before it is unpickled, and the good goes on."""
+"""With a secret, whatever is not signed is rejected before it is unpickled, and everything else still works."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from broker.server.private_server import PrivateServer
 from jobs.exchange import signing
 from jobs.exchange.client import client
 from jobs.exchange.control import signals
-from jobs.exchange.job import CHANGING, LIFE, UNSEALED
-from jobs.exchange.signing import SecretError, UnsealedError
+from jobs.exchange.job import MUTABLE_FIELDS, SIGNATURE_LIFETIME, UNSIGNED_RESULT
+from jobs.exchange.signing import SecretError, SignatureError
 from jobs.exchange.status import Ended
 from tests.support.clock import eventually
 
@@ -36,7 +36,7 @@ OTHER = "another secret that is long enough, too..."
 
 
 class Trap:
-    """Makes a file when it is unpickled."""
+    """Creates a file when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -88,11 +88,11 @@ def trap(tmp_path: Path) -> Iterator[Trap]:
 
 
 @pytest.fixture(params=["plain RQ", "other secret"])
-def stranger(request: pytest.FixtureRequest, connection: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Puts a call on the queue without knowing the secret."""
+def attacker(request: pytest.FixtureRequest, connection: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Enqueues a call without knowing the secret."""
 
     def enqueue(function: Callable[..., object], *args: object, **options: Any) -> Job:
-        kind = Job if request.param == "plain RQ" else jobs.SealedJob
+        kind = Job if request.param == "plain RQ" else jobs.SignedJob
         with monkeypatch.context() as patch:
             patch.setenv("LAB_SECRET", OTHER)
             return rq.Queue("lab", connection=connection, job_class=kind).enqueue(function, args=args, **options)
@@ -101,28 +101,28 @@ def stranger(request: pytest.FixtureRequest, connection: redis.Redis, monkeypatc
 
 
 def queue(connection: redis.Redis, name: str = "lab") -> rq.Queue:
-    return rq.Queue(name, connection=connection, job_class=jobs.SealedJob)
+    return rq.Queue(name, connection=connection, job_class=jobs.SignedJob)
 
 
-def ask_again(job: Job) -> None:
-    """Let a worker have it, as it stands on the server now."""
+def push_again(job: Job) -> None:
+    """Push it onto the queue, with the fields that it has on the server now."""
     job.connection.lpush("rq:queue:lab", job.id)
 
 
-def assert_refused(job: Job, why: str = "has no seal") -> None:
-    """It has failed with a sentence, and the worker does the next good job."""
+def assert_rejected(job: Job, why: str = "has no valid signature") -> None:
+    """It has failed with a reason, and the worker runs the next valid job."""
     plain = Job(job.id, connection=job.connection)  # asks RQ without unpickling
     eventually(lambda: plain.get_status() == "failed")
     result = plain.latest_result()
     assert result is not None
     assert result.exc_string is not None
-    assert "UnsealedError: refused: " in result.exc_string
+    assert "SignatureError: rejected: " in result.exc_string
     assert why in result.exc_string
     assert SECRET not in result.exc_string
     assert queue(job.connection).enqueue(operator.add, 1, 2).latest_result(timeout=20).return_value == 3
 
 
-def test_what_is_sealed_runs(ctx: jobs.Context) -> None:
+def test_signed_jobs_and_items_work(ctx: jobs.Context) -> None:
     there, back = ctx.Pipe()
     items, tasks = ctx.Queue(), ctx.JoinableQueue()
     process = ctx.Process(target=echo, args=(back, items, tasks))
@@ -146,27 +146,27 @@ def echo(end: Any, items: Any, tasks: Any) -> str:
     return "done"
 
 
-def test_a_process_is_refused_without_the_secret(url: str, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
+def test_a_process_without_the_secret_is_rejected(url: str, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
     monkeypatch.setenv("LAB_SECRET", OTHER)
     with jobs.get_context(url) as context:
         process = context.Process(target=print)
         process.start()
         process.join(20)
         assert process.exitcode == 1
-    assert "has no seal of the LAB_SECRET here" in capfd.readouterr().err
+    assert "has no valid signature for the LAB_SECRET of this process" in capfd.readouterr().err
 
 
-def test_a_strangers_job(stranger: Any, trap: Trap) -> None:
-    assert_refused(stranger(print, trap))
+def test_an_attackers_job(attacker: Any, trap: Trap) -> None:
+    assert_rejected(attacker(print, trap))
 
 
 @pytest.mark.parametrize("field", ["meta", "result", "data"])
 def test_a_forged_pickle(connection: redis.Redis, trap: Trap, field: str) -> None:
-    job = enqueued_nowhere(connection)
+    job = saved_job(connection)
     pickled = pickle.dumps(trap)
     connection.hset(job.key, field, zlib.compress(pickled) if field == "data" else pickled)
-    ask_again(job)
-    assert_refused(job)
+    push_again(job)
+    assert_rejected(job)
 
 
 @pytest.mark.parametrize(
@@ -185,57 +185,61 @@ def test_a_forged_pickle(connection: redis.Redis, trap: Trap, field: str) -> Non
     ],
 )
 def test_a_changed_field(connection: redis.Redis, field: str, value: str) -> None:
-    job = enqueued_nowhere(connection)
+    job = saved_job(connection)
     connection.hset(job.key, field, value)
-    ask_again(job)
-    assert_refused(job)
+    push_again(job)
+    assert_rejected(job)
 
 
-def enqueued_nowhere(connection: redis.Redis) -> Job:
-    """A good job for queue lab that no worker has seen yet."""
+def saved_job(connection: redis.Redis) -> Job:
+    """A valid job for queue lab that is in no queue yet."""
     job = queue(connection).create_job(print, timeout=10)
     job.save()
     return job
 
 
-def test_strangers_callbacks_are_not_imported(stranger: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_attackers_callbacks_are_not_imported(
+    attacker: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     done = tmp_path / "imported"
     (tmp_path / "evil.py").write_text(f"open({str(done)!r}, 'w')\ndef run(*_): pass\n")
     monkeypatch.syspath_prepend(tmp_path)
     callback = Callback("evil.run")
-    assert_refused(stranger(print, on_success=callback, on_failure=callback, on_stopped=callback))
+    assert_rejected(attacker(print, on_success=callback, on_failure=callback, on_stopped=callback))
     assert not done.exists()
 
 
 def test_another_id(connection: redis.Redis) -> None:
-    good = enqueued_nowhere(connection)
+    good = saved_job(connection)
     copy = Job("copied", connection=connection)
     connection.hset(copy.key, mapping=connection.hgetall(good.key))
-    ask_again(copy)
-    assert_refused(copy, "job copied has no seal")
+    push_again(copy)
+    assert_rejected(copy, "job copied has no valid signature")
     connection.delete(good.key)
 
 
 def test_another_queue(connection: redis.Redis) -> None:
     job = queue(connection, "elsewhere").enqueue(print)
-    ask_again(job)
-    assert_refused(job, "was sealed for queue elsewhere, and came through lab")
+    push_again(job)
+    assert_rejected(job, "was signed for queue elsewhere, but came from lab")
 
 
-def test_an_old_seal(connection: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_expired_signature(connection: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         now = time.time()
-        patch.setattr(time, "time", lambda: now - LIFE - 1)
-        job = enqueued_nowhere(connection)
-    ask_again(job)
-    assert_refused(job, "was sealed more than 7 days ago")
+        patch.setattr(time, "time", lambda: now - SIGNATURE_LIFETIME - 1)
+        job = saved_job(connection)
+    push_again(job)
+    assert_rejected(job, "was signed more than 7 days ago")
 
 
-@pytest.mark.parametrize("field", sorted(CHANGING - {"status", "enqueue_at_front", "retries_left", "repeats_left"}))
-def test_nonsense_where_rq_writes_is_no_end_of_the_worker(connection: redis.Redis, field: str) -> None:
-    job = enqueued_nowhere(connection)
+@pytest.mark.parametrize(
+    "field", sorted(MUTABLE_FIELDS - {"status", "enqueue_at_front", "retries_left", "repeats_left"})
+)
+def test_invalid_values_in_rqs_own_fields_do_not_stop_the_worker(connection: redis.Redis, field: str) -> None:
+    job = saved_job(connection)
     connection.hset(job.key, field, b"\xff")
-    ask_again(job)
+    push_again(job)
     assert queue(connection).enqueue(operator.add, 1, 2).latest_result(timeout=20).return_value == 3
 
 
@@ -252,17 +256,19 @@ def fail_once(tried: Path) -> str:
     return "at last"
 
 
-def test_a_result_without_a_seal_is_not_unpickled(connection: redis.Redis, trap: Trap) -> None:
+def test_a_result_without_a_signature_is_not_unpickled(connection: redis.Redis, trap: Trap) -> None:
     job = queue(connection).enqueue(operator.add, 1, 2)
     assert job.latest_result(timeout=20).return_value == 3
     plain = Job(job.id, connection=connection)
     Result.create(plain, Result.Type.SUCCESSFUL, ttl=60, return_value=trap)
-    assert job.latest_result().return_value == UNSEALED
-    assert UNSEALED in [result.return_value for result in job.results()]
+    assert job.latest_result().return_value == UNSIGNED_RESULT
+    assert UNSIGNED_RESULT in [result.return_value for result in job.results()]
 
 
 @pytest.mark.parametrize("kind", ["SimpleQueue", "Queue", "JoinableQueue"])
-def test_an_item_without_a_seal_is_dropped(ctx: jobs.Context, connection: redis.Redis, trap: Trap, kind: str) -> None:
+def test_an_item_without_a_signature_is_discarded(
+    ctx: jobs.Context, connection: redis.Redis, trap: Trap, kind: str
+) -> None:
     items = getattr(ctx, kind)()
     forge(items, pickle.dumps(trap))
     items.put("good")
@@ -272,10 +278,10 @@ def test_an_item_without_a_seal_is_dropped(ctx: jobs.Context, connection: redis.
         over = threading.Thread(target=items.join, daemon=True)
         over.start()
         over.join(20)
-        assert not over.is_alive(), "the dropped one still counts as open"
+        assert not over.is_alive(), "the discarded one still counts as unfinished"
 
 
-def test_an_item_of_another_queue_is_dropped(ctx: jobs.Context) -> None:
+def test_an_item_of_another_queue_is_discarded(ctx: jobs.Context) -> None:
     one, other = ctx.Queue(), ctx.Queue()
     forge(other, one._dumps("for one"))
     with pytest.raises(Empty):
@@ -284,7 +290,7 @@ def test_an_item_of_another_queue_is_dropped(ctx: jobs.Context) -> None:
     assert one.get() == "for one"
 
 
-def test_a_pipe_carries_nothing_of_a_stranger(ctx: jobs.Context, trap: Trap) -> None:
+def test_a_forged_message_in_a_pipe_is_discarded(ctx: jobs.Context, trap: Trap) -> None:
     here, there = ctx.Pipe()
     forge(there._inbox, b"=" + pickle.dumps(trap))
     here.send_bytes(b"good")
@@ -294,7 +300,7 @@ def test_a_pipe_carries_nothing_of_a_stranger(ctx: jobs.Context, trap: Trap) -> 
 
 
 def forge(items: Any, payload: bytes) -> None:
-    """Put these bytes where items are, as whoever can write to the server can."""
+    """Put these bytes among the items, as anyone who can write to the server can."""
     plain = broker.messages.queues.SimpleQueue(items._url, items.name)
     plain._dumps = lambda obj: obj
     plain._kind, plain._keys = items._kind, items._keys
@@ -302,7 +308,7 @@ def forge(items: Any, payload: bytes) -> None:
     plain._put(payload, float("inf"))
 
 
-def test_forged_signals_and_news_change_nothing(ctx: jobs.Context, trap: Trap) -> None:
+def test_forged_signals_and_status_messages_change_nothing(ctx: jobs.Context, trap: Trap) -> None:
     process = ctx.Process(target=wait_for, args=(go := ctx.Event(),))
     process.start()
     eventually(lambda: process.pid is not None)
@@ -319,9 +325,9 @@ def wait_for(event: Any) -> None:
     event.wait()
 
 
-def test_a_secret_that_keeps_nobody_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_unusable_secret_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LAB_SECRET", "short")
-    with pytest.raises(SecretError, match="has 5 characters and needs 32; make one with"):
+    with pytest.raises(SecretError, match="has 5 characters and needs 32; generate one with"):
         signing.key()
     monkeypatch.delenv("LAB_SECRET")
     monkeypatch.setenv("LAB_SECRET_FILE", str(tmp_path / "secret"))
@@ -335,19 +341,19 @@ def test_a_secret_that_keeps_nobody_out(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 
 def test_no_byte_can_move_from_one_field_to_the_next() -> None:
-    assert signing.seal_of(b"a", b"bc") != signing.seal_of(b"ab", b"c") != signing.seal_of(b"abc")
-    thing = signing.sealed(b"content", "queue", "name")
+    assert signing.signature(b"a", b"bc") != signing.signature(b"ab", b"c") != signing.signature(b"abc")
+    signed = signing.sign(b"content", "queue", "name")
     for kind, place in (("simple", "name"), ("queue", "nam"), ("queuen", "ame")):
-        with pytest.raises(UnsealedError):
-            signing.opened(thing, kind, place)
-    for broken in (b"", b"content", thing[:-1], thing[1:], bytes([thing[0] ^ 1]) + thing[1:]):
-        with pytest.raises(UnsealedError):
-            signing.opened(broken, "queue", "name")
+        with pytest.raises(SignatureError):
+            signing.verify(signed, kind, place)
+    for broken in (b"", b"content", signed[:-1], signed[1:], bytes([signed[0] ^ 1]) + signed[1:]):
+        with pytest.raises(SignatureError):
+            signing.verify(broken, "queue", "name")
 
 
 def test_without_a_secret_nothing_is_added(connection: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LAB_SECRET")
-    assert signing.sealed(b"content", "queue", "name") == signing.opened(b"content", "queue", "name") == b"content"
-    job = enqueued_nowhere(connection)
+    assert signing.sign(b"content", "queue", "name") == signing.verify(b"content", "queue", "name") == b"content"
+    job = saved_job(connection)
     assert job.to_dict().keys() == Job.fetch(job.id, connection=connection).to_dict().keys()
     connection.delete(job.key)
