@@ -1,11 +1,11 @@
-# The lab and its workers. The base needs Python with venv, and Debian's useradd; python:3.13-slim has both.
+# The lab and its workers. The base image needs Python with venv and Debian's useradd; python:3.13-slim has both.
 ARG PYTHON_IMAGE=python:3.13-slim
 FROM ${PYTHON_IMAGE}
 
 ENV PATH=/opt/lab/bin:$PATH PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python3 -m venv /opt/lab && useradd --uid 10001 --user-group --create-home lab
 
-# What it depends on changes seldom, so it has a layer of its own.
+# Dependencies change rarely, so they have a layer of their own.
 WORKDIR /opt/lab/source
 COPY pyproject.toml LICENSE ./
 RUN touch README.md && pip install --quiet '.[lab]'
