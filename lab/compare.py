@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 from lab.backends import BACKENDS, Settings, require_workers
-from lab.checks.clocks import settled
+from lab.checks.clocks import align_clocks
 from lab.exercise import Exercise
 from lab.runtime.follow import followed
 from lab.runtime.interrupts import Interrupts
@@ -39,7 +39,7 @@ def compare(
                     run.interrupts, run.on_end = interrupts, on_end
                     with followed(run.log, on_event):
                         exercise.run_actors(run)
-                    events = settled(run.log.events())
+                    events = align_clocks(run.log.events())
                 parameters = dataclasses.asdict(exercise)
                 traces.append(Trace(exercise.name, backend, parameters, events, run.server, run.workers))
     return traces

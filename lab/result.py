@@ -26,15 +26,15 @@ class Result:
     verdict: Verdict
     outcome: Mapping[str, Figure]
     elapsed: float
-    waits: list[float]
+    wait_times: list[float]
     fairness: float | None
-    handover: float | None
-    occupied: float
-    peak: int
-    crowd: int
+    handoff_time: float | None
+    busy_time: float
+    max_inside: int
+    max_concurrent: int
     processes: int
     hosts: list[str]
-    inexact: float
+    clock_uncertainty: float
 
     @property
     def backend(self) -> str:
@@ -49,16 +49,16 @@ class Result:
     @cached_property
     def inside(self) -> list[metrics.Step]:
         """How many were inside over time."""
-        return metrics.inside(self.trace, self.exercise.section)
+        return metrics.inside_over_time(self.trace, self.exercise.section)
 
     @cached_property
     def waiting(self) -> list[metrics.Step]:
         """How many waited over time."""
-        return metrics.waiting(self.trace, self.exercise.section)
+        return metrics.waiting_over_time(self.trace, self.exercise.section)
 
-    def wait(self, share: float) -> float | None:
-        """Return how long that share of the actors waited at most; None if nobody was let in."""
-        return metrics.percentile(self.waits, share) if self.waits else None
+    def wait(self, fraction: float) -> float | None:
+        """Return how long this fraction of the actors waited at most; None if none entered."""
+        return metrics.percentile(self.wait_times, fraction) if self.wait_times else None
 
     def figures(self) -> dict[str, Any]:
         """Return everything as plain values, for JSON."""
@@ -69,14 +69,14 @@ class Result:
             "elapsed_s": self.elapsed,
             "wait_s": {"median": self.wait(0.5), "p99": self.wait(0.99), "max": self.wait(1.0)},
             "fairness": self.fairness,
-            "handover_s": self.handover,
-            "occupied_s": self.occupied,
-            "most_inside": self.peak,
-            "most_at_once": self.crowd,
+            "handoff_s": self.handoff_time,
+            "busy_s": self.busy_time,
+            "max_inside": self.max_inside,
+            "max_concurrent": self.max_concurrent,
             "processes": self.processes,
             "hosts": len(self.hosts),
             "host_names": self.hosts,
-            "inexact_s": self.inexact,
+            "clock_uncertainty_s": self.clock_uncertainty,
             "workers": self.trace.workers,
         }
 
@@ -85,22 +85,22 @@ def judge(trace: Trace) -> Result:
     """Return what a trace comes to; raise `DamagedTraceError` if it is of no exercise that the lab has."""
     exercise = _exercise(trace)
     section = exercise.section
-    waits = metrics.waits(trace, section)
+    wait_times = metrics.wait_times(trace, section)
     return Result(
         trace=trace,
         exercise=exercise,
         verdict=exercise.check(trace),
         outcome=exercise.outcome(trace),
         elapsed=metrics.elapsed(trace),
-        waits=waits,
-        fairness=metrics.fairness(waits),
-        handover=metrics.handover(trace, section, exercise.limit),
-        occupied=metrics.occupied(trace, section),
-        peak=metrics.peak(trace, section),
-        crowd=metrics.crowd(trace),
-        processes=metrics.processes(trace),
+        wait_times=wait_times,
+        fairness=metrics.fairness(wait_times),
+        handoff_time=metrics.handoff_time(trace, section, exercise.limit),
+        busy_time=metrics.busy_time(trace, section),
+        max_inside=metrics.max_inside(trace, section),
+        max_concurrent=metrics.max_concurrent(trace),
+        processes=metrics.process_count(trace),
         hosts=metrics.hosts(trace),
-        inexact=metrics.inexact(trace),
+        clock_uncertainty=metrics.clock_uncertainty(trace),
     )
 
 

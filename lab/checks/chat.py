@@ -1,47 +1,47 @@
-"""What was said between the clients and the server of `chat`."""
+"""Checks of `chat`: what the clients sent, and what the server replied."""
 
 from __future__ import annotations
 
 from lab.checks import verdicts
 from lab.trace import Event, Trace
 
-HELLO = "hello"
+GREETING = "hello"
 
 
 def exchanges(trace: Trace) -> list[tuple[Event, Event]]:
-    """Return what was said and what was heard next by the same client."""
-    said: dict[str, Event] = {}
+    """Return each message with the reply that its client received next."""
+    sent: dict[str, Event] = {}
     pairs = []
     for event in trace.of("says", "hears"):
         if event.what == "says":
-            said[event.who] = event
-        elif event.who in said:
-            pairs.append((said.pop(event.who), event))
+            sent[event.who] = event
+        elif event.who in sent:
+            pairs.append((sent.pop(event.who), event))
     return pairs
 
 
-def answered(trace: Trace, expected: int) -> verdicts.Verdict:
-    """Check that so many messages came back in upper case."""
+def all_answered(trace: Trace, expected: int) -> verdicts.Verdict:
+    """Check that the expected number of messages came back in upper case."""
     pairs = exchanges(trace)
-    for said, answer in pairs:
-        if answer.why != (said.why or "").upper():
-            return verdicts.invalid(f"{said.who} said {said.why!r} and heard {answer.why!r}")
+    for message, reply in pairs:
+        if reply.why != (message.why or "").upper():
+            return verdicts.invalid(f"{message.who} sent {message.why!r} and received {reply.why!r}")
     if len(pairs) != expected:
         return verdicts.unknown(f"{len(pairs)} of {expected} messages were answered")
     return verdicts.valid(f"all {expected} messages came back in upper case")
 
 
-def introduced(trace: Trace, expected: int) -> verdicts.Verdict:
-    """Check that so many clients were greeted, and that the server learned the number of each one's process."""
+def all_greeted(trace: Trace, expected: int) -> verdicts.Verdict:
+    """Check that the expected number of clients was greeted, and that the server learned their process IDs."""
     greeted = trace.of("is greeted")
     for event in greeted:
-        if event.why != HELLO:
+        if event.why != GREETING:
             return verdicts.invalid(f"{event.who} was greeted with {event.why!r}")
     learned = sorted(event.value or 0 for event in trace.of("learns"))
     if len(greeted) != expected or len(learned) != expected:
         return verdicts.unknown(
-            f"{len(greeted)} of {expected} clients were greeted, and {len(learned)} named themselves"
+            f"{len(greeted)} of {expected} clients were greeted, and {len(learned)} sent their process ID"
         )
     if learned != sorted(event.pid for event in greeted):
-        return verdicts.invalid("the process numbers that the server learned are not those of its clients")
-    return verdicts.valid("the server knows the clients' process numbers")
+        return verdicts.invalid("the process IDs that the server learned are not those of its clients")
+    return verdicts.valid("the server knows the clients' process IDs")

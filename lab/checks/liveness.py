@@ -1,53 +1,54 @@
-"""Who was named dead in `liveness`: whoever was killed, in time, and nobody else."""
+"""Checks of `liveness`: the process that was killed is declared dead in time, and no other."""
 
 from __future__ import annotations
 
 from lab.checks import verdicts
-from lab.checks.clocks import at_least
+from lab.checks.clocks import min_elapsed
 from lab.trace import Event, Trace
 
 
-def delay(trace: Trace) -> float | None:
-    """Return how long after it was killed the killed one was named; None if it was not."""
-    found = _named(trace)
-    return max(0.0, found[1].when - found[0].when) if found else None
+def detection_delay(trace: Trace) -> float | None:
+    """Return the seconds from the death of the killed process until it was declared dead; None if it was not."""
+    detection = _detection(trace)
+    return max(0.0, detection[1].when - detection[0].when) if detection else None
 
 
-def _named(trace: Trace) -> tuple[Event, Event] | None:
+def detected_in_time(trace: Trace, bound: float) -> verdicts.Verdict:
+    """Check that the killed process was declared dead within `bound` seconds."""
+    killed = [event.who for event in trace.of("dies")]
+    if not killed:
+        return verdicts.unknown("no process was killed")
+    detection = _detection(trace)
+    if detection is None:
+        return verdicts.invalid(f"{killed[0]} was killed, but not declared dead")
+    delay = min_elapsed(*detection)
+    if delay > bound:
+        return verdicts.invalid(f"{killed[0]} was declared dead after {delay:.2f} s; promised were {bound:.2f} s")
+    return verdicts.valid(f"{killed[0]} was killed, and declared dead within {bound:.2f} s")
+
+
+def no_false_alarms(trace: Trace) -> verdicts.Verdict:
+    """Check that no living process was declared dead."""
+    for event in false_alarms(trace):
+        return verdicts.invalid(f"{event.on} was declared dead, but was alive")
+    return verdicts.valid("no living process was declared dead")
+
+
+def false_alarms(trace: Trace) -> list[Event]:
+    """Return the events in which a living process was declared dead."""
+    deaths = {event.who: event for event in trace.of("dies")}
+    declared = trace.of("is dead")
+    return [event for event in declared if event.on not in deaths or not _after(trace, event, deaths[event.on])]
+
+
+def _detection(trace: Trace) -> tuple[Event, Event] | None:
+    """Return a death and the event in which it was declared."""
     for death in trace.of("dies"):
-        for named in trace.of("is dead"):
-            if named.on == death.who and _after(trace, named, death):
-                return death, named
+        for declared in trace.of("is dead"):
+            if declared.on == death.who and _after(trace, declared, death):
+                return death, declared
     return None
 
 
 def _after(trace: Trace, later: Event, earlier: Event) -> bool:
     return trace.events.index(later) > trace.events.index(earlier)
-
-
-def named_in_time(trace: Trace, bound: float) -> verdicts.Verdict:
-    """Check that the one who was killed was named dead so many seconds later at most."""
-    killed = [event.who for event in trace.of("dies")]
-    if not killed:
-        return verdicts.unknown("nobody was killed")
-    found = _named(trace)
-    if found is None:
-        return verdicts.invalid(f"{killed[0]} was killed, and nobody named it dead")
-    after = at_least(*found)
-    if after > bound:
-        return verdicts.invalid(f"{killed[0]} was named dead after {after:.2f} s, and {bound:.2f} s are promised")
-    return verdicts.valid(f"{killed[0]} was killed, and named dead within {bound:.2f} s")
-
-
-def wrongly(trace: Trace) -> list[Event]:
-    """Return when somebody was named dead who lived."""
-    deaths = {event.who: event for event in trace.of("dies")}
-    named = trace.of("is dead")
-    return [event for event in named if event.on not in deaths or not _after(trace, event, deaths[event.on])]
-
-
-def nobody_else(trace: Trace) -> verdicts.Verdict:
-    """Check that nobody was named dead who lived."""
-    for event in wrongly(trace):
-        return verdicts.invalid(f"{event.on} was named dead and lived")
-    return verdicts.valid("nobody was named who lived")

@@ -1,4 +1,4 @@
-"""Measures: pure functions from a trace to figures. Times are seconds."""
+"""Metrics: pure functions from a trace to figures. Times are in seconds."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ import math
 from collections.abc import Sequence
 from statistics import median
 
-from lab.checks.sections import ENDS, stays
+from lab.checks.sections import EXITS, section_events
 from lab.trace import LAB, Event, Trace
 
-Step = tuple[float, int]  # when, and how many there are from then on
+Step = tuple[float, int]  # when a number changed, and its new value
 
 
-def begin(trace: Trace) -> float:
-    """Return when the run began: what every other moment of its trace is counted from."""
+def start_time(trace: Trace) -> float:
+    """Return when the run started: the moment from which all others are counted."""
     return min((event.when for event in trace.events), default=0.0)
 
 
 def elapsed(trace: Trace) -> float:
     """Return how long the run took, from the start of the first process to the end of the last."""
-    return max((event.when for event in trace.events), default=0.0) - begin(trace)
+    return max((event.when for event in trace.events), default=0.0) - start_time(trace)
 
 
-def waits(trace: Trace, section: str) -> list[float]:
-    """Return how long each actor waited to be let in, in the order of entering."""
+def wait_times(trace: Trace, section: str) -> list[float]:
+    """Return how long each actor waited to enter, in the order of entering."""
     asked: dict[str, float] = {}
     waited = []
-    for event in stays(trace, section):
+    for event in section_events(trace, section):
         if event.what == "asks":
             asked[event.who] = event.when
         elif event.what == "enters" and event.who in asked:
@@ -35,13 +35,13 @@ def waits(trace: Trace, section: str) -> list[float]:
     return waited
 
 
-def percentile(values: Sequence[float], share: float) -> float:
-    """Return the smallest value that at least `share` of them do not exceed (nearest rank)."""
-    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
+def percentile(values: Sequence[float], fraction: float) -> float:
+    """Return the smallest value that at least this fraction of them does not exceed (nearest rank)."""
+    return sorted(values)[max(0, math.ceil(fraction * len(values)) - 1)]
 
 
 def fairness(values: Sequence[float]) -> float | None:
-    """Return Jain's index: 1 if all got the same, 1/n if one got everything; None if nobody got anything.
+    """Return Jain's index: 1 if all values are equal, 1/n if all but one are 0; None if all are.
 
     R. Jain, D. Chiu, W. Hawe: A Quantitative Measure of Fairness and Discrimination for Resource Allocation in Shared
     Computer Systems, DEC Research Report TR-301, 1984.
@@ -50,73 +50,73 @@ def fairness(values: Sequence[float]) -> float | None:
     return sum(values) ** 2 / squares if squares else None
 
 
-def inside(trace: Trace, section: str) -> list[Step]:
-    """Return how many were inside over time."""
-    return _steps(stays(trace, section), {"enters": 1, **dict.fromkeys(ENDS, -1)})
+def inside_over_time(trace: Trace, section: str) -> list[Step]:
+    """Return how many actors were inside the section, over time."""
+    return _steps(section_events(trace, section), {"enters": 1, **dict.fromkeys(EXITS, -1)})
 
 
-def waiting(trace: Trace, section: str) -> list[Step]:
-    """Return how many waited to be let in over time; nobody does where nobody asks."""
+def waiting_over_time(trace: Trace, section: str) -> list[Step]:
+    """Return how many actors waited to enter, over time; nothing if none asked."""
     asked = trace.of("asks")
-    return _steps(stays(trace, section), {"asks": 1, "enters": -1}) if asked else []
+    return _steps(section_events(trace, section), {"asks": 1, "enters": -1}) if asked else []
 
 
-def peak(trace: Trace, section: str) -> int:
-    """Return how many were inside at once, at most."""
-    return highest(inside(trace, section))
+def max_inside(trace: Trace, section: str) -> int:
+    """Return how many actors were inside at the same time, at most."""
+    return maximum(inside_over_time(trace, section))
 
 
-def crowd(trace: Trace) -> int:
-    """Return how many actors ran at once, at most."""
-    return highest(_steps(trace.of("starts", "ends", "fails"), {"starts": 1, "ends": -1, "fails": -1}))
+def max_concurrent(trace: Trace) -> int:
+    """Return how many actors ran at the same time, at most."""
+    return maximum(_steps(trace.of("starts", "ends", "fails"), {"starts": 1, "ends": -1, "fails": -1}))
 
 
-def highest(steps: Sequence[Step]) -> int:
-    """Return the largest number there was."""
+def maximum(steps: Sequence[Step]) -> int:
+    """Return the largest number."""
     return max((count for _, count in steps), default=0)
 
 
-def occupied(trace: Trace, section: str) -> float:
-    """Return how long anybody was inside."""
-    steps = inside(trace, section)
+def busy_time(trace: Trace, section: str) -> float:
+    """Return for how long at least one actor was inside."""
+    steps = inside_over_time(trace, section)
     return sum(after[0] - before[0] for before, after in itertools.pairwise(steps) if before[1] > 0)
 
 
-def handover(trace: Trace, section: str, limit: int) -> float | None:
-    """Return the median time from leaving a full section, with somebody waiting, to the next one's entering."""
-    within = queue = 0
+def handoff_time(trace: Trace, section: str, limit: int) -> float | None:
+    """Return the median time from an exit to the next entry, where the section was full and somebody waited."""
+    inside = waiting = 0
     left: float | None = None
     gaps = []
-    for event in stays(trace, section):
+    for event in section_events(trace, section):
         if event.what == "asks":
-            queue += 1
+            waiting += 1
         elif event.what == "enters":
-            queue, within = queue - 1, within + 1
+            waiting, inside = waiting - 1, inside + 1
             if left is not None:
                 gaps.append(event.when - left)
             left = None
         else:
-            left = event.when if event.what == "leaves" and queue > 0 and within == limit else None
-            within -= 1
+            left = event.when if event.what == "leaves" and waiting > 0 and inside == limit else None
+            inside -= 1
     return median(gaps) if gaps else None
 
 
-def processes(trace: Trace) -> int:
+def process_count(trace: Trace) -> int:
     """Return how many processes the actors ran in."""
-    return len({(event.host, event.pid) for event in _actors(trace)})
+    return len({(event.host, event.pid) for event in _actor_events(trace)})
 
 
 def hosts(trace: Trace) -> list[str]:
     """Return the hosts that the actors ran on."""
-    return sorted({event.host for event in _actors(trace)})
+    return sorted({event.host for event in _actor_events(trace)})
 
 
-def inexact(trace: Trace) -> float:
-    """Return by how much the time between two events of different hosts may be off, at most; 0 on one clock."""
+def clock_uncertainty(trace: Trace) -> float:
+    """Return the largest possible error of a time between two hosts' events; 0 on one clock."""
     return 2 * max((event.error for event in trace.events), default=0.0)
 
 
-def _actors(trace: Trace) -> list[Event]:
+def _actor_events(trace: Trace) -> list[Event]:
     return [event for event in trace.events if event.who != LAB]
 
 

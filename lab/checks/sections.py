@@ -1,8 +1,8 @@
-"""Stays: who came into a section and went out again, also where somebody could not record that he was out.
+"""Sections: who entered one and left it, also where an actor could not record that it was outside again.
 
-An actor records that it leaves before it lets go, and whoever comes next that it enters after it was let in. So the
-order of the trace shows nobody inside too long, if each records by itself. Two do not: who was killed inside, and who
-lost its lease there, for at that moment it stood still or was cut off.
+An actor records its exit before it releases the lock, and its entry after the lock was granted. So in the order of the
+trace nobody is inside for too long, as long as each records its own exit. Two actors do not: one that was killed
+inside, and one that lost its lease there, because it was paused or cut off at that moment.
 """
 
 from __future__ import annotations
@@ -11,60 +11,60 @@ import dataclasses
 
 from lab.trace import Event, Process, Trace
 
-LAPSES = "lapses"  # what nobody records
-ENDS = ("leaves", LAPSES)
+EXPIRES = "expires"  # nobody records it: it is inferred
+EXITS = ("leaves", EXPIRES)
 
 
-def stays(trace: Trace, section: str) -> list[Event]:
-    """Return who asks, enters and leaves, in order.
+def section_events(trace: Trace, section: str) -> list[Event]:
+    """Return who asks for the section, enters it and leaves it, in order.
 
-    Whoever did not leave by itself and under its lease `lapses` when the next one enters, at the latest. If it records
-    only after a later grant that it had entered, it was never there.
+    An actor that did not leave by itself and under its lease `expires` when the next one enters, at the latest. If it
+    recorded its entry only after a later grant, it was never inside.
     """
-    within = [event for event in trace.of("asks", "enters", "leaves") if event.on == section]
-    endless = _endless(trace, within)
-    told, newest = list[Event](), 0
-    lapsing: Event | None = None  # who is still inside by what is told, but need not be
-    gone = set[Process]()  # whose leaving, if it comes, is none
-    for number, event in enumerate(within):
+    recorded = [event for event in trace.of("asks", "enters", "leaves") if event.on == section]
+    unfinished = _unfinished_entries(trace, recorded)
+    events, newest = list[Event](), 0
+    doubtful: Event | None = None  # the entry of an actor that may be outside by now
+    expired = set[Process]()  # they are outside already: if they record an exit, it does not count
+    for number, event in enumerate(recorded):
         if event.what == "enters":
-            if lapsing is not None:
-                told.append(dataclasses.replace(lapsing, what=LAPSES, when=event.when, error=event.error))
-                gone.add(lapsing.process)
-                lapsing = None
-            late = number in endless and (event.fence or 0) < newest
+            if doubtful is not None:
+                events.append(dataclasses.replace(doubtful, what=EXPIRES, when=event.when, error=event.error))
+                expired.add(doubtful.process)
+                doubtful = None
+            late = number in unfinished and (event.fence or 0) < newest
             newest = max(newest, event.fence or 0)
             if late:
-                gone.add(event.process)
+                expired.add(event.process)
                 continue
-            gone.discard(event.process)
-            lapsing = event if number in endless else None
+            expired.discard(event.process)
+            doubtful = event if number in unfinished else None
         elif event.what == "leaves":
-            if lapsing is not None and lapsing.process == event.process:
-                lapsing = None
-            if event.process in gone:
+            if doubtful is not None and doubtful.process == event.process:
+                doubtful = None
+            if event.process in expired:
                 continue
-        told.append(event)
-    return told
+        events.append(event)
+    return events
 
 
-def lapsed(trace: Trace, section: str) -> list[str]:
-    """Return who lost its lease inside."""
+def lost_lease(trace: Trace, section: str) -> list[str]:
+    """Return the names of those who lost their lease inside."""
     return list(dict.fromkeys(event.who for event in trace.of("loses") if event.on == section))
 
 
-def _endless(trace: Trace, within: list[Event]) -> set[int]:
-    """Return the positions of those `enters` after which the actor did not leave by itself and under its lease."""
+def _unfinished_entries(trace: Trace, recorded: list[Event]) -> set[int]:
+    """Return the positions of the entries after which the actor did not leave by itself and under its lease."""
     lost = {(event.process, event.fence) for event in trace.of("loses")}
-    endless, open_ = set[int](), dict[Process, int]()
-    for number, event in enumerate(within):
+    unfinished, open_ = set[int](), dict[Process, int]()
+    for number, event in enumerate(recorded):
         if event.what == "enters":
             open_[event.process] = number
             if (event.process, event.fence) in lost:
-                endless.add(number)
+                unfinished.add(number)
         elif event.what == "leaves":
             open_.pop(event.process, None)
-    waited_for = {event.on for event in trace.of("joins")}
+    joined = {event.on for event in trace.of("joins")}
     ended = {event.process for event in trace.of("ends")}
-    cut = (number for process, number in open_.items() if process[-1] in waited_for and process not in ended)
-    return endless.union(cut)
+    killed = (number for process, number in open_.items() if process[-1] in joined and process not in ended)
+    return unfinished.union(killed)

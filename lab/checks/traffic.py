@@ -1,26 +1,26 @@
-"""What happened at the traffic light: pure functions from a trace to verdicts and figures."""
+"""Checks and figures of `traffic`: who passed the light, when, and what it showed."""
 
 from __future__ import annotations
 
 from statistics import median
 
-from lab.checks.clocks import at_least
+from lab.checks.clocks import min_elapsed
 from lab.checks.verdicts import Verdict, invalid, unknown, valid
 from lab.trace import Event, Trace
 
-BUSY = 0.5  # seconds that a busy machine may add to a police car's wait
+TOLERANCE = 0.5  # seconds that a busy machine may add to a police car's wait
 
 
 def is_car(who: str) -> bool:
-    """Return whether somebody must wait for green."""
+    """Return whether a vehicle must wait for green."""
     return who.startswith("car ")
 
 
 def passed_on_red(trace: Trace) -> list[str]:
-    """Return who passed while the light was red all the time from the coming to the going.
+    """Return the vehicles that passed although the light was red from their arrival on.
 
-    The light records that it turns green before it does, and that it has turned red after it has: who is named here
-    has seen no green, however late the others were recorded.
+    The light records green before it turns green, and red after it has turned red. So a vehicle that is returned here
+    saw no green, however late the events were recorded.
     """
     green, seen, passed = False, {}, []
     for event in trace.of("turns green", "turns red", "arrives", "passes"):
@@ -31,23 +31,23 @@ def passed_on_red(trace: Trace) -> list[str]:
                 passed.append(event.who)
         else:
             green = event.what == "turns green"
-            seen = {who: was or green for who, was in seen.items()}
+            seen = {who: before or green for who, before in seen.items()}
     return passed
 
 
 def no_car_on_red(trace: Trace) -> Verdict:
-    """Check that the light was green at some moment between each car's coming and going."""
+    """Check that the light was green at some moment between each car's arrival and its passing."""
     if not trace.of("turns red"):
-        return unknown("nobody recorded the light")
+        return unknown("the light recorded nothing")
     for who in filter(is_car, passed_on_red(trace)):
-        return invalid(f"{who} passed, and the light was red from its coming to its going")
+        return invalid(f"{who} passed although the light was red from its arrival on")
     return valid("no car passed on red")
 
 
-def nobody_forgotten(trace: Trace) -> Verdict:
-    """Check that each car that waits goes before the light has turned green twice.
+def no_lost_wakeup(trace: Trace) -> Verdict:
+    """Check that each waiting car passes before the light has turned green twice.
 
-    A machine that lets a car stand still for a whole turn of the light would look the same.
+    A machine that holds a car up for a whole cycle of the light would look the same.
     """
     greens: dict[str, int] = {}
     for event in trace.of("turns green", "waits", "passes"):
@@ -58,37 +58,38 @@ def nobody_forgotten(trace: Trace) -> Verdict:
         else:
             greens = {who: count + 1 for who, count in greens.items()}
             for who in (who for who, count in greens.items() if count == 2):
-                return invalid(f"{who} still waited when the light turned green for the second time")
-    return valid("whoever waited went at the next green")
+                return invalid(f"{who} was still waiting when the light turned green for the second time")
+    return valid("every waiting car passed at the next green")
 
 
-def police_in_time(trace: Trace, longest: float) -> Verdict:
-    """Check that no police car waits for longer than `longest` and `BUSY` seconds."""
-    for came, passed in _police(trace):
-        waited = at_least(came, passed)
-        if waited > longest + BUSY:
-            return invalid(f"{came.who} passed after {waited:.2f} s, and may wait for {longest:.2f} s at most")
-    return valid("no police car waited for longer than it may")
+def police_in_time(trace: Trace, timeout: float) -> Verdict:
+    """Check that no police car waits for longer than its time-out of so many seconds and `TOLERANCE`."""
+    for arrival, passing in _police(trace):
+        waited = min_elapsed(arrival, passing)
+        if waited > timeout + TOLERANCE:
+            return invalid(f"{arrival.who} passed after {waited:.2f} s; its time-out is {timeout:.2f} s")
+    return valid("no police car waited for longer than its time-out")
 
 
 def police_waits(trace: Trace) -> list[float]:
-    """Return how long it took each police car from coming to going."""
-    return [passed.when - came.when for came, passed in _police(trace)]
+    """Return the time from arrival to passing of each police car."""
+    return [passing.when - arrival.when for arrival, passing in _police(trace)]
 
 
-def _police(trace: Trace) -> list[tuple[Event, Event]]:
-    came = {event.who: event for event in trace.of("arrives") if not is_car(event.who)}
-    return [(came[event.who], event) for event in trace.of("passes") if event.who in came]
-
-
-def reaction(trace: Trace) -> float | None:
-    """Return how long the cars that waited took to pass after the light had turned green, in the median."""
-    turned, waiting, taken = 0.0, set[str](), []
+def wakeup_time(trace: Trace) -> float | None:
+    """Return the median time from green to the passing of a car that waited."""
+    turned, waiting, times = 0.0, set[str](), []
     for event in trace.of("turns green", "waits", "passes"):
         if event.what == "waits":
             waiting.add(event.who)
         elif event.what == "turns green":
             turned = event.when
         elif event.who in waiting:
-            taken.append(event.when - turned)
-    return median(taken) if taken else None
+            times.append(event.when - turned)
+    return median(times) if times else None
+
+
+def _police(trace: Trace) -> list[tuple[Event, Event]]:
+    """Return the arrival and the passing of each police car."""
+    arrivals = {event.who: event for event in trace.of("arrives") if not is_car(event.who)}
+    return [(arrivals[event.who], event) for event in trace.of("passes") if event.who in arrivals]

@@ -1,6 +1,6 @@
 """Checks: pure functions from a trace to a verdict, so that an old trace can be judged again.
 
-Each tells what it has seen, never what it expects to be true: a check that lacks the events it needs says unknown.
+A check reports what it has seen, never what it expects: without the events that it needs, the verdict is unknown.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from lab.checks.sections import ENDS, lapsed, stays
+from lab.checks.sections import EXITS, lost_lease, section_events
 from lab.trace import Event, Process, Trace
 
 
 class Judgement(IntEnum):
-    """What a check comes to; the larger one outweighs."""
+    """The result of a check; of several, the largest counts."""
 
     VALID = 0
     UNKNOWN = 1
@@ -23,7 +23,7 @@ class Judgement(IntEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """A judgement and its evidence, the shortest there is, in words."""
+    """A judgement and its evidence: the shortest there is, in words."""
 
     judgement: Judgement
     evidence: str
@@ -33,52 +33,53 @@ class Verdict:
 
 
 def valid(evidence: str) -> Verdict:
-    """Return the verdict that all is right."""
+    """Return the verdict that the run was right."""
     return Verdict(Judgement.VALID, evidence)
 
 
 def unknown(evidence: str) -> Verdict:
-    """Return the verdict that it cannot be told."""
+    """Return the verdict that the trace does not tell."""
     return Verdict(Judgement.UNKNOWN, evidence)
 
 
 def invalid(evidence: str) -> Verdict:
-    """Return the verdict that something is wrong."""
+    """Return the verdict that the run was wrong."""
     return Verdict(Judgement.INVALID, evidence)
 
 
 def worst(verdicts: Sequence[Verdict]) -> Verdict:
-    """Return the first of the weightiest verdicts, or all their evidence if nothing is wrong."""
+    """Return the first of the worst verdicts; if all are valid, one with the evidence of all."""
     first = max(verdicts, key=lambda verdict: verdict.judgement)
     if first.judgement is Judgement.VALID:
         return valid("; ".join(verdict.evidence for verdict in verdicts if verdict.evidence))
     return first
 
 
-def at_most(trace: Trace, section: str, limit: int) -> Verdict:
-    """Check that never more than `limit` were in the section at once."""
+def within_limit(trace: Trace, section: str, limit: int) -> Verdict:
+    """Check that never more than `limit` actors were in the section at the same time."""
     inside: dict[Process, Event] = {}
-    entered = 0
-    for event in stays(trace, section):
+    entered = False
+    for event in section_events(trace, section):
         if event.what == "enters":
-            entered += 1
+            entered = True
             inside[event.process] = event
             if len(inside) > limit:
                 *others, last = (event.who for event in inside.values())
-                return invalid(f"{last} entered {section} while {_list(others)} {_was(others)} still inside")
-        elif event.what in ENDS:
+                return invalid(f"{last} entered {section} while {_names(others)} {_was(others)} still inside")
+        elif event.what in EXITS:
             inside.pop(event.process, None)
     if not entered:
         return unknown(f"nobody entered {section}")
-    lost = lapsed(trace, section)
-    return valid(f"never more than {limit} inside {section}{f'; {_list(lost)} lost the lease there' if lost else ''}")
+    losers = lost_lease(trace, section)
+    loss = f"; {_names(losers)} lost the lease inside" if losers else ""
+    return valid(f"never more than {limit} inside {section}{loss}")
 
 
-def all_ended(trace: Trace, expected: int) -> Verdict:
-    """Check that as many actors as expected came to their end, with exit code 0, or were killed.
+def all_finished(trace: Trace, expected: int) -> Verdict:
+    """Check that the expected number of actors finished with exit code 0 or were killed.
 
-    Who is killed, with its worker or its host, has failed in nothing, and keeps nobody else from passing: what it did
-    until then the other checks have judged. Who fails, or never ends, is alive and was not served.
+    An actor that is killed, with its worker or its host, has not failed, and the run may still be right: the other
+    checks judge what it did before. One that fails or never ends was not served although it lived.
     """
     if not trace.of("closes"):
         return unknown("the trace stops before the end of the run")
@@ -90,45 +91,45 @@ def all_ended(trace: Trace, expected: int) -> Verdict:
         if event not in killed:
             reason = reasons.get(event.on or "")
             return unknown(f"{event.on} {_exit(event.value)}{f': {reason}' if reason else ''}{also}")
-    ended = {event.who for event in trace.of("ends")} - {event.on for event in killed}
-    if not ended or len(ended) + len(killed) != expected:
-        return unknown(f"{len(ended)} of {expected} came to their end{also}")
+    finished = {event.who for event in trace.of("ends")} - {event.on for event in killed}
+    if not finished or len(finished) + len(killed) != expected:
+        return unknown(f"{len(finished)} of {expected} finished{also}")
     if not killed:
-        return valid(f"all {expected} came to their end")
+        return valid(f"all {expected} finished")
     names = [str(event.on) for event in killed]
-    others = f"all {len(ended)} others came to their" if len(ended) > 1 else "the other one came to its"
-    return valid(f"{_list(names)} {_was(names)} killed; {others} end")
+    others = f"all {len(finished)} others" if len(finished) > 1 else "the other one"
+    return valid(f"{_names(names)} {_was(names)} killed; {others} finished")
 
 
-def fences_rise(trace: Trace, section: str) -> Verdict:
+def fences_increase(trace: Trace, section: str) -> Verdict:
     """Check that each grant has a larger fence than the one before it; a backend without fences passes.
 
-    For a section of one: where several are inside, who records first need not be who was let in first.
+    For a section of one: where several are inside, the first to record need not be the first to be granted.
     """
     last: Event | None = None
-    for event in stays(trace, section):
+    for event in section_events(trace, section):
         if event.what != "enters" or event.fence is None:
             continue
         if last is not None and event.fence <= (last.fence or 0):
             return invalid(
-                f"{event.who} was let in after {last.who}, but its fence {event.fence} is not above {last.fence}"
+                f"{event.who} entered after {last.who}, but its fence {event.fence} is not larger than {last.fence}"
             )
         last = event
-    return valid("fences only rise" if last else "")
+    return valid("fences increased with every grant" if last else "")
 
 
-def fences_differ(trace: Trace, section: str) -> Verdict:
+def fences_unique(trace: Trace, section: str) -> Verdict:
     """Check that no two grants have the same fence."""
-    seen: dict[int, Event] = {}
+    grants: dict[int, Event] = {}
     for event in trace.of("enters"):
         if event.on == section and event.fence is not None:
-            if event.fence in seen:
-                return invalid(f"{event.who} and {seen[event.fence].who} were let in with the same fence {event.fence}")
-            seen[event.fence] = event
-    return valid("every grant has a fence of its own" if seen else "")
+            if event.fence in grants:
+                return invalid(f"{event.who} and {grants[event.fence].who} entered with the same fence {event.fence}")
+            grants[event.fence] = event
+    return valid("every grant had its own fence" if grants else "")
 
 
-def _list(names: Sequence[str]) -> str:
+def _names(names: Sequence[str]) -> str:
     shown = ", ".join(names[:3])
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
 

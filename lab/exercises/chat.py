@@ -46,7 +46,7 @@ def talk(me: Recorder, connection: socket.socket) -> None:
 
 def _talk(me: Recorder, connection: socket.socket) -> None:
     with connection, connection.makefile("rw") as lines:
-        print(chat.HELLO, file=lines, flush=True)
+        print(chat.GREETING, file=lines, flush=True)
         me.record("learns", value=int(lines.readline()))
         for line in lines:
             print(line.strip().upper(), file=lines, flush=True)
@@ -130,7 +130,7 @@ def queue_server(
         who, text = requests.get()
         if isinstance(text, int):
             me.record("learns", value=text)
-            replies[who].put(chat.HELLO)
+            replies[who].put(chat.GREETING)
         else:
             replies[who].put(text.upper())
 
@@ -258,10 +258,10 @@ class Chat(Exercise):
         """Judge the greetings, the answers, and how many were talked to at once."""
         return verdicts.worst(
             [
-                chat.answered(trace, self.clients * self.messages),
-                chat.introduced(trace, self.clients),
-                verdicts.at_most(trace, self.section, self.limit),
-                verdicts.all_ended(trace, self.actors),
+                chat.all_answered(trace, self.clients * self.messages),
+                chat.all_greeted(trace, self.clients),
+                verdicts.within_limit(trace, self.section, self.limit),
+                verdicts.all_finished(trace, self.actors),
             ]
         )
 
@@ -270,6 +270,6 @@ class Chat(Exercise):
         times = [answer.when - said.when for said, answer in chat.exchanges(trace)]
         return {
             "answers": len(times),
-            "talked to at once": metrics.peak(trace, self.section),
+            "talked to at once": metrics.max_inside(trace, self.section),
             "answered after, median": median(times) if times else None,
         }

@@ -27,7 +27,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from lab.checks import verdicts
-from lab.checks.clocks import at_least
+from lab.checks.clocks import min_elapsed
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import Figure
 from lab.printed_lines import PrintedLine
@@ -170,7 +170,7 @@ class Daemon(Exercise):
             trace = dataclasses.replace(trace, events=tuple(event for event in trace.events if event.who != "daemon"))
         elif self.how == "child":
             found += [_refused(trace)]
-        return verdicts.worst([*found, verdicts.all_ended(trace, self.actors)])
+        return verdicts.worst([*found, verdicts.all_finished(trace, self.actors)])
 
     def outcome(self, trace: Trace) -> Mapping[str, Figure]:
         """Who finished, and for how long the daemon went on after its parent's code."""
@@ -196,7 +196,7 @@ def _after_the_code(trace: Trace, between: Callable[[Event, Event], float]) -> f
 
 
 def _silent(trace: Trace) -> verdicts.Verdict:
-    surely = _after_the_code(trace, at_least)
+    surely = _after_the_code(trace, min_elapsed)
     if surely is None:
         return verdicts.unknown("the parent's code did not come to its end")
     if surely > LATEST:

@@ -100,7 +100,7 @@ class Event(Exercise):
 
     def check(self, trace: Trace) -> verdicts.Verdict:
         """Each call does what it promises, and nobody is let go before it is time."""
-        return verdicts.worst([self._steps(trace), _let_go(trace), verdicts.all_ended(trace, self.actors)])
+        return verdicts.worst([self._steps(trace), _let_go(trace), verdicts.all_finished(trace, self.actors)])
 
     def outcome(self, trace: Trace) -> Mapping[str, Figure]:
         """How long the time-out took, and how long the last set took to arrive."""

@@ -146,7 +146,7 @@ class Isolation(Exercise):
 
     def check(self, trace: Trace) -> verdicts.Verdict:
         """Judge whether the parent's global is untouched and the result received."""
-        return verdicts.worst([_untouched(trace), _arrived(trace), verdicts.all_ended(trace, self.actors)])
+        return verdicts.worst([_untouched(trace), _arrived(trace), verdicts.all_finished(trace, self.actors)])
 
     def outcome(self, trace: Trace) -> Mapping[str, Figure]:
         """Both globals, and how long the result was on its way."""

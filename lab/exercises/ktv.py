@@ -104,9 +104,9 @@ class Ktv(Exercise):
         """Never more guests inside than there are rooms, and all get in."""
         return verdicts.worst(
             [
-                verdicts.at_most(trace, self.section, self.limit),
-                verdicts.fences_differ(trace, self.section),
-                verdicts.all_ended(trace, self.guests),
+                verdicts.within_limit(trace, self.section, self.limit),
+                verdicts.fences_unique(trace, self.section),
+                verdicts.all_finished(trace, self.guests),
             ]
         )
 
@@ -114,6 +114,6 @@ class Ktv(Exercise):
         """How many sang, how many at once, and how many stood at the door."""
         return {
             "served": len({event.who for event in trace.of("leaves")}),
-            "most in rooms": metrics.peak(trace, "rooms"),
-            "most at the door": metrics.highest(metrics.waiting(trace, "rooms")),
+            "most in rooms": metrics.max_inside(trace, "rooms"),
+            "most at the door": metrics.maximum(metrics.waiting_over_time(trace, "rooms")),
         }

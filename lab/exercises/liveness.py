@@ -167,9 +167,9 @@ class Liveness(Exercise):
         ends = [event for event in trace.events if event.on not in killed or event.what != "joins"]
         return verdicts.worst(
             [
-                liveness.named_in_time(trace, self.rhythm.interval + BOUND),
-                liveness.nobody_else(trace),
-                verdicts.all_ended(dataclasses.replace(trace, events=tuple(ends)), self.actors - len(killed)),
+                liveness.detected_in_time(trace, self.rhythm.interval + BOUND),
+                liveness.no_false_alarms(trace),
+                verdicts.all_finished(dataclasses.replace(trace, events=tuple(ends)), self.actors - len(killed)),
             ]
         )
 
@@ -183,9 +183,9 @@ class Liveness(Exercise):
         return {
             "killed": len(trace.of("dies")),
             "named dead": len({event.on for event in trace.of("is dead")}),
-            "named dead though alive": len(liveness.wrongly(trace)),
+            "named dead though alive": len(liveness.false_alarms(trace)),
             "named late": len(trace.of("is late")),
-            "named after its death": liveness.delay(trace),
+            "named after its death": liveness.detection_delay(trace),
             "between reports, stated": self.rhythm.period,
             "between reports, longest": max((max(of) for of in regular.values()), default=None),
             "drift at the end, median": median(overdue) if overdue else None,

@@ -84,10 +84,10 @@ class Lock(Exercise):
         """Nobody is let in while the lock is held, not even who holds it."""
         return verdicts.worst(
             [
-                verdicts.at_most(trace, self.section, self.limit),
+                verdicts.within_limit(trace, self.section, self.limit),
                 _second_waits(trace),
-                verdicts.fences_rise(trace, self.section),
-                verdicts.all_ended(trace, self.actors),
+                verdicts.fences_increase(trace, self.section),
+                verdicts.all_finished(trace, self.actors),
             ]
         )
 

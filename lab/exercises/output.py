@@ -80,9 +80,9 @@ class Output(Exercise):
         """Nobody prints between the two lines of another."""
         return verdicts.worst(
             [
-                verdicts.at_most(trace, self.section, self.limit),
-                verdicts.fences_rise(trace, self.section),
-                verdicts.all_ended(trace, self.actors),
+                verdicts.within_limit(trace, self.section, self.limit),
+                verdicts.fences_increase(trace, self.section),
+                verdicts.all_finished(trace, self.actors),
             ]
         )
 

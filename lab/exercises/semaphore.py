@@ -95,7 +95,7 @@ class Semaphore(Exercise):
 
     def check(self, trace: Trace) -> verdicts.Verdict:
         """One acquire too many comes back after a release only."""
-        return verdicts.worst([self._one_too_many(trace), verdicts.all_ended(trace, self.actors)])
+        return verdicts.worst([self._one_too_many(trace), verdicts.all_finished(trace, self.actors)])
 
     def outcome(self, trace: Trace) -> Mapping[str, Figure]:
         """How many acquires passed before the first release, and how long one release takes to arrive."""

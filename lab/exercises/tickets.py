@@ -186,7 +186,7 @@ class Tickets(Exercise):
             self._share(run, db)
         lab = run.recorder(LAB)
         for fence, count in db.written().items():
-            lab.record(tickets.KEEPS, fence=fence, value=count)
+            lab.record(tickets.STORES, fence=fence, value=count)
         lab.record("counts", value=db.read())
 
     def _share(self, run: Run, db: Store) -> None:
@@ -219,16 +219,16 @@ class Tickets(Exercise):
         """Each ticket is sold once, by one client at a time."""
         return verdicts.worst(
             [
-                tickets.conserved(trace, self.stock, "asks" if self.how == "queue" else "enters"),
-                verdicts.at_most(trace, self.section, self.limit),
-                verdicts.fences_rise(trace, self.section),
-                verdicts.all_ended(trace, self.actors),
+                tickets.sold_once(trace, self.stock, "asks" if self.how == "queue" else "enters"),
+                verdicts.within_limit(trace, self.section, self.limit),
+                verdicts.fences_increase(trace, self.section),
+                verdicts.all_finished(trace, self.actors),
             ]
         )
 
     def outcome(self, trace: Trace) -> Mapping[str, Figure]:
         """How many were sold, and to how many there was nothing to sell."""
-        sold = len(tickets.sales(trace))
+        sold = len(tickets.sold_tickets(trace))
         refused = len(trace.of("goes without"))
         return {
             "sold": sold,

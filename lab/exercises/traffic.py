@@ -152,8 +152,8 @@ class Traffic(Exercise):
             [
                 traffic.no_car_on_red(trace),
                 traffic.police_in_time(trace, POLICE_WAIT * self.pace),
-                traffic.nobody_forgotten(trace),
-                verdicts.all_ended(trace, self.vehicles),
+                traffic.no_lost_wakeup(trace),
+                verdicts.all_finished(trace, self.vehicles),
             ]
         )
 
@@ -165,6 +165,6 @@ class Traffic(Exercise):
             "cars passed": sum(map(traffic.is_car, passed)),
             "police cars passed": len(passed) - sum(map(traffic.is_car, passed)),
             "police cars on red": len(on_red) - sum(map(traffic.is_car, on_red)),
-            "from green to go, median": traffic.reaction(trace),
+            "from green to go, median": traffic.wakeup_time(trace),
             "longest wait of a police car": max(traffic.police_waits(trace), default=None),
         }

@@ -121,12 +121,12 @@ def _total(run: Performance, name: str) -> float:
 
 
 def _crowd(runs: Sequence[Performance]) -> str:
-    most = max(runs, key=lambda run: metrics.crowd(run.children))
+    most = max(runs, key=lambda run: metrics.max_concurrent(run.children))
     for run in runs:
-        crowd, workers = metrics.crowd(run.children), run.trace.workers
-        if workers is not None and crowd >= workers and crowd < metrics.crowd(most.children):
+        crowd, workers = metrics.max_concurrent(run.children), run.trace.workers
+        if workers is not None and crowd >= workers and crowd < metrics.max_concurrent(most.children):
             return (
                 f"{run.backend} has {workers} workers and ran at most {crowd} processes at a time "
-                f"({metrics.crowd(most.children)} on {most.backend}); the others waited for a worker first."
+                f"({metrics.max_concurrent(most.children)} on {most.backend}); the others waited for a worker first."
             )
     return ""

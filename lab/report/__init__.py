@@ -1,1 +1,1 @@
-"""What a run is shown as: table, chart and explanations."""
+"""How a run is shown: table, chart and explanations."""

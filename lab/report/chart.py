@@ -1,4 +1,4 @@
-"""The picture: how many were inside, and how many waited, over time, one strip per run on one time scale."""
+"""The chart: how many were inside and how many waited, over time; one strip per run, all on one time scale."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from operator import itemgetter
 
 from rich.text import Text
 
-from lab.checks.metrics import Step, begin, highest
+from lab.checks.metrics import Step, maximum, start_time
 from lab.result import Result, labels
 
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -23,59 +23,59 @@ def draw(results: Sequence[Result], width: int) -> Text:
     margin = max(map(len, names)) + 2
     columns = max(10, width - margin)
     scale = max(result.elapsed for result in results) or 1.0
-    picture = Text(no_wrap=True)
+    chart = Text(no_wrap=True)
     for title, strips, limit in (
         ("inside", [result.inside for result in results], results[0].exercise.limit),
         ("waiting", [result.waiting for result in results], None),
     ):
-        full = max(map(highest, strips))
-        if not full:
+        top = max(map(maximum, strips))
+        if not top:
             continue
-        picture.append(_legend(title, full, limit), style="bold")
+        chart.append(_legend(title, top, limit), style="bold")
         for name, result, steps in zip(names, results, strips, strict=True):
-            counts = _columns(steps, begin(result.trace), result.elapsed, scale, columns)
-            _append_strip(picture, name.ljust(margin), counts, full, limit)
-    picture.append(" " * margin + _axis(scale, columns))
-    return picture
+            counts = _columns(steps, start_time(result.trace), result.elapsed, scale, columns)
+            _append_strip(chart, name.ljust(margin), counts, top, limit)
+    chart.append(" " * margin + _axis(scale, columns))
+    return chart
 
 
-def _legend(title: str, full: int, limit: int | None) -> str:
-    legend = f"{title} ({BLOCKS[-1]} = {full}, {NOBODY} = nobody"
-    if limit is not None and full > limit:
+def _legend(title: str, top: int, limit: int | None) -> str:
+    legend = f"{title} ({BLOCKS[-1]} = {top}, {NOBODY} = nobody"
+    if limit is not None and top > limit:
         legend += f", red and {TOO_MANY} = more than {limit}"
     return legend + ")\n"
 
 
 def _columns(steps: Sequence[Step], start: float, elapsed: float, scale: float, columns: int) -> list[int]:
-    """Return the largest number in each column's stretch of time."""
+    """Return the largest number in each column's period of time."""
     used = min(columns, max(1, math.ceil(elapsed / scale * columns)))
     counts = [0] * used
-    before, at = 0, 0
+    last_count = last_column = 0
     for when, count in steps:
-        column = min(used - 1, max(at, int((when - start) / scale * columns)))
-        for passed in range(at + 1, column + 1):
-            counts[passed] = before
+        column = min(used - 1, max(last_column, int((when - start) / scale * columns)))
+        for passed in range(last_column + 1, column + 1):
+            counts[passed] = last_count
         counts[column] = max(counts[column], count)
-        before, at = count, column
-    counts[at + 1 :] = [before] * (used - at - 1)
+        last_count, last_column = count, column
+    counts[last_column + 1 :] = [last_count] * (used - last_column - 1)
     return counts
 
 
-def _append_strip(picture: Text, label: str, counts: Sequence[int], full: int, limit: int | None) -> None:
+def _append_strip(chart: Text, label: str, counts: Sequence[int], top: int, limit: int | None) -> None:
     over = [limit is not None and count > limit for count in counts]
-    picture.append(label)
-    calm = "green" if limit else "yellow"
-    for too_many, stretch in groupby(zip(over, counts, strict=True), key=itemgetter(0)):
-        blocks = "".join(_block(count, full) for _, count in stretch)
-        picture.append(blocks, style="red" if too_many else calm)
-    picture.append("\n")
+    chart.append(label)
+    normal = "green" if limit else "yellow"
+    for too_many, group in groupby(zip(over, counts, strict=True), key=itemgetter(0)):
+        blocks = "".join(_block(count, top) for _, count in group)
+        chart.append(blocks, style="red" if too_many else normal)
+    chart.append("\n")
     if any(over):
         marks = "".join(TOO_MANY if too_many else " " for too_many in over)
-        picture.append(" " * len(label) + marks.rstrip() + "\n", style="red")
+        chart.append(" " * len(label) + marks.rstrip() + "\n", style="red")
 
 
-def _block(count: int, full: int) -> str:
-    return BLOCKS[math.ceil(count / full * len(BLOCKS)) - 1] if count > 0 else NOBODY
+def _block(count: int, top: int) -> str:
+    return BLOCKS[math.ceil(count / top * len(BLOCKS)) - 1] if count > 0 else NOBODY
 
 
 def _axis(scale: float, columns: int) -> str:

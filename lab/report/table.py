@@ -1,4 +1,4 @@
-"""The report: a table with a column per variant and backend, the picture, and what differed and why."""
+"""The report: a table with a column per variant and backend, the chart, and what differed and why."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lab.report.chart import draw
 from lab.report.explanations import explain
 from lab.result import Result, by_variant, labels, parameters, where
 
-WIDEST = 120  # columns: a wider picture shows no more
+MAX_CHART_WIDTH = 120  # columns: a wider chart shows no more
 UNLIMITED = 10_000  # columns
 STYLES = {Judgement.VALID: "bold green", Judgement.INVALID: "bold red", Judgement.UNKNOWN: "bold yellow"}
 
@@ -24,10 +24,10 @@ ROWS: tuple[tuple[str, Callable[[Result], str]], ...] = (
     ("wait, median", lambda result: seconds(result.wait(0.5))),
     ("wait, p99", lambda result: seconds(result.wait(0.99))),
     ("wait, max", lambda result: seconds(result.wait(1.0))),
-    ("hand-over, median", lambda result: seconds(result.handover)),
+    ("hand-off, median", lambda result: seconds(result.handoff_time)),
     ("fairness (Jain)", lambda result: "-" if result.fairness is None else f"{result.fairness:.2f}"),
     ("processes", lambda result: str(result.processes)),
-    ("processes at once", lambda result: str(result.crowd)),
+    ("max concurrent", lambda result: str(result.max_concurrent)),
     ("hosts", lambda result: counted(result.hosts)),
 )
 
@@ -37,31 +37,31 @@ def report(results: Sequence[Result], console: Console) -> None:
     console.print(Text(_title(results), style="bold"))
     for table in _tables(results, console):
         console.print(table)
-    for verdict, such in _verdicts(results).items():
-        console.print(Text.assemble((where(such, results), "bold"), ": ", _verdict(verdict), f", {verdict.evidence}"))
+    for verdict, group in _by_verdict(results).items():
+        console.print(Text.assemble((where(group, results), "bold"), ": ", _styled(verdict), f", {verdict.evidence}"))
     if any(result.inside for result in results):
         console.print()
-        console.print(draw(results, min(console.width, WIDEST)))
-    explained = explain(results)
-    if explained:
+        console.print(draw(results, min(console.width, MAX_CHART_WIDTH)))
+    explanation = explain(results)
+    if explanation:
         console.print()
-        console.print(Text(explained))
+        console.print(Text(explanation))
 
 
 def _tables(results: Sequence[Result], console: Console) -> list[Table]:
     """Return one table, or one for each variant if that would be wider than the terminal."""
-    whole = _table(results, results)
-    width = Measurement.get(console, console.options.update(max_width=UNLIMITED), whole).maximum
-    return [whole] if width <= console.width else [_table(group, results) for group in by_variant(results)]
+    table = _table(results, results)
+    width = Measurement.get(console, console.options.update(max_width=UNLIMITED), table).maximum
+    return [table] if width <= console.width else [_table(group, results) for group in by_variant(results)]
 
 
 def _table(shown: Sequence[Result], results: Sequence[Result]) -> Table:
-    """Return a table with some of the results as columns; a row that says nothing about any of them is left out."""
+    """Return a table with some of the results as columns, without rows that are empty for all of them."""
     table = Table()
     table.add_column("")
     for label in (label for label, result in zip(labels(results), results, strict=True) if result in shown):
         table.add_column(label.replace(" ", "\n"), justify="right")
-    table.add_row("verdict", *(_verdict(result.verdict) for result in shown))
+    table.add_row("verdict", *(_styled(result.verdict) for result in shown))
     for what in results[0].outcome:
         _add_row(table, what, [figure(result.outcome.get(what)) for result in shown])
     table.add_section()
@@ -77,17 +77,17 @@ def _add_row(table: Table, name: str, cells: Sequence[str]) -> None:
 
 def _title(results: Sequence[Result]) -> str:
     shown = {name: f"{value:g}" if isinstance(value, float) else value for name, value in parameters(results).items()}
-    said = ", ".join(f"{name} {value}" for name, value in shown.items())
-    return f"{results[0].exercise.name}: {said}" if said else results[0].exercise.name
+    text = ", ".join(f"{name} {value}" for name, value in shown.items())
+    return f"{results[0].exercise.name}: {text}" if text else results[0].exercise.name
 
 
-def _verdicts(results: Sequence[Result]) -> dict[Verdict, list[Result]]:
-    """Return which results came to each verdict on the same evidence."""
-    verdicts: dict[Verdict, list[Result]] = {}
+def _by_verdict(results: Sequence[Result]) -> dict[Verdict, list[Result]]:
+    """Return the results that share a verdict and its evidence."""
+    groups: dict[Verdict, list[Result]] = {}
     for result in results:
-        verdicts.setdefault(result.verdict, []).append(result)
-    return verdicts
+        groups.setdefault(result.verdict, []).append(result)
+    return groups
 
 
-def _verdict(verdict: Verdict) -> Text:
+def _styled(verdict: Verdict) -> Text:
     return Text(str(verdict), style=STYLES[verdict.judgement])

@@ -42,7 +42,7 @@ def test_a_host_is_cut_off_for_less_than_a_lease(site: Site) -> None:
     site.one.cut()
     time.sleep(2.0)
     site.one.heal()
-    assert comparison.result()["evidence"].endswith("all 9 came to their end")
+    assert comparison.result()["evidence"].endswith("all 9 finished")
 
 
 def test_a_host_is_cut_off_until_the_run_is_over(site: Site) -> None:
@@ -65,7 +65,7 @@ def test_the_broker_is_away_for_less_than_a_lease(site: Site, fault: str) -> Non
     getattr(site.broker, fault)()
     time.sleep(2.0)
     site.broker.heal()
-    assert comparison.result()["evidence"].endswith("all 9 came to their end")
+    assert comparison.result()["evidence"].endswith("all 9 finished")
 
 
 @pytest.mark.server(appendonly="yes", appendfsync="everysec")
@@ -77,7 +77,7 @@ def test_the_broker_is_killed_and_restarted_with_its_data(site: Site) -> None:
     site.server.start()
     result = comparison.result()
     assert result["evidence"].startswith("4 sold and 0 left, of 4")
-    assert result["evidence"].endswith("all 6 came to their end")
+    assert result["evidence"].endswith("all 6 finished")
 
 
 class Comparison:

@@ -20,7 +20,7 @@ def trace(text: str, exercise: str = "tickets", backend: str = "local", **parame
 
 
 def ended(*names: str) -> str:
-    """Return the lines with which a run ends in which all of them came to their end."""
+    """Return the last lines of a run in which all of them finished."""
     lines = [f"90 {name} ends" for name in names] + [f"91 lab joins {name} 0" for name in names]
     return "\n".join([*lines, "92 lab closes"])
 

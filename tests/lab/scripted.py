@@ -21,7 +21,7 @@ def event(when: float, who: str, what: str, **more: Any) -> Event:
 
 
 def scripted(name: str, *events: Event, ended: tuple[str, ...] = ()) -> Trace:
-    """Return the trace of a run of an exercise in which these came to their end, and were waited for."""
+    """Return the trace of a run of an exercise in which these finished and were joined."""
     ends = [event(90, who, "ends") for who in ended]
     joins = [event(91, LAB, "joins", on=who, value=0) for who in ended]
     return Trace(name, "local", {}, (*events, *ends, *joins, event(92, LAB, "closes")))

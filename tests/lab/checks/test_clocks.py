@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from broker.server.private_server import PrivateServer
 from lab.checks import liveness, traffic
-from lab.checks.clocks import at_least, bound, settled
+from lab.checks.clocks import align_clocks, min_elapsed, uncertainty
 from lab.checks.verdicts import Judgement
 from lab.runtime.logs import StreamLog
 from lab.runtime.recorder import Recorder
@@ -28,7 +28,7 @@ def seen(who: str, host: str, at: float, offset: float, error: float, measured: 
 
 
 def told(*events: Event) -> list[tuple[float, float]]:
-    return [(round(event.when, 6), round(event.error, 6)) for event in settled(events)]
+    return [(round(event.when, 6), round(event.error, 6)) for event in align_clocks(events)]
 
 
 def test_an_event_lies_between_what_its_process_measured_before_and_after():
@@ -50,7 +50,7 @@ def test_who_was_killed_has_measured_once_and_its_host_says_what_may_have_happen
 
 def test_a_log_on_one_clock_and_an_old_trace_stay_as_they_are():
     events = (Event("a", "x", 1, "notes", 5.0), Event("b", "y", 2, "notes", 6.0, 0.25))
-    assert settled(events) == events
+    assert align_clocks(events) == events
 
 
 @given(
@@ -69,15 +69,15 @@ def test_the_true_moment_lies_within_the_bound(readings: list[tuple[str, float, 
         if first or at == last[who]:
             events.append(seen(who, "x", at, measured, error, True))
             truth.append(at + true)
-    for event, true in zip(settled(events), truth, strict=True):
+    for event, true in zip(align_clocks(events), truth, strict=True):
         assert abs(event.when - true) <= event.error + 1e-6
 
 
 def test_between_two_processes_both_errors_count_and_within_one_neither():
     a, later = Event("a", "x", 1, "notes", 1.0, 0.2), Event("a", "x", 1, "notes", 1.5, 0.2)
     b = Event("b", "y", 1, "notes", 1.5, 0.1)
-    assert (bound(a, later), at_least(a, later)) == (0, 0.5)
-    assert (bound(a, b), at_least(a, b)) == (pytest.approx(0.3), pytest.approx(0.2))
+    assert (uncertainty(a, later), min_elapsed(a, later)) == (0, 0.5)
+    assert (uncertainty(a, b), min_elapsed(a, b)) == (pytest.approx(0.3), pytest.approx(0.2))
 
 
 def on_two_hosts(trace: Trace, error: float) -> Trace:
@@ -91,8 +91,8 @@ def test_a_death_is_called_late_only_beyond_the_bound(late: float, judgement: Ju
     dies = Event("process 0", "x", 5, "dies", 1.0)
     named = Event("monitor", "y", 6, "is dead", 1.0 + 2.0 + late, on="process 0")
     trace = on_two_hosts(scripted("liveness", dies, named), 0.1)
-    assert liveness.named_in_time(trace, 2.0).judgement is judgement
-    assert liveness.named_in_time(on_two_hosts(trace, 0.0), 2.0).judgement is INVALID
+    assert liveness.detected_in_time(trace, 2.0).judgement is judgement
+    assert liveness.detected_in_time(on_two_hosts(trace, 0.0), 2.0).judgement is INVALID
 
 
 @pytest.mark.parametrize(("late", "judgement"), [(0.19, VALID), (0.21, INVALID)])
@@ -107,7 +107,7 @@ def test_a_daemon_is_said_to_go_on_only_beyond_the_bound(late: float, judgement:
 @pytest.mark.parametrize(("late", "judgement"), [(0.19, VALID), (0.21, INVALID)])
 def test_a_police_car_is_exact_unless_it_was_played_twice(late: float, judgement: Judgement):
     arrives = Event("police car 1", "x", 5, "arrives", 1.0, 0.1)
-    passes = Event("police car 1", "y", 5, "passes", 1.0 + 0.5 + traffic.BUSY + late, 0.1)
+    passes = Event("police car 1", "y", 5, "passes", 1.0 + 0.5 + traffic.TOLERANCE + late, 0.1)
     assert traffic.police_in_time(scripted("traffic", arrives, passes), 0.5).judgement is judgement
     same = dataclasses.replace(passes, host="x")
     assert traffic.police_in_time(scripted("traffic", arrives, same), 0.5).judgement is INVALID
@@ -124,7 +124,7 @@ def test_an_actor_measures_at_its_beginning_and_at_its_end(server: PrivateServer
         raw = log.events()
         assert [event.offset is not None for event in raw] == [True, False, True]
         assert all(event.error < 1 for event in raw)
-        exact = settled(raw)
+        exact = align_clocks(raw)
         assert max(event.error for event in raw) <= exact[0].error == exact[1].error == exact[2].error
         assert [event.what for event in exact] == ["opens", "counts", "closes"]
         assert exact[0].when < exact[1].when < exact[2].when

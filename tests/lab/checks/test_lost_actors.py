@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from lab.checks import metrics, verdicts
-from lab.checks.sections import LAPSES, stays
+from lab.checks.sections import EXPIRES, section_events
 from lab.checks.verdicts import Judgement
 from lab.exercises import EXERCISES
 from lab.report.explanations import explain
@@ -49,11 +49,11 @@ def tickets(text: str, stock: int = 1, **parameters: object) -> verdicts.Verdict
 
 def test_a_late_write_that_was_refused():
     assert tickets(LATE) == verdicts.valid(
-        "1 sold and 0 left, of 1; never more than 1 inside db; a lost the lease there; fences only rise; "
-        "all 3 came to their end"
+        "1 sold and 0 left, of 1; never more than 1 inside db; a lost the lease inside; "
+        "fences increased with every grant; all 3 finished"
     )
-    assert metrics.peak(trace(LATE), "db") == 1
-    assert metrics.handover(trace(LATE), "db", 1) == pytest.approx(0.1)  # from b to c, and c to a; a let nobody in
+    assert metrics.max_inside(trace(LATE), "db") == 1
+    assert metrics.handoff_time(trace(LATE), "db", 1) == pytest.approx(0.1)  # from b to c, and c to a; a let nobody in
 
 
 def test_a_late_write_that_was_taken():
@@ -67,12 +67,12 @@ def test_the_sentence_says_what_became_of_whoever_stood_still():
     runs = {"local": waited, "redis": LATE, "rq": taken}
     results = [judge(trace(text, backend=name, clients=3, stock=1, stall=1.8)) for name, text in runs.items()]
     assert (
-        "Somebody stood still inside db: on local all others waited for it; on redis its lease ended, others were let "
-        "in, and the store refused its late write; on rq its lease ended, others were let in, and nobody asked for the "
-        "fence of its late write."
+        "A process was paused inside db: on local all others waited for it; on redis its lease expired, others "
+        "entered, and its late write was refused by the store; on rq its lease expired, others entered, and its late "
+        "write was accepted, as nothing checked its fence."
     ) in explain(results)
     assert [result.outcome["refused by fence"] for result in results] == [1, 1, 0]
-    assert "stood still" not in explain([judge(trace(ALONE, clients=3, stock=3))])
+    assert "was paused" not in explain([judge(trace(ALONE, clients=3, stock=3))])
 
 
 def test_who_says_that_it_lost_its_lease_is_believed_only_for_that_stay():
@@ -95,22 +95,22 @@ def test_who_stood_still_on_the_threshold_may_record_late_that_it_was_let_in():
 4 b leaves
 """
     run = trace(text + ended("a", "b"))
-    assert verdicts.at_most(run, "db", 1).judgement is VALID
-    assert verdicts.fences_rise(run, "db").judgement is VALID
-    assert [(event.who, event.what) for event in stays(run, "db")][2:] == [("b", "enters"), ("b", "leaves")]
+    assert verdicts.within_limit(run, "db", 1).judgement is VALID
+    assert verdicts.fences_increase(run, "db").judgement is VALID
+    assert [(event.who, event.what) for event in section_events(run, "db")][2:] == [("b", "enters"), ("b", "leaves")]
     wrong = trace(text.replace("3 a loses 1\n", "") + ended("a", "b"))
-    assert verdicts.at_most(wrong, "db", 1).judgement is INVALID
-    assert verdicts.fences_rise(wrong, "db").judgement is INVALID
+    assert verdicts.within_limit(wrong, "db", 1).judgement is INVALID
+    assert verdicts.fences_increase(wrong, "db").judgement is INVALID
 
 
 def test_a_semaphores_permit_that_was_lost_makes_room_for_one_and_no_more():
     text = "0 a enters 1\n0 b enters 2\n5 c enters 3\n6 d enters 4\n7 a leaves\n7 a loses 1"
     rooms = text.replace("db", "rooms")
     run = trace(rooms + "\n" + ended("a", "b", "c", "d"), "ktv")
-    assert verdicts.at_most(run, "rooms", 2) == verdicts.invalid("d entered rooms while b, c were still inside")
+    assert verdicts.within_limit(run, "rooms", 2) == verdicts.invalid("d entered rooms while b, c were still inside")
     right = trace(rooms.replace("6 d", "6 b leaves\n6 d") + "\n" + ended("a", "b", "c", "d"), "ktv")
-    assert verdicts.at_most(right, "rooms", 2).judgement is VALID
-    assert [event.what for event in stays(right, "rooms")][:4] == ["enters", LAPSES, "enters", "enters"]
+    assert verdicts.within_limit(right, "rooms", 2).judgement is VALID
+    assert [event.what for event in section_events(right, "rooms")][:4] == ["enters", EXPIRES, "enters", "enters"]
 
 
 def killed_after(run: Trace, position: int) -> Trace:
@@ -156,8 +156,8 @@ def test_wherever_a_buyer_is_killed_the_verdict_is_right(wrote: bool):
             assert verdict.judgement is INVALID, told  # it cannot have written yet: the ticket is really gone
         else:
             assert verdict.judgement is VALID, (told, verdict)
-            assert "a was killed; all 2 others came to their end" in verdict.evidence
-            assert ("perhaps by a, lost while it bought" in verdict.evidence) == (wrote and not sold)
+            assert "a was killed; all 2 others finished" in verdict.evidence
+            assert ("perhaps by a, lost while buying" in verdict.evidence) == (wrote and not sold)
 
 
 SILENT = ALONE.replace("0.5 a buys 2\n0.6 a leaves\n", "").replace("90 a ends\n", "").replace("joins a 0", "joins a -9")
@@ -173,7 +173,7 @@ def test_the_store_says_what_a_killed_buyer_wrote():
     whole = Trace("tickets", "redis", {"clients": 3, "stock": 3}, (*kept, *told))
     result = judge(whole)
     assert result.verdict.judgement is VALID
-    assert result.verdict.evidence.startswith("3 sold and 0 left, of 3 (a could not say so any more); ")
+    assert result.verdict.evidence.startswith("3 sold and 0 left, of 3 (a could not record it any more); ")
     assert result.outcome["sold"] == 3
     silent = judge(dataclasses.replace(whole, events=(*kept[1:], *told)))
     assert silent.verdict == verdicts.invalid("2 tickets sold and 0 left, of 3")
@@ -212,7 +212,7 @@ def test_a_caller_that_was_killed_while_the_seller_answered():
     shop = EXERCISES["tickets"](clients=2, stock=2, how="queue")  # type: ignore[call-arg]
     verdict = shop.check(trace(text))
     assert verdict.judgement is VALID
-    assert "1 sold and 0 left, of 2, and 1 perhaps by a, lost while it bought" in verdict.evidence
+    assert "1 sold and 0 left, of 2, and 1 perhaps by a, lost while buying" in verdict.evidence
     assert shop.check(trace(text.replace("0.1 a asks\n", ""))).judgement is INVALID
 
 
@@ -232,6 +232,6 @@ def test_an_actor_that_was_played_twice():
     run = trace("0 a enters 1\n5 a enters 2\n6 a leaves\n" + ended("a"))
     first, *rest = run.events
     orphan = Trace("tickets", "rq", {}, (type(first)(**{**vars(first), "pid": 1}), *rest))
-    assert verdicts.at_most(orphan, "db", 1).judgement is VALID
+    assert verdicts.within_limit(orphan, "db", 1).judgement is VALID
     overlap = Trace("tickets", "rq", {}, (*orphan.events[:2], *run.events[2:]))
-    assert verdicts.at_most(overlap, "db", 1).judgement is VALID
+    assert verdicts.within_limit(overlap, "db", 1).judgement is VALID

@@ -24,22 +24,22 @@ def result(text: str = TWO_BUY, backend: str = "local", **parameters: object) ->
 
 def test_waits_and_hand_over():
     two = trace(TWO_BUY)
-    assert metrics.waits(two, "db") == pytest.approx([0.0, 0.5])
-    assert metrics.handover(two, "db", 1) == pytest.approx(0.1)
-    assert metrics.occupied(two, "db") == pytest.approx(0.4 + 0.2)
+    assert metrics.wait_times(two, "db") == pytest.approx([0.0, 0.5])
+    assert metrics.handoff_time(two, "db", 1) == pytest.approx(0.1)
+    assert metrics.busy_time(two, "db") == pytest.approx(0.4 + 0.2)
     assert metrics.elapsed(two) == pytest.approx(1.0)
 
 
 def test_a_hand_over_needs_somebody_who_waits():
     alone = trace("0 a asks\n0 a enters\n1 a leaves\n5 b asks\n5 b enters\n6 b leaves")
-    assert metrics.handover(alone, "db", 1) is None
+    assert metrics.handoff_time(alone, "db", 1) is None
 
 
 def test_how_many_at_once():
     two = trace(TWO_BUY)
-    assert metrics.peak(two, "db") == 1
-    assert metrics.crowd(two) == 2
-    assert metrics.processes(two) == 2
+    assert metrics.max_inside(two, "db") == 1
+    assert metrics.max_concurrent(two) == 2
+    assert metrics.process_count(two) == 2
     assert metrics.hosts(two) == ["here"]
 
 
@@ -71,8 +71,8 @@ def test_figures_are_written_with_their_unit(value: float | None, text: str):
     assert seconds(value) == text
 
 
-def strips(picture: str, backend: str) -> list[str]:
-    return [line[len("local  ") :] for line in picture.splitlines() if line.startswith(backend)]
+def strips(chart: str, backend: str) -> list[str]:
+    return [line[len("local  ") :] for line in chart.splitlines() if line.startswith(backend)]
 
 
 QUEUE = """
@@ -87,13 +87,13 @@ QUEUE = """
 """
 
 
-def test_the_picture_shows_who_is_inside_and_who_waits():
+def test_the_chart_shows_who_is_inside_and_who_waits():
     inside, waiting = strips(draw([result(QUEUE)], 17).plain, "local")
     assert inside == "··███··███"
     assert waiting == "·██▄▄▄▄▄··"
 
 
-def test_the_picture_marks_too_many_without_colour():
+def test_the_chart_marks_too_many_without_colour():
     both = QUEUE.replace("0.75 b enters", "0.75 b enters\n0.75 c enters\n0.85 c leaves")
     legend, strip, marks, *_ = draw([result(both)], 17).plain.splitlines()
     assert "more than 1" in legend
@@ -104,9 +104,9 @@ def test_the_picture_marks_too_many_without_colour():
 def test_all_strips_have_one_time_scale_and_fit():
     slow = "\n".join(f"{2 * float(line.split()[0])} {line.split(' ', 1)[1]}" for line in TWO_BUY.strip().splitlines())
     for width in (40, 80, 120):
-        picture = draw([result(), result(slow, "redis")], width).plain
-        assert max(map(len, picture.splitlines())) <= width
-        assert len(strips(picture, "redis")[0]) == pytest.approx(2 * len(strips(picture, "local")[0]), abs=1)
+        chart = draw([result(), result(slow, "redis")], width).plain
+        assert max(map(len, chart.splitlines())) <= width
+        assert len(strips(chart, "redis")[0]) == pytest.approx(2 * len(strips(chart, "local")[0]), abs=1)
 
 
 def test_several_hosts_are_named_and_how_exactly_their_clocks_are_known():
@@ -122,11 +122,11 @@ def test_several_hosts_are_named_and_how_exactly_their_clocks_are_known():
         ["", "", "attic"],
         ["", "", "cellar"],
     ]
-    assert "Times from one host to another are exact to 4.00 ms on rq, by their clocks." in explain(both)
-    assert "their clocks" not in explain(both[:1])
+    assert "As the hosts' clocks differ, times between hosts may be off by 4.00 ms on rq." in explain(both)
+    assert "clocks" not in explain(both[:1])
     (one, two) = to_json(both)["runs"]
-    assert (one["hosts"], one["host_names"], one["inexact_s"]) == (1, ["here"], 0)
-    assert (two["hosts"], two["host_names"], two["inexact_s"]) == (2, ["attic", "cellar"], 0.004)
+    assert (one["hosts"], one["host_names"], one["clock_uncertainty_s"]) == (1, ["here"], 0)
+    assert (two["hosts"], two["host_names"], two["clock_uncertainty_s"]) == (2, ["attic", "cellar"], 0.004)
 
 
 def printed(results: list[Result]) -> str:
@@ -139,7 +139,7 @@ def test_of_many_hosts_some_are_named():
     assert counted([f"h{number}" for number in range(10)]).splitlines()[-2:] == ["h7", "and 2 more"]
 
 
-def test_the_picture_of_almost_nothing():
+def test_the_chart_of_almost_nothing():
     assert draw([result("0 lab opens")], 80).plain
 
 
@@ -149,7 +149,7 @@ def test_the_sentences_say_only_what_the_figures_say():
     assert "More than" not in alike
     both = TWO_BUY.replace("0.6 a leaves\n0.7 b enters 2", "0.6 b enters 2\n0.7 a leaves")
     differing = explain([result(), result(both, "redis")])
-    assert "(up to 2 on redis): what they asked for did not keep them out" in differing
+    assert "(up to 2 on redis): what they waited for did not keep them out" in differing
     unasked = "\n".join(line for line in both.splitlines() if "asks" not in line)
     assert "(up to 2 on local): there was nothing to wait for" in explain([result(unasked, how="nothing")])
 

@@ -27,7 +27,7 @@ def test_a_right_run_is_valid():
     verdict = tickets(TWO_BUY)
     assert verdict.judgement is VALID
     assert verdict.evidence == (
-        "2 sold and 0 left, of 2; never more than 1 inside db; fences only rise; all 2 came to their end"
+        "2 sold and 0 left, of 2; never more than 1 inside db; fences increased with every grant; all 2 finished"
     )
 
 
@@ -42,30 +42,30 @@ def test_order_is_what_counts_and_not_the_clocks_of_several_hosts():
 
 def test_one_more_than_there_are_rooms():
     text = "\n".join(f"0.{i} g{i} enters" for i in range(5))
-    verdict = verdicts.at_most(trace(text, "ktv"), "rooms", 4)
+    verdict = verdicts.within_limit(trace(text, "ktv"), "rooms", 4)
     assert verdict == verdicts.invalid("g4 entered rooms while g0, g1, g2 and 1 more were still inside")
-    assert verdicts.at_most(trace(text, "ktv"), "rooms", 5).judgement is VALID
+    assert verdicts.within_limit(trace(text, "ktv"), "rooms", 5).judgement is VALID
 
 
 def test_whoever_died_inside_may_have_been_gone_when_the_next_one_came():
     text = "0 a enters 1\n9 b enters 2\n9 b leaves\n9 b ends\n9 lab joins a -9\n9 lab joins b 0\n9 lab closes"
-    assert verdicts.at_most(trace(text), "db", 1).judgement is VALID
-    assert verdicts.all_ended(trace(text), 2) == verdicts.valid("a was killed; the other one came to its end")
+    assert verdicts.within_limit(trace(text), "db", 1).judgement is VALID
+    assert verdicts.all_finished(trace(text), 2) == verdicts.valid("a was killed; the other one finished")
 
 
 def test_what_a_killed_one_did_before_still_counts():
     """It left, and came again, and was killed then: its first stay has an end, and was one too many."""
     text = "0 a enters\n1 b enters\n2 b leaves\n3 a leaves\n4 a enters\n5 b ends\n6 lab joins a -9\n6 lab joins b 0"
-    assert verdicts.at_most(trace(text), "db", 1) == verdicts.invalid("b entered db while a was still inside")
+    assert verdicts.within_limit(trace(text), "db", 1) == verdicts.invalid("b entered db while a was still inside")
 
 
 def test_one_who_lived_on_inside_has_no_excuse():
     text = "0 a enters\n1 b enters\n2 b leaves\n3 a ends\n3 b ends\n4 lab joins a 0\n4 lab joins b 0"
-    assert verdicts.at_most(trace(text), "db", 1) == verdicts.invalid("b entered db while a was still inside")
+    assert verdicts.within_limit(trace(text), "db", 1) == verdicts.invalid("b entered db while a was still inside")
 
 
 def test_nobody_came():
-    assert verdicts.at_most(trace("0 lab opens"), "db", 1).judgement is UNKNOWN
+    assert verdicts.within_limit(trace("0 lab opens"), "db", 1).judgement is UNKNOWN
 
 
 def test_the_same_ticket_sold_twice():
@@ -86,14 +86,14 @@ def test_nobody_counted():
 @pytest.mark.parametrize("fence", [1, 0])
 def test_a_fence_that_does_not_rise(fence: int):
     verdict = tickets(TWO_BUY.replace("b enters 2", f"b enters {fence}"))
-    assert verdict == verdicts.invalid(f"b was let in after a, but its fence {fence} is not above 1")
+    assert verdict == verdicts.invalid(f"b entered after a, but its fence {fence} is not larger than 1")
 
 
 def test_a_semaphores_fences_may_be_recorded_in_any_order_but_only_once():
     swapped = trace("0 a enters 2\n0 b enters 1", "ktv")
-    assert verdicts.fences_differ(swapped, "rooms").judgement is VALID
+    assert verdicts.fences_unique(swapped, "rooms").judgement is VALID
     twice = trace("0 a enters 2\n0 b enters 2", "ktv")
-    assert verdicts.fences_differ(twice, "rooms") == verdicts.invalid("b and a were let in with the same fence 2")
+    assert verdicts.fences_unique(twice, "rooms") == verdicts.invalid("b and a entered with the same fence 2")
 
 
 def test_a_backend_without_fences_is_not_praised_for_them():
@@ -107,12 +107,12 @@ def test_a_backend_without_fences_is_not_praised_for_them():
     ("text", "evidence"),
     [
         (without(TWO_BUY, "1.0 lab closes"), "the trace stops before the end of the run"),
-        (without(TWO_BUY, "1.0 b ends"), "1 of 2 came to their end"),
+        (without(TWO_BUY, "1.0 b ends"), "1 of 2 finished"),
         (
             without(TWO_BUY, "0.9 a ends", "1.0 b ends")
             .replace("joins b 0", "joins b -9")
             .replace("joins a 0", "joins a -9"),
-            "0 of 2 came to their end; a was killed by signal 9",
+            "0 of 2 finished; a was killed by signal 9",
         ),
         (TWO_BUY.replace("joins b 0", "joins b 1"), "b ended with exit code 1"),
         (

@@ -137,7 +137,7 @@ EVENT = """
         ("0.6 program waits_in_vain", "0.5 program waits_in_vain", INVALID),
         ("0.7 program lets_go\n0.9 waiter is_let_go", "0.7 waiter is_let_go\n0.9 program lets_go", INVALID),
         ("0.7 program lets_go\n", "", INVALID),
-        ("0.9 waiter is_let_go\n", "", VALID),  # it says that it came to its end
+        ("0.9 waiter is_let_go\n", "", VALID),  # its end was recorded
         ("90 waiter ends\n", "", UNKNOWN),
     ],
 )
@@ -195,7 +195,7 @@ def test_a_car_that_passes_on_red(who: str):
     late = TRAFFIC.replace("0.7 car_2 arrives\n0.7 car_2 passes\n", "") + "1.0 car_2 arrives\n1.0 car_2 passes\n"
     verdict = judged(early if who == "car_0" else late)
     name = who.replace("_", " ")
-    assert verdict == verdicts.invalid(f"{name} passed, and the light was red from its coming to its going")
+    assert verdict == verdicts.invalid(f"{name} passed although the light was red from its arrival on")
 
 
 def test_a_car_let_go_on_green_may_be_recorded_on_red():
@@ -210,16 +210,16 @@ def test_a_car_may_come_on_green_and_be_recorded_on_red():
 
 def test_a_car_that_nobody_woke():
     once = TRAFFIC.replace("0.6 car_0 passes\n", "")
-    sentence = "car 0 still waited when the light turned green for the second time"
+    sentence = "car 0 was still waiting when the light turned green for the second time"
     assert judged(once + "1.2 light turns_green\n1.3 car_0 passes\n") == verdicts.invalid(sentence)
-    assert traffic.nobody_forgotten(trace(once, "traffic")).judgement is VALID  # it may go yet
+    assert traffic.no_lost_wakeup(trace(once, "traffic")).judgement is VALID  # it may go yet
 
 
 def test_a_police_car_that_waits_for_too_long():
     late = TRAFFIC.replace("0.3 police_car_1 passes\n", "") + "1.2 police_car_1 passes\n"
     verdict = judged(late)
-    assert verdict == verdicts.invalid("police car 1 passed after 1.00 s, and may wait for 0.12 s at most")
-    assert traffic.police_in_time(trace(late, "traffic"), longest=0.51).judgement is VALID
+    assert verdict == verdicts.invalid("police car 1 passed after 1.00 s; its time-out is 0.12 s")
+    assert traffic.police_in_time(trace(late, "traffic"), timeout=0.51).judgement is VALID
 
 
 def test_a_crossing_without_a_light_proves_nothing():

@@ -46,18 +46,18 @@ def test_a_right_trace():
 
 def test_wrong_traces():
     liveness = made("liveness", **SMALL)
-    nobody = invalid("process 1 was killed, and nobody named it dead")
+    nobody = invalid("process 1 was killed, but not declared dead")
     assert liveness.check(played(DIES)) == nobody
     assert liveness.check(played(NAMED, DIES)) == nobody
     late = event(6.1, "monitor", "is dead", on="process 1")
     assert liveness.check(played(DIES, late)) == invalid(
-        "process 1 was named dead after 4.10 s, and 4.00 s are promised"
+        "process 1 was declared dead after 4.10 s; promised were 4.00 s"
     )
     other = event(3.0, "monitor", "is dead", on="process 0")
-    assert liveness.check(played(DIES, other, NAMED)) == invalid("process 0 was named dead and lived")
+    assert liveness.check(played(DIES, other, NAMED)) == invalid("process 0 was declared dead, but was alive")
     early = event(1.0, "monitor", "is dead", on="process 1")
     twice = played(early, DIES, NAMED)
-    assert liveness.check(twice) == invalid("process 1 was named dead and lived")
+    assert liveness.check(twice) == invalid("process 1 was declared dead, but was alive")
     assert liveness.outcome(twice)["named dead though alive"] == 1
 
 

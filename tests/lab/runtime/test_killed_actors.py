@@ -73,7 +73,7 @@ def test_a_buyer_that_is_killed_before_any_of_its_steps(
     store.delete()
     result = judge(Trace("tickets", "redis", dataclasses.asdict(tickets), run.log.events()))
     assert str(result.verdict) == "valid", result.verdict
-    assert "client 1 was killed; all 2 others came to their end" in result.verdict.evidence
+    assert "client 1 was killed; all 2 others finished" in result.verdict.evidence
     assert result.outcome["sold"] == (3 if before in ("buys", "leaves", "ends") else 2)
     assert ("could not say so" in result.verdict.evidence) == (before == "buys")
 
@@ -93,7 +93,7 @@ def test_a_buyer_that_is_killed_inside(start: Start, tmp_path: Path, backend: st
         (worker_of(process) if victim == "worker" else process).send_signal(signal.SIGKILL)
         done = session.finish()
         text = " ".join(done.stdout.split())
-        assert (done.returncode, "was killed; all 5 others came to their end" in text) == (0, True), done.stdout
+        assert (done.returncode, "was killed; all 5 others finished" in text) == (0, True), done.stdout
         (trace,) = load(tmp_path / "traces")
         bought = [event.who for event in trace.of("buys", "goes without")]
         assert len(bought) == len(set(bought)) == 5

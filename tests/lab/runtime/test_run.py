@@ -85,15 +85,15 @@ def test_a_dead_holder_of_multiprocessings_lock_blocks_the_others_for_ever(tmp_p
     fork = multiprocessing.get_context("fork")
     trace = perform(fork, tmp_path, fork.Lock())
     assert [(event.on, event.value) for event in trace.of("joins")] == [("a", -signal.SIGKILL), ("b", None)]
-    verdict = verdicts.all_ended(trace, 2)
+    verdict = verdicts.all_finished(trace, 2)
     assert verdict == verdicts.unknown("b had not ended when the lab gave up; a was killed by signal 9")
 
 
 def test_a_dead_holder_of_the_brokers_lock_does_not(tmp_path: Path, ctx: Context):
     trace = perform(ctx, tmp_path, ctx.Lock(lease=0.5))
     assert [(event.on, event.value) for event in trace.of("joins")] == [("a", -signal.SIGKILL), ("b", 0)]
-    assert verdicts.at_most(trace, "db", 1).judgement is verdicts.Judgement.VALID
-    assert verdicts.all_ended(trace, 2) == verdicts.valid("a was killed; the other one came to its end")
+    assert verdicts.within_limit(trace, "db", 1).judgement is verdicts.Judgement.VALID
+    assert verdicts.all_finished(trace, 2) == verdicts.valid("a was killed; the other one finished")
 
 
 def test_an_actor_that_fails_says_why_in_the_verdict(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
@@ -103,7 +103,7 @@ def test_an_actor_that_fails_says_why_in_the_verdict(tmp_path: Path, capfd: pyte
     run.start_and_join(
         [fork.Process(target=cannot_read, args=(run.recorder("a"), FileStore(tmp_path / "db")), name="a")], 0
     )
-    verdict = verdicts.all_ended(Trace("tickets", "local", {}, run.log.events()), 1)
+    verdict = verdicts.all_finished(Trace("tickets", "local", {}, run.log.events()), 1)
     assert verdict.judgement is verdicts.Judgement.UNKNOWN
     assert verdict.evidence.startswith("a ended with exit code 1: the file ")
     assert "is damaged" in verdict.evidence
@@ -119,7 +119,7 @@ def test_a_daemon_runs_until_the_others_have_ended(tmp_path: Path):
     assert daemon.exitcode == -signal.SIGTERM
     trace = Trace("tickets", "local", {}, run.log.events())
     assert [event.on for event in trace.of("joins")] == ["a"]
-    assert verdicts.all_ended(trace, 1).judgement is verdicts.Judgement.VALID
+    assert verdicts.all_finished(trace, 1).judgement is verdicts.Judgement.VALID
 
 
 def test_a_daemon_that_dies_early_is_named_and_nobody_waits_for_it_for_ever(tmp_path: Path, monkeypatch):
@@ -151,4 +151,4 @@ def test_a_task_of_a_pool_fails_as_a_process_does(tmp_path: Path, capfd: pytest.
         run.start_and_join(tasks, 0)
     trace = Trace("tickets", "local", {}, run.log.events())
     assert [(event.on, event.value) for event in trace.of("joins")] == [("a", 1), ("b", 1), ("c", 0)]
-    assert verdicts.all_ended(trace, 3).evidence.startswith("a ended with exit code 1: the file ")
+    assert verdicts.all_finished(trace, 3).evidence.startswith("a ended with exit code 1: the file ")

@@ -123,4 +123,4 @@ def test_a_run_goes_on_when_the_server_was_killed_and_has_its_data_back(start: S
         done = session.finish()
         assert done.returncode == 0, done.stdout + done.stderr
         assert table(done.stdout)["sold"] == ["3"]
-        assert "all 8 came to their end" in " ".join(done.stdout.split())
+        assert "all 8 finished" in " ".join(done.stdout.split())
