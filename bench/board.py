@@ -26,7 +26,7 @@ from broker import Context
 from broker.liveness.board import Board
 from broker.liveness.timing import Rhythm
 from broker.transport.connection import Connection
-from broker.transport.wire import opener
+from broker.transport.wire import wire_factory
 
 NAMES, QUICK_NAMES = 10_000, 440  # the same number of reports a second
 INTERVAL, QUICK_INTERVAL = 60.0, 6.0  # seconds
@@ -67,12 +67,12 @@ def measure(server: Server, quick: bool) -> Rows:
 
 def _simulate(index: int, barrier: Barrier, crowd: Crowd) -> None:
     _allow_files(crowd.share + SPARE)
-    board, open_wire = crowd.board, opener(crowd.url)
+    board, open_wire = crowd.board, wire_factory(crowd.url)
     names = [f"{index}/{number}".encode() for number in range(crowd.share)]
     connections = [Connection(lambda: open_wire(TIMEOUT)) for _ in names]
     due = []
     for number, connection in enumerate(connections):
-        connection.attempt(board._join, connection.token(), names[number])
+        connection.run_once(board._join, connection.new_token(), names[number])
         due.append((time.monotonic() + random.uniform(0, board.rhythm.period), number))
     heapq.heapify(due)
     barrier.wait()
@@ -81,7 +81,7 @@ def _simulate(index: int, barrier: Barrier, crowd: Crowd) -> None:
         if (left := moment - time.monotonic()) > 0:
             time.sleep(min(left, NAP))
             continue
-        connections[number].attempt(board._report, names[number])
+        connections[number].run_once(board._report, names[number])
         if number < DOOMED:
             crowd.heard[index * DOOMED + number] = time.monotonic()
             heapq.heappop(due)

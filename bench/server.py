@@ -14,8 +14,8 @@ from typing import Any
 
 import redis
 
-from broker.server.private_server import find_program
-from broker.subprocesses.supervised import Companion
+from broker.server.private_server import find_server_program
+from broker.subprocesses.supervised_process import SupervisedProcess
 
 HOST = "127.0.0.1"
 START_TIMEOUT = 10.0  # seconds
@@ -29,7 +29,7 @@ class Server:
         self.url = f"redis://{HOST}:{self.port}/0"
         options = {"bind": HOST, "port": str(self.port), "save": "", "appendonly": "no", "logfile": ""}
         words = [word for option, value in options.items() for word in (f"--{option}", value)]
-        self._companion = Companion([find_program(), *words], output=subprocess.DEVNULL)
+        self._process = SupervisedProcess([find_server_program(), *words], output=subprocess.DEVNULL)
         self.client = redis.Redis.from_url(self.url)
         info = self._first_info()
         self.version = str(info["redis_version"])
@@ -38,7 +38,7 @@ class Server:
     def close(self) -> None:
         """Stop the server and wait until it is gone."""
         self.client.close()
-        self._companion.close()
+        self._process.close()
 
     def cpu_seconds(self) -> float:
         """Return the processor time that it has used so far."""

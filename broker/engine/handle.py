@@ -9,7 +9,7 @@ import redis
 from broker.engine.session import Session, session
 from broker.errors import BrokerError, InvalidArgumentError, MismatchError
 from broker.transport.connection import NEVER, Connection
-from broker.transport.scripts import Command
+from broker.transport.scripts import BoundScript
 
 
 class Handle:
@@ -33,7 +33,7 @@ class Handle:
         here = self._here()
         connection = here.borrow()
         try:
-            connection.command(b"UNLINK", *self._keys)
+            connection.run_command(b"UNLINK", *self._keys)
         finally:
             here.give_back(connection)
 
@@ -45,20 +45,20 @@ class Handle:
             self._session = session(self._url)
         return self._session
 
-    def _run(self, command: Command, *arguments: bytes) -> tuple[Any, bool]:
+    def _run(self, command: BoundScript, *arguments: bytes) -> tuple[Any, bool]:
         """Run a script; return its reply, and whether it was sent again. Without arguments a new token is sent."""
         here = self._here()
         connection = here.borrow()
         try:
-            return self._ask(connection, command, *(arguments or (connection.token(),)))
+            return self._ask(connection, command, *(arguments or (connection.new_token(),)))
         finally:
             here.give_back(connection)
 
     def _ask(
-        self, connection: Connection, command: Command, *arguments: bytes, until: float = NEVER
+        self, connection: Connection, command: BoundScript, *arguments: bytes, until: float = NEVER
     ) -> tuple[Any, bool]:
         try:
-            return connection.run(command, *arguments, until=until)
+            return connection.run(command, *arguments, deadline=until)
         except redis.ResponseError as error:
             raise self._translated(error) from error
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import redis
 
 from broker.transport.connection import NEVER, Connection
-from broker.transport.scripts import Command
+from broker.transport.scripts import BoundScript
 
 RETRY = 0.1  # seconds until a failed renewal is tried again
 
@@ -23,7 +23,7 @@ class Lease:
 
     __slots__ = ("deadline", "due", "fence", "lost", "renewal", "seconds", "thread", "token")
 
-    def __init__(self, token: bytes, fence: int, seconds: float, deadline: float, renewal: Command) -> None:
+    def __init__(self, token: bytes, fence: int, seconds: float, deadline: float, renewal: BoundScript) -> None:
         now = time.monotonic()
         self.token = token
         self.fence = fence
@@ -101,7 +101,7 @@ class Keeper:
         try:
             if self._connection is None:
                 self._connection = self._connect()
-            held = self._connection.attempt(lease.renewal, lease.token)
+            held = self._connection.run_once(lease.renewal, lease.token)
         except (redis.RedisError, OSError):  # the other leases still need this thread, and this one another try
             lease.due = time.monotonic() + RETRY
             return

@@ -9,7 +9,7 @@ from broker.engine.handle import Handle
 from broker.engine.lease import Lease
 from broker.errors import InvalidArgumentError, LeaseLostError
 from broker.transport.connection import NEVER
-from broker.transport.scripts import Command
+from broker.transport.scripts import BoundScript
 
 LEASE = 10.0  # seconds, unless told otherwise
 
@@ -32,7 +32,7 @@ class Holder(Handle):
                 return lease
         return next((lease for lease in leases if lease.live), next(iter(leases), None))
 
-    def _give_back(self, command: Command, order: int | None = None) -> bool:
+    def _give_back(self, command: BoundScript, order: int | None = None) -> bool:
         """Return False if there is nothing to give back; raise `LeaseLostError` if the lease ended before.
 
         `order` is -1 for what the thread got last, whatever is usual here.

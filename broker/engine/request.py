@@ -11,7 +11,7 @@ from broker.engine.handle import Handle
 from broker.engine.waiting import wait
 from broker.errors import ServerUnavailableError
 from broker.transport.connection import NEVER, Connection
-from broker.transport.scripts import Command
+from broker.transport.scripts import BoundScript
 
 PROBATION = 1.0  # seconds in which a waiter must react to its grant, as in engine/lua/handoff.lua
 NEIGHBOUR = 0.5  # seconds by which each waiter lets the one before it look first
@@ -25,20 +25,20 @@ class Request(ABC):
     look_at = NEVER
     _asked = _clock = 0.0
 
-    def __init__(self, handle: Handle, connection: Connection, command: Command, lease: float, *more: bytes) -> None:
-        self.channel = connection.address
+    def __init__(self, handle: Handle, connection: Connection, script: BoundScript, lease: float, *more: bytes) -> None:
+        self.channel = connection.channel
         self._handle = handle
         self._connection = connection
-        self._command = command
+        self._script = script
         self._lease = lease
         self._more = more
-        self._token = connection.token()
+        self._token = connection.new_token()
 
     def obtain(self, deadline: float) -> bool:
         """Return whether the wish came true until `deadline`; raise `ServerUnavailableError` if nobody can tell."""
         try:
             # Only one who listens may queue; whoever does not yet first sees whether he has to.
-            if (deadline <= 0 or not self._connection.listens(self.channel)) and self._try(False, deadline):
+            if (deadline <= 0 or not self._connection.is_subscribed(self.channel)) and self._try(False, deadline):
                 return True
             if deadline <= 0:
                 return False
@@ -72,7 +72,7 @@ class Request(ABC):
     def _try(self, queue: bool, until: float) -> bool:
         self._asked = time.monotonic()
         arguments = (self._token, b"1" if queue else b"0", *self._more)
-        reply, _ = self._handle._ask(self._connection, self._command, *arguments, until=until)
+        reply, _ = self._handle._ask(self._connection, self._script, *arguments, until=until)
         if type(reply) is not list:
             self._take(reply)
             return True

@@ -8,7 +8,7 @@ import weakref
 
 from broker.engine.lease import Keeper, Lease
 from broker.transport.connection import Connection
-from broker.transport.wire import Open, opener
+from broker.transport.wire import WireFactory, wire_factory
 
 REPLY_TIMEOUT = 5.0  # seconds without a reply after which a connection is given up and the request sent again
 RENEWAL_TIMEOUT = 1.0  # the same for the daemon that renews: a lease of a few seconds must survive a lost packet
@@ -17,7 +17,7 @@ RENEWAL_TIMEOUT = 1.0  # the same for the daemon that renews: a lease of a few s
 class Session:
     """Idle connections, the leases that this process holds, and the daemon that renews them."""
 
-    def __init__(self, open_wire: Open) -> None:
+    def __init__(self, open_wire: WireFactory) -> None:
         self.closed = False
         self.users: weakref.WeakSet[object] = weakref.WeakSet()  # the contexts that are still open
         self.keeper = Keeper(lambda: self._open(RENEWAL_TIMEOUT))
@@ -65,7 +65,7 @@ def session(url: str) -> Session:
     """Return this process's session at `url`."""
     with _making:
         found = _sessions.get(url)
-        return found if found is not None and not found.closed else register(url, opener(url))
+        return found if found is not None and not found.closed else register(url, wire_factory(url))
 
 
 def leave(url: str, user: object) -> None:
@@ -77,7 +77,7 @@ def leave(url: str, user: object) -> None:
             found.close()
 
 
-def register(url: str, open_wire: Open) -> Session:
+def register(url: str, open_wire: WireFactory) -> Session:
     """Make `url` mean the server that `open_wire` reaches, in this process, and return the new session there."""
     _sessions[url] = made = Session(open_wire)
     return made

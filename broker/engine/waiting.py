@@ -33,7 +33,7 @@ def wait(connection: Connection, question: Question, deadline: float) -> bool:
     the server stays out of reach.
     """
     while True:
-        connection.listen(question.channel, deadline)
+        connection.subscribe(question.channel, deadline)
         try:
             answered = question.ask(deadline)
             while not answered:

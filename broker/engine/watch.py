@@ -8,10 +8,10 @@ from broker.engine.handle import Handle
 from broker.engine.waiting import wait
 from broker.errors import ServerUnavailableError
 from broker.transport.connection import NEVER, Connection
-from broker.transport.scripts import Command
+from broker.transport.scripts import BoundScript
 
 
-def watch(handle: Handle, look: Command, channel: bytes, timeout: float | None) -> bool:
+def watch(handle: Handle, look: BoundScript, channel: bytes, timeout: float | None) -> bool:
     """Block until `look` finds the flag set, or set since this call; return False after `timeout` seconds.
 
     `look` returns the flag and the generation; whatever raises the generation publishes it to `channel`.
@@ -29,7 +29,7 @@ def watch(handle: Handle, look: Command, channel: bytes, timeout: float | None) 
             raise
         return False  # a time-out is no error
     finally:
-        connection.unlisten(channel)
+        connection.unsubscribe(channel)
         here.give_back(connection)
 
 
@@ -38,7 +38,7 @@ class _Watch:
 
     look_at = NEVER  # a generation stays, so there is nothing to miss that a broken connection would not report
 
-    def __init__(self, handle: Handle, look: Command, channel: bytes, connection: Connection) -> None:
+    def __init__(self, handle: Handle, look: BoundScript, channel: bytes, connection: Connection) -> None:
         self.channel = channel
         self._handle = handle
         self._look = look
@@ -46,7 +46,7 @@ class _Watch:
         self._generation: int | None = None  # the one at which waiting began
 
     def ask(self, until: float) -> bool:
-        token = self._connection.token()
+        token = self._connection.new_token()
         (flag, generation), _ = self._handle._ask(self._connection, self._look, token, until=until)
         if self._generation is None:
             self._generation = generation

@@ -94,7 +94,7 @@ class Board(Handle):
         as_of = UNKNOWN
         try:
             while True:
-                connection.listen(self._key, deadline)
+                connection.subscribe(self._key, deadline)
                 sight = self._see(connection, as_of, deadline)
                 looked = time.monotonic()
                 states = sight.states(known if sight.as_of == as_of else ())
@@ -104,7 +104,7 @@ class Board(Handle):
                 if time.monotonic() >= deadline:
                     return
         finally:
-            connection.unlisten(self._key)
+            connection.unsubscribe(self._key)
             here.give_back(connection)
 
     def forget(self, who: str) -> None:

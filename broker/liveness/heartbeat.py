@@ -14,7 +14,7 @@ from types import TracebackType
 
 from broker.engine.handle import check_name
 from broker.liveness.board import Board
-from broker.subprocesses.parent_pipe import Lifeline
+from broker.subprocesses.parent_pipe import ParentPipe
 
 RESTART = 0.1  # seconds until a reporter that was killed is started again
 
@@ -82,20 +82,20 @@ class Heartbeat:
         self.board._run(self.board._join, self._token.encode(), self.who.encode())
 
     def _start(self) -> None:
-        self._lifeline = Lifeline()
+        self._parent_pipe = ParentPipe()
         try:
             self._reporter = subprocess.Popen(
                 [sys.executable, "-c", _PROGRAM, *sys.path],
-                stdin=self._lifeline.reader,
+                stdin=self._parent_pipe.reader,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for this process
             )
         finally:
-            self._lifeline.handed_over()
+            self._parent_pipe.close_reader()
         board = self.board
         told = (board._url, board.name, board.interval, self._token, self.who, self._pid)
-        self._lifeline.write(json.dumps(told).encode() + b"\n")
+        self._parent_pipe.write(json.dumps(told).encode() + b"\n")
 
     def _keep(self) -> None:
         while True:
@@ -104,7 +104,7 @@ class Heartbeat:
                 return
             with self._changing, contextlib.suppress(OSError):
                 if not self._stopped.is_set():
-                    self._lifeline.let_go()
+                    self._parent_pipe.close()
                     self._start()
 
     def _end(self) -> bool:
@@ -116,5 +116,5 @@ class Heartbeat:
                 return True
             self._reporter.kill()
         self._keeper.join()
-        self._lifeline.let_go()
+        self._parent_pipe.close()
         return True

@@ -14,8 +14,8 @@ import redis
 from broker.engine.session import RENEWAL_TIMEOUT
 from broker.liveness.board import Board
 from broker.transport.connection import Connection
-from broker.transport.scripts import Command
-from broker.transport.wire import opener
+from broker.transport.scripts import BoundScript
+from broker.transport.wire import wire_factory
 
 RETRY = 0.5  # seconds until a failed report is sent again, at most
 REJOIN = 86400.0  # seconds after which a report also keeps the board from expiring
@@ -30,7 +30,7 @@ class Reporter:
         self._board = Board(url, name, interval)
         self._token = token.encode()
         self._who = who.encode()
-        self._connection = Connection(lambda: opener(url)(RENEWAL_TIMEOUT))
+        self._connection = Connection(lambda: wire_factory(url)(RENEWAL_TIMEOUT))
         self._retry = min(RETRY, interval / 10)
         self._joined = -REJOIN
 
@@ -70,10 +70,10 @@ class Reporter:
         self._joined = time.monotonic()
         return self._ask(self._board._join, self._token, self._who) is not None
 
-    def _ask(self, command: Command, *arguments: bytes) -> int | None:
+    def _ask(self, command: BoundScript, *arguments: bytes) -> int | None:
         """Return the server's answer, or None if there was none."""
         try:
-            return int(self._connection.attempt(command, *arguments))
+            return int(self._connection.run_once(command, *arguments))
         except (redis.RedisError, OSError):
             return None
 

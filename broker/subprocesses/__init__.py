@@ -1,1 +1,1 @@
-"""Programs that end with the process that started them."""
+"""Subprocesses that end when the process that started them ends."""

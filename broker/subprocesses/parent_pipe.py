@@ -1,4 +1,4 @@
-"""How a program that this process has started learns that this process has ended."""
+"""A pipe by which a subprocess notices that the process that started it has ended."""
 
 from __future__ import annotations
 
@@ -6,43 +6,43 @@ import os
 import weakref
 
 
-class Lifeline:
-    """A pipe that nobody reads to its end before this process has ended, however it ended, or let go.
+class ParentPipe:
+    """A pipe that reaches end of file when this process calls `close` or ends, in whatever way.
 
-    `reader` is for the other program, and is closed here once it has been handed over. A forked child of this process
-    does not hold the line.
+    The subprocess gets `reader`; this process then closes its own copy with `close_reader`. A forked child of this
+    process does not keep the pipe open.
     """
 
     def __init__(self) -> None:
         self.reader, self._writer = os.pipe()
-        _held.add(self)
+        _open_pipes.add(self)
 
     def write(self, message: bytes) -> None:
-        """Say something that the other program reads first; raise `BrokenPipeError` if it has ended."""
+        """Send a message to the subprocess; raise `BrokenPipeError` if it has ended."""
         os.write(self._writer, message)
 
-    def handed_over(self) -> None:
-        """Close the reading end."""
+    def close_reader(self) -> None:
+        """Close this process's copy of the reading end."""
         os.close(self.reader)
 
     @property
-    def held(self) -> bool:
-        """Whether this process holds the line."""
-        return self in _held
+    def is_open(self) -> bool:
+        """Whether this process has the writing end open."""
+        return self in _open_pipes
 
-    def let_go(self) -> None:
-        """Let the other program read to the end."""
-        if self.held:
-            _held.discard(self)
+    def close(self) -> None:
+        """Close the writing end, so that the subprocess reads end of file."""
+        if self.is_open:
+            _open_pipes.discard(self)
             os.close(self._writer)
 
 
-_held: weakref.WeakSet[Lifeline] = weakref.WeakSet()
+_open_pipes: weakref.WeakSet[ParentPipe] = weakref.WeakSet()
 
 
-def _forget_parents() -> None:
-    for lifeline in list(_held):
-        lifeline.let_go()
+def _close_inherited_pipes() -> None:
+    for pipe in list(_open_pipes):
+        pipe.close()
 
 
-os.register_at_fork(after_in_child=_forget_parents)
+os.register_at_fork(after_in_child=_close_inherited_pipes)

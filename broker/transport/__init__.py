@@ -1,1 +1,1 @@
-"""Sockets, the Redis protocol, and Lua scripts as requests."""
+"""Sockets, the Redis protocol, and Lua scripts packed as requests."""

@@ -1,16 +1,16 @@
-"""A server's URL as it may be shown: in an error, a report, a trace."""
+"""A server's URL without its secrets, for errors, reports and traces."""
 
 from __future__ import annotations
 
 import re
 
-_HIDDEN = "…"
+_REDACTED = "…"
 
 
 def without_password(url: object) -> str:
-    """Return `url` fit to be shown, even if it is no URL: without user, password and options."""
-    scheme, mark, rest = str(url).partition("://") if "://" in str(url) else ("", "", str(url))
-    _, at, place = rest.rpartition("@")  # the last one: a password may have any characters
-    place = re.sub(r"[?#].*", "", place, flags=re.DOTALL)
-    place = re.sub(r"^:(?!\d*(/|$)).*", _HIDDEN, place, flags=re.DOTALL)  # a password, and its host was forgotten
-    return f"{scheme}{mark}{at and _HIDDEN}{at}{place}"
+    """Return `url` without user, password and options; it need not be a valid URL."""
+    scheme, separator, rest = str(url).partition("://") if "://" in str(url) else ("", "", str(url))
+    _, at, location = rest.rpartition("@")  # the last "@": a password may contain others
+    location = re.sub(r"[?#].*", "", location, flags=re.DOTALL)
+    location = re.sub(r"^:(?!\d*(/|$)).*", _REDACTED, location, flags=re.DOTALL)  # a password without a host
+    return f"{scheme}{separator}{at and _REDACTED}{at}{location}"

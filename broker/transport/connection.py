@@ -1,7 +1,7 @@
-"""A connection to the server: how requests are sent and repeated, and messages waited for.
+"""A connection to the server: it sends requests, retries them, and receives Pub/Sub messages.
 
-redis-py's pools and its own retries are left out, because a repeated write is safe only where the script behind it
-says so, and because a blocking call must outlast any socket time-out.
+redis-py's pools and retries are not used: a write may be retried only if its script is idempotent, and a blocking call
+must be able to last longer than any socket time-out.
 """
 
 from __future__ import annotations
@@ -18,189 +18,192 @@ from typing import Any, TypeVar
 import redis
 
 from broker.errors import ServerUnavailableError, UnsuitableServerError
-from broker.transport.scripts import Command, pack
+from broker.transport.scripts import BoundScript, pack_command
 from broker.transport.wire import Wire
 
-PATIENCE = 30.0  # seconds of re-sending after which the server counts as unavailable
-LONGEST_WAIT = 86400.0  # seconds; a socket takes no more than some weeks
-PAUSES = (0.0, 0.01, 0.05, 0.2, 0.5)  # seconds between attempts; the last one repeats
+RETRY_TIMEOUT = 30.0  # seconds of retries after which the server counts as unavailable
+RETRY_DELAYS = (0.0, 0.01, 0.05, 0.2, 0.5)  # seconds between attempts; the last one repeats
+MAX_SOCKET_TIMEOUT = 86400.0  # seconds; sockets accept a few weeks at most
 
-NEVER = float("inf")  # a moment on the monotonic clock
+NEVER = float("inf")  # a deadline on the monotonic clock that does not come
 
 T = TypeVar("T")
 
 
 class Connection:
-    """A connection for requests and, once something is waited for, a second one for messages.
+    """A connection for requests and, from the first subscription on, a second one for messages.
 
-    One thread uses it at a time. Its name is the address to which grants are told; it outlives broken sockets.
+    It is for one thread at a time, and reconnects when a socket breaks. `channel` is the Pub/Sub channel on which its
+    client is told of grants.
     """
 
     def __init__(self, open_wire: Callable[[], Wire]) -> None:
-        self.name = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(6)}".encode()
-        self.address = b"broker:" + self.name
-        self._open = open_wire
-        self._requests: Wire | None = None
-        self._inbox: Wire | None = None
+        self.client_id = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(6)}".encode()
+        self.channel = b"broker:" + self.client_id
+        self._open_wire = open_wire
+        self._request_wire: Wire | None = None
+        self._message_wire: Wire | None = None
         self._channels: set[bytes] = set()
-        self._numbers = itertools.count(1)
-        self._unread = 0
+        self._request_numbers = itertools.count(1)
+        self._unread_replies = 0
 
-    def token(self) -> bytes:
-        """Return a name that no other request has."""
-        return b"%b:%d" % (self.name, next(self._numbers))
+    def new_token(self) -> bytes:
+        """Return a unique token for a request."""
+        return b"%b:%d" % (self.client_id, next(self._request_numbers))
 
-    def run(self, command: Command, *arguments: bytes, until: float = NEVER) -> tuple[Any, bool]:
-        """Run a script and return its reply, and whether it had to be sent more than once.
+    def run(self, script: BoundScript, *arguments: bytes, deadline: float = NEVER) -> tuple[Any, bool]:
+        """Run a script; return its reply, and whether the request was sent more than once.
 
-        A lost connection or reply makes the request be sent again, which every script allows. Raises
-        `ServerUnavailableError` after `PATIENCE` seconds, or if that fails when the monotonic clock says `until`;
-        the request may then still be carried out.
+        A request is sent again if its connection or its reply is lost; every script is idempotent. Raises
+        `ServerUnavailableError` after `RETRY_TIMEOUT` seconds, or if an attempt fails after `deadline` (monotonic
+        clock); the server may still run the script then.
         """
         try:
-            return self.attempt(command, *arguments), False
-        except _LOST:
-            return persist(lambda: self.attempt(command, *arguments), until), True
+            return self.run_once(script, *arguments), False
+        except _RETRYABLE:
+            return retry(lambda: self.run_once(script, *arguments), deadline), True
 
-    def attempt(self, command: Command, *arguments: bytes) -> Any:
-        """Run a script once; redis-py's errors say that it is not known whether it was carried out."""
+    def run_once(self, script: BoundScript, *arguments: bytes) -> Any:
+        """Run a script without retries; after one of redis-py's errors it is unknown whether the script ran."""
         try:
-            return self._call(command.pack(*arguments))
+            return self._round_trip(script.pack_evalsha(*arguments))
         except redis.exceptions.NoScriptError:
-            return self._call(command.pack_text(*arguments))
+            return self._round_trip(script.pack_eval(*arguments))
 
-    def command(self, *parts: bytes) -> Any:
-        """Run a plain Redis command that may be repeated, once or, if its reply is lost, twice."""
-        request = pack(*parts)
+    def run_command(self, *parts: bytes) -> Any:
+        """Run a Redis command, which must be idempotent: if its reply is lost, it is sent once more."""
+        request = pack_command(*parts)
         try:
-            return self._call(request)
-        except _LOST:
-            return persist(lambda: self._call(request), until=0.0)
+            return self._round_trip(request)
+        except _RETRYABLE:
+            return retry(lambda: self._round_trip(request), deadline=0.0)
 
-    def post(self, command: Command, *arguments: bytes) -> None:
-        """Send a request whose reply nobody waits for; the next `run` reads past it."""
+    def send_without_reply(self, script: BoundScript, *arguments: bytes) -> None:
+        """Send a request and do not wait for its reply; the next request on this connection discards it."""
         try:
-            if self._requests is None:
-                self._requests = self._open()
-            self._unread += 1  # before it is sent: an interrupt must not leave a reply that nobody expects
-            self._requests.send(command.pack(*arguments))
+            if self._request_wire is None:
+                self._request_wire = self._open_wire()
+            self._unread_replies += 1  # before sending: an interrupt must not leave a reply that is not counted
+            self._request_wire.send(script.pack_evalsha(*arguments))
         except redis.ConnectionError:
-            self._reset()
+            self._close_request_wire()
         except BaseException:
-            self._reset()
+            self._close_request_wire()
             raise
 
-    def _call(self, request: bytes) -> Any:
+    def _round_trip(self, request: bytes) -> Any:
         try:
-            if self._requests is None:
-                self._requests = self._open()
-            self._requests.send(request)
-            while self._unread:
-                self._unread -= 1
+            if self._request_wire is None:
+                self._request_wire = self._open_wire()
+            self._request_wire.send(request)
+            while self._unread_replies:
+                self._unread_replies -= 1
                 with contextlib.suppress(redis.ResponseError):
-                    self._requests.read()
-            return self._requests.read()
-        except redis.exceptions.ReadOnlyError:  # a replica now: the address may soon lead to another server
-            self._reset()
+                    self._request_wire.read()
+            return self._request_wire.read()
+        except redis.exceptions.ReadOnlyError:  # now a replica: after a failover the address may lead to another server
+            self._close_request_wire()
             raise
         except redis.ResponseError:
             raise
-        except BaseException:  # half a reply may be on its way: this socket cannot be trusted any more
-            self._reset()
+        except BaseException:  # part of a reply may still arrive: the socket cannot be used again
+            self._close_request_wire()
             raise
 
-    def _reset(self) -> None:
-        self._unread = 0
-        if self._requests is not None:
-            self._requests.close()
-            self._requests = None
+    def _close_request_wire(self) -> None:
+        self._unread_replies = 0
+        if self._request_wire is not None:
+            self._request_wire.close()
+            self._request_wire = None
 
-    def listens(self, channel: bytes) -> bool:
-        """Whether messages to `channel` reach this connection, as far as it knows."""
+    def is_subscribed(self, channel: bytes) -> bool:
+        """Return whether this connection is subscribed to `channel`, as far as it knows."""
         return channel in self._channels
 
-    def listen(self, channel: bytes, until: float = NEVER) -> None:
-        """Subscribe to `channel`; on return, whatever is published from now on will be received.
+    def subscribe(self, channel: bytes, deadline: float = NEVER) -> None:
+        """Subscribe to `channel`; every message that is published after the return will be received.
 
         Raises `ServerUnavailableError` as `run` does.
         """
         if channel not in self._channels:
-            persist(lambda: self._subscribe(channel), until)
+            retry(lambda: self._subscribe_once(channel), deadline)
 
-    def _subscribe(self, channel: bytes) -> None:
+    def _subscribe_once(self, channel: bytes) -> None:
         try:
-            if self._inbox is None:
-                self._inbox = self._open()
-            self._inbox.send(pack(b"SUBSCRIBE", channel))
-            while self._inbox.read()[:2] != [b"subscribe", channel]:
+            if self._message_wire is None:
+                self._message_wire = self._open_wire()
+            self._message_wire.send(pack_command(b"SUBSCRIBE", channel))
+            while self._message_wire.read()[:2] != [b"subscribe", channel]:
                 pass
         except BaseException:
-            self._hang_up()
+            self._close_message_wire()
             raise
         self._channels.add(channel)
 
-    def receive(self, channel: bytes, until: float) -> bytes | None:
-        """Return the next message to `channel`, or None when the monotonic clock says `until`, or a day later.
+    def receive(self, channel: bytes, deadline: float) -> bytes | None:
+        """Return the next message on `channel`; None at `deadline` (monotonic clock), or after a day at most.
 
-        Raises redis-py's `ConnectionError` if the connection broke: messages may have been missed.
+        Raises redis-py's `ConnectionError` if the connection breaks: messages may have been missed.
         """
-        assert self._inbox is not None
+        assert self._message_wire is not None
         try:
-            while (left := until - time.monotonic()) > 0:
-                kind, origin, payload = self._inbox.read(min(left, LONGEST_WAIT))
+            while (left := deadline - time.monotonic()) > 0:
+                kind, origin, payload = self._message_wire.read(min(left, MAX_SOCKET_TIMEOUT))
                 if kind == b"message" and origin == channel:
                     return bytes(payload)
             return None
         except redis.TimeoutError:
             return None
         except BaseException:
-            self._hang_up()
+            self._close_message_wire()
             raise
 
-    def unlisten(self, channel: bytes) -> None:
-        """Give the subscription back; its confirmation is skipped by the next `receive`."""
-        if self._inbox is not None and channel in self._channels:
+    def unsubscribe(self, channel: bytes) -> None:
+        """End the subscription to `channel`; the next `receive` skips the server's confirmation."""
+        if self._message_wire is not None and channel in self._channels:
             self._channels.discard(channel)
             try:
-                self._inbox.send(pack(b"UNSUBSCRIBE", channel))
+                self._message_wire.send(pack_command(b"UNSUBSCRIBE", channel))
             except redis.ConnectionError:
-                self._hang_up()
+                self._close_message_wire()
 
-    def _hang_up(self) -> None:
+    def _close_message_wire(self) -> None:
         self._channels.clear()
-        if self._inbox is not None:
-            self._inbox.close()
-            self._inbox = None
+        if self._message_wire is not None:
+            self._message_wire.close()
+            self._message_wire = None
 
     def close(self) -> None:
-        """Close both sockets; in a forked child this leaves the parent's untouched."""
-        self._reset()
-        self._hang_up()
+        """Close both sockets; in a forked child, this does not affect the parent's connection."""
+        self._close_request_wire()
+        self._close_message_wire()
 
 
-# What leaves open whether a request was carried out, or says that the server will soon take it.
-_LOST = (redis.ConnectionError, redis.TimeoutError, redis.exceptions.ReadOnlyError)
+# After these it is unknown whether the request was carried out, or the server will accept it soon.
+_RETRYABLE = (redis.ConnectionError, redis.TimeoutError, redis.exceptions.ReadOnlyError)
 
 
-def persist(attempt: Callable[[], T], until: float = NEVER) -> T:
-    """Return what `attempt` returns; it is repeated, and so must be a request that may be sent again.
+def retry(attempt: Callable[[], T], deadline: float = NEVER) -> T:
+    """Call `attempt` until it succeeds, and return its result; the request that it sends must be idempotent.
 
-    Raises `ServerUnavailableError` after `PATIENCE` seconds, or if it fails when the monotonic clock says `until`.
+    Raises `ServerUnavailableError` after `RETRY_TIMEOUT` seconds, or if an attempt fails after `deadline` (monotonic
+    clock).
     """
-    started, pauses = time.monotonic(), iter(PAUSES)
-    until = min(until, started + PATIENCE)
+    started, delays = time.monotonic(), iter(RETRY_DELAYS)
+    deadline = min(deadline, started + RETRY_TIMEOUT)
     while True:
         try:
             return attempt()
         except redis.exceptions.AuthenticationError as error:
             raise UnsuitableServerError(
-                f"the Redis server wants other credentials ({error}); put them into the URL: redis://:password@host"
+                f"the Redis server rejected the credentials ({error}); put the right ones into the URL: "
+                "redis://user:password@host"
             ) from error
-        except _LOST as error:
-            left = until - time.monotonic()
+        except _RETRYABLE as error:
+            left = deadline - time.monotonic()
             if left <= 0:
                 waited = time.monotonic() - started
                 raise ServerUnavailableError(
                     f"the Redis server did not answer for {waited:.1f} s ({error}); is it running?"
                 ) from error
-            time.sleep(min(left, next(pauses, PAUSES[-1])))
+            time.sleep(min(left, next(delays, RETRY_DELAYS[-1])))

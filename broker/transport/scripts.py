@@ -1,7 +1,7 @@
-"""The Lua scripts, and the exact bytes that call them.
+"""The Lua scripts, and the packed requests that run them.
 
-A script is one atomic step; what several share stands in a file that they include. Scripts are called by hash; a server
-that has forgotten them (restart, `SCRIPT FLUSH`) gets the whole text once more.
+Each script is one atomic step; scripts that share code include a common file. A script is called by its hash. If the
+server does not know the hash (after a restart or `SCRIPT FLUSH`), the request is repeated with the full text.
 """
 
 from __future__ import annotations
@@ -12,39 +12,39 @@ from collections.abc import Sequence
 from importlib import resources
 
 
-def pack(*parts: bytes) -> bytes:
-    """Return a plain command as a request."""
-    return b"*%d\r\n" % len(parts) + b"".join(map(_bulk, parts))
+def pack_command(*parts: bytes) -> bytes:
+    """Return a Redis command as a packed request."""
+    return b"*%d\r\n" % len(parts) + b"".join(map(_pack_bulk, parts))
 
 
-def _bulk(argument: bytes) -> bytes:
+def _pack_bulk(argument: bytes) -> bytes:
     return b"$%d\r\n%b\r\n" % (len(argument), argument)
 
 
-class Command:
-    """A script bound to its keys and its first arguments, so that a call only adds the last ones."""
+class BoundScript:
+    """A script whose keys and fixed arguments are packed in advance; a call only adds the remaining arguments."""
 
-    __slots__ = ("_by_hash", "_by_text")
+    __slots__ = ("_eval_prefix", "_evalsha_prefix")
 
-    def __init__(self, script: Script, keys: Sequence[bytes], fixed: Sequence[int]) -> None:
-        start = b"*%d\r\n" % (3 + len(keys) + len(fixed) + script.arguments)
-        bound = b"".join(map(_bulk, (b"%d" % len(keys), *keys, *(b"%d" % number for number in fixed))))
-        self._by_hash = start + _bulk(b"EVALSHA") + _bulk(script.sha) + bound
-        self._by_text = start + _bulk(b"EVAL") + _bulk(script.text) + bound
+    def __init__(self, script: Script, keys: Sequence[bytes], fixed_arguments: Sequence[int]) -> None:
+        start = b"*%d\r\n" % (3 + len(keys) + len(fixed_arguments) + script.arguments)
+        bound = b"".join(map(_pack_bulk, (b"%d" % len(keys), *keys, *(b"%d" % value for value in fixed_arguments))))
+        self._evalsha_prefix = start + _pack_bulk(b"EVALSHA") + _pack_bulk(script.sha) + bound
+        self._eval_prefix = start + _pack_bulk(b"EVAL") + _pack_bulk(script.text) + bound
 
-    def pack(self, *arguments: bytes) -> bytes:
+    def pack_evalsha(self, *arguments: bytes) -> bytes:
         """Return the request that runs the script by its hash."""
-        return self._by_hash + b"".join(map(_bulk, arguments))
+        return self._evalsha_prefix + b"".join(map(_pack_bulk, arguments))
 
-    def pack_text(self, *arguments: bytes) -> bytes:
-        """Return the request that also teaches the server the script."""
-        return self._by_text + b"".join(map(_bulk, arguments))
+    def pack_eval(self, *arguments: bytes) -> bytes:
+        """Return the request that runs the script by its text; the server then knows its hash."""
+        return self._eval_prefix + b"".join(map(_pack_bulk, arguments))
 
 
 class Script:
-    """A Lua file, its includes put in, and how many arguments each call adds.
+    """A Lua file with its includes inserted, and the number of arguments that each call adds.
 
-    `path` is relative to the package, and so is what the file includes: `-- include engine/lua/state.lua`.
+    `path` is relative to the package, and so are the included paths: `-- include engine/lua/state.lua`.
     """
 
     __slots__ = ("arguments", "sha", "text")
@@ -54,9 +54,9 @@ class Script:
         self.text = re.sub(rb"^-- include (\S+)$", lambda line: _read(line[1].decode()), _read(path), flags=re.M)
         self.sha = hashlib.sha1(self.text, usedforsecurity=False).hexdigest().encode()
 
-    def bind(self, keys: Sequence[bytes], *fixed: int) -> Command:
-        """Return the script as a command on these keys, its first arguments fixed."""
-        return Command(self, keys, fixed)
+    def bind(self, keys: Sequence[bytes], *fixed_arguments: int) -> BoundScript:
+        """Return the script bound to these keys and fixed arguments."""
+        return BoundScript(self, keys, fixed_arguments)
 
 
 def _read(path: str) -> bytes:

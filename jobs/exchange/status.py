@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 import redis
 
 from broker.errors import BrokerError, ServerUnavailableError
-from broker.transport.connection import PATIENCE as OUTAGE
+from broker.transport.connection import RETRY_TIMEOUT as OUTAGE
 from jobs.exchange.queues import Queue
 
 BACKLOG = 256  # pieces of output; then the jobs wait until the parent has written some

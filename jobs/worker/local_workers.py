@@ -11,7 +11,7 @@ from types import TracebackType
 
 from broker.errors import BrokerError
 from broker.locks.semaphore import Semaphore
-from broker.subprocesses.supervised import Companion
+from broker.subprocesses.supervised_process import SupervisedProcess
 from jobs.exchange import signing
 from jobs.exchange.client import forget_queue
 
@@ -40,7 +40,7 @@ class Workers:
         ready = Semaphore(url, f"ready-{uuid.uuid4().hex}", 0)
         where = "" if folder is None else os.path.abspath(folder)
         arguments = [queue, str(count), ready.name, where, *preload]
-        self._companion = Companion([sys.executable, "-m", "jobs.worker", *arguments], environment={URL: url})
+        self._process = SupervisedProcess([sys.executable, "-m", "jobs.worker", *arguments], environment={URL: url})
         try:
             if not all(ready.acquire(timeout=START_TIMEOUT) for _ in range(count)):
                 raise WorkersError(f"{count} RQ workers did not start in {START_TIMEOUT:.0f} s; see what they wrote")
@@ -52,7 +52,7 @@ class Workers:
 
     def close(self) -> None:
         """Stop the workers, wait until they are gone, and forget the queue if nobody else needs it."""
-        self._companion.close()
+        self._process.close()
         forget_queue(self._url, self._queue)
 
     def __enter__(self) -> Workers:

@@ -11,7 +11,7 @@ import redis
 from rq.utils import as_text
 
 from broker.server.check import check_server
-from broker.transport.wire import opener
+from broker.transport.wire import wire_factory
 from jobs.exchange.client import client
 from lab.doctor.facts import Clock, ServerFacts
 from lab.errors import LabError
@@ -22,7 +22,7 @@ SETTINGS = ("appendfsync", "save", "client-output-buffer-limit")
 
 def examine_server(url: str) -> ServerFacts:
     """Return what can be seen; raise `LabError` or `broker.BrokerError` if the server cannot be looked at."""
-    opener(url)  # raises for what is no URL
+    wire_factory(url)  # raises for what is no URL
     with client(url) as connection:
         try:
             _permitted(connection.ping)

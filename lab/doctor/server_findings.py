@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from broker.server.check import OLDEST
+from broker.server.check import MIN_VERSION
 from lab.doctor.facts import ServerFacts
 from lab.doctor.finding import Finding, of_clock, ok, size, unseen, wrong
 from lab.formatting import seconds
@@ -25,8 +25,8 @@ def version(facts: ServerFacts) -> Finding:
     if facts.info is None:
         return unseen("version", "INFO")
     number = facts.info["redis_version"]
-    if tuple(int(part) for part in number.split(".")[:2]) < OLDEST:
-        wanted = ".".join(map(str, OLDEST))
+    if tuple(int(part) for part in number.split(".")[:2]) < MIN_VERSION:
+        wanted = ".".join(map(str, MIN_VERSION))
         return wrong("version", f"Redis {number}: scripts and queues will fail", f"update it to {wanted} or later")
     return ok(
         "version", f"Valkey {facts.info['valkey_version']}" if "valkey_version" in facts.info else f"Redis {number}"

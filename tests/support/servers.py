@@ -11,7 +11,7 @@ from typing import Any
 
 import redis
 
-from broker.server.private_server import find_program
+from broker.server.private_server import find_server_program
 
 START_TIMEOUT = 10.0
 
@@ -24,7 +24,7 @@ class Server:
         self.url = f"unix://{self._path}"
         words = {"port": "0", "unixsocket": str(self._path), "dir": str(folder), "save": "", **options}
         self._launch = launch or _launch
-        self._command = [find_program(), *(word for name in words for word in (f"--{name}", words[name]))]
+        self._command = [find_server_program(), *(word for name in words for word in (f"--{name}", words[name]))]
         self.start()
 
     def start(self) -> None:

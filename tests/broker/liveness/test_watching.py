@@ -43,8 +43,8 @@ def test_a_watcher_that_was_thrown_out_comes_back(ctx: Context, cast: Cast) -> N
         board._run(board._forget, b"nobody")
         here = board._here()
         connection = here.borrow()
-        eventually(lambda: connection.command(b"PUBSUB", b"NUMSUB", board._key)[1] == 1)
-        connection.command(b"CLIENT", b"KILL", b"TYPE", b"pubsub")
+        eventually(lambda: connection.run_command(b"PUBSUB", b"NUMSUB", board._key)[1] == 1)
+        connection.run_command(b"CLIENT", b"KILL", b"TYPE", b"pubsub")
         here.give_back(connection)
         with ctx.Heartbeat(board, "second"):
             assert watcher.result() == Change("second", "alive")

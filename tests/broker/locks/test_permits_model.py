@@ -60,8 +60,8 @@ class PermitsMachine(RuleBasedStateMachine):
 
     def new_client(self) -> None:
         client = Client(self.url)
-        client.listen()
-        self.model.listening.add(client.address.removeprefix(b"broker:"))
+        client.subscribe()
+        self.model.listening.add(client.channel.removeprefix(b"broker:"))
         self.clients.append(client)
         self.everybody.append(client)
 
@@ -107,7 +107,7 @@ class PermitsMachine(RuleBasedStateMachine):
     @rule(who=someone, wait=st.booleans())
     def ask_again(self, who: int, wait: bool) -> None:
         client, token, lease = self.pick(who)
-        if client.listens():
+        if client.is_subscribed():
             self.ask(client, token, lease, wait)
 
     @precondition(lambda self: self.tokens)
@@ -154,7 +154,7 @@ class PermitsMachine(RuleBasedStateMachine):
     def die(self, who: int) -> None:
         client = self.clients.pop(who % len(self.clients))
         client.die()
-        self.model.listening.discard(client.address.removeprefix(b"broker:"))
+        self.model.listening.discard(client.channel.removeprefix(b"broker:"))
         self.new_client()  # whose subscription the server confirms only after it has seen the other go
 
     @precondition(lambda self: len(self.tokens) > 10)

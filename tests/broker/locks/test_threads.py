@@ -83,14 +83,14 @@ def test_handles_of_one_name_are_one_lock(ctx: Context) -> None:
 def test_threads_that_come_first_at_once_meet_in_one_session(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two sessions would each know only what the other one's threads do not hold."""
     url = ctx.url + "?db=1"
-    opener, all_here = session.opener, threading.Barrier(2)
+    wire_factory, all_here = session.wire_factory, threading.Barrier(2)
 
-    def slow_opener(where: str) -> object:
+    def slow_factory(where: str) -> object:
         with suppress(threading.BrokenBarrierError):
             all_here.wait(0.2)  # both at once in here, if nothing keeps them apart
-        return opener(where)
+        return wire_factory(where)
 
-    monkeypatch.setattr(session, "opener", slow_opener)
+    monkeypatch.setattr(session, "wire_factory", slow_factory)
     found: list[session.Session] = []
     threads = [threading.Thread(target=lambda: found.append(session.session(url))) for _ in range(2)]
     for thread in threads:

@@ -104,7 +104,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     def new_person(self) -> None:
         client = Client(self.url)
-        client.listen()
+        client.subscribe()
         self.people.append(Person(client))
         self.everybody.append(client)
 

@@ -103,7 +103,7 @@ def test_a_sale_is_written_once(proxy: Proxy, fault: Fault):
 
 
 def test_a_server_that_stays_away_is_a_sentence(monkeypatch):
-    monkeypatch.setattr("broker.transport.connection.PATIENCE", 0.1)
+    monkeypatch.setattr("broker.transport.connection.RETRY_TIMEOUT", 0.1)
     with pytest.raises(ServerUnavailableError, match=r"did not answer for .* is it running"):
         RedisStore("redis://127.0.0.1:1", "lab:test:db").read()
 
