@@ -54,7 +54,7 @@ def measure(server: Server, quick: bool) -> Rows:
     names, interval = (QUICK_NAMES, QUICK_INTERVAL) if quick else (NAMES, INTERVAL)
     server.client.config_set("maxclients", names + SPARE)
     heard, stopped = CONTEXT.RawArray("d", PROCESSES * DOOMED), CONTEXT.RawValue("b", 0)
-    board = Board(server.url, uuid.uuid4().hex, interval)
+    board = Board.at(server.url, uuid.uuid4().hex, interval=interval)
     crowd = Crowd(board, server.url, names // PROCESSES, heard, stopped)
     with Context(server.url), crew(PROCESSES, 1, _simulate, crowd) as barrier:
         barrier.wait()

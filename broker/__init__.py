@@ -1,10 +1,13 @@
-"""multiprocessing's primitives over Redis: locks, semaphores and events for processes on any number of hosts.
+"""multiprocessing's primitives over Redis: locks, semaphores, events and queues for processes on any number of hosts.
 
-`from broker import Event, Lock, Process, Semaphore` takes them from a default context, as multiprocessing does;
-`get_context(url)` makes a context for a server of one's own.
+`from broker import Event, Lock, Process, Semaphore` makes them in a default context, as multiprocessing does;
+`get_context(url)` makes a context for another server, and `Lock(context=…)` a lock in it.
 """
 
+from multiprocessing import Process
+
 from broker.context import Context, get_context
+from broker.engine.owner import set_default_owner
 from broker.errors import (
     BrokerError,
     InvalidArgumentError,
@@ -13,20 +16,19 @@ from broker.errors import (
     NotHeldError,
     ServerUnavailableError,
     UnsuitableServerError,
+    UnsupportedError,
 )
+from broker.liveness.board import Board
+from broker.liveness.heartbeat import Heartbeat
+from broker.locks.event import Event
+from broker.locks.lock import Lock
+from broker.locks.semaphore import BoundedSemaphore, Semaphore
+from broker.messages.pipe import PipeConnection
+from broker.messages.queues import JoinableQueue, Queue, SimpleQueue
 
 _default = Context()
-Process = _default.Process
-Lock = _default.Lock
-Semaphore = _default.Semaphore
-BoundedSemaphore = _default.BoundedSemaphore
-Event = _default.Event
+set_default_owner(_default)
 Pipe = _default.Pipe
-SimpleQueue = _default.SimpleQueue
-Queue = _default.Queue
-JoinableQueue = _default.JoinableQueue
-Board = _default.Board
-Heartbeat = _default.Heartbeat
 
 __all__ = [
     "Board",
@@ -42,11 +44,13 @@ __all__ = [
     "MismatchError",
     "NotHeldError",
     "Pipe",
+    "PipeConnection",
     "Process",
     "Queue",
     "Semaphore",
     "ServerUnavailableError",
     "SimpleQueue",
     "UnsuitableServerError",
+    "UnsupportedError",
     "get_context",
 ]

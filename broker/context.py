@@ -7,14 +7,15 @@ import multiprocessing
 import uuid
 from collections.abc import Callable, Iterable
 from multiprocessing import pool
+from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from types import TracebackType
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NoReturn
 
-from broker.engine.handle import Handle
 from broker.engine.leased_handle import LEASE
+from broker.engine.owner import Primitive
 from broker.engine.session import leave, session
-from broker.errors import ServerUnavailableError
+from broker.errors import InvalidArgumentError, ServerUnavailableError, UnsupportedError
 from broker.liveness.board import INTERVAL, Board
 from broker.liveness.heartbeat import Heartbeat
 from broker.locks.event import Event
@@ -23,14 +24,18 @@ from broker.locks.semaphore import BoundedSemaphore, Semaphore
 from broker.messages.pipe import PipeConnection
 from broker.messages.queues import JoinableQueue, Queue, SimpleQueue
 from broker.server.check import check_server
-from broker.server.environment import server_url
+from broker.server.environment import URL, server_url
 from broker.server.private_server import PrivateServer
 
-H = TypeVar("H", bound=Handle)
-S = TypeVar("S", Semaphore, BoundedSemaphore, Queue, JoinableQueue, Board)
+
+def _unsupported(name: str) -> Callable[..., NoReturn]:
+    def unsupported(*_: object, **__: object) -> NoReturn:
+        raise UnsupportedError(f"there is no {name} over Redis yet; multiprocessing.{name} works within one machine")
+
+    return unsupported
 
 
-class Context:
+class Context(BaseContext):
     """Makes the Redis-backed twins of multiprocessing's primitives, all on one server.
 
     Without `url` it takes the environment's (`LAB_REDIS_URL`, or what stands in the file `LAB_REDIS_URL_FILE`), else
@@ -46,18 +51,24 @@ class Context:
     _pipe_connection: ClassVar[type[PipeConnection]] = PipeConnection
     _joinable_queue: ClassVar[type[JoinableQueue]] = JoinableQueue
 
+    # Each raises `UnsupportedError`: multiprocessing's own would work on one machine only, and say nothing.
+    RLock = _unsupported("RLock")
+    Condition = _unsupported("Condition")
+    Barrier = _unsupported("Barrier")
+    Value = _unsupported("Value")
+    Array = _unsupported("Array")
+    RawValue = _unsupported("RawValue")
+    RawArray = _unsupported("RawArray")
+    Manager = _unsupported("Manager")
+
     def __init__(self, url: str | None = None, *, method: str | None = None) -> None:
         self._url = url
         self._server: PrivateServer | None = None
-        self._unnamed: list[Handle] = []
+        self._unnamed: list[Primitive] = []
         self._heartbeats: list[Heartbeat] = []
         # Without a method, whatever the program has set by the time that it starts a process.
         local: Any = multiprocessing if method is None else multiprocessing.get_context(method)
         self.Process: type[BaseProcess] = local.Process
-        self.cpu_count = local.cpu_count
-        self.current_process = local.current_process
-        self.parent_process = local.parent_process
-        self.active_children = local.active_children
         self._local = local
 
     @property
@@ -71,41 +82,49 @@ class Context:
         """Return the server's name, version and address; raise what `broker.server.check.check_server` raises."""
         return check_server(self.url)
 
-    def Lock(self, *, name: str | None = None, lease: float = LEASE) -> Lock:
+    def Lock(self, *, name: str | None = None, lease: float = LEASE) -> Lock:  # type: ignore[override]
         """Return a lock."""
-        return self._own(Lock(self.url, _named(name), lease=lease), name)
+        return Lock(name, lease=lease, context=self)
 
-    def Semaphore(self, value: int = 1, *, name: str | None = None, lease: float = LEASE) -> Semaphore:
+    def Semaphore(  # type: ignore[override]
+        self, value: int = 1, *, name: str | None = None, lease: float = LEASE
+    ) -> Semaphore:
         """Return a semaphore of `value` permits; raise `MismatchError` if the name has another value already."""
-        return self._opened(Semaphore(self.url, _named(name), value, lease=lease), name)
+        return Semaphore(value, name=name, lease=lease, context=self)
 
-    def BoundedSemaphore(self, value: int = 1, *, name: str | None = None, lease: float = LEASE) -> BoundedSemaphore:
+    def BoundedSemaphore(  # type: ignore[override]
+        self, value: int = 1, *, name: str | None = None, lease: float = LEASE
+    ) -> BoundedSemaphore:
         """Return a semaphore that never has more than `value` permits; raise `MismatchError` as `Semaphore` does."""
-        return self._opened(BoundedSemaphore(self.url, _named(name), value, lease=lease), name)
+        return BoundedSemaphore(value, name=name, lease=lease, context=self)
 
-    def Event(self, *, name: str | None = None) -> Event:
+    def Event(self, *, name: str | None = None) -> Event:  # type: ignore[override]
         """Return an event."""
-        return self._own(Event(self.url, _named(name)), name)
+        return Event(name, context=self)
 
-    def SimpleQueue(self, *, name: str | None = None) -> SimpleQueue:
+    def SimpleQueue(self, *, name: str | None = None) -> SimpleQueue:  # type: ignore[override]
         """Return a queue without time-outs."""
-        return self._own(self._simple_queue(self.url, _named(name)), name)
+        return self._simple_queue(name, context=self)
 
-    def Queue(self, maxsize: int = 0, *, name: str | None = None) -> Queue:
+    def Queue(self, maxsize: int = 0, *, name: str | None = None) -> Queue:  # type: ignore[override]
         """Return a queue of at most `maxsize` items, or any number; raise `MismatchError` as `Semaphore` does."""
-        return self._opened(self._queue(self.url, _named(name), maxsize), name)
+        return self._queue(maxsize, name=name, context=self)
 
-    def JoinableQueue(self, maxsize: int = 0, *, name: str | None = None, lease: float = LEASE) -> JoinableQueue:
+    def JoinableQueue(  # type: ignore[override]
+        self, maxsize: int = 0, *, name: str | None = None, lease: float = LEASE
+    ) -> JoinableQueue:
         """Return a queue whose items are their getters' until done; raise `MismatchError` as `Semaphore` does."""
-        return self._opened(self._joinable_queue(self.url, _named(name), maxsize, lease=lease), name)
+        return self._joinable_queue(maxsize, name=name, lease=lease, context=self)
 
-    def Pipe(self, duplex: bool = True) -> tuple[PipeConnection, PipeConnection]:
+    def Pipe(  # type: ignore[override]
+        self, duplex: bool = True
+    ) -> tuple[PipeConnection, PipeConnection]:
         """Return both ends of a pipe; without `duplex` the first can only receive, and the second only send."""
-        name = _named(None)
+        name = uuid.uuid4().hex
         first = self._pipe_connection(self.url, name, 0, True, duplex)
         second = self._pipe_connection(self.url, name, 1, duplex, True)
         for handle in (*first.handles, *second.handles):
-            self._own(handle, None)
+            self.own(handle, None)
         return first, second
 
     def Heartbeat(self, board: Board, who: str | None = None, *, daemon: bool = True) -> Heartbeat:
@@ -126,7 +145,33 @@ class Context:
 
     def Board(self, interval: float = INTERVAL, *, name: str | None = None) -> Board:
         """Return a board; raise `MismatchError` if the name has another interval already."""
-        return self._opened(Board(self.url, _named(name), interval), name)
+        return Board(interval, name=name, context=self)
+
+    def get_context(self, method: str | None = None) -> Context:  # type: ignore[override]
+        """Return this context, or one on the same server whose processes begin by `method`."""
+        return self if method is None else Context(self.url, method=method)
+
+    def get_start_method(self, allow_none: bool = False) -> str:
+        """Return how processes begin: multiprocessing's choice unless the context has its own."""
+        method: str = self._local.get_start_method(allow_none)
+        return method
+
+    def url_for(self, name: str | None) -> str:
+        """Return the server's URL; raise `InvalidArgumentError` for a name where no server was named.
+
+        On a private server the same name would exclude nobody.
+        """
+        if name is not None and (self._server is not None or (self._url is None and server_url() is None)):
+            raise InvalidArgumentError(
+                f"the name {name!r} needs a server that other processes can reach: set {URL}, or give the context a URL"
+            )
+        return self.url
+
+    def own(self, primitive: Primitive, name: str | None) -> None:
+        """Keep the session open for `primitive`; delete it in `close` if it has no name."""
+        session(self.url).users.add(self)
+        if name is None:
+            self._unnamed.append(primitive)
 
     def close(self) -> None:
         """Delete what this context made without a name, end its heartbeats, and stop a private server.
@@ -160,21 +205,6 @@ class Context:
     def _start_server(self) -> str:
         self._server = PrivateServer()
         return self._server.url
-
-    def _own(self, handle: H, name: str | None) -> H:
-        session(self.url).users.add(self)
-        if name is None:
-            self._unnamed.append(handle)
-        return handle
-
-    def _opened(self, handle: S, name: str | None) -> S:
-        if name is not None:
-            handle.open()
-        return self._own(handle, name)
-
-
-def _named(name: str | None) -> str:
-    return uuid.uuid4().hex if name is None else name
 
 
 def get_context(url: str | None = None, *, method: str | None = None) -> Context:

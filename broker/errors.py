@@ -17,6 +17,10 @@ class InvalidArgumentError(BrokerError, ValueError):
     """Raised for a name, URL, value or lease that cannot be meant."""
 
 
+class UnsupportedError(BrokerError, NotImplementedError):
+    """Raised for a primitive of multiprocessing's that has no twin yet."""
+
+
 class MismatchError(BrokerError, ValueError):
     """Raised when a name is already in use with another start value."""
 

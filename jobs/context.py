@@ -55,7 +55,7 @@ class Context(broker.Context):
     def adopt(self, *handles: Handle) -> None:
         """Delete these handles, too, when this context is closed."""
         for handle in handles:
-            self._own(handle, None)
+            self.own(handle, None)
 
     def children(self) -> Children:
         """Return the jobs that this process has started."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import uuid
+from typing import Any, ClassVar, TypeVar
 
 import redis
 
+from broker.engine.owner import Owner, default_owner
 from broker.engine.session import Session, session
 from broker.errors import BrokerError, InvalidArgumentError, MismatchError
 from broker.transport.connection import NEVER, Connection
 from broker.transport.scripts import BoundScript
+
+H = TypeVar("H", bound="Handle")
 
 
 class Handle:
@@ -18,12 +22,35 @@ class Handle:
     _kind: ClassVar[str]
     _parts: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, url: str, name: str) -> None:
+    def __init__(self, name: str | None = None, *, context: Owner | None = None, **options: Any) -> None:
+        owner = default_owner() if context is None else context
+        self._bind(owner.url_for(name), uuid.uuid4().hex if name is None else name, options)
+        owner.own(self, name)
+
+    @classmethod
+    def at(cls: type[H], url: str, name: str, **options: Any) -> H:
+        """Return the handle of that name at the server, with no context that owns it; it asks nobody."""
+        handle = cls.__new__(cls)
+        handle._bind(url, name, options)
+        return handle
+
+    def _bind(self, url: str, name: str, options: dict[str, Any]) -> None:
         self.name = check_name(name)
         self._url = url
+        self._options = options
         self._session: Session | None = None
         self._key = f"broker:{{{self._kind}:{name}}}".encode()  # braces: all keys of one name share a hash slot
         self._keys = (self._key, *(self._key + f":{part}".encode() for part in self._parts))
+        self._configure(**options)
+        self._attributes = frozenset(vars(self))
+
+    def _configure(self, *args: Any, **options: Any) -> None:
+        """Check the options that the kind has, and bind its scripts to the keys."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        added = {name: value for name, value in vars(self).items() if name not in self._attributes}
+        added.pop("_attributes")
+        return _restore, (type(self), self._url, self.name, self._options), added or None  # a subclass's own travels
 
     def delete(self) -> None:
         """Remove it from the server; whoever still uses it begins with a new one.
@@ -67,6 +94,10 @@ class Handle:
         if kind == "MISMATCH":
             return MismatchError(f"{self!r} already exists with the value {rest}; use that value, or another name")
         return BrokerError(f"the Redis server refused a script: {error}")
+
+
+def _restore(kind: type[H], url: str, name: str, options: dict[str, Any]) -> H:
+    return kind.at(url, name, **options)
 
 
 def check_name(name: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 import redis
 
 from broker.engine.handle import Handle, check_name
+from broker.engine.owner import Owner
 from broker.liveness.snapshot import MICROSECOND, Change, Roll, Sight, State, changes
 from broker.liveness.timing import Rhythm
 from broker.transport.connection import NEVER, Connection
@@ -44,8 +45,12 @@ class Board(Handle):
     _kind = "board"
     _parts = ("reports", "dead", "tokens", "ended")
 
-    def __init__(self, url: str, name: str, interval: float = INTERVAL) -> None:
-        super().__init__(url, name)
+    def __init__(self, interval: float = INTERVAL, *, name: str | None = None, context: Owner | None = None) -> None:
+        super().__init__(name, context=context, interval=interval)
+        if name is not None:
+            self.open()
+
+    def _configure(self, *, interval: float = INTERVAL) -> None:
         self.rhythm = rhythm = Rhythm(interval)
         fixed = _microseconds(rhythm.interval, rhythm.gap)
         self._join = JOIN.bind(self._keys, *fixed)
@@ -118,9 +123,6 @@ class Board(Handle):
             self._ask(connection, self._farewell, token.encode(), who.encode(), b"0", until=0.0)
         finally:
             here.give_back(connection)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return Board, (self._url, self.name, self.interval)
 
     def _see(self, connection: Connection, known: bytes = UNKNOWN, until: float = NEVER) -> Sight:
         return Sight(self.rhythm, *self._ask(connection, self._roll, known, until=until)[0])

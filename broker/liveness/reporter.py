@@ -27,7 +27,7 @@ class Reporter:
     def __init__(self, lifeline: int, url: str, name: str, interval: float, token: str, who: str, parent: int) -> None:
         self._lifeline = lifeline
         self._parent = parent
-        self._board = Board(url, name, interval)
+        self._board = Board.at(url, name, interval=interval)
         self._token = token.encode()
         self._who = who.encode()
         self._connection = Connection(lambda: wire_factory(url)(RENEWAL_TIMEOUT))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from broker.engine.handle import Handle
+from broker.engine.owner import Owner
 from broker.engine.watch import watch
 from broker.transport.scripts import Script
 
@@ -21,8 +22,10 @@ class Event(Handle):
     _kind = "event"
     _parts = ("done",)
 
-    def __init__(self, url: str, name: str) -> None:
-        super().__init__(url, name)
+    def __init__(self, name: str | None = None, *, context: Owner | None = None) -> None:
+        super().__init__(name, context=context)
+
+    def _configure(self) -> None:
         self._set = SET.bind(self._keys)
         self._clear = CLEAR.bind(self._keys)
         self._look = READ.bind(self._keys)
@@ -42,6 +45,3 @@ class Event(Handle):
     def wait(self, timeout: float | None = None) -> bool:
         """Block until the flag is set; return True, or False if it was not within `timeout` seconds."""
         return watch(self, self._look, self._key, timeout)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return Event, (self._url, self.name)

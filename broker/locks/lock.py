@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from broker.engine.leased_handle import LEASE
+from broker.engine.owner import Owner
 from broker.locks.permits import Permits
 
 
@@ -23,16 +24,9 @@ class Lock(Permits):
 
     _kind = "lock"
 
-    def __init__(self, url: str, name: str, *, lease: float = LEASE) -> None:
-        super().__init__(url, name, value=1, lease=lease)
+    def __init__(self, name: str | None = None, *, lease: float = LEASE, context: Owner | None = None) -> None:
+        super().__init__(name, context=context, lease=lease)
 
     def locked(self) -> bool:
         """Return whether anybody holds the lock now."""
         return self._free() == 0
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return _restore, (type(self), self._url, self.name, self.lease)
-
-
-def _restore(kind: type[Lock], url: str, name: str, lease: float) -> Lock:
-    return kind(url, name, lease=lease)

@@ -10,7 +10,7 @@ import time
 from types import TracebackType
 
 from broker.engine.lease import Lease
-from broker.engine.leased_handle import Holder, check_lease
+from broker.engine.leased_handle import LEASE, Holder, check_lease
 from broker.engine.request import MICROSECOND, Request
 from broker.engine.shared_scripts import RELEASE, RENEW
 from broker.engine.waiting import deadline_of
@@ -28,8 +28,7 @@ class Permits(Holder):
 
     _parts = ("queue", "ended")
 
-    def __init__(self, url: str, name: str, value: int, lease: float) -> None:
-        super().__init__(url, name)
+    def _configure(self, *, value: int = 1, lease: float = LEASE) -> None:
         self.lease = check_lease(lease)
         self._value = value
         fixed = (value, round(lease / MICROSECOND))

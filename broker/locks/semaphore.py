@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from broker.engine.leased_handle import LEASE
+from broker.engine.owner import Owner
 from broker.errors import InvalidArgumentError
 from broker.locks.permits import Permits
 
@@ -17,10 +18,17 @@ class Semaphore(Permits):
 
     _kind = "semaphore"
 
-    def __init__(self, url: str, name: str, value: int = 1, *, lease: float = LEASE) -> None:
+    def __init__(
+        self, value: int = 1, *, name: str | None = None, lease: float = LEASE, context: Owner | None = None
+    ) -> None:
+        super().__init__(name, context=context, value=value, lease=lease)
+        if name is not None:
+            self.open()
+
+    def _configure(self, *, value: int = 1, lease: float = LEASE) -> None:
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
             raise InvalidArgumentError(f"a semaphore starts with a whole number of permits, 0 or more, not {value!r}")
-        super().__init__(url, name, value, lease)
+        super()._configure(value=value, lease=lease)
 
     def release(self) -> None:
         """Give back what this thread took last, or else another thread of this process; or else add a permit.
@@ -38,9 +46,6 @@ class Semaphore(Permits):
         """Return whether no permit is free now."""
         return self._free() == 0
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return _restore, (type(self), self._url, self.name, self._value, self.lease)
-
 
 class BoundedSemaphore(Semaphore):
     """A semaphore that never has more permits than at its start.
@@ -56,7 +61,3 @@ class BoundedSemaphore(Semaphore):
         Raises `NotHeldError` if this process holds nothing, `LeaseLostError` if the lease ended before.
         """
         super(Semaphore, self).release()
-
-
-def _restore(kind: type[Semaphore], url: str, name: str, value: int, lease: float) -> Semaphore:
-    return kind(url, name, value, lease=lease)

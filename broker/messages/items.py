@@ -29,8 +29,7 @@ class Items(Holder):
     _parts = ("queue", "ended", "items", "taken", "past:0", "past:1", "slots", "slots:queue", "slots:ended", "done")
     _keep: ClassVar[bytes] = b"0"  # 1: an item stays under its getter's lease until it is done
 
-    def __init__(self, url: str, name: str, maxsize: int = 0, lease: float = LEASE) -> None:
-        super().__init__(url, name)
+    def _configure(self, *, maxsize: int = 0, lease: float = LEASE) -> None:
         self._maxsize = check_size(maxsize)
         self._seconds = check_lease(lease)
         self._closed = False

@@ -37,10 +37,10 @@ class PipeConnection:
         self.readable = readable
         self.writable = writable
         self._address = (url, name, side, readable, writable)
-        self._inbox = self._inbox_type(url, f"{name}:{side}")
-        self._outbox = self._inbox_type(url, f"{name}:{1 - side}")
-        self._users = Users(url, f"{name}:{side}")
-        self._others = Users(url, f"{name}:{1 - side}")
+        self._inbox = self._inbox_type.at(url, f"{name}:{side}")
+        self._outbox = self._inbox_type.at(url, f"{name}:{1 - side}")
+        self._users = Users.at(url, f"{name}:{side}")
+        self._others = Users.at(url, f"{name}:{1 - side}")
         self.handles = (self._inbox, self._users)
         self._ahead: deque[bytes] = deque()  # what poll() found
         self._ticket = b""

@@ -38,8 +38,7 @@ class Users(Handle):
     _kind = "end"
     _parts = ("gone",)
 
-    def __init__(self, url: str, name: str) -> None:
-        super().__init__(url, name)
+    def _configure(self) -> None:
         self.staying = self._stay(LIFE)
         self.departing = CLOSE_END.bind(self._keys, 0)
         self._look = REMAINING_OPEN.bind(self._keys, 0)

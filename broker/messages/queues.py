@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from broker.engine.leased_handle import LEASE
+from broker.engine.owner import Owner
 from broker.engine.waiting import deadline_of
 from broker.engine.watch import watch
 from broker.errors import NotHeldError
@@ -25,8 +26,8 @@ class SimpleQueue(Items):
 
     _kind = "simple"
 
-    def __init__(self, url: str, name: str) -> None:
-        super().__init__(url, name)
+    def __init__(self, name: str | None = None, *, context: Owner | None = None) -> None:
+        super().__init__(name, context=context)
 
     def put(self, obj: Any) -> None:
         """Put `obj` in; on return it is there for everybody."""
@@ -40,9 +41,6 @@ class SimpleQueue(Items):
         """Return whether there is no item now."""
         return self._count() == 0
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self._url, self.name)
-
 
 class Queue(Items):
     """`multiprocessing.Queue` over Redis: a queue of at most `maxsize` items, or of any number if that is 0.
@@ -54,8 +52,10 @@ class Queue(Items):
 
     _kind = "queue"
 
-    def __init__(self, url: str, name: str, maxsize: int = 0) -> None:
-        super().__init__(url, name, maxsize)
+    def __init__(self, maxsize: int = 0, *, name: str | None = None, context: Owner | None = None) -> None:
+        super().__init__(name, context=context, maxsize=maxsize)
+        if name is not None:
+            self.open()
 
     def put(self, obj: Any, block: bool = True, timeout: float | None = None) -> None:
         """Put `obj` in, waiting for room `timeout` seconds at most; raise `queue.Full` if there was none.
@@ -97,9 +97,6 @@ class Queue(Items):
     def cancel_join_thread(self) -> None:
         """Do nothing: what was put is on the server already."""
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self._url, self.name, self._maxsize)
-
 
 class JoinableQueue(Queue):
     """`multiprocessing.JoinableQueue` over Redis: an item is its getter's until `task_done`, under a lease.
@@ -113,8 +110,15 @@ class JoinableQueue(Queue):
     _order = 1
     _loss = "task_done(); another may have got the item"
 
-    def __init__(self, url: str, name: str, maxsize: int = 0, *, lease: float = LEASE) -> None:
-        super(Queue, self).__init__(url, name, maxsize, lease)
+    def __init__(
+        self, maxsize: int = 0, *, name: str | None = None, lease: float = LEASE, context: Owner | None = None
+    ) -> None:
+        super(Queue, self).__init__(name, context=context, maxsize=maxsize, lease=lease)
+        if name is not None:
+            self.open()
+
+    def _configure(self, *, maxsize: int = 0, lease: float = LEASE) -> None:
+        super()._configure(maxsize=maxsize, lease=lease)
         self._done = TASK_DONE.bind(self._keys, 0, 0)
         self._idle = READ_UNFINISHED.bind((self._key, self._keys[-1]))
 
@@ -129,10 +133,3 @@ class JoinableQueue(Queue):
     def join(self) -> None:
         """Block until every item that was put is done."""
         watch(self, self._idle, self._keys[-1], None)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return _restore, (type(self), self._url, self.name, self._maxsize, self._seconds)
-
-
-def _restore(kind: type[JoinableQueue], url: str, name: str, maxsize: int, lease: float) -> JoinableQueue:
-    return kind(url, name, maxsize, lease=lease)

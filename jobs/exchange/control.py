@@ -10,9 +10,9 @@ LIFE = 2.0  # seconds; the lease of the lock that a job holds for as long as it 
 
 def life(url: str, job_id: str) -> Lock:
     """Return the lock that a job holds for as long as it lives."""
-    return Lock(url, f"life-{job_id}", lease=LIFE)
+    return Lock.at(url, f"life-{job_id}", lease=LIFE)
 
 
 def signals(url: str, job_id: str) -> SimpleQueue:
     """Return the queue of the signals that a job is to get."""
-    return SimpleQueue(url, f"signals-{job_id}")
+    return SimpleQueue.at(url, f"signals-{job_id}")

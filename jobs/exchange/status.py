@@ -63,7 +63,7 @@ class StatusWriter:
     """The job's side; `name` is the queue's."""
 
     def __init__(self, url: str, name: str, job_id: str) -> None:
-        self.channel = Queue(url, name, BACKLOG)
+        self.channel = Queue.at(url, name, maxsize=BACKLOG)
         self._job_id = job_id
         self._patience = PATIENCE
 
@@ -89,7 +89,7 @@ class StatusReader:
     """The parent's side: hears from all the jobs of one context."""
 
     def __init__(self, url: str) -> None:
-        self.channel = Queue(url, f"news-{uuid.uuid4().hex}", BACKLOG)
+        self.channel = Queue.at(url, f"news-{uuid.uuid4().hex}", maxsize=BACKLOG)
         self._jobs: dict[str, Reporter] = {}
         self._changing = threading.Lock()
         self._thread: threading.Thread | None = None

@@ -22,7 +22,7 @@ STOP_TIMEOUT = 3.0  # seconds from a request to stop until a worker is killed
 
 def _work(url: str, queue: str, ready: str) -> None:
     worker = PrivateWorker([queue], name=new_name(), connection=client(url))
-    worker.ready = Semaphore(url, ready, 0)
+    worker.ready = Semaphore.at(url, ready, value=0)
     log.setLevel(QUIET)
     with suppress(*AWAY):  # whoever started it finds that out himself
         worker.work(logging_level=QUIET)

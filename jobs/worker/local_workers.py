@@ -37,7 +37,7 @@ class Workers:
         signing.key()  # one that is no good is told before anything is begun
         self._url = url
         self._queue = queue
-        ready = Semaphore(url, f"ready-{uuid.uuid4().hex}", 0)
+        ready = Semaphore.at(url, f"ready-{uuid.uuid4().hex}", value=0)
         where = "" if folder is None else os.path.abspath(folder)
         arguments = [queue, str(count), ready.name, where, *preload]
         self._process = SupervisedProcess([sys.executable, "-m", "jobs.worker", *arguments], environment={URL: url})

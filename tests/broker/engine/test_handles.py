@@ -71,7 +71,7 @@ def test_one_name_may_be_a_lock_a_semaphore_and_an_event(ctx: Context) -> None:
 @pytest.mark.parametrize("name", ["x", "zwei Wörter", "a:b", "{tag}", "a}b", "}", "{}", "x" * 300, "\n", "日本"])
 def test_any_name_works_and_keeps_its_keys_in_one_slot(ctx: Context, name: str) -> None:
     for kind in (Lock, Semaphore, BoundedSemaphore, Event):
-        handle = kind(ctx.url, name)
+        handle = kind.at(ctx.url, name)
         assert len({key_slot(key) for key in handle._keys}) == 1
     lock = ctx.Lock(name=name)
     with lock:

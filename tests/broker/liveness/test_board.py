@@ -37,7 +37,7 @@ class World:
         client.flushall()
         self.client = client
         self.clock = Clock(client)
-        self.board = Board(url, "test", interval)
+        self.board = Board.at(url, "test", interval=interval)
         self._sender = Client(url)
 
     def join(self, who: str, token: str = "") -> int:

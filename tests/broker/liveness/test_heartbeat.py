@@ -314,7 +314,7 @@ def test_one_interval_for_one_name(ctx: Context) -> None:
     with pytest.raises(MismatchError, match="already exists with the value 30;"):
         ctx.Board(31.0, name="rhythm")
     with pytest.raises(MismatchError):
-        Heartbeat(Board(ctx.url, "rhythm", 31.0))
+        Heartbeat(Board.at(ctx.url, "rhythm", interval=31.0))
     board.delete()
 
 

@@ -101,7 +101,7 @@ def test_one_name_may_be_a_queue_of_each_kind(ctx: Context) -> None:
 @pytest.mark.parametrize("name", ["x", "a:b", "{tag}", "a}b", "}", "\n", "日本"])
 def test_any_name_works_and_keeps_its_keys_in_one_slot(ctx: Context, name: str) -> None:
     for kind in (SimpleQueue, Queue, JoinableQueue):
-        items = kind(ctx.url, name)
+        items = kind.at(ctx.url, name)
         assert len({key_slot(key) for key in items._keys}) == 1
         items.put("x")
         assert items.get() == "x"

@@ -145,7 +145,7 @@ def test_it_goes_where_the_parents_output_goes(ctx):
 
 def test_what_nobody_reads_is_dropped(url, monkeypatch):
     monkeypatch.setattr("jobs.exchange.status.PATIENCE", 0.1)
-    channel = Queue(url, "nobody", BACKLOG)
+    channel = Queue.at(url, "nobody", maxsize=BACKLOG)
     teller = StatusWriter(url, channel.name, "job")
     put, waited = teller.channel.put, []
     monkeypatch.setattr(teller.channel, "put", lambda item, timeout: waited.append(timeout) or put(item, True, timeout))

