@@ -1,28 +1,28 @@
-"""What can go wrong in the lab, each said in one sentence."""
+"""The lab's own errors; each message is one sentence."""
 
 
 class LabError(Exception):
-    """Root of the lab's own errors; its text is for the person at the terminal."""
+    """Base class of the lab's own errors; its text is for the user at the terminal."""
 
 
 class InvalidParameterError(LabError, ValueError):
-    """Raised for a parameter that cannot be meant."""
+    """Raised for a parameter that is out of range, of the wrong type, or unknown."""
 
 
-class DamagedTraceError(LabError, ValueError):
+class InvalidTraceError(LabError, ValueError):
     """Raised when a saved trace cannot be read; names the file and the line."""
 
 
-class DamagedStoreError(LabError, ValueError):
-    """Raised when the tickets' `db` does not hold what it should."""
+class CorruptStoreError(LabError, ValueError):
+    """Raised when the tickets' `db` does not contain a valid number."""
 
 
-class RunOverError(LabError):
-    """Raised in an actor whose run was given up: nobody reads its trace any more."""
+class RunEndedError(LabError):
+    """Raised in an actor whose run has been abandoned: nobody reads its trace any more."""
 
 
 class StaleFenceError(LabError):
-    """Raised when a store has seen a newer `fence` than the caller's: what the caller wanted was not done."""
+    """Raised when a store has seen a newer `fence` than the caller's; the operation was not performed."""
 
     def __init__(self, fence: int, newest: int) -> None:
         super().__init__(fence, newest)
@@ -30,4 +30,4 @@ class StaleFenceError(LabError):
         self.newest = newest
 
     def __str__(self) -> str:
-        return f"the lease was lost: fence {self.fence} came when the store had seen fence {self.newest}"
+        return f"the lease was lost: fence {self.fence} is older than fence {self.newest}, which the store has seen"

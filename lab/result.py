@@ -10,7 +10,7 @@ from typing import Any
 from lab.backends import BACKENDS
 from lab.checks import metrics
 from lab.checks.verdicts import Verdict
-from lab.errors import DamagedTraceError, InvalidParameterError
+from lab.errors import InvalidParameterError, InvalidTraceError
 from lab.exercise import Exercise
 from lab.exercises import EXERCISES
 from lab.formatting import Figure
@@ -82,7 +82,7 @@ class Result:
 
 
 def judge(trace: Trace) -> Result:
-    """Return what a trace comes to; raise `DamagedTraceError` if it is of no exercise that the lab has."""
+    """Return what a trace comes to; raise `InvalidTraceError` if it is of no exercise that the lab has."""
     exercise = _exercise(trace)
     section = exercise.section
     wait_times = metrics.wait_times(trace, section)
@@ -158,8 +158,8 @@ def _exercise(trace: Trace) -> Exercise:
     try:
         return EXERCISES[trace.exercise](**trace.parameters)
     except KeyError as error:
-        raise DamagedTraceError(f"{trace.source}, line 1: the lab has no exercise {trace.exercise!r}") from error
+        raise InvalidTraceError(f"{trace.source}, line 1: the lab has no exercise {trace.exercise!r}") from error
     except (InvalidParameterError, TypeError) as error:
-        raise DamagedTraceError(
-            f"{trace.source}, line 1: {trace.exercise} cannot be run like this ({error}); the file is damaged"
+        raise InvalidTraceError(
+            f"{trace.source}, line 1: {trace.exercise} cannot be run like this ({error}); the file is corrupt"
         ) from error

@@ -1,10 +1,10 @@
-"""Traces: what happened in a run, one event after the other, and the file that keeps them.
+"""Traces: the events of a run in order, and the file format that stores them.
 
-The order of the events is the order in which they were recorded: an actor records that it entered after it was let
-in, and that it leaves before it lets go, so a trace may hide a short overlap but never invents one. Order needs no
-clock, and holds across hosts. `when` is for measuring: seconds on one clock per trace, this machine's monotonic one,
-or the Redis server's, then exact to `error` seconds either way (within one process, differences are always exact; see
-`lab.checks.clocks`).
+Events are in the order in which they were recorded. An actor records its entry into a section after it has acquired
+the lock, and its exit before it releases the lock: so a trace may hide a short overlap, but never invents one. The
+order depends on no clock and holds across hosts. `when` is for measuring times: seconds on one clock per trace. That is
+this machine's monotonic clock, or the Redis server's, where a time may be off by `error` seconds either way.
+Differences between times of one process are always exact (see `lab.checks.clocks`).
 """
 
 from __future__ import annotations
@@ -12,22 +12,23 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lab.errors import DamagedTraceError
+from lab.errors import InvalidTraceError
 
-FORMAT = 1
-FOREVER = 1e12  # seconds; no clock shows more
-LAB = "lab"  # who: the one that starts the actors and waits for them
+FORMAT = 2
+MAX_TIME = 1e12  # seconds; no clock shows more
+LAB = "lab"  # the `who` of the process that starts the actors and waits for them
 Process = tuple[str, int, str]  # host, pid, who
 
 
 @dataclass(frozen=True)
 class Event:
-    """One line of a trace: who, where (host, pid), what, on what, and when."""
+    """One line of a trace: who (the actor), where (host, pid), what (the action), on what, and when."""
 
     who: str
     host: str
@@ -39,32 +40,31 @@ class Event:
     fence: int | None = None
     value: int | None = None
     why: str | None = None
-    offset: float | None = None  # where it was measured: how far the server's clock was ahead of the host's
+    offset: float | None = None  # if measured with this event: by how much the server's clock is ahead of the host's
 
     @property
     def process(self) -> Process:
-        """Which process did it, and in whose name: an actor whose worker was lost may be played again by another."""
+        """The process and the actor: an actor whose worker was lost may run again in another process."""
         return self.host, self.pid, self.who
 
     def to_line(self) -> str:
-        """Return the event as a line of JSON, without what is not known."""
+        """Return the event as a line of JSON, without fields that are None."""
         return json.dumps({name: value for name, value in asdict(self).items() if value is not None})
 
     @classmethod
     def from_line(cls, line: str) -> Event:
-        """Return the event that a line says; raise `ValueError` if it says none."""
-        said = _object(line)
-        event = cls(**said)
-        _require(event, _KINDS)
-        if not (0 <= event.when < FOREVER and 0 <= event.error < FOREVER):
-            raise ValueError("it happened at no moment")
-        if event.offset is not None and not -FOREVER < event.offset < FOREVER:
-            raise ValueError("no clock is ahead by that much")
+        """Return the event in a line; raise `ValueError` or `TypeError` if there is none."""
+        event = cls(**_parse_object(line))
+        _check_types(event, _EVENT_TYPES)
+        if not (0 <= event.when < MAX_TIME and 0 <= event.error < MAX_TIME):
+            raise ValueError("its time is out of range")
+        if event.offset is not None and not -MAX_TIME < event.offset < MAX_TIME:
+            raise ValueError("its clock offset is out of range")
         return event
 
 
 _OPTIONAL = type(None)
-_KINDS: dict[str, tuple[type, ...]] = {
+_EVENT_TYPES: dict[str, tuple[type, ...]] = {
     "who": (str,),
     "host": (str,),
     "pid": (int,),
@@ -77,7 +77,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "why": (str, _OPTIONAL),
     "offset": (int, float, _OPTIONAL),
 }
-_ABOUT: dict[str, tuple[type, ...]] = {
+_HEADER_TYPES: dict[str, tuple[type, ...]] = {
     "exercise": (str,),
     "backend": (str,),
     "parameters": (dict,),
@@ -88,7 +88,7 @@ _ABOUT: dict[str, tuple[type, ...]] = {
 
 @dataclass(frozen=True)
 class Trace:
-    """One run of an exercise on one backend: what was asked for, and what happened."""
+    """One run of an exercise on one backend: its parameters and its events."""
 
     exercise: str
     backend: str
@@ -99,33 +99,32 @@ class Trace:
     source: str = field(default="", compare=False)
 
     def of(self, *what: str) -> list[Event]:
-        """Return the events of these kinds, in order."""
+        """Return the events with one of these `what`, in order."""
         return [event for event in self.events if event.what in what]
 
     def dump(self) -> str:
-        """Return the text of a trace file: a line about the run, then a line per event."""
-        about = {name: getattr(self, name) for name in ("exercise", "backend", "parameters", "server", "workers")}
-        lines = [json.dumps({"trace": FORMAT, **about}), *(event.to_line() for event in self.events)]
+        """Return the text of a trace file: a header line about the run, then a line per event."""
+        header = {name: getattr(self, name) for name in _HEADER_TYPES}
+        lines = [json.dumps({"trace": FORMAT, **header}), *(event.to_line() for event in self.events)]
         return "".join(line + "\n" for line in lines)
 
     @classmethod
     def parse(cls, text: str, source: str) -> Trace:
-        """Return the trace that a file's text holds; raise `DamagedTraceError` with the line in `source`."""
-        head, *lines = text.splitlines() or [""]
-        with _Line(source, 1):
-            about = _object(head)
-            if about.pop("trace", None) != FORMAT:
-                raise ValueError("it is not the first line of a trace")
-            trace = cls(**about, events=parse_events(lines, source, first=2), source=source)
-            _require(trace, _ABOUT)
+        """Return the trace in a file's text; raise `InvalidTraceError`, which names `source` and the line."""
+        first, *lines = text.splitlines() or [""]
+        with _parsing(source, 1):
+            header = _parse_object(first)
+            _check_format(header.pop("trace", None), source)
+            trace = cls(**header, events=parse_events(lines, source, first=2), source=source)
+            _check_types(trace, _HEADER_TYPES)
         return trace
 
 
 def parse_events(lines: Iterable[str], source: str, first: int = 1) -> tuple[Event, ...]:
-    """Return the events in `lines`; raise `DamagedTraceError` with the line's number, counted from `first`."""
+    """Return the events in `lines`; raise `InvalidTraceError`, which names the line, counted from `first`."""
     events = []
     for number, line in enumerate(lines, first):
-        with _Line(source, number):
+        with _parsing(source, number):
             events.append(Event.from_line(line))
     return tuple(events)
 
@@ -135,13 +134,13 @@ def new_event(who: str, what: str, when: float, error: float, **more: Any) -> Ev
     return Event(who, socket.gethostname(), os.getpid(), what, when, error, **more)
 
 
-def load(folder: Path) -> list[Trace]:
-    """Return the traces in `folder`; raise `DamagedTraceError` if there are none or one cannot be read."""
+def load_traces(folder: Path) -> list[Trace]:
+    """Return the traces in `folder`; raise `InvalidTraceError` if there are none or one cannot be read."""
     if not folder.is_dir():
-        raise DamagedTraceError(f"there is no folder {folder}; name one that `lab compare --trace` has written")
+        raise InvalidTraceError(f"there is no folder {folder}; name one that `lab compare --trace` has written")
     files = sorted(folder.glob("*.jsonl"))
     if not files:
-        raise DamagedTraceError(f"there is no trace in {folder}; name a folder that `lab compare --trace` has written")
+        raise InvalidTraceError(f"there is no trace in {folder}; name a folder that `lab compare --trace` has written")
     return [_load_file(file) for file in files]
 
 
@@ -149,39 +148,41 @@ def _load_file(file: Path) -> Trace:
     try:
         return Trace.parse(file.read_text(encoding="utf-8"), str(file))
     except (OSError, UnicodeDecodeError) as error:
-        raise DamagedTraceError(f"{file} cannot be read ({error}); save the trace again") from error
+        raise InvalidTraceError(f"{file} cannot be read ({error}); save the trace again") from error
 
 
-_UNREADABLE = (ValueError, TypeError, OverflowError, RecursionError)
+@contextmanager
+def _parsing(source: str, number: int) -> Iterator[None]:
+    """Turn any error in the block into an `InvalidTraceError` that names the line."""
+    try:
+        yield
+    except InvalidTraceError:
+        raise
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise InvalidTraceError(
+            f"{source}, line {number}: this is not a line of a trace ({error}); the file is corrupt, "
+            "save the trace again"
+        ) from error
 
 
-class _Line:
-    """Turns whatever is wrong with a line into a sentence that names it."""
-
-    def __init__(self, source: str, number: int) -> None:
-        self.source = source
-        self.number = number
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, _UNREADABLE) and not isinstance(error, DamagedTraceError):
-            raise DamagedTraceError(
-                f"{self.source}, line {self.number}: this is no line of a trace ({error}); the file is damaged, "
-                "save the trace again"
-            ) from error
+def _check_format(version: object, source: str) -> None:
+    if type(version) is int and version != FORMAT:
+        raise InvalidTraceError(
+            f"{source}, line 1: this trace has format {version}, and this lab reads only format {FORMAT}; run it again"
+        )
+    if version != FORMAT:
+        raise ValueError("it is not the first line of a trace")
 
 
-def _require(said: object, kinds: Mapping[str, tuple[type, ...]]) -> None:
-    for name, allowed in kinds.items():
-        value = getattr(said, name)
+def _check_types(parsed: object, types: Mapping[str, tuple[type, ...]]) -> None:
+    for name, allowed in types.items():
+        value = getattr(parsed, name)
         if not isinstance(value, allowed) or isinstance(value, bool):
             raise ValueError(f"{name} cannot be {value!r}")
 
 
-def _object(line: str) -> dict[str, Any]:
-    said = json.loads(line)
-    if not isinstance(said, dict):
-        raise ValueError("it is no JSON object")
-    return said
+def _parse_object(line: str) -> dict[str, Any]:
+    parsed = json.loads(line)
+    if not isinstance(parsed, dict):
+        raise ValueError("it is not a JSON object")
+    return parsed

@@ -24,7 +24,7 @@ from lab.exercise import Exercise
 from lab.exercises import EXERCISES
 from lab.report.table import report
 from lab.result import in_order, judge
-from lab.trace import load
+from lab.trace import load_traces
 
 
 class _Plays(click.Group):
@@ -108,7 +108,7 @@ def compare(ctx: click.Context) -> None:
 @click.argument("folder", type=click.Path(path_type=Path))
 def check(folder: Path) -> int:
     """Judge the traces in FOLDER again, which `lab compare --trace` has written; this needs no Redis."""
-    results = [judge(trace) for trace in load(folder)]
+    results = [judge(trace) for trace in load_traces(folder)]
     for exercise in dict.fromkeys(result.exercise.name for result in results):
         report(in_order([result for result in results if result.exercise.name == exercise]), Console())
     return exercise_commands.status(results)

@@ -149,8 +149,8 @@ class Tickets(Exercise):
         "sees": PrintedLine("剩余票数{value}", "tickets left: {value}", "on yellow"),
         "buys": PrintedLine("购票成功", "bought a ticket", "green"),
         "goes without": PrintedLine("购票失败", "no ticket", "red"),
-        "stands still": PrintedLine("{who} 停住了", "{who} stands still", "magenta"),
-        "goes on": PrintedLine("{who} 继续", "{who} goes on", "magenta"),
+        "pauses": PrintedLine("{who} 停住了", "{who} pauses", "magenta"),
+        "resumes": PrintedLine("{who} 继续", "{who} resumes", "magenta"),
         "is refused": PrintedLine("{who} 的锁已过期 写入被拒绝", "{who} lost the lock, its write is refused", "red"),
     }
 

@@ -64,7 +64,7 @@ def _pause(results: Sequence[Result]) -> str:
 
 def _consequence(result: Result) -> str:
     """Return what the pause of a process led to; empty if none was paused and resumed."""
-    resumed = next(iter(result.trace.of("goes on")), None)
+    resumed = next(iter(result.trace.of("resumes")), None)
     if resumed is None:
         return ""
     whats = {event.what for event in result.trace.events if event.process == resumed.process}

@@ -18,7 +18,7 @@ from typing import Any, Protocol, cast
 
 import redis
 
-from lab.errors import RunOverError
+from lab.errors import RunEndedError
 from lab.runtime.redis_client import Client
 from lab.trace import Event, parse_events
 
@@ -90,7 +90,7 @@ class StreamLog:
         self._numbers = itertools.count()
 
     def create(self) -> None:
-        """Make the empty stream; without it an `append` raises `RunOverError`."""
+        """Make the empty stream; without it an `append` raises `RunEndedError`."""
 
         def make(server: redis.Redis) -> None:
             with server.pipeline(transaction=True) as step:
@@ -102,7 +102,7 @@ class StreamLog:
         self._client.ask(make)
 
     def append(self, event_of: Callable[[float, float], Event], last: bool = False) -> None:
-        """Record an event; raise `RunOverError` if the run is over and its stream gone."""
+        """Record an event; raise `RunEndedError` if the run is over and its stream gone."""
         now = time.monotonic()
         if self._pid != os.getpid():
             self._pid, self._clock, self._name = os.getpid(), None, secrets.token_hex(8)
@@ -116,7 +116,7 @@ class StreamLog:
             event = dataclasses.replace(event, offset=offset)
         entry: dict[Any, Any] = {"event": event.to_line(), "name": f"{self._name}:{next(self._numbers)}"}
         if self._client.ask(lambda server: server.xadd(self._key, entry, nomkstream=True)) is None:
-            raise RunOverError(GONE)
+            raise RunEndedError(GONE)
 
     def events(self) -> tuple[Event, ...]:
         """Return what was recorded so far, in order."""

@@ -24,9 +24,9 @@ class OneTimePause:
         """Pause this process, unless one has been paused before."""
         if not self.applied.is_set():
             self.applied.set()
-            me.record("stands still")
+            me.record("pauses")
             pause_process(self.seconds)
-            me.record("goes on")
+            me.record("resumes")
 
 
 def pause_process(seconds: float) -> None:

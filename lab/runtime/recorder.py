@@ -14,7 +14,7 @@ from typing import Any, Concatenate, ParamSpec
 import redis
 
 from broker import BrokerError, LeaseLostError
-from lab.errors import LabError, RunOverError
+from lab.errors import LabError, RunEndedError
 from lab.runtime.context import Permits
 from lab.runtime.logs import Log
 from lab.trace import new_event
@@ -78,7 +78,7 @@ def actor(play: Callable[Concatenate[Recorder, P], None]) -> Callable[Concatenat
             me.record("starts")
             play(me, *args, **kwargs)
             me.record("ends", last=True)
-        except RunOverError:
+        except RunEndedError:
             raise SystemExit(1) from None
         except (LabError, BrokerError, redis.RedisError, OSError) as error:
             with suppress(LabError, redis.RedisError, OSError):

@@ -17,7 +17,7 @@ from typing import Protocol, cast
 
 import redis
 
-from lab.errors import DamagedStoreError, RunOverError, StaleFenceError
+from lab.errors import CorruptStoreError, RunEndedError, StaleFenceError
 from lab.runtime.logs import GONE, KEPT
 from lab.runtime.redis_client import client
 
@@ -32,7 +32,7 @@ class Store(Protocol):
     """
 
     def read(self, fence: int | None = None) -> int:
-        """Return how many are left; raise `DamagedStoreError` if that cannot be told."""
+        """Return how many are left; raise `CorruptStoreError` if that cannot be told."""
 
     def write(self, count: int, fence: int | None = None) -> None:
         """Say how many are left."""
@@ -82,11 +82,11 @@ class RedisStore:
             server.ask(make)
 
     def read(self, fence: int | None = None) -> int:
-        """Return how many are left; raise `RunOverError` if the key is gone."""
+        """Return how many are left; raise `RunEndedError` if the key is gone."""
         return _parse(self._do(fence, ""), f"the Redis key {self.key}")
 
     def write(self, count: int, fence: int | None = None) -> None:
-        """Say how many are left; raise `RunOverError` if the key is gone.
+        """Say how many are left; raise `RunEndedError` if the key is gone.
 
         If the reply is lost, that is said again. Under a fence it is done once; without one, who else has written in
         between is written over, as by any write that comes late.
@@ -113,7 +113,7 @@ class RedisStore:
         with client(self.url) as server:
             reply = server.ask(lambda redis: cast("str | int | None", redis.eval(SCRIPT, 1, self.key, known, text)))
         if reply is None:
-            raise RunOverError(GONE)
+            raise RunEndedError(GONE)
         if isinstance(reply, int):
             assert fence is not None, "only who has one can have an old one"
             raise StaleFenceError(fence, reply)
@@ -130,5 +130,5 @@ def _parse(text: str, where: str) -> int:
     except (ValueError, TypeError, KeyError):
         count = None
     if not isinstance(count, int) or isinstance(count, bool):
-        raise DamagedStoreError(f'{where} is damaged: it should hold {{"count": 5}} or the like, not {text[:40]!r}')
+        raise CorruptStoreError(f'{where} is corrupt: it should hold {{"count": 5}} or the like, not {text[:40]!r}')
     return count

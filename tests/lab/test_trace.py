@@ -1,4 +1,4 @@
-"""A trace comes back as it was saved, or is refused with the file and the line."""
+"""A trace is read as it was saved, or refused with the file and the line."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from lab.errors import DamagedTraceError, LabError, RunOverError
+from lab.errors import InvalidTraceError, LabError, RunEndedError
 from lab.files import require_file, require_folder, write_file, write_folder
 from lab.result import judge
 from lab.runtime.logs import FileLog, StreamLog
 from lab.runtime.recorder import Recorder
-from lab.trace import Trace, load
+from lab.trace import Trace, load_traces
 from tests.lab.handwritten import TWO_BUY, trace
 
 GOOD = trace(TWO_BUY, clients=2, stock=2)
@@ -24,7 +24,7 @@ def save(folder: Path, text: str) -> Path:
 
 
 def test_round_trip(tmp_path: Path):
-    assert load(save(tmp_path, GOOD.dump())) == [GOOD]
+    assert load_traces(save(tmp_path, GOOD.dump())) == [GOOD]
 
 
 @pytest.mark.parametrize(
@@ -44,17 +44,17 @@ def test_round_trip(tmp_path: Path):
         "[" * 100_000,
     ],
 )
-def test_a_damaged_line_is_named(tmp_path: Path, line: str):
+def test_a_corrupt_line_is_named(tmp_path: Path, line: str):
     lines = GOOD.dump().splitlines()
     lines[4] = line
-    with pytest.raises(DamagedTraceError, match=r"tickets-local\.jsonl, line 5: .* save the trace again"):
-        load(save(tmp_path, "\n".join(lines)))
+    with pytest.raises(InvalidTraceError, match=r"tickets-local\.jsonl, line 5: .* save the trace again"):
+        load_traces(save(tmp_path, "\n".join(lines)))
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"trace": 2},
+        {"trace": "2"},
         {"trace": None},
         {"exercise": 5},
         {"exercise": "chess"},
@@ -66,27 +66,39 @@ def test_a_damaged_line_is_named(tmp_path: Path, line: str):
         {"more": 1},
     ],
 )
-def test_a_damaged_first_line_is_named(tmp_path: Path, change: dict[str, object]):
+def test_a_corrupt_first_line_is_named(tmp_path: Path, change: dict[str, object]):
     first, rest = GOOD.dump().split("\n", 1)
-    with pytest.raises(DamagedTraceError, match=r"tickets-local\.jsonl, line 1: "):
-        list(map(judge, load(save(tmp_path, json.dumps(json.loads(first) | change) + "\n" + rest))))
+    with pytest.raises(InvalidTraceError, match=r"tickets-local\.jsonl, line 1: "):
+        list(map(judge, load_traces(save(tmp_path, json.dumps(json.loads(first) | change) + "\n" + rest))))
+
+
+@pytest.mark.parametrize("version", [1, 3])
+def test_another_format_is_refused_with_one_sentence(tmp_path: Path, version: int):
+    first, rest = GOOD.dump().split("\n", 1)
+    other = json.dumps(json.loads(first) | {"trace": version}) + "\n" + rest
+    with pytest.raises(InvalidTraceError) as raised:
+        load_traces(save(tmp_path, other))
+    assert str(raised.value) == (
+        f"{tmp_path}/tickets-local.jsonl, line 1: this trace has format {version}, and this lab reads only format 2; "
+        "run it again"
+    )
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00"])
-def test_what_is_no_text_at_all(tmp_path: Path, content: bytes):
+def test_a_file_that_is_not_text(tmp_path: Path, content: bytes):
     (tmp_path / "x.jsonl").write_bytes(content)
-    with pytest.raises(DamagedTraceError, match=r"x\.jsonl"):
-        load(tmp_path)
+    with pytest.raises(InvalidTraceError, match=r"x\.jsonl"):
+        load_traces(tmp_path)
 
 
-def test_a_trace_that_stops_early_is_no_proof(tmp_path: Path):
+def test_a_truncated_trace_is_not_valid(tmp_path: Path):
     lines = GOOD.dump().splitlines()
     for end in range(2, len(lines)):
         cut = Trace.parse("\n".join(lines[:end]), "cut")
         assert str(judge(cut).verdict) != "valid"
 
 
-def test_recorders_write_what_is_read(tmp_path: Path, url: str):
+def test_recorded_events_are_read_back(tmp_path: Path, url: str):
     stream = StreamLog(url, "lab:test:trace")
     stream.create()
     for log in (FileLog(tmp_path / "trace"), stream):
@@ -102,11 +114,11 @@ def test_recorders_write_what_is_read(tmp_path: Path, url: str):
         assert events[0].when <= events[1].when <= events[2].when
         assert 0 <= events[0].error < 1
     stream.delete()
-    with pytest.raises(RunOverError):
+    with pytest.raises(RunEndedError):
         Recorder(stream, "me").record("buys")
 
 
-def test_files_are_there_whole_or_not_at_all(tmp_path: Path):
+def test_files_are_written_atomically(tmp_path: Path):
     write_file(tmp_path / "figures", "old")
     write_file(tmp_path / "figures", "new")
     assert (tmp_path / "figures").read_text() == "new"
@@ -118,7 +130,7 @@ def test_files_are_there_whole_or_not_at_all(tmp_path: Path):
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "figures", "traces"]
 
 
-def test_what_cannot_be_written_is_refused_before_the_run(tmp_path: Path):
+def test_a_place_that_cannot_be_written_to_is_refused_before_the_run(tmp_path: Path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
     with pytest.raises(LabError, match="name a new folder"):

@@ -10,7 +10,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from lab.trace import Trace, load
+from lab.trace import Trace, load_traces
 from tests.support.clock import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -119,7 +119,7 @@ class Lab:
     def traces(self, folder: Path) -> list[Trace]:
         """Return the traces that it has written, by way of `folder`."""
         docker("cp", f"{self._name}:/home/lab/traces", str(folder))
-        return load(folder / "traces")
+        return load_traces(folder / "traces")
 
     def close(self) -> None:
         """End it if it has not ended, and remove its container."""

@@ -24,12 +24,12 @@ LATE = """
 0.1 b asks
 0.1 c asks
 0.2 a enters 1
-0.2 a stands_still
+0.2 a pauses
 1.2 b enters 2
 1.3 b buys 0
 1.4 b leaves
 1.5 c enters 3
-2.0 a goes_on
+2.0 a resumes
 2.1 a is_refused 1
 2.2 a leaves
 2.2 a loses 1

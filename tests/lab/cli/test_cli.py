@@ -87,15 +87,15 @@ def test_help(lab: Run, words: tuple[str, ...]):
         ("compare ktv --trace full", "full exists and is not empty; name a new folder, or an empty one"),
         ("check none", "there is no folder none; name one that `lab compare --trace` has written"),
         ("check full", "there is no trace in full"),
-        ("check damaged", "damaged/x.jsonl, line 1: this is no line of a trace"),
+        ("check corrupt", "corrupt/x.jsonl, line 1: this is not a line of a trace"),
         ("dance", "No such command 'dance'"),
     ],
 )
 def test_bad_input_gets_one_sentence(lab: Run, tmp_path: Path, words: str, sentence: str):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine").touch()
-    (tmp_path / "damaged").mkdir()
-    (tmp_path / "damaged" / "x.jsonl").write_text("rubbish")
+    (tmp_path / "corrupt").mkdir()
+    (tmp_path / "corrupt" / "x.jsonl").write_text("rubbish")
     before = sorted(tmp_path.rglob("*"))
     done = lab(*words.split())
     assert (done.returncode, done.stdout) == (2, "")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import jobs
-from lab.trace import Trace, load
+from lab.trace import Trace, load_traces
 from tests.lab.conftest import Run, table
 
 BACKENDS = ("local", "redis", "rq")
@@ -141,7 +141,7 @@ def test_every_seed_has_stays_of_its_own_that_all_backends_share(lab: Run, tmp_p
 
     def stays(seed: int) -> list[list[tuple[str, int]]]:
         assert lab(*bar, "--seed", seed, "--trace", f"traces{seed}").returncode == 0
-        return [sorted(_stays(trace, pace)) for trace in load(tmp_path / f"traces{seed}")]
+        return [sorted(_stays(trace, pace)) for trace in load_traces(tmp_path / f"traces{seed}")]
 
     first, second = stays(1), stays(2)
     assert first[0] == first[1] != second[0] == second[1]

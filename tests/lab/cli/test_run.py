@@ -10,7 +10,7 @@ import pytest
 
 from lab.exercises import EXERCISES
 from lab.printed_lines import PrintedLine, format_line, locale_language
-from lab.trace import load
+from lab.trace import load_traces
 from tests.lab.cli.test_compare import BACKENDS
 from tests.lab.cli.test_interrupts import SENTENCE
 from tests.lab.conftest import Run, Start
@@ -112,6 +112,6 @@ def test_an_event_without_what_its_line_says_prints_nothing():
 
 def test_the_trace_is_kept(lab: Run, tmp_path: Path):
     assert lab(*FEW, "--trace", "traces").returncode == 0
-    (kept,) = load(tmp_path / "traces")
+    (kept,) = load_traces(tmp_path / "traces")
     assert (kept.exercise, kept.backend, kept.parameters["how"]) == ("tickets", "local", "lock")
     assert lab("check", "traces").returncode == 0

@@ -1,4 +1,4 @@
-"""`tickets` with a client that stands still for longer than its lease: what its fence prevents."""
+"""`tickets` with a client that pauses for longer than its lease: what its fence prevents."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from lab.runtime.pause import pause_process
-from lab.trace import load
+from lab.trace import load_traces
 from tests.lab.conftest import Run, Start, table
 from tests.lab.scripted import compared
 from tests.support.actors import PATIENCE
@@ -32,9 +32,9 @@ def test_a_late_write_is_refused_and_without_its_fence_a_ticket_is_sold_twice(la
         local = runs[variant, "local"]
         assert (local["verdict"], local["outcome"]["sold"], local["wait_s"]["max"] >= 1.9) == ("valid", 2, True)
 
-    for trace in load(tmp_path / "traces"):
-        stood, on = trace.of("stands still")[0], trace.of("goes on")[0]
-        assert len(trace.of("stands still")) == 1
+    for trace in load_traces(tmp_path / "traces"):
+        stood, on = trace.of("pauses")[0], trace.of("resumes")[0]
+        assert len(trace.of("pauses")) == 1
         assert on.when - stood.when >= 1.9
         (late,) = trace.of("is refused") or [None]
         if late:
@@ -44,14 +44,14 @@ def test_a_late_write_is_refused_and_without_its_fence_a_ticket_is_sold_twice(la
             assert sorted(bought) == sorted({event.who for event in trace.of("sees")})  # it asked once more
 
 
-def test_in_an_ordinary_run_nobody_stands_still(lab: Run):
+def test_no_actor_pauses_in_an_ordinary_run(lab: Run):
     done = lab("compare", *FEW[:-2], "--how", "unfenced", "--on", "local,redis")
     assert done.returncode == 0
     assert "was paused" not in done.stdout
     assert "refused by fence" not in table(done.stdout)
 
 
-def test_what_stands_still_is_really_stopped_and_wakes():
+def test_a_paused_process_is_stopped_and_continues():
     fork = multiprocessing.get_context("fork")
     sleeper = fork.Process(target=pause_process, args=(0.5,))
     started = time.monotonic()
@@ -63,9 +63,9 @@ def test_what_stands_still_is_really_stopped_and_wakes():
     assert time.monotonic() - started >= 0.5
 
 
-def test_ctrl_c_while_somebody_stands_still_leaves_nothing_behind(start: Start, url: str, client):
+def test_ctrl_c_while_an_actor_is_paused_leaves_nothing_behind(start: Start, url: str, client):
     session = start("compare", *FEW, "--on", "redis", "--redis-url", url)
-    eventually(lambda: "stands still" in session.events(client))
+    eventually(lambda: "pauses" in session.events(client))
     session.process.send_signal(signal.SIGINT)
     done = session.finish()
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr

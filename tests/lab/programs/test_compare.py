@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.trace import load
+from lab.trace import load_traces
 from tests.lab.conftest import Run, Start
 from tests.support.clock import eventually
 
@@ -80,7 +80,7 @@ def test_a_program_that_uses_everything(lab: Run, program: Program, url: str, tm
         assert 0 <= lock["wait_s"]["median"] <= lock["wait_s"]["p99"] <= lock["wait_s"]["max"] < backend["elapsed_s"]
         assert 0 < lock["hold_s"]["median"] < backend["elapsed_s"]
 
-    traces = {trace.backend: trace for trace in load(tmp_path / "traces")}
+    traces = {trace.backend: trace for trace in load_traces(tmp_path / "traces")}
     assert set(traces) == {"local", "redis", "rq"}
     for backend, trace in traces.items():
         fences = [event.fence for event in trace.of("enters") if event.on == "lock 1"]

@@ -21,7 +21,7 @@ from lab.result import judge
 from lab.runtime.logs import FileLog
 from lab.runtime.run import Run
 from lab.runtime.store import RedisStore
-from lab.trace import Event, Trace, load
+from lab.trace import Event, Trace, load_traces
 from tests.lab.conftest import Session, Start
 from tests.support.clock import eventually
 from tests.support.servers import Server
@@ -94,7 +94,7 @@ def test_a_buyer_that_is_killed_inside(start: Start, tmp_path: Path, backend: st
         done = session.finish()
         text = " ".join(done.stdout.split())
         assert (done.returncode, "was killed; all 5 others finished" in text) == (0, True), done.stdout
-        (trace,) = load(tmp_path / "traces")
+        (trace,) = load_traces(tmp_path / "traces")
         bought = [event.who for event in trace.of("buys", "goes without")]
         assert len(bought) == len(set(bought)) == 5
         keys = [key for key in client.keys("*") if not key.startswith(b"rq:")]

@@ -106,7 +106,7 @@ def test_an_actor_that_fails_says_why_in_the_verdict(tmp_path: Path, capfd: pyte
     verdict = verdicts.all_finished(Trace("tickets", "local", {}, run.log.events()), 1)
     assert verdict.judgement is verdicts.Judgement.UNKNOWN
     assert verdict.evidence.startswith("a ended with exit code 1: the file ")
-    assert "is damaged" in verdict.evidence
+    assert "is corrupt" in verdict.evidence
     assert capfd.readouterr().err == ""
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from lab.errors import DamagedStoreError, RunOverError, StaleFenceError
+from lab.errors import CorruptStoreError, RunEndedError, StaleFenceError
 from lab.runtime.logs import KEPT
 from lab.runtime.store import FileStore, RedisStore
 
@@ -28,11 +28,11 @@ def shared(url: str) -> Iterator[RedisStore]:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"count": "5"}', '{"count": true}', '{"left": 5}'])
-def test_a_damaged_db_is_named(tmp_path: Path, client: redis.Redis, shared: RedisStore, text: str):
+def test_a_corrupt_db_is_named(tmp_path: Path, client: redis.Redis, shared: RedisStore, text: str):
     (tmp_path / "db").write_text(text)
     client.hset(KEY, "text", text)
     for store in (FileStore(tmp_path / "db"), shared):
-        with pytest.raises(DamagedStoreError, match="is damaged: it should hold"):
+        with pytest.raises(CorruptStoreError, match="is corrupt: it should hold"):
             store.read()
 
 
@@ -47,9 +47,9 @@ def test_both_stores_keep_a_count(tmp_path: Path, shared: RedisStore):
 def test_an_actor_that_has_not_heard_that_the_run_is_over_leaves_no_key_behind(client: redis.Redis, shared: RedisStore):
     shared.delete()
     for fence in (None, FENCE):
-        with pytest.raises(RunOverError):
+        with pytest.raises(RunEndedError):
             shared.write(2, fence)
-        with pytest.raises(RunOverError):
+        with pytest.raises(RunEndedError):
             shared.read(fence)
     assert not client.exists(KEY)
 
@@ -73,7 +73,7 @@ def test_it_knows_what_was_written_under_each_fence(tmp_path: Path, shared: Redi
 
 def test_a_late_write_is_refused_and_changes_nothing(shared: RedisStore):
     shared.write(4, fence=FENCE + 1)
-    with pytest.raises(StaleFenceError, match=f"fence {FENCE} came when the store had seen fence {FENCE + 1}") as late:
+    with pytest.raises(StaleFenceError, match=f"fence {FENCE} is older than fence {FENCE + 1}") as late:
         shared.write(3, fence=FENCE)
     assert (late.value.fence, late.value.newest) == (FENCE, FENCE + 1)
     assert shared.read() == 4
