@@ -9,8 +9,8 @@ if _missing := [name for name in ("rq", "cloudpickle") if find_spec(name) is Non
 
 from jobs.context import Context, get_context
 from jobs.exchange.job import SignedJob
-from jobs.exchange.worker_list import listening
+from jobs.exchange.worker_list import worker_count
 from jobs.process import Process
 from jobs.worker.local_workers import Workers
 
-__all__ = ["Context", "Process", "SignedJob", "Workers", "get_context", "listening"]
+__all__ = ["Context", "Process", "SignedJob", "Workers", "get_context", "worker_count"]

@@ -12,7 +12,7 @@ from typing import Any
 
 from broker.errors import LeaseLostError
 from broker.messages.queues import JoinableQueue, SimpleQueue
-from jobs.exchange.worker_list import listening
+from jobs.exchange.worker_list import worker_count
 from jobs.job_context import JobContext
 
 LEASE = 5.0  # seconds after which the task of a process that died is another's
@@ -38,7 +38,7 @@ class Pool(multiprocessing.pool.Pool):
         self._jobs = context
         self._worker = type("Process", (_Worker, context.Process), {})
         if processes is None:
-            processes = listening(context.url, context.queue) or os.cpu_count()
+            processes = worker_count(context.url, context.queue) or os.cpu_count()
         # The context is for what the pool's own threads tell each other; they wait for files only.
         super().__init__(processes, initializer, initargs, maxtasksperchild, multiprocessing.get_context())
 

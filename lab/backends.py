@@ -14,7 +14,7 @@ from pathlib import Path
 import broker
 import jobs
 from broker.errors import ServerUnavailableError
-from jobs.exchange.worker_list import roster
+from jobs.exchange.worker_list import list_workers
 from lab.errors import LabError
 from lab.exercise import Exercise
 from lab.runtime import children
@@ -36,7 +36,7 @@ class Settings:
 
 def require_workers(exercise: Exercise, backends: Collection[str], settings: Settings) -> None:
     """Raise `LabError` if the workers that listen cannot run the exercise: too few at a time, or on too many hosts."""
-    listening = [worker for worker in roster(settings.url, QUEUE) if worker.answers] if "rq" in backends else []
+    listening = [worker for worker in list_workers(settings.url, QUEUE) if worker.responds] if "rq" in backends else []
     count, needed, hosts = len(listening), exercise.min_workers, sorted({worker.host for worker in listening})
     if 0 < count < needed:
         missing, smaller = needed - count, exercise.options_for(count)
@@ -83,7 +83,7 @@ def redis(exercise: Exercise, settings: Settings) -> Iterator[Run]:
 @contextmanager
 def rq(exercise: Exercise, settings: Settings) -> Iterator[Run]:
     """Run as RQ jobs: on the workers that listen already, on whatever host, else on local ones, enough of them."""
-    listening = jobs.listening(settings.url, QUEUE)
+    listening = jobs.worker_count(settings.url, QUEUE)
     count = listening or max(settings.workers, exercise.min_workers)
     queue = (
         QUEUE if listening else f"{QUEUE}-{uuid.uuid4().hex}"

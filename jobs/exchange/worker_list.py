@@ -1,4 +1,4 @@
-"""Who works on a queue: hosts, workers, what each of them does, and who has stopped answering."""
+"""The workers of a queue: their hosts, what each of them is doing, and which no longer respond."""
 
 from __future__ import annotations
 
@@ -16,108 +16,112 @@ from rq.worker_registration import get_keys
 
 from jobs.exchange.client import client
 
-BEAT = 2  # seconds between the signs of life of a worker of `lab worker`
-SHOWN = 300  # seconds for which RQ shows a worker that gives none
-SILENT = 5 * BEAT  # seconds after which a worker of `lab worker` that gives no sign of life has stopped answering
-RQ_SILENT = {"busy": 90.0}  # the same for RQ's own, which beat every 30 s when busy …
-RQ_SILENT_IDLE = 480.0  # … and every 7 minutes else
+# Of the workers of `lab worker`, in seconds.
+HEARTBEAT_INTERVAL = 2
+HEARTBEAT_TIMEOUT = 5 * HEARTBEAT_INTERVAL  # without a heartbeat for so long, a worker does not respond
+WORKER_TTL = 300  # for so long after its last heartbeat, RQ lists a worker
+
+# RQ's own worker sends a heartbeat every 30 s when it is busy, and otherwise every 7 minutes.
+RQ_HEARTBEAT_TIMEOUTS = {"busy": 90.0}
+RQ_IDLE_HEARTBEAT_TIMEOUT = 480.0
 
 Fields = Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A worker on RQ's list, by the server's clock; lengths of time are in seconds.
+class WorkerInfo:
+    """A worker on RQ's list. Durations are in seconds, by the server's clock.
 
-    `doing` is the name of the process or of the function that it runs, for `since` seconds. `ahead` says by how much
-    its host's clock was ahead of the server's when it gave its last sign of life, or a little less, since that had to
-    travel. `redis`, `project` and `ahead` are known of the workers of `lab worker` only.
+    `current_job` is the name of the process or of the function that has been running for `running_for` seconds.
+    `clock_offset` says by how much its host's clock was ahead of the server's when it sent its last heartbeat, less the
+    time for which that was on its way. `redis`, `project` and `clock_offset` are known for `lab worker` only.
     """
 
     name: str
     host: str
     pid: int
     state: str
-    doing: str | None
-    since: float | None
-    up: float
-    heard: float
-    trouble: str | None
+    current_job: str | None
+    running_for: float | None
+    uptime: float
+    heartbeat_age: float
+    problem: str | None
     python: str
     rq: str
     redis: str | None
     project: str | None
-    ahead: float | None
+    clock_offset: float | None
 
     @property
-    def answers(self) -> bool:
-        """Whether it lives, as far as can be known."""
-        return self.trouble is None
+    def responds(self) -> bool:
+        """Whether it is alive and connected, as far as the server knows."""
+        return self.problem is None
 
 
 @dataclass(frozen=True)
-class Record:
-    """What the server holds of a worker, at the moment `now` of its clock."""
+class WorkerRecord:
+    """What the server has stored about a worker; `now` is the time on its clock."""
 
     name: str
     fields: Fields
     now: float
-    left: float  # seconds until its key expires
-    listeners: int  # connections that listen to its channel
+    ttl: float  # seconds until its key expires
+    subscribers: int  # connections that are subscribed to its channel
     execution: Fields
     description: str
 
 
-def listening(url: str, queue: str) -> int:
-    """Return how many workers listen on `queue`, on whatever host, and answer."""
-    return sum(worker.answers for worker in roster(url, queue))
+def worker_count(url: str, queue: str) -> int:
+    """Return how many workers, on all hosts, listen on `queue` and respond."""
+    return sum(worker.responds for worker in list_workers(url, queue))
 
 
-def roster(url: str, queue: str) -> list[Seen]:
-    """Return the workers of `queue`, by host and process id."""
+def list_workers(url: str, queue: str) -> list[WorkerInfo]:
+    """Return the workers of `queue`, sorted by host and process id."""
     with client(url) as connection:
         prefix = len(rq.Worker.redis_worker_namespace_prefix)
         names = [key[prefix:] for key in get_keys(rq.Queue(queue, connection=connection))]
-        records = [_look_up(connection, name) for name in names]
-    workers = [judge(record) for record in records if record.fields]
+        records = [_fetch(connection, name) for name in names]
+    workers = [worker_info(record) for record in records if record.fields]
     return sorted(workers, key=lambda worker: (worker.host, worker.pid))
 
 
-def judge(record: Record) -> Seen:
-    """Return what a record means."""
+def worker_info(record: WorkerRecord) -> WorkerInfo:
+    """Derive a worker's state from what is stored about it."""
     fields = record.fields
-    own = "beat" in fields
-    sent = _seconds(fields.get("last_heartbeat"), record.now)
-    heard = SHOWN - record.left if own else record.now - sent
-    ahead = sent - (record.now - heard) if own else None
-    here = record.now + (ahead or 0.0)  # by its own clock
+    ours = "beat" in fields
+    sent = _timestamp(fields.get("last_heartbeat"), record.now)  # by its host's clock, as all that it has stored
+    age = WORKER_TTL - record.ttl if ours else record.now - sent
+    offset = sent - (record.now - age) if ours else None
+    host_now = record.now + (offset or 0.0)
     state = fields.get("state", "?")
-    running = record.execution.get("created_at")
-    return Seen(
+    started = record.execution.get("created_at")
+    timeout = HEARTBEAT_TIMEOUT if ours else RQ_HEARTBEAT_TIMEOUTS.get(state, RQ_IDLE_HEARTBEAT_TIMEOUT)
+    return WorkerInfo(
         name=record.name,
         host=fields.get("hostname", "?"),
         pid=int(fields.get("pid", 0)),
         state=state,
-        doing=record.description.partition("(")[0] if running else None,  # RQ adds a function's arguments
-        since=max(0.0, here - float(running)) if running else None,
-        up=max(0.0, here - _seconds(fields.get("birth"), here)),
-        heard=max(0.0, heard),
-        trouble=_trouble(record.listeners, heard, SILENT if own else RQ_SILENT.get(state, RQ_SILENT_IDLE)),
+        current_job=record.description.partition("(")[0] if started else None,  # RQ adds a function's arguments
+        running_for=max(0.0, host_now - float(started)) if started else None,
+        uptime=max(0.0, host_now - _timestamp(fields.get("birth"), host_now)),
+        heartbeat_age=max(0.0, age),
+        problem=_problem(record.subscribers, age, timeout),
         python=fields.get("python_version", "?").split()[0],
         rq=fields.get("version", "?"),
         redis=fields.get("redis_version"),
         project=fields.get("project_version"),
-        ahead=ahead,
+        clock_offset=offset,
     )
 
 
-def _trouble(listeners: int, heard: float, allowed: float) -> str | None:
-    if not listeners:
+def _problem(subscribers: int, heartbeat_age: float, timeout: float) -> str | None:
+    if not subscribers:
         return "killed or cut off"
-    return "stopped or cut off" if heard > allowed else None
+    return "paused or cut off" if heartbeat_age > timeout else None
 
 
-def _look_up(connection: redis.Redis, name: str) -> Record:
+def _fetch(connection: redis.Redis, name: str) -> WorkerRecord:
     key = rq.Worker.redis_worker_namespace_prefix + name
     channel = PUBSUB_CHANNEL_TEMPLATE % name
     with connection.pipeline() as transaction:
@@ -125,26 +129,26 @@ def _look_up(connection: redis.Redis, name: str) -> Record:
         transaction.hgetall(key)
         transaction.pttl(key)
         transaction.smembers(WORKER_EXECUTIONS_KEY_TEMPLATE.format(name))
-        (seconds, micros), fields, left, executions = transaction.execute()
-    listeners = sum(count for _, count in connection.pubsub_numsub(channel))
-    execution, description = _running(connection, executions)
+        (seconds, micros), fields, ttl, executions = transaction.execute()
+    subscribers = sum(count for _, count in connection.pubsub_numsub(channel))
+    execution, description = _current_execution(connection, executions)
     now = seconds + micros / 1e6
-    return Record(name, _decoded(fields), now, left / 1000, listeners, execution, description)
+    return WorkerRecord(name, _decode(fields), now, ttl / 1000, subscribers, execution, description)
 
 
-def _running(connection: redis.Redis, executions: set[bytes]) -> tuple[Fields, str]:
-    """Return the execution that a worker is busy with, and the description of its job; nothing if there is none."""
+def _current_execution(connection: redis.Redis, executions: set[bytes]) -> tuple[Fields, str]:
+    """Return a worker's current execution and the description of its job; both are empty if there is none."""
     for key in executions:
         execution = Execution.from_composite_key(key.decode(), connection)
-        fields = _decoded(connection.hgetall(execution.key))
+        fields = _decode(connection.hgetall(execution.key))
         if fields:
             return fields, as_text(connection.hget(Job.key_for(execution.job_id), "description") or "?")
     return {}, ""
 
 
-def _decoded(fields: Mapping[Any, Any]) -> Fields:
+def _decode(fields: Mapping[Any, Any]) -> Fields:
     return {name.decode(): value.decode(errors="replace") for name, value in fields.items()}
 
 
-def _seconds(moment: str | None, otherwise: float) -> float:
-    return utcparse(moment).timestamp() if moment else otherwise
+def _timestamp(time: str | None, default: float) -> float:
+    return utcparse(time).timestamp() if time else default

@@ -31,7 +31,7 @@ from rq.worker_registration import register
 
 from jobs.exchange import claim
 from jobs.exchange.job import SignedJob
-from jobs.exchange.worker_list import BEAT, SHOWN
+from jobs.exchange.worker_list import HEARTBEAT_INTERVAL, WORKER_TTL
 from jobs.worker import process_job
 from jobs.worker.child_process import running
 
@@ -76,7 +76,11 @@ class Worker(rq.Worker):
     job_class = SignedJob
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        suiting = {"worker_ttl": SHOWN - 60, "maintenance_interval": MAINTENANCE, "job_monitoring_interval": BEAT}
+        suiting = {
+            "worker_ttl": WORKER_TTL - 60,
+            "maintenance_interval": MAINTENANCE,
+            "job_monitoring_interval": HEARTBEAT_INTERVAL,
+        }
         super().__init__(*args, **suiting | options)
 
     # What it does with a job.
@@ -154,7 +158,7 @@ class Worker(rq.Worker):
             try:
                 if away or time.monotonic() >= beat:
                     self._show_idle()
-                    beat, away = time.monotonic() + BEAT, False
+                    beat, away = time.monotonic() + HEARTBEAT_INTERVAL, False
                 if self.should_run_maintenance_tasks:
                     self.run_maintenance_tasks()  # type: ignore[no-untyped-call]
                 return self.queue_class.dequeue_any(
@@ -184,11 +188,11 @@ class Worker(rq.Worker):
             transaction.execute()
 
     def serialize(self) -> dict[Any, Any]:
-        more = {"beat": BEAT, "redis_version": redis.__version__, "project_version": project_version()}
+        more = {"beat": HEARTBEAT_INTERVAL, "redis_version": redis.__version__, "project_version": project_version()}
         return super().serialize() | more
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
-        super().heartbeat(SHOWN, pipeline)
+        super().heartbeat(WORKER_TTL, pipeline)
         register(self, pipeline)  # again, since a server may have lost what it had
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from broker.transport.address import without_password
-from jobs.exchange.worker_list import roster
+from jobs.exchange.worker_list import list_workers
 from lab.cli.worker_commands import require_url, server_options
 from lab.doctor.finding import Finding, Grade
 from lab.doctor.server_facts import examine_server
@@ -41,7 +41,7 @@ def doctor(url: str | None, queue: str, as_json: bool) -> int:
 
 def _of_workers(url: str, queue: str) -> list[Finding]:
     try:
-        seen = roster(url, queue)
+        seen = list_workers(url, queue)
         return of_workers(seen, examine_workers(url, queue, seen), versions_here())
     except redis.exceptions.NoPermissionError as error:
         return [Finding("workers", Grade.UNSEEN, f"this user may not look for them ({error})")]

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from broker.server.check import check_server
 from broker.server.environment import server_url
-from jobs.exchange.worker_list import Seen, roster
+from jobs.exchange.worker_list import WorkerInfo, list_workers
 from jobs.worker.supervisor import Supervisor
 from lab.backends import QUEUE
 from lab.cli.unsigned_jobs import warn
@@ -48,9 +48,9 @@ def require_url(url: str | None) -> str:
 
 @server_options
 @click.command()
-@click.option("-n", "count", type=click.IntRange(1), help="how many; as many as this machine has cores unless told")
+@click.option("-n", "count", type=click.IntRange(1), help="how many; by default as many as this machine has cores")
 def worker(count: int | None, url: str | None, queue: str) -> None:
-    """Run RQ workers until SIGTERM or Ctrl-C; what runs by then is finished, unless one asks twice."""
+    """Run RQ workers until SIGTERM or Ctrl-C; running jobs are finished, unless the signal is sent twice."""
     url = require_url(url)
     server = check_server(url)
     warn(url)
@@ -64,47 +64,48 @@ def worker(count: int | None, url: str | None, queue: str) -> None:
 
 @server_options
 @click.command()
-@click.option("--here", is_flag=True, help="only this host's; the exit status is 2 if none of them answers")
+@click.option("--here", is_flag=True, help="only this host's; the exit status is 2 if none of them responds")
 @click.option("--json", "as_json", is_flag=True, help="for programs")
 def workers(url: str | None, queue: str, here: bool, as_json: bool) -> int:
-    """Show who works on a queue: hosts, workers, what each of them does, and who has stopped answering."""
+    """List the workers of a queue: their hosts, what each of them is doing, and which no longer respond."""
     url = require_url(url)
     server = check_server(url)
-    seen = [worker for worker in roster(url, queue) if not here or worker.host == socket.gethostname()]
+    found = [worker for worker in list_workers(url, queue) if not here or worker.host == socket.gethostname()]
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(worker) for worker in seen], indent=2))
+        click.echo(json.dumps([dataclasses.asdict(worker) for worker in found], indent=2))
     else:
         console = Console()
-        console.print(Text(f"queue {queue} of {server}: {summary(seen)}", style="bold"))
-        if seen:
-            console.print(_table(seen))
-    return 2 if here and not any(worker.answers for worker in seen) else 0
+        console.print(Text(f"queue {queue} of {server}: {summary(found)}", style="bold"))
+        if found:
+            console.print(_table(found))
+    return 2 if here and not any(worker.responds for worker in found) else 0
 
 
-def summary(seen: Sequence[Seen]) -> str:
+def summary(workers: Sequence[WorkerInfo]) -> str:
     """Return in words how many workers there are, and in which state."""
-    if not seen:
+    if not workers:
         return "no workers; start some with `lab worker`"
-    hosts = len({worker.host for worker in seen})
-    states = Counter(worker.state if worker.answers else "not answering" for worker in seen)
-    said = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
-    return f"{hosts} host{'s' * (hosts > 1)}, {len(seen)} worker{'s' * (len(seen) > 1)}: {said}"
+    hosts = len({worker.host for worker in workers})
+    states = Counter(worker.state if worker.responds else "not responding" for worker in workers)
+    counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+    return f"{hosts} host{'s' * (hosts > 1)}, {len(workers)} worker{'s' * (len(workers) > 1)}: {counts}"
 
 
-def _table(seen: Sequence[Seen]) -> Table:
+def _table(workers: Sequence[WorkerInfo]) -> Table:
     table = Table()
-    for column in ("host", "pid", "does"):
+    for column in ("host", "pid", "job or state"):
         table.add_column(column)
-    for column in ("for", "heard", "up"):
+    for column in ("running for", "last heartbeat", "uptime"):
         table.add_column(column, justify="right")
-    for worker in seen:
-        since = "" if worker.since is None else age(worker.since)
-        table.add_row(Text(worker.host), str(worker.pid), _does(worker), since, age(worker.heard), age(worker.up))
+    for worker in workers:
+        running_for = "" if worker.running_for is None else age(worker.running_for)
+        ages = age(worker.heartbeat_age), age(worker.uptime)
+        table.add_row(Text(worker.host), str(worker.pid), _job_or_state(worker), running_for, *ages)
     return table
 
 
-def _does(worker: Seen) -> Text:
-    if worker.trouble:
-        last = f" ({worker.doing})" if worker.doing else ""
-        return Text(f"does not answer: {worker.trouble}{last}", style="bold red")
-    return Text(worker.doing) if worker.doing else Text(worker.state, style="dim")
+def _job_or_state(worker: WorkerInfo) -> Text:
+    if worker.problem:
+        last = f" ({worker.current_job})" if worker.current_job else ""
+        return Text(f"not responding: {worker.problem}{last}", style="bold red")
+    return Text(worker.current_job) if worker.current_job else Text(worker.state, style="dim")

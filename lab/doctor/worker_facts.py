@@ -19,7 +19,7 @@ from rq.version import VERSION
 
 import jobs
 from broker.locks.event import Event
-from jobs.exchange.worker_list import Seen
+from jobs.exchange.worker_list import WorkerInfo
 from jobs.worker.worker import project_version
 from lab.doctor.facts import Clock, Examined, Versions
 from lab.doctor.server_facts import clock, trips
@@ -49,9 +49,9 @@ def examine(all_have_one: Event) -> Answer:
     return socket.gethostname(), versions_here(), missing, clock(trips(job.connection, 5))
 
 
-def examine_workers(url: str, queue: str, seen: Sequence[Seen]) -> list[Examined]:
+def examine_workers(url: str, queue: str, seen: Sequence[WorkerInfo]) -> list[Examined]:
     """Return what probes have found on the workers that are idle; nothing of them stays behind."""
-    hosts = {worker.name: worker.host for worker in seen if worker.answers and worker.state in FREE}
+    hosts = {worker.name: worker.host for worker in seen if worker.responds and worker.state in FREE}
     if not hosts:
         return []
     with closing(jobs.Context(url, queue=queue)) as context:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from jobs.exchange.worker_list import Seen
+from jobs.exchange.worker_list import WorkerInfo
 from lab.doctor.facts import Clock, Examined, Versions
 from lab.doctor.finding import SKEW, Finding, Grade, of_clock, ok, wrong
 from lab.formatting import age
@@ -17,32 +17,32 @@ RISKS = {
 }
 
 
-def of_workers(seen: Sequence[Seen], examined: Sequence[Examined], here: Versions) -> list[Finding]:
+def of_workers(seen: Sequence[WorkerInfo], examined: Sequence[Examined], here: Versions) -> list[Finding]:
     """Return all findings about the workers of a queue; `here` is what this host has installed."""
     if not seen:
         return [ok("workers", "none listen; the lab starts its own for each run")]
     return [*_silent(seen), *_unasked(seen, examined), *_of_hosts(seen, examined, here)]
 
 
-def _silent(seen: Sequence[Seen]) -> Iterator[Finding]:
+def _silent(seen: Sequence[WorkerInfo]) -> Iterator[Finding]:
     for worker in seen:
-        if worker.trouble:
+        if worker.problem:
             yield wrong(
                 f"worker {worker.name}",
-                f"does not answer, last heard of {age(worker.heard)} ago: {worker.trouble}",
+                f"does not respond, last heartbeat {age(worker.heartbeat_age)} ago: {worker.problem}",
                 f"see to host {worker.host}; `lab worker` starts others",
             )
 
 
-def _unasked(seen: Sequence[Seen], examined: Sequence[Examined]) -> Iterator[Finding]:
+def _unasked(seen: Sequence[WorkerInfo], examined: Sequence[Examined]) -> Iterator[Finding]:
     asked = {each.worker for each in examined}
-    busy = [worker.name for worker in seen if worker.answers and worker.name not in asked]
+    busy = [worker.name for worker in seen if worker.responds and worker.name not in asked]
     if busy:
         yield Finding("workers", Grade.UNSEEN, f"{', '.join(busy)}: busy, so not asked")
 
 
-def _of_hosts(seen: Sequence[Seen], examined: Sequence[Examined], here: Versions) -> Iterator[Finding]:
-    living = [worker for worker in seen if worker.answers]
+def _of_hosts(seen: Sequence[WorkerInfo], examined: Sequence[Examined], here: Versions) -> Iterator[Finding]:
+    living = [worker for worker in seen if worker.responds]
     for host in dict.fromkeys([*(worker.host for worker in living), *(each.host for each in examined)]):
         yield from _of_host(
             f"host {host}",
@@ -52,11 +52,13 @@ def _of_hosts(seen: Sequence[Seen], examined: Sequence[Examined], here: Versions
         )
 
 
-def _of_host(about: str, living: Sequence[Seen], examined: Sequence[Examined], here: Versions) -> Iterator[Finding]:
+def _of_host(
+    about: str, living: Sequence[WorkerInfo], examined: Sequence[Examined], here: Versions
+) -> Iterator[Finding]:
     problems = list(dict.fromkeys([*_failures(about, examined), *_versions(about, living, examined, here)]))
     for each in living:
-        if each.ahead is not None and abs(each.ahead) > SKEW:
-            problems.append(of_clock(about, "its", Clock(each.ahead, 0.0)))
+        if each.clock_offset is not None and abs(each.clock_offset) > SKEW:
+            problems.append(of_clock(about, "its", Clock(each.clock_offset, 0.0)))
             break
     else:
         off = [each.clock for each in examined if each.clock]
@@ -76,7 +78,9 @@ def _failures(about: str, examined: Sequence[Examined]) -> Iterator[Finding]:
             yield wrong(about, f"modules are missing there: {', '.join(each.missing)}", install)
 
 
-def _versions(about: str, living: Sequence[Seen], examined: Sequence[Examined], here: Versions) -> Iterator[Finding]:
+def _versions(
+    about: str, living: Sequence[WorkerInfo], examined: Sequence[Examined], here: Versions
+) -> Iterator[Finding]:
     known = [Versions(worker.python, worker.rq, worker.redis or "", worker.project or "") for worker in living]
     for there in [*known, *(each.versions for each in examined if each.versions)]:
         for name, ours, theirs in (

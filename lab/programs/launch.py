@@ -41,7 +41,7 @@ def scene(program: Path, backend: str, url: str, workers: int) -> Iterator[Scene
     if backend != "rq":
         yield Scene(str(program), backend, url)
         return
-    count = jobs.listening(url, QUEUE)
+    count = jobs.worker_count(url, QUEUE)
     queue = QUEUE if count else f"{QUEUE}-{uuid.uuid4().hex}"  # nobody else's jobs on workers that end with this run
     preload = ["lab.programs.rq_context"]
     with nullcontext() if count else jobs.Workers(url, queue, workers, program.parent, preload):

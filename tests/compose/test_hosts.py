@@ -62,7 +62,7 @@ def test_ktv_on_three_hosts(stack: Stack, start: Start, tmp_path: Path) -> None:
 def busy(stack: Stack) -> list[str]:
     """Return the host of each worker that has had something to do for half a second."""
     workers = json.loads(stack.execute("worker", "lab", "workers", "--json"))
-    return [worker["host"] for worker in workers if worker["doing"] and worker["since"] > 0.5]
+    return [worker["host"] for worker in workers if worker["current_job"] and worker["running_for"] > 0.5]
 
 
 def kill(stack: Stack, host: str) -> None:

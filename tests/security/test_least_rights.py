@@ -108,7 +108,7 @@ def play_with_jobs(url: str) -> None:
             eventually(lambda: tried.get_status() == "failed")
             kept = queue.enqueue(operator.add, 1, 2, result_ttl=-1)
             assert kept.latest_result(timeout=20).return_value == 3
-            assert jobs.listening(url, "lab") == 1
+            assert jobs.worker_count(url, "lab") == 1
             subprocess.run([COMMAND, "workers"], env=environment, stdout=subprocess.DEVNULL, check=True)
         finally:
             worker.terminate()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from jobs.exchange.worker_list import roster
+from jobs.exchange.worker_list import list_workers
 from tests.support.clock import eventually
 
 RQ = str(Path(sys.executable).with_name("rq"))
@@ -20,7 +20,7 @@ def plain_worker(url: str, queue: str, folder: Path, *options: str) -> Iterator[
     words = [sys.executable, *options, RQ, "worker", "--quiet", "--url", url, queue]
     with subprocess.Popen(words, cwd=folder, stdout=subprocess.DEVNULL) as process:
         try:
-            eventually(lambda: process.pid in {worker.pid for worker in roster(url, queue) if worker.answers})
+            eventually(lambda: process.pid in {worker.pid for worker in list_workers(url, queue) if worker.responds})
             yield process
         finally:
             process.kill()

@@ -1,4 +1,4 @@
-"""Who works on a queue, and who has stopped answering: from records, and of workers that are killed and stopped."""
+"""The workers of a queue: what follows from their records, and how killed and paused workers are shown."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import pytest
 
 import jobs
 from jobs.exchange import worker_list
-from jobs.exchange.worker_list import Record, Seen, judge
+from jobs.exchange.worker_list import WorkerInfo, WorkerRecord, worker_info
 from tests.jobs.supervised_workers import Crew
 from tests.support.actors import PATIENCE
 from tests.support.clock import eventually
 
 NOON = 1790000000.0
-MOMENT = "2026-09-21T14:13:20.000000Z"  # the same in RQ's words
-OWN = {
+MOMENT = "2026-09-21T14:13:20.000000Z"  # the same in RQ's format
+OURS = {
     "beat": "2",
     "hostname": "web1",
     "pid": "77",
@@ -28,89 +28,91 @@ OWN = {
     "redis_version": "8.1.0",
     "project_version": "0.1.0",
 }
-RQS = {name: value for name, value in OWN.items() if name not in ("beat", "redis_version", "project_version")}
+RQS = {name: value for name, value in OURS.items() if name not in ("beat", "redis_version", "project_version")}
 
 
-def record(fields: dict[str, str], **changes: object) -> Record:
-    """A worker that was heard a second ago."""
-    return dataclasses.replace(Record("web1/77/0", fields, NOON + 1, 299.0, 1, {}, ""), **changes)
+def record(fields: dict[str, str], **changes: object) -> WorkerRecord:
+    """A worker whose last heartbeat is a second old."""
+    return dataclasses.replace(WorkerRecord("web1/77/0", fields, NOON + 1, 299.0, 1, {}, ""), **changes)
 
 
 def test_an_idle_worker():
-    assert judge(record(OWN)) == Seen(
+    assert worker_info(record(OURS)) == WorkerInfo(
         name="web1/77/0",
         host="web1",
         pid=77,
         state="idle",
-        doing=None,
-        since=None,
-        up=61.0,
-        heard=1.0,
-        trouble=None,
+        current_job=None,
+        running_for=None,
+        uptime=61.0,
+        heartbeat_age=1.0,
+        problem=None,
         python="3.11.7",
         rq="3.0.0",
         redis="8.1.0",
         project="0.1.0",
-        ahead=0.0,
+        clock_offset=0.0,
     )
 
 
-@pytest.mark.parametrize(("silent", "trouble"), [(9.0, None), (11.0, "stopped or cut off")])
-def test_a_worker_that_misses_five_beats_has_stopped_answering(silent: float, trouble: str | None):
-    assert judge(record(OWN, left=300 - silent)).trouble == trouble
+@pytest.mark.parametrize(("age", "problem"), [(9.0, None), (11.0, "paused or cut off")])
+def test_a_worker_that_misses_five_heartbeats_does_not_respond(age: float, problem: str | None):
+    assert worker_info(record(OURS, ttl=300 - age)).problem == problem
 
 
-@pytest.mark.parametrize("fields", [OWN, RQS])
-def test_a_worker_to_whose_channel_nobody_listens_is_dead(fields: dict[str, str]):
-    assert judge(record(fields, listeners=0)).trouble == "killed or cut off"
+@pytest.mark.parametrize("fields", [OURS, RQS])
+def test_a_worker_whose_channel_has_no_subscriber_is_dead(fields: dict[str, str]):
+    assert worker_info(record(fields, subscribers=0)).problem == "killed or cut off"
 
 
 @pytest.mark.parametrize(
-    ("state", "silent", "answers"),
+    ("state", "age", "responds"),
     [("idle", 420.0, True), ("idle", 490.0, False), ("busy", 80.0, True), ("busy", 100.0, False)],
 )
-def test_rqs_own_worker_is_given_the_time_that_rq_takes(state: str, silent: float, answers: bool):
-    assert judge(record(RQS | {"state": state}, now=NOON + silent)).answers == answers
+def test_rqs_own_worker_has_a_longer_timeout(state: str, age: float, responds: bool):
+    assert worker_info(record(RQS | {"state": state}, now=NOON + age)).responds == responds
 
 
-def test_a_hosts_wrong_clock_is_seen_and_changes_no_length_of_time():
-    slow = judge(record(OWN, now=NOON + 101, left=299.0, execution={"created_at": str(NOON - 5)}))
-    assert slow.ahead == -100
-    assert (slow.since, slow.up, slow.heard, slow.trouble) == (6.0, 61.0, 1.0, None)
+def test_a_hosts_wrong_clock_is_shown_and_changes_no_duration():
+    slow = worker_info(record(OURS, now=NOON + 101, ttl=299.0, execution={"created_at": str(NOON - 5)}))
+    assert slow.clock_offset == -100
+    assert (slow.running_for, slow.uptime, slow.heartbeat_age, slow.problem) == (6.0, 61.0, 1.0, None)
 
 
-def test_a_functions_arguments_are_nobodys_business():
-    busy = judge(record(OWN, execution={"created_at": str(NOON)}, description="shop.sell('secret')"))
-    assert busy.doing == "shop.sell"
+def test_a_functions_arguments_are_not_shown():
+    busy = worker_info(record(OURS, execution={"created_at": str(NOON)}, description="shop.sell('secret')"))
+    assert busy.current_job == "shop.sell"
 
 
-def seen(url: str, queue: str) -> dict[int, Seen]:
-    return {worker.pid: worker for worker in worker_list.roster(url, queue)}
+def by_pid(url: str, queue: str) -> dict[int, WorkerInfo]:
+    return {worker.pid: worker for worker in worker_list.list_workers(url, queue)}
 
 
-def test_what_each_does(url: str):
+def test_the_current_job_of_each_worker(url: str):
     with Crew(url, "shown", 2) as crew, jobs.get_context(url, queue="shown") as context:
         begun = context.Event()
         process = context.Process(target=lambda: (begun.set(), signal.pause()), name="client 7")
         process.start()
         assert begun.wait(PATIENCE)
-        one, two = seen(url, "shown").values()
-        assert {one.doing, two.doing} == {"client 7", None}
+        one, two = by_pid(url, "shown").values()
+        assert {one.current_job, two.current_job} == {"client 7", None}
         assert {one.pid, two.pid} == {worker.pid for worker in crew.workers}
         assert one.name.startswith(f"{one.host}/{one.pid}/")
-        assert all(abs(worker.ahead or 1) < 1 for worker in (one, two))
+        assert all(abs(worker.clock_offset or 1) < 1 for worker in (one, two))
 
 
-def test_a_killed_worker_is_named_at_once_and_a_stopped_one_within_its_beats(url: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(worker_list, "SILENT", 4.0)
+def test_a_killed_worker_is_reported_at_once_and_a_paused_one_after_the_timeout(
+    url: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(worker_list, "HEARTBEAT_TIMEOUT", 4.0)
     with Crew(url, "gone", 2) as crew:
-        killed, stopped = crew.workers
+        killed, paused = crew.workers
         crew.signal(signal.SIGSTOP)  # lest it start another
         killed.kill()
-        eventually(lambda: seen(url, "gone")[killed.pid].trouble == "killed or cut off", 2.0)
-        assert jobs.listening(url, "gone") == 1
-        stopped.suspend()
-        eventually(lambda: seen(url, "gone")[stopped.pid].trouble == "stopped or cut off")
-        assert jobs.listening(url, "gone") == 0
-        stopped.resume()
-        eventually(lambda: seen(url, "gone")[stopped.pid].answers)
+        eventually(lambda: by_pid(url, "gone")[killed.pid].problem == "killed or cut off", 2.0)
+        assert jobs.worker_count(url, "gone") == 1
+        paused.suspend()
+        eventually(lambda: by_pid(url, "gone")[paused.pid].problem == "paused or cut off")
+        assert jobs.worker_count(url, "gone") == 0
+        paused.resume()
+        eventually(lambda: by_pid(url, "gone")[paused.pid].responds)

@@ -33,10 +33,10 @@ with jobs.Workers(sys.argv[1], "owned", 2), jobs.get_context(sys.argv[1], queue=
 
 
 def test_listening_counts_the_living(url):
-    assert jobs.listening(url, "counted") == 0
+    assert jobs.worker_count(url, "counted") == 0
     with jobs.Workers(url, "counted", 2):
-        assert jobs.listening(url, "counted") == 2
-    assert jobs.listening(url, "counted") == 0
+        assert jobs.worker_count(url, "counted") == 2
+    assert jobs.worker_count(url, "counted") == 0
 
 
 def test_closed_workers_leave_nothing_on_the_server():
@@ -86,7 +86,7 @@ def test_workers_and_their_jobs_end_with_their_owner(url, signum):
         os.kill(owner.pid, signum)
     _, alive = psutil.wait_procs(family, timeout=15)
     assert not alive
-    assert jobs.listening(url, "owned") == 0
+    assert jobs.worker_count(url, "owned") == 0
 
 
 def test_workers_run_in_a_folder_and_find_its_modules(url, tmp_path, monkeypatch):

@@ -157,10 +157,10 @@ def test_workers_whose_supervisor_was_killed_finish_what_they_do(own: str):
         process.start()
         assert begun.wait(PATIENCE)
         crew.signal(signal.SIGKILL)
-        eventually(lambda: jobs.listening(own, "orphans") == 1)
+        eventually(lambda: jobs.worker_count(own, "orphans") == 1)
         assert process.is_alive()
         go.set()
         process.join(PATIENCE)
         assert process.exitcode == 0
-        eventually(lambda: jobs.listening(own, "orphans") == 0)
+        eventually(lambda: jobs.worker_count(own, "orphans") == 0)
         assert not psutil.wait_procs(crew.family, PATIENCE)[1]

@@ -71,7 +71,7 @@ def test_a_server_that_comes_back_finds_its_workers_there(tmp_path: Path):
         server.kill()
         time.sleep(2.5)
         server.start()
-        eventually(lambda: jobs.listening(server.url, "lost") == 2)
+        eventually(lambda: jobs.worker_count(server.url, "lost") == 2)
         assert runs(server.url, "lost")
         assert {worker.pid for worker in crew.workers} == workers
         crew.signal(signal.SIGTERM)

@@ -160,7 +160,7 @@ def test_workers_that_listen_already_are_used(lab: Run, url: str, tmp_path: Path
         (of,) = json.loads((tmp_path / "figures").read_text())["runs"]
         assert of["workers"] == 2
         assert of["max_concurrent"] <= 2
-        assert jobs.listening(url, "lab") == 2
+        assert jobs.worker_count(url, "lab") == 2
 
 
 def test_workers_that_are_too_few_are_said_before_anything_runs(lab: Run, url: str):

@@ -43,7 +43,7 @@ def findings(lab: Run, url: str) -> tuple[int, dict[str, tuple[str, str]]]:
 
 def test_a_sound_server_and_sound_workers_of_both_kinds(lab: Run, start: Start, sound: str, tmp_path: Path):
     workers = start("worker", "-n", 2, "--redis-url", sound)
-    eventually(lambda: jobs.listening(sound, "lab") == 2)
+    eventually(lambda: jobs.worker_count(sound, "lab") == 2)
     with plain_worker(sound, "lab", tmp_path), client(sound) as connection:
         before = set(connection.keys("*"))
         status, found = findings(lab, sound)
@@ -82,7 +82,7 @@ def test_a_worker_without_this_project_is_found_and_takes_no_others_probe(lab: R
     bare = tmp_path / "bare.py"  # hides the project, as if it were not installed
     bare.write_text(BARE)
     workers = start("worker", "-n", 2, "--redis-url", sound)
-    eventually(lambda: jobs.listening(sound, "lab") == 2)
+    eventually(lambda: jobs.worker_count(sound, "lab") == 2)
     with plain_worker(sound, "lab", tmp_path, str(bare)), client(sound) as connection:
         status, found = findings(lab, sound)
         grade, text = found[f"host {os.uname().nodename}"]
@@ -96,7 +96,7 @@ def test_a_worker_without_this_project_is_found_and_takes_no_others_probe(lab: R
 
 def test_busy_and_stopped_workers(lab: Run, start: Start, sound: str):
     workers = start("worker", "-n", 1, "--redis-url", sound)
-    eventually(lambda: jobs.listening(sound, "lab") == 1)
+    eventually(lambda: jobs.worker_count(sound, "lab") == 1)
     with jobs.get_context(sound) as context:
         begun = context.Event()
         context.Process(target=lambda: (begun.set(), signal.pause())).start()

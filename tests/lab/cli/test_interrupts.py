@@ -92,7 +92,7 @@ def test_workers_that_are_not_the_labs_own_are_free_again(start: Start, url: str
         eventually(lambda: "enters" in session.events(client))
         sigint(session)
         assert session.finish().stderr == SENTENCE
-        assert jobs.listening(url, "lab") == 3
+        assert jobs.worker_count(url, "lab") == 3
         with jobs.get_context(url) as ctx:
             process = ctx.Process(target=print)
             process.start()

@@ -32,7 +32,7 @@ def own() -> Iterator[str]:
 
 
 def ready(url: str, count: int, queue: str = "lab") -> None:
-    eventually(lambda: jobs.listening(url, queue) == count)
+    eventually(lambda: jobs.worker_count(url, queue) == count)
 
 
 def test_workers_say_where_they_are_and_run_the_lab(lab: Run, start: Start, own: str, monkeypatch: pytest.MonkeyPatch):

@@ -8,15 +8,15 @@ import signal
 import psutil
 
 import jobs
-from jobs.exchange.worker_list import judge
+from jobs.exchange.worker_list import worker_info
 from lab.cli.worker_commands import summary
-from tests.jobs.exchange.test_worker_list import OWN, record
+from tests.jobs.exchange.test_worker_list import OURS, record
 from tests.lab.conftest import Run, Start
 from tests.support.actors import PATIENCE
 from tests.support.clock import eventually
 
 
-def test_nobody(lab: Run, url: str):
+def test_no_workers(lab: Run, url: str):
     done = lab("workers", "--redis-url", url)
     assert done.returncode == 0
     assert "no workers; start some with `lab worker`" in " ".join(done.stdout.split())
@@ -24,9 +24,9 @@ def test_nobody(lab: Run, url: str):
     assert lab("workers", "--redis-url", url, "--here").returncode == 2
 
 
-def test_hosts_workers_and_what_they_do(lab: Run, start: Start, url: str):
+def test_hosts_workers_and_their_jobs(lab: Run, start: Start, url: str):
     workers = start("worker", "-n", 2, "--redis-url", url)
-    eventually(lambda: jobs.listening(url, "lab") == 2)
+    eventually(lambda: jobs.worker_count(url, "lab") == 2)
     with jobs.get_context(url) as context:
         begun = context.Event()
         context.Process(target=lambda: (begun.set(), signal.pause()), name="client 7").start()
@@ -38,15 +38,15 @@ def test_hosts_workers_and_what_they_do(lab: Run, start: Start, url: str):
         assert {row[1].strip() for row in rows} == {str(worker.pid) for worker in busy}
         assert {row[2].strip() for row in rows} == {"client 7", "idle"}
         figures = json.loads(lab("workers", "--redis-url", url, "--json").stdout)
-        assert {worker["doing"] for worker in figures} == {"client 7", None}
+        assert {worker["current_job"] for worker in figures} == {"client 7", None}
         assert lab("workers", "--redis-url", url, "--here").returncode == 0
     workers.process.send_signal(signal.SIGTERM)
     workers.finish()
 
 
-def test_the_dead_are_counted_apart():
-    dead, alive = judge(record(OWN, listeners=0)), judge(record(OWN | {"hostname": "web2"}))
-    assert summary([dead, alive]) == "2 hosts, 2 workers: 1 idle, 1 not answering"
+def test_workers_that_do_not_respond_are_counted_separately():
+    dead, alive = worker_info(record(OURS, subscribers=0)), worker_info(record(OURS | {"hostname": "web2"}))
+    assert summary([dead, alive]) == "2 hosts, 2 workers: 1 idle, 1 not responding"
 
 
 def test_no_server(lab: Run):

@@ -6,12 +6,12 @@ import dataclasses
 
 import pytest
 
-from jobs.exchange.worker_list import Seen, judge
+from jobs.exchange.worker_list import WorkerInfo, worker_info
 from lab.doctor.facts import Clock, Examined, ServerFacts, Versions
 from lab.doctor.finding import Finding, Grade
 from lab.doctor.server_findings import of_server
 from lab.doctor.worker_findings import of_workers
-from tests.jobs.exchange.test_worker_list import OWN, record
+from tests.jobs.exchange.test_worker_list import OURS, record
 
 INFO = {
     "redis_version": "7.0.15",
@@ -106,15 +106,15 @@ def test_what_a_user_may_not_see_is_said():
     }
 
 
-def worker(number: int = 0, **changes: object) -> Seen:
-    return dataclasses.replace(judge(record(OWN)), name=f"web1/{number}", **changes)
+def worker(number: int = 0, **changes: object) -> WorkerInfo:
+    return dataclasses.replace(worker_info(record(OURS)), name=f"web1/{number}", **changes)
 
 
 def probed(number: int = 0, **changes: object) -> Examined:
     return dataclasses.replace(Examined(f"web1/{number}", "web1", HERE, (), Clock(0.0, 1e-3)), **changes)
 
 
-def texts(seen: list[Seen], examined: list[Examined]) -> list[tuple[str, str]]:
+def texts(seen: list[WorkerInfo], examined: list[Examined]) -> list[tuple[str, str]]:
     return [(finding.grade.value, finding.text) for finding in of_workers(seen, examined, HERE)]
 
 
@@ -155,11 +155,15 @@ def test_other_versions_elsewhere(versions: Versions, text: str):
         ),
         (worker(), probed(missing=("cloudpickle",)), "modules are missing there: cloudpickle"),
         (worker(), probed(clock=Clock(-40.0, 0.01)), "its clock is 40.0 s behind the server's"),
-        (worker(ahead=40.0), probed(), "its clock is 40.0 s ahead of the server's"),
-        (worker(trouble="stopped or cut off", heard=33.0), probed(), "last heard of 33 s ago: stopped or cut off"),
+        (worker(clock_offset=40.0), probed(), "its clock is 40.0 s ahead of the server's"),
+        (
+            worker(problem="paused or cut off", heartbeat_age=33.0),
+            probed(),
+            "last heartbeat 33 s ago: paused or cut off",
+        ),
     ],
 )
-def test_what_is_wrong_with_a_worker_or_its_host(seen: Seen, examined: Examined, text: str):
+def test_what_is_wrong_with_a_worker_or_its_host(seen: WorkerInfo, examined: Examined, text: str):
     found = texts([seen], [examined])
     assert [grade for grade, _ in found] == ["wrong"]
     assert text in found[0][1]

@@ -87,12 +87,12 @@ def test_too_few_workers_are_named_at_once(lab: Run, url: str):
 
 
 def test_connections_are_not_handed_to_other_hosts(monkeypatch: pytest.MonkeyPatch):
-    workers = [SimpleNamespace(host=host, answers=answers) for host, answers in [("one", True), ("two", True)] * 10]
-    monkeypatch.setattr(backends, "roster", lambda *_: workers)
+    workers = [SimpleNamespace(host=host, responds=responds) for host, responds in [("one", True), ("two", True)] * 10]
+    monkeypatch.setattr(backends, "list_workers", lambda *_: workers)
     with pytest.raises(LabError, match="workers listen on one, two: leave it to those of one host"):
         backends.require_workers(Chat(how="each"), ["rq"], backends.Settings())
     backends.require_workers(Chat(how="queue"), ["rq"], backends.Settings())
     backends.require_workers(Chat(how="each"), ["redis"], backends.Settings())
-    workers[1::2] = [SimpleNamespace(host="two", answers=False)] * 10
-    workers += [SimpleNamespace(host="one", answers=True)] * 10
+    workers[1::2] = [SimpleNamespace(host="two", responds=False)] * 10
+    workers += [SimpleNamespace(host="one", responds=True)] * 10
     backends.require_workers(Chat(how="each"), ["rq"], backends.Settings())
