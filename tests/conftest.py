@@ -11,7 +11,7 @@ import redis
 from broker import Context
 from broker.server.private_server import PrivateServer
 from tests.support import signals
-from tests.support.actors import Actor, Cast
+from tests.support.actors import Actor, Actors
 
 pytest_plugins = ["tests.support.selection"]
 # What would change how a program under test behaves.
@@ -31,7 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[PrivateServer]:
-    """One real server for all tests that do not break it."""
+    """One server for all tests that do not stop or configure it."""
     started = PrivateServer()
     yield started
     started.close()
@@ -45,19 +45,19 @@ def ctx(server: PrivateServer) -> Iterator[Context]:
 
 @pytest.fixture
 def client(server: PrivateServer) -> Iterator[redis.Redis]:
-    """A plain client, to look behind the scenes."""
-    with redis.Redis.from_url(server.url) as plain:
-        yield plain
+    """redis-py's client, to inspect and change the server directly."""
+    with redis.Redis.from_url(server.url) as connected:
+        yield connected
 
 
 @pytest.fixture
-def cast() -> Iterator[Cast]:
-    """Whoever plays a part in a test; all leave the stage when it ends."""
-    with Cast() as members:
-        yield members
+def actors() -> Iterator[Actors]:
+    """Starts threads and processes that run calls for the test; all are stopped when it ends."""
+    with Actors() as started:
+        yield started
 
 
 @pytest.fixture
-def process(ctx: Context, cast: Cast) -> Callable[[object], Actor]:
-    """Makes a process with a handle of its own."""
-    return lambda thing: cast.process(ctx, thing)
+def process(ctx: Context, actors: Actors) -> Callable[[object], Actor]:
+    """Starts a process that has its own copy of a handle."""
+    return lambda thing: actors.process(ctx, thing)

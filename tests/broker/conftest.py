@@ -17,8 +17,8 @@ from broker.messages import items, pipe_ends, queues
 from broker.server.private_server import PrivateServer
 from broker.transport.scripts import Script
 from broker.transport.wire import wire_factory
-from tests.support.inside import ask
 from tests.support.proxy import Proxy
+from tests.support.server_state import run_command
 
 MODULES = (shared_scripts, event, permits, items, pipe_ends, queues, board)
 SCRIPTS = {value for module in MODULES for value in vars(module).values() if isinstance(value, Script)}
@@ -35,13 +35,13 @@ def folder() -> Iterator[Path]:
 def proxy(server: PrivateServer, ctx: Context) -> Iterator[Proxy]:
     lock = ctx.Lock()
     for script in SCRIPTS:
-        ask(lock, b"SCRIPT", b"LOAD", script.text)
+        run_command(lock, b"SCRIPT", b"LOAD", script.text)
     with Proxy(server.url.removeprefix("unix://")) as started:
         yield started
 
 
 @pytest.fixture
-def far(proxy: Proxy) -> Iterator[Context]:
+def proxied(proxy: Proxy) -> Iterator[Context]:
     """A context behind the proxy, which counts a reply as lost after 0.3 s."""
     register(proxy.url, lambda reply_timeout: wire_factory(proxy.url)(0.3))
     with Context(proxy.url) as context:

@@ -22,7 +22,7 @@ from broker import (
     UnsuitableServerError,
 )
 from broker.server import check, private_server
-from tests.support.inside import holders
+from tests.support.server_state import holders
 from tests.support.servers import Server
 
 

@@ -10,10 +10,10 @@ from typing import TypeAlias
 
 import pytest
 
+from tests.support.compose import ComposeProject, LabContainer
 from tests.support.missing import missing
-from tests.support.stack import Lab, Stack
 
-Start: TypeAlias = Callable[..., Lab]
+Start: TypeAlias = Callable[..., LabContainer]
 
 
 IMAGES = (os.environ.get("PYTHON_IMAGE", "python:3.13-slim"), os.environ.get("REDIS_IMAGE", "redis:8"))
@@ -43,8 +43,8 @@ def engine() -> None:
 
 
 @pytest.fixture(scope="package")
-def shared(engine: None) -> Iterator[Stack]:
-    started = Stack()
+def shared_project(engine: None) -> Iterator[ComposeProject]:
+    started = ComposeProject()
     try:
         yield started
     finally:
@@ -52,19 +52,19 @@ def shared(engine: None) -> Iterator[Stack]:
 
 
 @pytest.fixture
-def stack(shared: Stack) -> Stack:
+def project(shared_project: ComposeProject) -> ComposeProject:
     """Three workers that listen, whatever the last test has done to them."""
-    shared.up()
-    return shared
+    shared_project.up()
+    return shared_project
 
 
 @pytest.fixture
-def start(stack: Stack) -> Iterator[Start]:
+def start(project: ComposeProject) -> Iterator[Start]:
     """Starts a lab in the stack."""
     labs = []
 
-    def start(*words: str) -> Lab:
-        labs.append(stack.lab(*words))
+    def start(*words: str) -> LabContainer:
+        labs.append(project.lab(*words))
         return labs[-1]
 
     yield start

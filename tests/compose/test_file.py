@@ -12,8 +12,8 @@ import jsonschema
 import pytest
 import yaml
 
+from tests.support.compose import ROOT
 from tests.support.missing import missing
-from tests.support.stack import ROOT
 
 RULES = "compose/config/compose_spec.json"
 

@@ -12,8 +12,8 @@ import pytest
 from lab.result import judge
 from lab.trace import Trace
 from tests.compose.conftest import Start
-from tests.support.clock import eventually
-from tests.support.stack import Stack, docker
+from tests.support.compose import ComposeProject, docker
+from tests.support.waiting import wait_until
 
 TICKETS = ("run", "tickets", "--on", "rq", "--lang", "en", "--clients", "24", "--pace", "0.5")
 KTV = ("run", "ktv", "--on", "rq", "--lang", "en", "--guests", "24", "--rooms", "20", "--pace", "3")
@@ -40,45 +40,45 @@ def only_lost_with(host: str, trace: Trace) -> bool:
     return not lost(trace) & elsewhere and everybody == ended | lost(trace)
 
 
-def test_tickets_on_three_hosts(stack: Stack, start: Start, tmp_path: Path) -> None:
+def test_tickets_on_three_hosts(project: ComposeProject, start: Start, tmp_path: Path) -> None:
     lab = start("compare", "tickets", "--on", "redis,rq")
-    assert lab.finish() == 0, lab.said
+    assert lab.finish() == 0, lab.output
     alone, together = sorted(lab.traces(tmp_path), key=lambda trace: trace.backend)
     assert len(hosts(alone)) == 1
-    assert hosts(together) == set(stack.workers())
+    assert hosts(together) == set(project.workers())
     assert judge(together).outcome["sold"] == 5
     fences = [event.fence for event in together.of("enters")]
     assert fences == sorted(fences), "what happened on three hosts stands in one order"
 
 
-def test_ktv_on_three_hosts(stack: Stack, start: Start, tmp_path: Path) -> None:
+def test_ktv_on_three_hosts(project: ComposeProject, start: Start, tmp_path: Path) -> None:
     lab = start("compare", "ktv", "--on", "rq", "--guests", "40", "--rooms", "6")
-    assert lab.finish() == 0, lab.said
+    assert lab.finish() == 0, lab.output
     (trace,) = lab.traces(tmp_path)
-    assert hosts(trace) == set(stack.workers())
+    assert hosts(trace) == set(project.workers())
     assert judge(trace).outcome["most in rooms"] == 6
 
 
-def busy(stack: Stack) -> list[str]:
+def busy(project: ComposeProject) -> list[str]:
     """Return the host of each worker that has had something to do for half a second."""
-    workers = json.loads(stack.execute("worker", "lab", "workers", "--json"))
+    workers = json.loads(project.execute("worker", "lab", "workers", "--json"))
     return [worker["host"] for worker in workers if worker["current_job"] and worker["running_for"] > 0.5]
 
 
-def kill(stack: Stack, host: str) -> None:
+def kill(project: ComposeProject, host: str) -> None:
     docker("kill", host)
 
 
-def pause(stack: Stack, host: str) -> None:
+def pause(project: ComposeProject, host: str) -> None:
     docker("pause", host)
     time.sleep(CUT_OFF)
     docker("unpause", host)
 
 
-def cut_off(stack: Stack, host: str) -> None:
-    docker("network", "disconnect", stack.network, host)
+def cut_off(project: ComposeProject, host: str) -> None:
+    docker("network", "disconnect", project.network, host)
     time.sleep(CUT_OFF)
-    docker("network", "connect", stack.network, host)
+    docker("network", "connect", project.network, host)
 
 
 @pytest.mark.parametrize(
@@ -87,28 +87,34 @@ def cut_off(stack: Stack, host: str) -> None:
     ids=["killed", "paused", "cut off"],
 )
 def test_a_host_that_fails_takes_only_its_own_actors_with_it(
-    fault: Callable[[Stack, str], None], words: tuple[str, ...], stack: Stack, start: Start, tmp_path: Path
+    fault: Callable[[ComposeProject, str], None],
+    words: tuple[str, ...],
+    project: ComposeProject,
+    start: Start,
+    tmp_path: Path,
 ) -> None:
-    everywhere = set(stack.workers())
+    everywhere = set(project.workers())
     lab = start(*words)
-    eventually(lambda: set(busy(stack)) == everywhere)
-    host = busy(stack)[0]
-    fault(stack, host)
-    assert lab.finish() == 0, lab.said
+    wait_until(lambda: set(busy(project)) == everywhere)
+    host = busy(project)[0]
+    fault(project, host)
+    assert lab.finish() == 0, lab.output
     (trace,) = lab.traces(tmp_path)
     assert hosts(trace) == everywhere
     assert lost(trace), "the fault came too late"
-    assert only_lost_with(host, trace), lab.said
+    assert only_lost_with(host, trace), lab.output
 
 
-def test_redis_is_killed_and_comes_back_with_what_it_knew(stack: Stack, start: Start, tmp_path: Path) -> None:
-    stack.execute("worker", "python3", "-c", TELL)
+def test_redis_is_killed_and_comes_back_with_what_it_knew(
+    project: ComposeProject, start: Start, tmp_path: Path
+) -> None:
+    project.execute("worker", "python3", "-c", TELL)
     lab = start(*TICKETS)
-    eventually(lambda: len(set(busy(stack))) == 3)
-    docker("kill", stack.redis())
-    stack.compose("start", "redis")
-    assert lab.finish() == 0, lab.said
+    wait_until(lambda: len(set(busy(project))) == 3)
+    docker("kill", project.redis())
+    project.compose("start", "redis")
+    assert lab.finish() == 0, lab.output
     (trace,) = lab.traces(tmp_path)
     assert judge(trace).outcome["sold"] == 5
     assert not lost(trace)
-    assert stack.execute("worker", "python3", "-c", ASK) == "True\n"
+    assert project.execute("worker", "python3", "-c", ASK) == "True\n"

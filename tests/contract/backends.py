@@ -14,8 +14,8 @@ import redis
 
 from broker import Context
 from broker.engine.session import register
-from tests.support.actors import Actor, Cast
-from tests.support.inside import line_up
+from tests.support.actors import Actor, Actors
+from tests.support.server_state import start_waiting
 
 # Where multiprocessing and its twin knowingly differ, and why.
 DIFFERENCES = {
@@ -42,20 +42,20 @@ class World:
 
     context: Any
     twin: bool
-    actors: str
-    cast: Cast
+    actor_kind: str
+    actors: Actors
 
     def actor(self, thing: object) -> Actor:
-        return self.cast.thread(thing) if self.actors == THREADS else self.cast.process(self.context, thing)
+        return self.actors.thread(thing) if self.actor_kind == THREADS else self.actors.process(self.context, thing)
 
     def begin(self, waiters: list[Actor], thing: Any, call: str, *arguments: object) -> None:
         """Let `waiters` begin a call that blocks, one after the other."""
         if self.twin:
-            line_up(thing, waiters, call, *arguments)
+            start_waiting(thing, waiters, call, *arguments)
             return
         for waiter in waiters:
             waiter.begin(call, *arguments)
-            assert waiter.busy(0.1)  # nobody can see who waits for a POSIX semaphore
+            assert waiter.blocked(0.1)  # nobody can see who waits for a POSIX semaphore
 
     def differs(self, what: str) -> bool:
         """Whether this is the twin, in a respect in which it is none."""

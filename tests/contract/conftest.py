@@ -9,7 +9,7 @@ import pytest
 
 from broker.server.private_server import PrivateServer
 from tests.contract.backends import ALONE, BACKENDS, THREADS, TOGETHER, World
-from tests.support.actors import Cast
+from tests.support.actors import Actors
 
 
 @pytest.fixture(params=ALONE)
@@ -19,7 +19,7 @@ def alone(request: pytest.FixtureRequest, server: PrivateServer) -> Iterator[Any
 
 
 @pytest.fixture(params=TOGETHER)
-def world(request: pytest.FixtureRequest, server: PrivateServer, cast: Cast) -> Iterator[World]:
-    backend, actors = request.param.split("-")
-    with BACKENDS[backend]("fork" if actors == THREADS else actors, server.url) as context:
-        yield World(context, backend != "multiprocessing", actors, cast)
+def world(request: pytest.FixtureRequest, server: PrivateServer, actors: Actors) -> Iterator[World]:
+    backend, actor_kind = request.param.split("-")
+    with BACKENDS[backend]("fork" if actor_kind == THREADS else actor_kind, server.url) as context:
+        yield World(context, backend != "multiprocessing", actor_kind, actors)

@@ -48,7 +48,7 @@ def test_set_wakes_all_who_wait(world: World) -> None:
     waiters = [world.actor(event) for _ in range(3)]
     for waiter in waiters:
         waiter.begin("wait")
-        assert waiter.busy(0.05)
+        assert waiter.blocked(0.05)
     event.set()
     assert [waiter.result() for waiter in waiters] == [True, True, True]
 
@@ -68,7 +68,7 @@ def test_a_waiter_that_timed_out_may_wait_again(world: World) -> None:
     waiter = world.actor(event)
     assert waiter.call("wait", timeout=0.01) is False
     waiter.begin("wait", 10)
-    assert waiter.busy(0.05)
+    assert waiter.blocked(0.05)
     event.set()
     assert waiter.result() is True
 

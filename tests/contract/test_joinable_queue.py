@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.contract.backends import PROCESSES, World
-from tests.support.actors import PATIENCE
-from tests.support.clock import eventually
+from tests.support.actors import TIMEOUT
+from tests.support.waiting import wait_until
 
 
 class Desk:
@@ -54,7 +54,7 @@ def test_a_slot_is_free_when_its_item_is_taken_not_when_it_is_done(alone: Any) -
     items = alone.JoinableQueue(1)
     items.put("first")
     assert items.get() == "first"
-    items.put("second", timeout=PATIENCE)
+    items.put("second", timeout=TIMEOUT)
     assert items.qsize() == 1
     assert items.get() == "second"
     items.task_done()
@@ -62,10 +62,10 @@ def test_a_slot_is_free_when_its_item_is_taken_not_when_it_is_done(alone: Any) -
     items.join()
 
 
-def test_any_thread_may_say_that_it_is_done(alone: Any, cast: Any) -> None:
+def test_any_thread_may_say_that_it_is_done(alone: Any, actors: Any) -> None:
     items = alone.JoinableQueue()
     items.put("x")
-    assert cast.thread(items).call("get") == "x"
+    assert actors.thread(items).call("get") == "x"
     items.task_done()
     items.join()
 
@@ -78,7 +78,7 @@ def test_join_waits_until_every_item_is_done(world: World) -> None:
     joiner.begin("join")
     for number in range(2):
         assert items.get() == number
-        assert joiner.busy(0.1), "taken is not done"
+        assert joiner.blocked(0.1), "taken is not done"
         items.task_done()
     assert joiner.result() is None
 
@@ -91,7 +91,7 @@ def test_join_waits_for_what_is_put_meanwhile(world: World) -> None:
     items.get()
     items.put("second")
     items.task_done()
-    assert joiner.busy(0.1)
+    assert joiner.blocked(0.1)
     items.get()
     items.task_done()
     assert joiner.result() is None
@@ -103,7 +103,7 @@ def test_all_who_join_go_on(world: World) -> None:
     items.put("x")
     for joiner in joiners:
         joiner.begin("join")
-        assert joiner.busy(0.05)
+        assert joiner.blocked(0.05)
     items.get()
     items.task_done()
     assert [joiner.result() for joiner in joiners] == [None, None, None]
@@ -115,7 +115,7 @@ def test_a_queue_may_be_joined_again(world: World) -> None:
     for number in range(2):
         items.put(number)
         joiner.begin("join")
-        assert joiner.busy(0.05)
+        assert joiner.blocked(0.05)
         items.get()
         items.task_done()
         assert joiner.result() is None
@@ -129,7 +129,7 @@ def test_join_returns_when_the_work_of_all_is_done(world: World) -> None:
     for number in range(30):
         items.put(number)
     items.join()
-    assert sorted(finished.get(timeout=PATIENCE) for _ in range(30)) == list(range(30))
+    assert sorted(finished.get(timeout=TIMEOUT) for _ in range(30)) == list(range(30))
     for _ in workers:
         items.put(None)
     items.join()
@@ -142,7 +142,7 @@ def test_who_may_say_that_it_is_done(world: World) -> None:
     other = world.actor(items)
     items.put("x")
     assert items.get() == "x"
-    if world.differs("who may say that it is done") and world.actors != "threads":
+    if world.differs("who may say that it is done") and world.actor_kind != "threads":
         with pytest.raises(ValueError, match=r"."):
             other.call("task_done")
         items.task_done()
@@ -168,16 +168,16 @@ def test_what_a_killed_process_had_taken(world: World) -> None:
     taker, joiner = world.actor(items), world.actor(items)
     for number in range(2):
         items.put(number)
-    eventually(lambda: not items.empty())
+    wait_until(lambda: not items.empty())
     assert taker.call("get") == 0
     taker.kill()
     joiner.begin("join")
     if world.differs("taken by a killed process"):
-        assert [items.get(timeout=PATIENCE) for _ in range(2)] in ([0, 1], [1, 0])
+        assert [items.get(timeout=TIMEOUT) for _ in range(2)] in ([0, 1], [1, 0])
         items.task_done()
         items.task_done()
         assert joiner.result() is None
     else:
-        assert items.get(timeout=PATIENCE) == 1
+        assert items.get(timeout=TIMEOUT) == 1
         items.task_done()
-        assert joiner.busy(0.5)
+        assert joiner.blocked(0.5)

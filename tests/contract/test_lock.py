@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.contract.backends import PROCESSES, World
-from tests.support.clock import eventually
+from tests.support.waiting import wait_until
 
 ROUNDS = 25
 
@@ -93,7 +93,7 @@ def test_a_waiter_waits_until_the_release(world: World) -> None:
     waiter = world.actor(lock)
     lock.acquire()
     waiter.begin("acquire")
-    assert waiter.busy(0.1)
+    assert waiter.blocked(0.1)
     lock.release()
     assert waiter.result() is True
     assert lock.acquire(False) is False, "now the waiter holds it"
@@ -123,9 +123,9 @@ def test_only_one_at_a_time(world: World, tmp_path: Any) -> None:
     assert path.read_text() == str(ROUNDS * len(actors))
 
 
-def test_any_thread_may_release_what_another_took(alone: Any, cast: Any) -> None:
+def test_any_thread_may_release_what_another_took(alone: Any, actors: Any) -> None:
     lock = alone.Lock()
-    assert cast.thread(lock).call("acquire") is True
+    assert actors.thread(lock).call("acquire") is True
     lock.release()
     assert lock.acquire(False)
 
@@ -134,7 +134,7 @@ def test_who_may_release(world: World) -> None:
     lock = world.context.Lock()
     other = world.actor(lock)
     lock.acquire()
-    if world.differs("who may release") and world.actors != "threads":
+    if world.differs("who may release") and world.actor_kind != "threads":
         with pytest.raises(ValueError, match="not held by this process"):
             other.call("release")
         assert other.call("acquire", False) is False
@@ -152,10 +152,10 @@ def test_waiters_are_served(world: World) -> None:
     lock.release()
     served = []
     while len(served) < len(waiters):
-        eventually(lambda: [waiter for waiter in waiters if waiter not in served and not waiter.busy()])
-        first = next(waiter for waiter in waiters if waiter not in served and not waiter.busy())
+        wait_until(lambda: [waiter for waiter in waiters if waiter not in served and not waiter.blocked()])
+        first = next(waiter for waiter in waiters if waiter not in served and not waiter.blocked())
         assert first.result() is True
-        assert all(waiter.busy() for waiter in waiters if waiter not in [*served, first])
+        assert all(waiter.blocked() for waiter in waiters if waiter not in [*served, first])
         served.append(first)
         first.call("release")
     if world.differs("fairness"):

@@ -10,7 +10,7 @@ import pytest
 
 from tests.contract.backends import PROCESSES, World
 from tests.contract.test_queue import ITEMS
-from tests.support.actors import PATIENCE
+from tests.support.actors import TIMEOUT
 
 BOTH_WAYS = pytest.mark.parametrize("duplex", [True, False])
 METHODS_OF_A_CLOSED_END: list[Callable[[Any], object]] = [
@@ -125,7 +125,7 @@ def test_nothing_more_comes_from_a_closed_end(alone: Any, duplex: bool) -> None:
     writer.close()
     assert reader.poll() is True
     assert reader.recv() == "last", "what was sent before is still there"
-    assert reader.poll(PATIENCE) is True, "the end, too, is something to receive"
+    assert reader.poll(TIMEOUT) is True, "the end, too, is something to receive"
     for _ in range(2):
         with pytest.raises(EOFError):
             reader.recv()
@@ -164,10 +164,10 @@ def test_with_closes_an_end(alone: Any) -> None:
     assert right.closed
 
 
-def test_a_message_may_be_large(alone: Any, cast: Any) -> None:
+def test_a_message_may_be_large(alone: Any, actors: Any) -> None:
     left, right = alone.Pipe()
     large = bytes(range(256)) * 20_000
-    receiver = cast.thread(right)
+    receiver = actors.thread(right)
     receiver.begin("recv")
     left.send(large)
     assert receiver.result() == large
@@ -188,25 +188,25 @@ def test_a_receiver_waits_until_something_is_sent(world: World) -> None:
     reader, writer = world.context.Pipe(False)
     receiver = world.actor(reader)
     receiver.begin("recv")
-    assert receiver.busy(0.1)
+    assert receiver.blocked(0.1)
     writer.send("at last")
     assert receiver.result() == "at last"
 
 
-@pytest.mark.parametrize("timeout", [None, PATIENCE])
+@pytest.mark.parametrize("timeout", [None, TIMEOUT])
 def test_poll_waits_until_something_is_sent(world: World, timeout: float | None) -> None:
     reader, writer = world.context.Pipe(False)
     receiver = world.actor(reader)
     assert receiver.call("poll", 0.05) is False
     receiver.begin("poll", timeout)
-    assert receiver.busy(0.1)
+    assert receiver.blocked(0.1)
     writer.send("at last")
     assert receiver.result() is True
     assert receiver.call("recv") == "at last"
 
 
 def test_closing_one_copy_does_not_close_the_others(world: World) -> None:
-    if world.actors == "threads":
+    if world.actor_kind == "threads":
         return  # they share the very object
     left, right = world.context.Pipe()
     child = world.actor(right)
@@ -241,10 +241,10 @@ def test_a_child_learns_that_its_parent_closed(world: World) -> None:
     left, right = world.context.Pipe()
     child = world.actor(right)
     child.begin("recv")
-    assert child.busy(0.1)
+    assert child.blocked(0.1)
     left.close()
-    if world.actors != "fork":
+    if world.actor_kind != "fork":
         with pytest.raises(EOFError):
             child.result()
     else:
-        assert child.busy(0.3), "the child has a copy of the very end whose closing it waits for"
+        assert child.blocked(0.3), "the child has a copy of the very end whose closing it waits for"

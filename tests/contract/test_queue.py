@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.contract.backends import PROCESSES, World
-from tests.support.actors import PATIENCE
-from tests.support.clock import eventually
+from tests.support.actors import TIMEOUT
+from tests.support.waiting import wait_until
 
 KINDS = pytest.mark.parametrize("kind", ["Queue", "JoinableQueue"])
 ALL_KINDS = pytest.mark.parametrize("kind", ["Queue", "JoinableQueue", "SimpleQueue"])
@@ -48,10 +48,10 @@ def test_items_come_out_as_they_went_in_and_in_order(alone: Any, kind: str) -> N
 
 
 @ALL_KINDS
-def test_an_item_may_be_large(alone: Any, kind: str, cast: Any) -> None:
+def test_an_item_may_be_large(alone: Any, kind: str, actors: Any) -> None:
     items = getattr(alone, kind)()
     large = bytes(range(256)) * 20_000
-    taker = cast.thread(items)
+    taker = actors.thread(items)
     taker.begin("get")
     items.put(large)
     assert taker.result() == large
@@ -66,7 +66,7 @@ def test_an_empty_queue_raises_empty_after_a_time_out_of_any_length(alone: Any, 
     with pytest.raises(queue.Empty):
         items.get(True, timeout)
     items.put("there")
-    eventually(lambda: not items.empty())
+    wait_until(lambda: not items.empty())
     assert items.get(timeout=timeout) == "there", "an item that is there is had with any time-out"
     with pytest.raises(queue.Empty):
         items.get(timeout=timeout)
@@ -81,9 +81,9 @@ def test_a_full_queue_raises_full_after_a_time_out_of_any_length(alone: Any, kin
         items.put("refused", timeout=timeout)
     with pytest.raises(queue.Full):
         items.put("refused", True, timeout)
-    assert items.get(timeout=PATIENCE) == "first"
+    assert items.get(timeout=TIMEOUT) == "first"
     items.put("second", timeout=timeout)
-    assert items.get(timeout=PATIENCE) == "second", "what was refused is not there"
+    assert items.get(timeout=TIMEOUT) == "second", "what was refused is not there"
 
 
 @KINDS
@@ -98,7 +98,7 @@ def test_not_blocking_ignores_the_time_out(alone: Any, kind: str) -> None:
             put()
     with pytest.raises(queue.Full):
         items.put_nowait(1)
-    eventually(lambda: not items.empty())
+    wait_until(lambda: not items.empty())
     assert items.get_nowait() == "only"
 
 
@@ -109,7 +109,7 @@ def test_without_a_size_there_is_always_room(alone: Any, kind: str, maxsize: int
     for number in range(100):
         items.put_nowait(number)
     assert items.full() is False
-    assert [items.get(timeout=PATIENCE) for _ in range(100)] == list(range(100))
+    assert [items.get(timeout=TIMEOUT) for _ in range(100)] == list(range(100))
 
 
 @KINDS
@@ -118,7 +118,7 @@ def test_qsize_empty_and_full_tell_what_is_inside(alone: Any, kind: str) -> None
     assert (items.qsize(), items.empty(), items.full()) == (0, True, False)
     items.put("a")
     items.put("b")
-    eventually(lambda: not items.empty())
+    wait_until(lambda: not items.empty())
     assert (items.qsize(), items.full()) == (2, True)
     items.get()
     assert (items.qsize(), items.full()) == (1, False)
@@ -156,7 +156,7 @@ def test_a_closed_simple_queue_refuses(alone: Any) -> None:
 def test_what_one_closed_others_go_on_using(world: World) -> None:
     items = world.context.Queue()
     actor = world.actor(items)
-    if world.actors == "threads":
+    if world.actor_kind == "threads":
         return  # they share the very object
     items.put("before")
     items.close()
@@ -181,7 +181,7 @@ def test_a_getter_waits_until_something_is_put(world: World, kind: str) -> None:
     items = getattr(world.context, kind)()
     getter = world.actor(items)
     getter.begin("get")
-    assert getter.busy(0.1)
+    assert getter.blocked(0.1)
     items.put("at last")
     assert getter.result() == "at last"
     assert items.empty()
@@ -193,7 +193,7 @@ def test_a_putter_waits_until_there_is_room(world: World, kind: str) -> None:
     putter = world.actor(items)
     items.put("first")
     putter.begin("put", "second")
-    assert putter.busy(0.1)
+    assert putter.blocked(0.1)
     assert items.get() == "first"
     assert putter.result() is None
     assert items.get() == "second"
@@ -208,9 +208,9 @@ def test_who_gave_up_left_nothing_behind_and_may_try_again(world: World, kind: s
     items.put("first")
     with pytest.raises(queue.Full):
         actor.call("put", "refused", timeout=0.05)
-    assert actor.call("get", timeout=PATIENCE) == "first"
+    assert actor.call("get", timeout=TIMEOUT) == "first"
     actor.call("put", "second", timeout=0.05)
-    assert items.get(timeout=PATIENCE) == "second"
+    assert items.get(timeout=TIMEOUT) == "second"
 
 
 @ALL_KINDS
@@ -238,7 +238,7 @@ def test_as_many_as_fit_are_inside(world: World, kind: str) -> None:
     maker = world.actor(Counter(items, None))
     maker.begin("serve", 0, 6)
     for number in range(6):
-        eventually(lambda: items.qsize() == min(2, 6 - number))  # noqa: B023 - called in this round only
+        wait_until(lambda: items.qsize() == min(2, 6 - number))  # noqa: B023 - called in this round only
         assert items.get() == (0, number)
     maker.result()
 
@@ -251,8 +251,8 @@ def test_getters_are_served(world: World, kind: str) -> None:
     served = []
     for number in range(3):
         items.put(number)
-        eventually(lambda: any(not getter.busy() for getter in getters if getter not in served))
-        [lucky] = [getter for getter in getters if getter not in served and not getter.busy()]
+        wait_until(lambda: any(not getter.blocked() for getter in getters if getter not in served))
+        [lucky] = [getter for getter in getters if getter not in served and not getter.blocked()]
         assert lucky.result() == number
         served.append(lucky)
     if world.differs("fairness"):
@@ -281,9 +281,9 @@ def test_an_item_that_cannot_be_pickled(world: World, kind: str, capfd: pytest.C
     else:
         items.put(lambda: None)
         said: list[str] = []
-        eventually(lambda: said.append(capfd.readouterr().err) or "pickle" in "".join(said))
-        eventually(lambda: items.qsize() == 0)  # its thread has given the item up
-    items.put("after", timeout=PATIENCE)
+        wait_until(lambda: said.append(capfd.readouterr().err) or "pickle" in "".join(said))
+        wait_until(lambda: items.qsize() == 0)  # its thread has given the item up
+    items.put("after", timeout=TIMEOUT)
     assert items.get() == "after"
 
 
@@ -319,7 +319,7 @@ def test_what_is_killed_while_it_waits_for_an_item(world: World, kind: str) -> N
     if world.differs("a getter killed while it waits"):
         assert other.result() == "for the living"
     else:
-        assert other.busy(0.3)
+        assert other.blocked(0.3)
 
 
 @KINDS
@@ -330,9 +330,9 @@ def test_who_is_killed_while_it_waits_for_room_puts_nothing(world: World, kind: 
     doomed = world.actor(items)
     world.begin([doomed], items, "put", "never")
     doomed.kill()
-    assert items.get(timeout=PATIENCE) == "first"
-    items.put("second", timeout=PATIENCE)
-    assert items.get(timeout=PATIENCE) == "second"
+    assert items.get(timeout=TIMEOUT) == "first"
+    items.put("second", timeout=TIMEOUT)
+    assert items.get(timeout=TIMEOUT) == "second"
 
 
 @pytest.mark.parametrize("kind", ["Queue", "SimpleQueue"])

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from broker import Context
-from tests.support.clock import eventually
+from tests.support.waiting import wait_until
 
 ORACLE = multiprocessing.get_context()
 
@@ -47,7 +47,7 @@ class Counted:
             return type(error)
         self.inside += (name == "put") - (name == "get")
         self.taken += (name == "get") - (name == "task_done")
-        eventually(lambda: self.items.empty() == (not self.inside))
+        wait_until(lambda: self.items.empty() == (not self.inside))
         return outcome
 
 

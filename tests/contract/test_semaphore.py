@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.contract.backends import World
-from tests.support.actors import Cast
+from tests.support.actors import Actors
 
 
 @pytest.mark.parametrize("kind", ["Semaphore", "BoundedSemaphore"])
@@ -64,9 +64,9 @@ def test_a_negative_start_is_refused(world: World) -> None:
         world.context.Semaphore(-1)
 
 
-def test_any_thread_may_release_what_another_took(alone: Any, cast: Cast) -> None:
+def test_any_thread_may_release_what_another_took(alone: Any, actors: Actors) -> None:
     semaphore = alone.BoundedSemaphore(1)
-    assert cast.thread(semaphore).call("acquire")
+    assert actors.thread(semaphore).call("acquire")
     semaphore.release()
     assert semaphore.get_value() == 1
 
@@ -86,7 +86,7 @@ def test_one_makes_what_another_takes(world: World) -> None:
     goods = world.context.Semaphore(0)
     taker = world.actor(goods)
     taker.begin("acquire")
-    assert taker.busy(0.1)
+    assert taker.blocked(0.1)
     goods.release()
     assert taker.result() is True
     assert goods.get_value() == 0
@@ -98,7 +98,7 @@ def test_as_many_as_there_are_permits_get_in(world: World) -> None:
     assert [actor.call("acquire", False) for actor in actors] == [True, True, False, False]
     actors[2].begin("acquire")
     actors[3].begin("acquire")
-    assert actors[2].busy(0.05)
+    assert actors[2].blocked(0.05)
     actors[0].call("release")
     actors[1].call("release")
     assert actors[2].result() is True
@@ -113,7 +113,7 @@ def test_waiters_are_served_in_turn(world: World) -> None:
     semaphore.release()
     if world.differs("fairness"):
         assert waiters[0].result() is True
-        assert waiters[1].busy(0.05)
+        assert waiters[1].blocked(0.05)
     semaphore.release()
     semaphore.release()
     for waiter in waiters[1 if world.twin else 0 :]:

@@ -13,8 +13,8 @@ from types import MappingProxyType
 import pytest
 
 from broker.server.private_server import PrivateServer
-from tests.support.actors import PATIENCE
-from tests.support.clock import eventually
+from tests.support.actors import TIMEOUT
+from tests.support.waiting import wait_until
 
 PROGRAMS = Path(__file__).parent / "programs"
 BACKENDS = ("local", "redis", "rq")
@@ -54,7 +54,7 @@ class Play:
     def stop(self) -> int:
         """Ask it to end, as a shell's `kill` does; return its exit status."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(PATIENCE)
+        return self.process.wait(TIMEOUT)
 
 
 class Stage:
@@ -108,7 +108,7 @@ def _to_their_end(request: pytest.FixtureRequest, stage: Stage) -> Iterator[dict
     def play(name: str, backend: str) -> Play:
         play = stage.play(name, backend)
         if name == "traffic":  # its light never ends
-            eventually(lambda: play.count("通过") == VEHICLES, LIMIT)
+            wait_until(lambda: play.count("通过") == VEHICLES, LIMIT)
             play.stop()
         play.process.wait(LIMIT)
         return play

@@ -15,7 +15,7 @@ from collections import Counter
 import pytest
 
 from tests.course.conftest import VEHICLES, Play, Stage
-from tests.support.clock import eventually
+from tests.support.waiting import wait_until
 
 TERMINATED = 143  # a shell's word for a SIGTERM
 BLOCKED = 1.0  # seconds in which a program that is not blocked would have gone on
@@ -29,7 +29,7 @@ def test_without_a_release_the_next_acquire_blocks(
     stage: Stage, backend: str, name: str, release: str, printed: list[str]
 ) -> None:
     play = stage.play(name, backend, {release: ""})
-    eventually(lambda: play.lines == printed)
+    wait_until(lambda: play.lines == printed)
     with pytest.raises(subprocess.TimeoutExpired):
         play.process.wait(BLOCKED)
     assert play.stop() == TERMINATED
@@ -42,7 +42,7 @@ def test_chat_server_serves_several_at_once(stage: Stage, backend: str) -> None:
     script = stage.script("chat_client", backend, {"8080": port})
     clients = []
     for _ in range(3):
-        eventually(lambda: _answers(port))
+        wait_until(lambda: _answers(port))
         clients.append(subprocess.Popen([sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE))
     for number, client in enumerate(clients):  # all are connected, and none has hung up
         assert _ask(client, f"hello {number}") == f">>: HELLO {number}"
@@ -58,7 +58,7 @@ def test_hello_server_prints_its_clients_pids(stage: Stage, backend: str) -> Non
     port = _free_port()
     play = stage.play("hello_server", backend, {"9091": port})
     script = stage.script("hello_client", backend, {"9091": port})
-    eventually(lambda: _answers(port))
+    wait_until(lambda: _answers(port))
     clients = [
         subprocess.Popen([sys.executable, "-u", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         for _ in range(2)
@@ -68,7 +68,7 @@ def test_hello_server_prints_its_clients_pids(stage: Stage, backend: str) -> Non
         assert client.stdout.readline() == b"b'hello'\n"
         client.stdout.close()
     for client in clients:
-        eventually(lambda: any(str(client.pid) in line for line in play.lines))  # noqa: B023 - called in this round
+        wait_until(lambda: any(str(client.pid) in line for line in play.lines))  # noqa: B023 - called in this round
         client.kill()
         client.wait()
     assert play.stop() == TERMINATED

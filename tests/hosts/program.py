@@ -11,8 +11,8 @@ from typing import IO
 
 import psutil
 
-from tests.support.actors import PATIENCE, perform
-from tests.support.clock import eventually
+from tests.support.actors import TIMEOUT, serve_calls
+from tests.support.waiting import wait_until
 
 
 class Program:
@@ -25,7 +25,7 @@ class Program:
     @property
     def pid(self) -> int:
         """Its process id outside its host."""
-        eventually(lambda: psutil.Process(self._entered.pid).children())
+        wait_until(lambda: psutil.Process(self._entered.pid).children())
         return int(psutil.Process(self._entered.pid).children()[0].pid)
 
     def signal(self, number: signal.Signals) -> None:
@@ -36,7 +36,7 @@ class Program:
         if self._entered.poll() is None:
             self.signal(signal.SIGKILL)
 
-    def join(self, timeout: float = PATIENCE) -> int:
+    def join(self, timeout: float = TIMEOUT) -> int:
         """Wait for its end, and return its exit status."""
         self._entered.send_signal(signal.SIGCONT)  # nsenter stops itself when the program is stopped
         return self._entered.wait(timeout)
@@ -50,10 +50,10 @@ class Program:
             self.output.close()
 
 
-def play(descriptor: int) -> None:
+def run_actor(descriptor: int) -> None:
     """Be an actor: what `Host.actor` runs."""
     pipe = Connection(descriptor)
-    perform(pipe, pipe.recv())
+    serve_calls(pipe, pipe.recv())
 
 
-ACTOR = [sys.executable, "-c", "import sys; from tests.hosts.program import play; play(int(sys.argv[1]))"]
+ACTOR = [sys.executable, "-c", "import sys; from tests.hosts.program import run_actor; run_actor(int(sys.argv[1]))"]

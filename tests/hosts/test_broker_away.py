@@ -11,7 +11,7 @@ from broker import LeaseLostError
 from lab.errors import StaleFenceError
 from tests.hosts.site import STOCK, Site
 from tests.support.actors import Actor
-from tests.support.inside import line_up
+from tests.support.server_state import start_waiting
 
 HEALED = 4.0  # seconds after which everybody works on
 
@@ -23,10 +23,10 @@ def test_nobody_notices_that_it_was_away_for_less_than_a_lease(site: Site, fault
     lock = site.ctx.Lock(lease=6.0)
     holder, waiter = site.clerk(site.one, lock), site.clerk(site.two, lock)
     holder.call("acquire")
-    line_up(lock, [waiter])
+    start_waiting(lock, [waiter])
     holder.begin("hold", 8.0)
     getattr(site.broker, fault)()
-    assert waiter.busy(1.5)
+    assert waiter.blocked(1.5)
     site.broker.heal()
     assert time.monotonic() - holder.result() < 0.1, "it holds on, longer than without a renewal"
     released = holder.call("release")
@@ -40,12 +40,12 @@ def test_it_is_away_for_more_than_a_lease(site: Site, fault: str) -> None:
     lock = site.ctx.Lock(lease=2.0)
     holder, waiter = site.clerk(site.one, lock), site.clerk(site.two, lock)
     holder.call("acquire")
-    line_up(lock, [waiter])
+    start_waiting(lock, [waiter])
     holder.begin("hold")
     away = time.monotonic()
     getattr(site.broker, fault)()
     assert holder.result() - away < 2.0
-    assert waiter.busy(1.0)
+    assert waiter.blocked(1.0)
     healed = time.monotonic()
     site.broker.heal()
     sold = succeeds(holder, "sell", StaleFenceError)
@@ -81,14 +81,14 @@ def test_it_is_restarted_with_its_data(site: Site, fail: Callable[[Site], None])
     holder, second, third = (site.clerk(host, lock) for host in site.hosts)
     listener = site.three.actor(event)
     holder.call("acquire")
-    line_up(lock, [second, third])
-    line_up(event, [listener], "wait")
+    start_waiting(lock, [second, third])
+    start_waiting(event, [listener], "wait")
     holder.begin("hold", 8.0)
     fail(site)
     event.set()
     assert listener.result(HEALED) is True
     assert time.monotonic() - holder.result() < 0.1, "it holds on, longer than without a renewal"
-    assert second.busy()
+    assert second.blocked()
     assert serve([holder, second, third]) == [99, 98, 97]
 
 
@@ -100,8 +100,8 @@ def test_it_is_restarted_without_any_data(site: Site, fail: Callable[[Site], Non
     listener = site.three.actor(event)
     holder.call("acquire")
     fence = holder.call("fence")
-    line_up(lock, [waiter])
-    line_up(event, [listener], "wait")
+    start_waiting(lock, [waiter])
+    start_waiting(event, [listener], "wait")
     fail(site)
     site.db.create(STOCK)
     event.set()
@@ -114,7 +114,7 @@ def test_it_is_restarted_without_any_data(site: Site, fail: Callable[[Site], Non
     assert holder.call("hold") < time.monotonic()
     with pytest.raises(LeaseLostError):
         holder.call("release")
-    line_up(lock, [holder])
+    start_waiting(lock, [holder])
     assert serve([waiter, holder]) == [98, 97]
 
 

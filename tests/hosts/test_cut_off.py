@@ -9,8 +9,8 @@ import pytest
 from broker import LeaseLostError
 from lab.errors import StaleFenceError
 from tests.hosts.site import Site
-from tests.support.clock import eventually
-from tests.support.inside import line_up, listeners, queue_length
+from tests.support.server_state import count_event_waiters, count_waiters, start_waiting
+from tests.support.waiting import wait_until
 
 HEALED = 4.0  # seconds after which whoever was cut off works on
 
@@ -22,10 +22,10 @@ def test_a_holder_is_cut_off_for_less_than_its_lease(site: Site, fault: str) -> 
     lock = site.ctx.Lock(lease=6.0)
     holder, waiter = site.clerk(site.one, lock), site.clerk(site.two, lock)
     holder.call("acquire")
-    line_up(lock, [waiter])
+    start_waiting(lock, [waiter])
     holder.begin("hold", 8.0)
     getattr(site.one, fault)()
-    assert waiter.busy(1.5)
+    assert waiter.blocked(1.5)
     site.one.heal()
     held, until = holder.result(), time.monotonic()
     assert until - held < 0.1, "it holds on, longer than without a renewal"
@@ -39,7 +39,7 @@ def test_a_holder_is_cut_off_for_more_than_its_lease(site: Site, fault: str) -> 
     holder, waiter = site.clerk(site.one, lock), site.clerk(site.two, lock)
     holder.call("acquire")
     assert holder.call("sell") == 99
-    line_up(lock, [waiter])
+    start_waiting(lock, [waiter])
     holder.begin("hold")
     cut = time.monotonic()
     getattr(site.one, fault)()
@@ -53,7 +53,7 @@ def test_a_holder_is_cut_off_for_more_than_its_lease(site: Site, fault: str) -> 
     with pytest.raises(LeaseLostError):
         holder.call("release")
     holder.begin("acquire")
-    eventually(lambda: queue_length(lock) == 1, HEALED)
+    wait_until(lambda: count_waiters(lock) == 1, HEALED)
     waiter.call("release")
     holder.result()
     assert holder.call("sell") == 97
@@ -64,7 +64,7 @@ def test_a_waiter_is_cut_off_when_its_turn_comes(site: Site, fault: str) -> None
     lock = site.ctx.Lock(lease=2.0)
     holder, cut_off, waiter = (site.clerk(host, lock) for host in site.hosts)
     holder.call("acquire")
-    line_up(lock, [cut_off, waiter])
+    start_waiting(lock, [cut_off, waiter])
     getattr(site.two, fault)()
     released = holder.call("release")
     assert waiter.result() - released < 1.0 + 0.5
@@ -80,9 +80,9 @@ def test_one_that_waits_for_an_event_is_cut_off_when_it_is_set(site: Site, fault
     event = site.ctx.Event()
     waiter = site.one.actor(event)
     waiter.begin("wait")
-    eventually(lambda: listeners(event) == 1)
+    wait_until(lambda: count_event_waiters(event) == 1)
     getattr(site.one, fault)()
     event.set()
-    assert waiter.busy(3.5)
+    assert waiter.blocked(3.5)
     site.one.heal()
     assert waiter.result(HEALED) is True

@@ -16,7 +16,7 @@ import redis
 
 from tests.hosts.network import Host
 from tests.hosts.site import Site
-from tests.support.clock import eventually
+from tests.support.waiting import wait_until
 
 TICKETS = ("tickets", "--clients", "9", "--stock", "6", "--pace", "0.3")
 KTV = ("ktv", "--guests", "9", "--rooms", "3", "--pace", "0.5")
@@ -54,7 +54,7 @@ def test_a_host_is_cut_off_until_the_run_is_over(site: Site) -> None:
     assert result["verdict"] == "valid", result["evidence"]
     assert result["outcome"]["oversold"] == 0
     site.one.heal()
-    eventually(lambda: not comparison.orphans())
+    wait_until(lambda: not comparison.orphans())
     site.forget_what_expires()
 
 
@@ -92,17 +92,17 @@ class Comparison:
         words = [sys.executable, "-m", *{"rq": rq, "lab": own}[workers]]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self._workers = [host.start(*words, **quiet) for host in (*site.hosts, *site.hosts)]
-        eventually(lambda: self._client.scard("rq:workers:lab") == len(self._workers))
+        wait_until(lambda: self._client.scard("rq:workers:lab") == len(self._workers))
         lab = [sys.executable, "-m", "lab", "compare", *exercise, "--on", "rq", "--redis-url", site.url]
         self._lab = site.desk.start(*lab, "--json", self._figures, stdout=subprocess.DEVNULL)
 
     def wait_until_inside(self, host: Host) -> None:
         """Return when somebody on `host` has a permit of the exercise."""
-        eventually(lambda: host.name.encode() in self._inside())
+        wait_until(lambda: host.name.encode() in self._inside())
 
     def wait_until_begun(self, jobs: int) -> None:
         """Return when so many jobs live."""
-        eventually(lambda: len(list(self._client.scan_iter("broker:{lock:life-*}"))) == jobs)
+        wait_until(lambda: len(list(self._client.scan_iter("broker:{lock:life-*}"))) == jobs)
 
     def _inside(self) -> Iterator[bytes]:
         for key in self._client.scan_iter("broker:{*}", _type="hash"):

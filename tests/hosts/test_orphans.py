@@ -16,9 +16,9 @@ from tests.hosts.network import Host
 from tests.hosts.program import Program
 from tests.hosts.sale import sell
 from tests.hosts.site import STOCK, Site
-from tests.support.actors import PATIENCE
-from tests.support.clock import eventually
-from tests.support.inside import holders, queue_length
+from tests.support.actors import TIMEOUT
+from tests.support.server_state import count_waiters, holders
+from tests.support.waiting import wait_until
 
 LONG = 3600.0  # seconds after which RQ's maintenance takes a worker for dead that it has not heard of
 
@@ -28,7 +28,7 @@ def test_the_orphan_runs_on(site: Site) -> None:
     sale = Sale(site)
     sale.lose_worker(site.one)
     again = sale.retry(site.two)
-    eventually(lambda: queue_length(sale.lock) == 1)
+    wait_until(lambda: count_waiters(sale.lock) == 1)
     sale.paid.set()
     assert again.join() == 0
     assert sale.sellers() == ["one"]
@@ -42,7 +42,7 @@ def test_the_orphan_is_stopped_for_longer_than_its_lease(site: Site) -> None:
     sale.paid.set()
     assert sale.retry(site.two).join() == 0
     orphan.resume()
-    orphan.wait(PATIENCE)
+    orphan.wait(TIMEOUT)
     assert sale.sellers() == ["two"]
 
 
@@ -59,7 +59,7 @@ class Sale:
     def lose_worker(self, host: Host) -> psutil.Process:
         """Kill the worker of `host` when its job has the lock; return the process in which the job runs on."""
         worker = self._worker(host)
-        eventually(lambda: holders(self.lock))
+        wait_until(lambda: holders(self.lock))
         (orphan,) = psutil.Process(worker.pid).children()
         worker.kill()
         return orphan

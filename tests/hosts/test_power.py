@@ -6,8 +6,8 @@ import signal
 import time
 
 from tests.hosts.site import Site
-from tests.support.clock import eventually
-from tests.support.inside import holders, line_up, queue
+from tests.support.server_state import holders, start_waiting, waiting_tokens
+from tests.support.waiting import wait_until
 
 LEASE = 2.0  # seconds
 BOUND = LEASE + 0.5  # after the power is lost, whatever was lost with it
@@ -18,7 +18,7 @@ def test_the_holder_s_host(site: Site) -> None:
     lock = site.ctx.Lock(lease=LEASE)
     holder, waiter = site.clerk(site.one, lock), site.clerk(site.two, lock)
     holder.call("acquire")
-    line_up(lock, [waiter])
+    start_waiting(lock, [waiter])
     off = time.monotonic()
     site.one.power_off()
     assert waiter.result() - off < BOUND
@@ -29,18 +29,18 @@ def test_the_host_of_one_that_waits(site: Site) -> None:
     lock = site.ctx.Lock(lease=LEASE)
     holder, dead, waiter = (site.clerk(host, lock) for host in site.hosts)
     holder.call("acquire")
-    line_up(lock, [dead, waiter])
+    start_waiting(lock, [dead, waiter])
     site.two.power_off()
     released = holder.call("release")
     assert waiter.result() - released < PROBATION + 0.5
-    assert queue(lock) == []
+    assert waiting_tokens(lock) == []
 
 
 def test_the_host_of_one_that_is_being_granted(site: Site) -> None:
     lock = site.ctx.Lock(lease=LEASE)
     holder, granted, waiter = (site.clerk(host, lock) for host in site.hosts)
     holder.call("acquire")
-    line_up(lock, [granted, waiter])
+    start_waiting(lock, [granted, waiter])
     granted.signal(signal.SIGSTOP)
     released = holder.call("release")
     assert len(holders(lock)) == 1, "it has the grant, and cannot know"
@@ -52,7 +52,7 @@ def test_the_host_of_the_holder_and_of_the_next_in_line(site: Site) -> None:
     lock = site.ctx.Lock(lease=LEASE)
     holder, dead, waiter = (site.clerk(host, lock) for host in (site.one, site.one, site.two))
     holder.call("acquire")
-    line_up(lock, [dead, waiter])
+    start_waiting(lock, [dead, waiter])
     off = time.monotonic()
     site.one.power_off()
     assert waiter.result() - off < BOUND + 0.5 + PROBATION, "half a second, since nobody looks before it does"
@@ -64,7 +64,7 @@ def test_the_host_of_guests_in_a_room(site: Site) -> None:
     others = [site.clerk(host, rooms) for host in (site.two, site.three)]
     for guest in guests:
         guest.call("acquire")
-    line_up(rooms, others)
+    start_waiting(rooms, others)
     off = time.monotonic()
     site.one.power_off()
     for other in others:
@@ -78,7 +78,7 @@ def test_the_host_of_one_that_has_an_item(site: Site) -> None:
     queue.put("item")
     assert worker.call("get") == "item"
     other.begin("get")
-    eventually(lambda: queue.qsize() == 0)
+    wait_until(lambda: queue.qsize() == 0)
     off = time.monotonic()
     site.one.power_off()
     assert other.result() == "item"

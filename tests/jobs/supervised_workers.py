@@ -15,8 +15,8 @@ import rq
 
 from jobs.exchange.client import client
 from jobs.worker.local_workers import URL
-from tests.support.actors import PATIENCE
-from tests.support.clock import eventually
+from tests.support.actors import TIMEOUT
+from tests.support.waiting import wait_until
 
 SUPERVISOR = """
 import logging, os, sys
@@ -43,7 +43,7 @@ class Crew:
             env=os.environ | {URL: url},
             text=True,
         )
-        eventually(lambda: self.idle() >= count)
+        wait_until(lambda: self.idle() >= count)
         self.family = psutil.Process(self.program.pid).children(recursive=True)
 
     @property
@@ -60,7 +60,7 @@ class Crew:
 
     def finish(self) -> str:
         """Wait for its end, which must be a good one, and return what it said."""
-        out, _ = self.program.communicate(timeout=2 * PATIENCE)
+        out, _ = self.program.communicate(timeout=2 * TIMEOUT)
         assert self.program.returncode == 0, out
         return out
 

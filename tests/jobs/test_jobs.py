@@ -20,7 +20,7 @@ from broker import Lock
 from jobs.exchange.client import client
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 20.0
+TIMEOUT = 20.0
 
 
 def hold(lock: Lock) -> int | None:
@@ -40,9 +40,9 @@ def test_arguments_and_handles_arrive(ctx):
     with lock:
         process = ctx.Process(target=target, args=(3,), kwargs={"lock": lock})
         process.start()
-        assert all(total.acquire(timeout=PATIENCE) for _ in range(3))
+        assert all(total.acquire(timeout=TIMEOUT) for _ in range(3))
         assert not done.is_set()
-    assert done.wait(PATIENCE)
+    assert done.wait(TIMEOUT)
     process.join()
     assert process.exitcode == 0
     assert process.host == socket.gethostname()
@@ -122,7 +122,7 @@ def test_more_processes_than_workers_wait_their_turn(ctx):
         process.start()
     go.set()
     for process in processes:
-        process.join(PATIENCE)
+        process.join(TIMEOUT)
     assert [process.exitcode for process in processes] == [0] * 5
 
 
@@ -132,7 +132,7 @@ def test_a_job_that_rq_could_not_run_does_not_hang_its_parent(url, capfd):
         process.start()
         worker = rq.Worker(["deserted"], connection=client(url))
         worker.handle_job_failure(process.job, worker.queues[0], exc_string="the worker's ModuleNotFoundError")
-        process.join(PATIENCE)
+        process.join(TIMEOUT)
         assert process.exitcode == 1
         assert capfd.readouterr().err == "orphan did not begin: the worker's ModuleNotFoundError\n"
 
@@ -142,7 +142,7 @@ def test_a_job_that_somebody_deleted_does_not_hang_its_parent(url):
         process = context.Process(target=print)
         process.start()
         process.job.delete()
-        process.join(PATIENCE)
+        process.join(TIMEOUT)
         assert process.exitcode == 1
 
 
@@ -173,7 +173,7 @@ def test_plain_rq_takes_a_handle_and_a_plain_worker_serves(url, workers, capfd):
         command = [Path(sys.executable).with_name("rq"), "worker", "--quiet", "--burst", "--url", url, "plain"]
         subprocess.run(command, check=True, timeout=60, cwd=ROOT)
         assert job.latest_result(timeout=10).return_value > 0
-        process.join(PATIENCE)
+        process.join(TIMEOUT)
         assert process.exitcode == 0
         assert "True\n" in capfd.readouterr().out
         job.delete()
@@ -186,7 +186,7 @@ def test_a_closed_context_leaves_nothing(url, workers, connection):
         nested = context.Process(target=lambda: context.Process(target=context.Lock().acquire).start())
         for process in (ended, nested):
             process.start()
-            process.join(PATIENCE)
+            process.join(TIMEOUT)
             assert process.exitcode == 0
         waiting.start()
         assert set(connection.scan_iter()) - before

@@ -16,12 +16,12 @@ import jobs
 from broker import ServerUnavailableError
 from broker.server.private_server import PrivateServer
 from jobs.worker import process_job
-from tests.support.clock import eventually
-from tests.support.plain import plain_worker
+from tests.support.rq_worker import rq_worker
 from tests.support.servers import Server
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 20.0
+TIMEOUT = 20.0
 KNOWN = 5.5  # seconds after which a process that could not say that it is dead would be known to be
 
 
@@ -32,14 +32,14 @@ class Scene:
         self.go, begun = context.Event(), context.Event()
         self.process = context.Process(target=lambda go: (begun.set(), go.wait()), args=(self.go,))
         self.process.start()
-        assert begun.wait(PATIENCE)
-        eventually(lambda: self.process.pid)
+        assert begun.wait(TIMEOUT)
+        wait_until(lambda: self.process.pid)
         self.family: list[psutil.Process] = []
 
 
 @contextmanager
 def rqs_worker(url: str) -> Iterator[Scene]:
-    with plain_worker(url, "doomed", ROOT) as worker, jobs.get_context(url, queue="doomed") as context:
+    with rq_worker(url, "doomed", ROOT) as worker, jobs.get_context(url, queue="doomed") as context:
         scene = Scene(context)
         child = psutil.Process(scene.process.pid)
         scene.family = [child, child.parent(), psutil.Process(worker.pid)]
@@ -65,13 +65,13 @@ def scene(request: pytest.FixtureRequest, url: str) -> Iterator[Scene]:
 
 
 def gone(*processes: psutil.Process) -> bool:
-    return not psutil.wait_procs(processes, PATIENCE)[1]
+    return not psutil.wait_procs(processes, TIMEOUT)[1]
 
 
 def test_a_process_ends_with_what_has_started_it(scene):
     child, parent, *_ = scene.family
     parent.kill()
-    scene.process.join(PATIENCE)
+    scene.process.join(TIMEOUT)
     assert scene.process.exitcode == -signal.SIGKILL
     assert gone(child)
 
@@ -79,14 +79,14 @@ def test_a_process_ends_with_what_has_started_it(scene):
 def test_a_process_that_is_lost_with_its_host_is_known_to_be_dead(scene):
     for part in reversed(scene.family):
         part.kill()
-    scene.process.join(PATIENCE)
+    scene.process.join(TIMEOUT)
     assert scene.process.exitcode == -signal.SIGKILL
 
 
 def test_a_process_that_was_cut_off_and_given_up_does_not_go_on(scene):
     for part in scene.family:
         part.suspend()
-    scene.process.join(PATIENCE)
+    scene.process.join(TIMEOUT)
     assert scene.process.exitcode == -signal.SIGKILL
     for part in scene.family:
         part.resume()
@@ -102,7 +102,7 @@ def test_a_process_outlives_a_plain_worker(url):
         scene.process.join(KNOWN)
         assert scene.process.is_alive()
         scene.go.set()
-        scene.process.join(PATIENCE)
+        scene.process.join(TIMEOUT)
         assert scene.process.exitcode == 0
 
 
@@ -110,7 +110,7 @@ def test_workers_of_ones_own_take_their_process_along(url):
     with own_worker(url) as scene:
         child, worker = scene.family
         worker.terminate()
-        scene.process.join(PATIENCE)
+        scene.process.join(TIMEOUT)
         assert scene.process.exitcode == -signal.SIGKILL
         assert gone(child)
 
@@ -124,7 +124,7 @@ def test_a_process_outlives_a_server_that_is_away_for_longer_than_its_lease(tmp_
         scene.process.join(KNOWN)
         assert scene.process.is_alive()
         scene.go.set()
-        scene.process.join(PATIENCE)
+        scene.process.join(TIMEOUT)
         assert scene.process.exitcode == 0
 
 
@@ -134,7 +134,7 @@ def test_a_process_outlives_the_loss_of_its_lease(url):
         scene.process.join(KNOWN)
         assert scene.process.is_alive()
         scene.go.set()
-        scene.process.join(PATIENCE)
+        scene.process.join(TIMEOUT)
         assert scene.process.exitcode == 0
 
 
@@ -155,4 +155,4 @@ def test_a_server_that_stays_away_is_an_error_and_no_hang(tmp_path, monkeypatch)
         process.start()
         server.kill()
         with pytest.raises(ServerUnavailableError, match="nothing was heard of the jobs for 1 s"):
-            process.join(PATIENCE)
+            process.join(TIMEOUT)

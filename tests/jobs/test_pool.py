@@ -14,9 +14,9 @@ import pytest
 
 import jobs
 from jobs.pool import Desk
-from tests.support.clock import eventually
+from tests.support.waiting import wait_until
 
-PATIENCE = 20.0
+TIMEOUT = 20.0
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_map_in_all_its_forms(pool):
     assert list(pool.imap(square, numbers)) == squares
     assert sorted(pool.imap_unordered(square, numbers, chunksize=3)) == squares
     assert pool.starmap(pow, [(2, 3), (3, 2)]) == [8, 9]
-    assert pool.map_async(square, numbers).get(PATIENCE) == squares
+    assert pool.map_async(square, numbers).get(TIMEOUT) == squares
     assert pool.map(square, []) == []
 
 
@@ -45,8 +45,8 @@ def test_apply_in_all_its_forms(pool):
     told, heard = [], threading.Event()
     assert pool.apply(int, ("ff",), {"base": 16}) == 255
     result = pool.apply_async(square, (3,), callback=lambda value: (told.append(value), heard.set()))
-    assert result.get(PATIENCE) == 9
-    assert heard.wait(PATIENCE)
+    assert result.get(TIMEOUT) == 9
+    assert heard.wait(TIMEOUT)
     assert told == [9]
     assert result.successful()
 
@@ -84,7 +84,7 @@ def test_a_terminated_pool_ends_what_it_does(either):
     begun = either.Semaphore(0)
     pool = either.Pool(2, initializer=begun.release)
     result = pool.map_async(time.sleep, [60] * 8, chunksize=1)
-    assert begun.acquire(timeout=PATIENCE)
+    assert begun.acquire(timeout=TIMEOUT)
     pool.terminate()
     pool.join()
     assert not result.ready()
@@ -119,12 +119,12 @@ def test_the_task_of_a_killed_process_is_done_by_another(url, tmp_path, whole_ho
     marker = tmp_path / "pid"
     with jobs.Workers(url, "doomed", 1), jobs.get_context(url, queue="doomed") as context, context.Pool(1) as pool:
         result = pool.map_async(task, range(8), chunksize=1)
-        eventually(lambda: marker.exists() and marker.read_text())
+        wait_until(lambda: marker.exists() and marker.read_text())
         child = psutil.Process(int(marker.read_text()))
         for part in (child, child.parent(), child.parent().parent()) if whole_host else (child,):
             part.kill()
         with jobs.Workers(url, "doomed", 1) if whole_host else nullcontext():
-            assert result.get(PATIENCE) == [number * number for number in range(8)]
+            assert result.get(TIMEOUT) == [number * number for number in range(8)]
 
 
 def test_a_task_is_done_when_its_result_is_there(ctx):
@@ -132,7 +132,7 @@ def test_a_task_is_done_when_its_result_is_there(ctx):
         pool.map(square, range(10))
         waiting = threading.Thread(target=pool._inqueue.join, daemon=True)
         waiting.start()
-        waiting.join(PATIENCE)
+        waiting.join(TIMEOUT)
         assert not waiting.is_alive()
 
 

@@ -15,15 +15,15 @@ from multiprocessing.connection import wait
 import psutil
 import pytest
 
-from tests.support.clock import eventually
+from tests.support.waiting import wait_until
 
-PATIENCE = 20.0
+TIMEOUT = 20.0
 
 
 def run(ctx, target, *args):
     process = ctx.Process(target=target, args=args)
     process.start()
-    process.join(PATIENCE)
+    process.join(TIMEOUT)
     return process
 
 
@@ -91,7 +91,7 @@ def test_a_subclass_has_a_run_of_its_own_and_takes_itself_along(either):
     viewer = Viewer("哪吒", told)
     viewer.daemon = True
     viewer.start()
-    viewer.join(PATIENCE)
+    viewer.join(TIMEOUT)
     assert re.fullmatch(r"Viewer-\d+", viewer.name)
     assert told.get() == ("哪吒", viewer.name, viewer.pid, True, viewer.name, True)
 
@@ -158,7 +158,7 @@ def test_misuse(either):
         process.start()
     with pytest.raises(AssertionError, match="process has already started"):
         process.daemon = True
-    process.join(PATIENCE)
+    process.join(TIMEOUT)
     process.close()
     with pytest.raises(ValueError, match="process object is closed"):
         process.join()
@@ -171,7 +171,7 @@ def test_a_process_that_runs_cannot_be_closed(either):
     with pytest.raises(ValueError, match="Cannot close a process while it is still running"):
         process.close()
     go.set()
-    process.join(PATIENCE)
+    process.join(TIMEOUT)
 
 
 def test_join_gives_up_after_its_timeout(either):
@@ -183,8 +183,8 @@ def test_join_gives_up_after_its_timeout(either):
     assert process in multiprocessing.active_children()
     assert not wait([process.sentinel], 0)
     go.set()
-    assert wait([process.sentinel], PATIENCE)
-    process.join(PATIENCE)
+    assert wait([process.sentinel], TIMEOUT)
+    process.join(TIMEOUT)
     assert process.exitcode == 0
     assert process not in multiprocessing.active_children()
     assert wait([process.sentinel], 0)
@@ -198,7 +198,7 @@ def test_threads_may_join_together(either):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
     assert set(seen) <= {0, None}  # multiprocessing tells one of them only
     assert process.exitcode == 0
 
@@ -218,7 +218,7 @@ def running(either):
         begun = either.Event()
         process = either.Process(target=lambda: (begun.set(), target()))
         process.start()
-        assert begun.wait(PATIENCE)
+        assert begun.wait(TIMEOUT)
         return process
 
     return start
@@ -229,7 +229,7 @@ def running(either):
 def test_a_process_is_terminated_or_killed(running, number, target):
     process = running(target)
     process.terminate() if number == signal.SIGTERM else process.kill()
-    process.join(PATIENCE)
+    process.join(TIMEOUT)
     assert (process.exitcode, process.is_alive()) == (-number, False)
     process.terminate()
     process.kill()  # nobody is there any more
@@ -246,9 +246,9 @@ def test_a_process_may_mind_sigterm(either):
 
     process = either.Process(target=careful)
     process.start()
-    assert ready.wait(PATIENCE)
+    assert ready.wait(TIMEOUT)
     process.terminate()
-    process.join(PATIENCE)
+    process.join(TIMEOUT)
     assert process.exitcode == 7
 
 
@@ -258,12 +258,12 @@ def test_a_stopped_process_lives_and_can_be_killed(either):
     process.start()
     stopped = psutil.Process(pids.get())
     stopped.suspend()
-    eventually(lambda: stopped.status() == psutil.STATUS_STOPPED)
+    wait_until(lambda: stopped.status() == psutil.STATUS_STOPPED)
     process.terminate()
     process.join(3)  # for longer than a job's lease of its life
     assert (process.exitcode, process.is_alive()) == (None, True)
     process.kill()
-    process.join(PATIENCE)
+    process.join(TIMEOUT)
     assert process.exitcode == -signal.SIGKILL
 
 
@@ -280,5 +280,5 @@ def test_a_socket_is_handed_over(either):
     with ours:
         ours.sendall(b"hello")
         assert ours.recv(1024) == b"HELLO"
-        process.join(PATIENCE)
+        process.join(TIMEOUT)
         assert ours.recv(1024) == b""  # nobody else has the other end

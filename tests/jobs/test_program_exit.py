@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 30.0
+TIMEOUT = 30.0
 
 CONTEXT = """
 import multiprocessing, os, sys, time
@@ -76,7 +76,7 @@ def program(request, url, workers):
 @pytest.mark.parametrize(("last", "status"), [("", 0), ("sys.exit(3)", 3), ("raise KeyError", 1)])
 def test_daemons_end_with_the_program_and_other_children_are_waited_for(program, last, status):
     running = program(DAEMON_AND_CHILD + last)
-    out, err = running.communicate(timeout=PATIENCE)
+    out, err = running.communicate(timeout=TIMEOUT)
     lines = out.splitlines()
     assert sorted(lines) == ["child begins", "child ends", "daemon begins", "main ends"]
     assert lines[-1] == "child ends"
@@ -88,7 +88,7 @@ def test_a_program_that_waits_for_its_child_ends_with_ctrl_c(program, connection
     running = program(WAITS, start_new_session=True)
     assert running.stdout.readline() == "daemon begins\n"
     os.killpg(running.pid, signal.SIGINT)  # as a terminal does
-    out, err = running.communicate(timeout=PATIENCE)
+    out, err = running.communicate(timeout=TIMEOUT)
     assert out == ""
     assert err.splitlines().count("KeyboardInterrupt") == 2  # the program's, and its child's
     assert running.returncode == -signal.SIGINT
@@ -97,7 +97,7 @@ def test_a_program_that_waits_for_its_child_ends_with_ctrl_c(program, connection
 def test_a_program_that_forgot_to_close_leaves_nothing(url, workers, connection):
     before = set(connection.scan_iter())
     command = [sys.executable, "-c", CONTEXT + DAEMON_AND_CHILD, "jobs", url]
-    subprocess.run(command, check=True, capture_output=True, cwd=ROOT, timeout=PATIENCE)
+    subprocess.run(command, check=True, capture_output=True, cwd=ROOT, timeout=TIMEOUT)
     assert not {key for key in set(connection.scan_iter()) - before if b"rq:worker" not in key}
 
 
@@ -108,7 +108,7 @@ def test_a_signal_s_handler_may_end_what_it_breaks_into_the_waiting_for(ctx):
     process = ctx.Process(target=signal.pause)
     process.start()
     before = signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(int(PATIENCE))
+    signal.alarm(int(TIMEOUT))
     try:
         with process._popen._changing:  # as the main thread has it for a moment whenever it joins
             ctx.close()

@@ -18,8 +18,8 @@ import pytest
 import redis
 
 from broker.server.private_server import PrivateServer
-from tests.support.actors import PATIENCE
-from tests.support.clock import eventually
+from tests.support.actors import TIMEOUT
+from tests.support.waiting import wait_until
 
 COMMAND = str(Path(sys.executable).with_name("lab"))
 
@@ -42,7 +42,7 @@ class Session:
             start_new_session=True,
         )
 
-    def finish(self, timeout: float = 3 * PATIENCE) -> Finished:
+    def finish(self, timeout: float = 3 * TIMEOUT) -> Finished:
         """Wait for its end and return what it said."""
         out, err = self.process.communicate(timeout=timeout)
         return subprocess.CompletedProcess(self.process.args, self.process.returncode, out, err)
@@ -100,7 +100,7 @@ def lab(start: Start) -> Run:
         session = start(*arguments)
         finished = session.finish()
         assert "Traceback" not in finished.stderr
-        eventually(lambda: not session.alive())
+        wait_until(lambda: not session.alive())
         assert not list(session.temporary.iterdir())
         return finished
 

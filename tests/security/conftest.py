@@ -13,7 +13,7 @@ import psutil
 import pytest
 import redis
 
-from tests.support.guarded import QUOTED, Certificates, Guarded, programs, tls_program
+from tests.support.secured_server import QUOTED, Certificates, SecuredServer, server_programs, tls_server_program
 
 SECRET = "what only the lab and its workers know"
 COMMAND = str(Path(sys.executable).with_name("lab"))
@@ -31,10 +31,10 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return Certificates(tmp_path_factory.mktemp("certificates"))
 
 
-@pytest.fixture(scope="package", params=programs(), ids=lambda path: Path(path).parent.parent.name)
+@pytest.fixture(scope="package", params=server_programs(), ids=lambda path: Path(path).parent.parent.name)
 def guarded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Way]:
     """A server whose default user is off."""
-    yield from opened(Guarded(tmp_path_factory.mktemp("guarded"), request.param), "redis", "")
+    yield from opened(SecuredServer(tmp_path_factory.mktemp("guarded"), request.param), "redis", "")
 
 
 PLAIN, ONE, BOTH = "password alone", "certificate of the server", "certificates of both"
@@ -47,7 +47,7 @@ def way(
     """Each way into a server, in turn."""
     folder = tmp_path_factory.mktemp("server")
     if request.param == PLAIN:
-        yield from opened(Guarded(folder, programs()[0]), "redis", "")
+        yield from opened(SecuredServer(folder, server_programs()[0]), "redis", "")
         return
     chain, key = certificates.server
     files = {"cert-file": chain, "key-file": key, "ca-cert-file": certificates.authority}
@@ -56,11 +56,11 @@ def way(
     options = f"?ssl_ca_certs={certificates.authority}"
     if request.param == BOTH:
         options += "&ssl_certfile={}&ssl_keyfile={}".format(*certificates.client)
-    yield from opened(Guarded(folder, tls_program(), tls=True, **words), "rediss", options)
+    yield from opened(SecuredServer(folder, tls_server_program(), tls=True, **words), "rediss", options)
 
 
-def opened(server: Guarded, scheme: str, options: str) -> Iterator[Way]:
-    way = Way(*(f"{scheme}://{user}@{server.place}/0{options}" for user in (f"lab:{QUOTED}", "admin:admin")))
+def opened(server: SecuredServer, scheme: str, options: str) -> Iterator[Way]:
+    way = Way(*(f"{scheme}://{user}@{server.address}/0{options}" for user in (f"lab:{QUOTED}", "admin:admin")))
     try:
         with redis.Redis.from_url(way.admin) as admin:
             server.wait(admin)

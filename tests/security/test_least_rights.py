@@ -20,10 +20,10 @@ import broker
 import jobs
 from jobs.exchange.client import client
 from tests.security.conftest import COMMAND, Lab, Way, hides
-from tests.support.clock import eventually
-from tests.support.guarded import RULES
+from tests.support.secured_server import ACL_RULES
+from tests.support.waiting import wait_until
 
-GRANTED = set(re.findall(r"\+(\S+)", RULES))
+GRANTED = set(re.findall(r"\+(\S+)", ACL_RULES))
 
 
 def test_all_of_it_works_and_needs_all_that_is_granted(
@@ -93,7 +93,7 @@ def play_with_jobs(url: str) -> None:
     with jobs.Workers(url, "own", 1), jobs.get_context(url, queue="own") as ctx:
         killed = ctx.Process(target=time.sleep, args=(60,))
         killed.start()
-        eventually(lambda: killed.pid)
+        wait_until(lambda: killed.pid)
         killed.kill()
         killed.join(20)
         assert killed.exitcode == -signal.SIGKILL
@@ -105,7 +105,7 @@ def play_with_jobs(url: str) -> None:
         worker = subprocess.Popen([COMMAND, "worker", "-n", "1"], env=environment, stdout=subprocess.PIPE, text=True)
         try:
             tried = queue.enqueue(operator.truediv, 1, 0, retry=rq.Retry(max=1), result_ttl=-1)
-            eventually(lambda: tried.get_status() == "failed")
+            wait_until(lambda: tried.get_status() == "failed")
             kept = queue.enqueue(operator.add, 1, 2, result_ttl=-1)
             assert kept.latest_result(timeout=20).return_value == 3
             assert jobs.worker_count(url, "lab") == 1

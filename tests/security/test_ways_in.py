@@ -10,7 +10,7 @@ import pytest
 import broker
 import jobs
 from tests.security.conftest import BOTH, ONE, Lab, Way, hides
-from tests.support.guarded import QUOTED, Certificates
+from tests.support.secured_server import QUOTED, Certificates
 
 encrypted = pytest.mark.parametrize("way", [ONE, BOTH], indirect=True)
 
@@ -75,7 +75,7 @@ def test_a_wrong_password(way: Way) -> None:
 
 @encrypted
 def test_a_server_of_an_unknown_authority(way: Way, certificates: Certificates) -> None:
-    url = way.url.replace(str(certificates.authority), str(certificates.stranger))
+    url = way.url.replace(str(certificates.authority), str(certificates.other_authority))
     with pytest.raises(broker.ServerUnavailableError, match="do ssl_ca_certs") as error:
         broker.get_context(url)
     assert "certificate verify failed" in str(error.value)

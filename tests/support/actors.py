@@ -1,4 +1,4 @@
-"""Actors: threads or processes that do, one call at a time, what a test tells them through a pipe."""
+"""Actors: threads or processes that run one call at a time for a test, which sends it through a pipe."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any
 
-PATIENCE = 20.0  # seconds; no test waits so long unless something is broken
+TIMEOUT = 20.0  # seconds; a test waits that long only if something is broken
 READY = "ready"
 
 
-def perform(pipe: Connection, thing: object) -> None:
-    """Do to `thing` what the pipe says, until it says None."""
+def serve_calls(pipe: Connection, thing: object) -> None:
+    """Call methods of `thing`, or read its attributes, as the pipe says, until None is received."""
     pipe.send(READY)
-    while (order := pipe.recv()) is not None:
-        name, arguments, options = order
+    while (call := pipe.recv()) is not None:
+        name, arguments, options = call
         try:
             member = getattr(thing, name)
             outcome = member(*arguments, **options) if callable(member) else member
@@ -28,7 +28,7 @@ def perform(pipe: Connection, thing: object) -> None:
 
 
 class Actor:
-    """The test's side of one actor."""
+    """The test's handle of one actor."""
 
     def __init__(self, pipe: Connection, runner: Any) -> None:
         self._pipe = pipe
@@ -40,18 +40,18 @@ class Actor:
         return int(self._runner.pid)
 
     def begin(self, name: str, *arguments: object, **options: object) -> None:
-        """Order a call and do not wait for it."""
+        """Start a call and do not wait for it."""
         if not self._ready:
             self._ready = self.result() == READY
         self._pipe.send((name, arguments, options))
 
-    def busy(self, seconds: float = 0.0) -> bool:
-        """Whether the call that was begun has not returned, also not within `seconds`."""
+    def blocked(self, seconds: float = 0.0) -> bool:
+        """Return whether the call that was started has still not returned after `seconds`."""
         return not self._pipe.poll(seconds)
 
-    def result(self, timeout: float = PATIENCE) -> Any:
-        """Return what the call that was begun returns, or raise what it raises."""
-        assert self._pipe.poll(timeout), "the actor did not answer"
+    def result(self, timeout: float = TIMEOUT) -> Any:
+        """Wait for the call that was started; return what it returns, or raise what it raises."""
+        assert self._pipe.poll(timeout), "the call did not return"
         outcome = self._pipe.recv()
         if isinstance(outcome, BaseException):
             raise outcome
@@ -65,16 +65,16 @@ class Actor:
         os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """End the process as a power failure would, and wait until it is gone."""
+        """Kill the process with SIGKILL, and wait for its end."""
         self.signal(signal.SIGKILL)
         self._runner.join()
 
-    def leave(self) -> None:
-        """End the actor, whatever it is doing."""
+    def stop(self) -> None:
+        """Stop the actor: a thread must be idle, a process is killed."""
         if isinstance(self._runner, threading.Thread):
             self._pipe.send(None)
-            self._runner.join(PATIENCE)
-            assert not self._runner.is_alive(), "a thread was left blocked"
+            self._runner.join(TIMEOUT)
+            assert not self._runner.is_alive(), "a thread is still blocked"
         else:
             self._runner.kill()
             self._runner.join()
@@ -82,23 +82,23 @@ class Actor:
         self._pipe.close()
 
 
-class Cast:
-    """Makes actors, and sees them all off at the end."""
+class Actors:
+    """Starts actors, and stops them all at the end."""
 
     def __init__(self) -> None:
         self._actors: list[Actor] = []
 
     def process(self, context: Any, thing: object) -> Actor:
-        """A process of `context` that was given `thing` as its argument."""
-        return self._enter(context.Process, thing)
+        """Start a process of `context` that gets `thing` as its argument."""
+        return self._start(context.Process, thing)
 
     def thread(self, thing: object) -> Actor:
-        """A thread that shares `thing`."""
-        return self._enter(threading.Thread, thing)
+        """Start a thread that shares `thing`."""
+        return self._start(threading.Thread, thing)
 
-    def _enter(self, kind: Any, thing: object) -> Actor:
+    def _start(self, kind: Any, thing: object) -> Actor:
         ours, theirs = multiprocessing.Pipe()
-        runner = kind(target=perform, args=(theirs, thing), daemon=True)
+        runner = kind(target=serve_calls, args=(theirs, thing), daemon=True)
         runner.start()
         if kind is not threading.Thread:
             theirs.close()
@@ -106,11 +106,11 @@ class Cast:
         self._actors.append(actor)
         return actor
 
-    def __enter__(self) -> Cast:
+    def __enter__(self) -> Actors:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for actor in reversed(self._actors):
-            actor.leave()
+            actor.stop()

@@ -1,4 +1,4 @@
-"""A proxy in front of a server that loses what it is told to lose."""
+"""A proxy in front of a server that loses requests and replies on demand."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from broker.transport.scripts import Script
 
 
 class Fault(Enum):
-    LOSE_REQUEST = "the connection breaks before the request arrives"
-    LOSE_REPLY = "the request is carried out, and the connection breaks before the reply arrives"
-    SWALLOW_REPLY = "the request is carried out, and its reply never comes"
+    LOSE_REQUEST = "the connection breaks before the server gets the request"
+    LOSE_REPLY = "the server runs the request, and the connection breaks before the reply arrives"
+    SWALLOW_REPLY = "the server runs the request, and the reply never arrives"
 
 
 class Proxy:
-    """Listens on loopback and forwards to a Unix socket; each planned fault happens once."""
+    """Listens on loopback and forwards to a Unix socket; each injected fault happens once."""
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._planned: list[tuple[bytes, Fault]] = []
+        self._pending: list[tuple[bytes, Fault]] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._sockets: list[socket.socket] = []
         self.url = f"redis://127.0.0.1:{self._listener.getsockname()[1]}"
         self._run(self._accept)
 
-    def plan(self, script: Script | bytes, fault: Fault) -> None:
-        """Let `fault` strike the next call of `script`, known to the server by then, or of a command of that name."""
-        self._planned.append((script if isinstance(script, bytes) else script.sha, fault))
+    def inject(self, script: Script | bytes, fault: Fault) -> None:
+        """Let `fault` happen to the next call of `script`, known to the server, or request with these bytes."""
+        self._pending.append((script if isinstance(script, bytes) else script.sha, fault))
 
     @property
-    def struck(self) -> bool:
-        """Whether all that was planned has happened."""
-        return not self._planned
+    def all_injected(self) -> bool:
+        """Whether all injected faults have happened."""
+        return not self._pending
 
-    def cut(self) -> None:
+    def break_connections(self) -> None:
         """Break every connection."""
         for each in self._sockets:
             with suppress(OSError):
@@ -50,18 +50,18 @@ class Proxy:
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
-                near, _ = self._listener.accept()
-                far = socket.socket(socket.AF_UNIX)
-                far.connect(self._path)
-                self._sockets += [near, far]
-                line = _Line(self, near, far)
-                self._run(line.requests)
-                self._run(line.replies)
+                client, _ = self._listener.accept()
+                server = socket.socket(socket.AF_UNIX)
+                server.connect(self._path)
+                self._sockets += [client, server]
+                forwarded = _ProxiedConnection(self, client, server)
+                self._run(forwarded.requests)
+                self._run(forwarded.replies)
 
-    def strike(self, request: bytes) -> Fault | None:
-        for number, (mark, fault) in enumerate(self._planned):
-            if mark in request:
-                del self._planned[number]
+    def next_fault(self, request: bytes) -> Fault | None:
+        for number, (pattern, fault) in enumerate(self._pending):
+            if pattern in request:
+                del self._pending[number]
                 return fault
         return None
 
@@ -74,39 +74,39 @@ class Proxy:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self.cut()
+        self.break_connections()
         for each in self._sockets:
             each.close()
 
 
-class _Line:
-    """One connection, forwarded both ways."""
+class _ProxiedConnection:
+    """One connection, forwarded in both directions."""
 
-    def __init__(self, proxy: Proxy, near: socket.socket, far: socket.socket) -> None:
+    def __init__(self, proxy: Proxy, client: socket.socket, server: socket.socket) -> None:
         self._proxy = proxy
-        self._near = near
-        self._far = far
+        self._client = client
+        self._server = server
         self._fault: Fault | None = None
 
     def requests(self) -> None:
         with suppress(OSError):
-            while data := self._near.recv(65536):
-                self._fault = self._proxy.strike(data) or self._fault
+            while data := self._client.recv(65536):
+                self._fault = self._proxy.next_fault(data) or self._fault
                 if self._fault is Fault.LOSE_REQUEST:
                     break
-                self._far.sendall(data)
-        self._hang_up()
+                self._server.sendall(data)
+        self._shut_down()
 
     def replies(self) -> None:
         with suppress(OSError):
-            while data := self._far.recv(65536):
+            while data := self._server.recv(65536):
                 if self._fault is Fault.LOSE_REPLY:
                     break
                 if self._fault is not Fault.SWALLOW_REPLY:
-                    self._near.sendall(data)
-        self._hang_up()
+                    self._client.sendall(data)
+        self._shut_down()
 
-    def _hang_up(self) -> None:
-        for each in (self._near, self._far):
+    def _shut_down(self) -> None:
+        for each in (self._client, self._server):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""Redis servers that a test may stop, restart and configure."""
+"""Redis servers that a test can configure, kill and restart."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ START_TIMEOUT = 10.0
 
 
 class Server:
-    """A server on a Unix socket in `folder`, run by `launch`; options are those of redis-server."""
+    """A server on a Unix socket in `folder`, started by `launch`; options are those of redis-server."""
 
     def __init__(self, folder: Path, launch: Callable[[list[str]], Any] | None = None, **options: str) -> None:
         self._path = folder / "redis.sock"
@@ -36,16 +36,16 @@ class Server:
             time.sleep(0.01)
 
     def _answers(self) -> bool:
-        with redis.Redis.from_url(self.url) as plain:
+        with redis.Redis.from_url(self.url) as client:
             try:
-                return bool(plain.ping())
+                return bool(client.ping())
             except redis.AuthenticationError:
                 return True
             except redis.ConnectionError:
                 return False
 
     def kill(self) -> None:
-        """End it as a power failure would."""
+        """Kill it with SIGKILL, and wait for its end."""
         self._process.kill()
         self._process.wait()
 

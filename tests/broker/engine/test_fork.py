@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from broker import Context, NotHeldError
-from tests.support.actors import Cast
-from tests.support.inside import holders, line_up, queue_length
+from tests.support.actors import Actors
+from tests.support.server_state import count_waiters, holders, start_waiting
 
 
-def test_the_child_of_a_holder_holds_nothing(ctx: Context, cast: Cast) -> None:
+def test_the_child_of_a_holder_holds_nothing(ctx: Context, actors: Actors) -> None:
     lock = ctx.Lock()
     lock.acquire()
-    child = cast.process(ctx, lock)
+    child = actors.process(ctx, lock)
     assert child.call("held") is False
     assert child.call("fence") is None
     assert child.call("acquire", False) is False
@@ -23,47 +23,47 @@ def test_the_child_of_a_holder_holds_nothing(ctx: Context, cast: Cast) -> None:
     assert holders(lock) == []
 
 
-def test_the_child_of_a_permit_holder_adds_a_permit_and_releases_none(ctx: Context, cast: Cast) -> None:
+def test_the_child_of_a_permit_holder_adds_a_permit_and_releases_none(ctx: Context, actors: Actors) -> None:
     semaphore = ctx.Semaphore(1)
     semaphore.acquire()
-    child = cast.process(ctx, semaphore)
+    child = actors.process(ctx, semaphore)
     child.call("release")
     assert len(holders(semaphore)) == 1, "the parent still holds"
     assert semaphore.get_value() == 1, "and there is one more"
 
 
-def test_children_renew_what_they_hold_themselves(ctx: Context, cast: Cast) -> None:
+def test_children_renew_what_they_hold_themselves(ctx: Context, actors: Actors) -> None:
     lock = ctx.Lock(lease=0.6)
     with lock:
-        child = cast.process(ctx, lock)  # forked while its parent's daemon is at work
+        child = actors.process(ctx, lock)  # forked while its parent's daemon is at work
     child.call("acquire")
     assert lock.acquire(timeout=1.5) is False, "still held, two leases later"
     assert child.call("held") is True
     child.call("release")
 
 
-def test_a_child_takes_no_message_from_a_waiting_thread_of_its_parent(ctx: Context, cast: Cast) -> None:
+def test_a_child_takes_no_message_from_a_waiting_thread_of_its_parent(ctx: Context, actors: Actors) -> None:
     lock, other = ctx.Lock(), ctx.Lock()
     with lock:
-        waiter = cast.thread(lock)
-        line_up(lock, [waiter])
-        children = [cast.process(ctx, handle) for handle in (lock, other)]
+        waiter = actors.thread(lock)
+        start_waiting(lock, [waiter])
+        children = [actors.process(ctx, handle) for handle in (lock, other)]
         assert children[0].call("acquire", timeout=0.05) is False
         assert children[1].call("acquire", timeout=0.05) is True
-        assert queue_length(lock) == 1
+        assert count_waiters(lock) == 1
         for child in children:
             child.kill()
-        assert queue_length(lock) == 1
+        assert count_waiters(lock) == 1
     assert waiter.result() is True
     assert waiter.call("held") is True
     waiter.call("release")
 
 
-def test_the_end_of_a_child_ends_nothing_of_its_parent(ctx: Context, cast: Cast) -> None:
+def test_the_end_of_a_child_ends_nothing_of_its_parent(ctx: Context, actors: Actors) -> None:
     lock = ctx.Lock(lease=0.6)
     with lock:
-        child = cast.process(ctx, lock)
+        child = actors.process(ctx, lock)
         assert child.call("held") is False
         child.kill()
-        assert cast.process(ctx, lock).call("acquire", timeout=1.5) is False, "the parent's lease is renewed"
+        assert actors.process(ctx, lock).call("acquire", timeout=1.5) is False, "the parent's lease is renewed"
         assert lock.held

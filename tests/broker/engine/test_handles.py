@@ -14,7 +14,7 @@ from broker.engine.handle import Handle
 from broker.locks.event import Event
 from broker.locks.lock import Lock
 from broker.locks.semaphore import BoundedSemaphore, Semaphore
-from tests.support.inside import holders
+from tests.support.server_state import holders
 
 MOST_BYTES = 500
 

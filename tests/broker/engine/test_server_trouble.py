@@ -11,24 +11,24 @@ import redis
 from broker import Context, LeaseLostError
 from broker.locks.event import Event
 from broker.locks.lock import Lock
-from tests.support.actors import Actor, Cast
-from tests.support.clock import eventually
-from tests.support.inside import ask, line_up, listeners, queue_length
+from tests.support.actors import Actor, Actors
+from tests.support.server_state import count_event_waiters, count_waiters, run_command, start_waiting
 from tests.support.servers import Server
+from tests.support.waiting import wait_until
 
 
-def test_forgotten_scripts_are_taught_again(ctx: Context, client: redis.Redis, cast: Cast) -> None:
+def test_forgotten_scripts_are_taught_again(ctx: Context, client: redis.Redis, actors: Actors) -> None:
     lock, event, semaphore = ctx.Lock(lease=0.6), ctx.Event(), ctx.Semaphore(0)
-    waiter = cast.process(ctx, lock)
+    waiter = actors.process(ctx, lock)
     lock.acquire()
-    line_up(lock, [waiter])
+    start_waiting(lock, [waiter])
     client.script_flush()
     assert lock.release() is None
     client.script_flush()
     assert waiter.result() is True
     client.script_flush()
-    first = ask(lock, b"HVALS", lock._keys[0])
-    eventually(lambda: ask(lock, b"HVALS", lock._keys[0]) != first)
+    first = run_command(lock, b"HVALS", lock._keys[0])
+    wait_until(lambda: run_command(lock, b"HVALS", lock._keys[0]) != first)
     assert waiter.call("held") is True, "and the lease was renewed"
     event.set()
     client.script_flush()
@@ -39,11 +39,11 @@ def test_forgotten_scripts_are_taught_again(ctx: Context, client: redis.Redis, c
 
 
 @pytest.mark.parametrize("kind", ["pubsub", "normal"])
-def test_a_waiter_that_is_thrown_out_comes_back(ctx: Context, client: redis.Redis, cast: Cast, kind: str) -> None:
+def test_a_waiter_that_is_thrown_out_comes_back(ctx: Context, client: redis.Redis, actors: Actors, kind: str) -> None:
     lock = ctx.Lock()
-    waiter = cast.process(ctx, lock)
+    waiter = actors.process(ctx, lock)
     lock.acquire()
-    line_up(lock, [waiter])
+    start_waiting(lock, [waiter])
     client.execute_command("CLIENT", "KILL", "TYPE", kind)
     lock.release()
     assert waiter.result() is True
@@ -52,42 +52,46 @@ def test_a_waiter_that_is_thrown_out_comes_back(ctx: Context, client: redis.Redi
 
 
 @pytest.mark.parametrize("kind", ["pubsub", "normal"])
-def test_the_queue_survives_that_all_are_thrown_out(ctx: Context, client: redis.Redis, cast: Cast, kind: str) -> None:
+def test_the_queue_survives_that_all_are_thrown_out(
+    ctx: Context, client: redis.Redis, actors: Actors, kind: str
+) -> None:
     lock = ctx.Lock()
-    waiters = [cast.process(ctx, lock) for _ in range(4)]
+    waiters = [actors.process(ctx, lock) for _ in range(4)]
     lock.acquire()
-    line_up(lock, waiters)
+    start_waiting(lock, waiters)
     for _ in range(3):
         client.execute_command("CLIENT", "KILL", "TYPE", kind)
     lock.release()
     served = []
     while len(served) < len(waiters):
-        eventually(lambda: any(not waiter.busy() for waiter in waiters if waiter not in served))
-        [inside] = [waiter for waiter in waiters if waiter not in served and not waiter.busy()]
+        wait_until(lambda: any(not waiter.blocked() for waiter in waiters if waiter not in served))
+        [inside] = [waiter for waiter in waiters if waiter not in served and not waiter.blocked()]
         assert inside.result() is True
         served.append(inside)
         inside.call("release")
 
 
-def test_an_event_reaches_a_waiter_that_was_thrown_out_before(ctx: Context, client: redis.Redis, cast: Cast) -> None:
+def test_an_event_reaches_a_waiter_that_was_thrown_out_before(
+    ctx: Context, client: redis.Redis, actors: Actors
+) -> None:
     event = ctx.Event()
-    waiter = cast.process(ctx, event)
+    waiter = actors.process(ctx, event)
     waiter.begin("wait")
-    eventually(lambda: listeners(event) == 1)
+    wait_until(lambda: count_event_waiters(event) == 1)
     client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
-    eventually(lambda: listeners(event) == 1)
+    wait_until(lambda: count_event_waiters(event) == 1)
     event.set()
     event.clear()
     assert waiter.result() is True
 
 
 def test_a_set_and_clear_while_a_waiter_was_thrown_out_still_wake_it(
-    ctx: Context, client: redis.Redis, cast: Cast
+    ctx: Context, client: redis.Redis, actors: Actors
 ) -> None:
     event = ctx.Event()
-    waiter = cast.process(ctx, event)
+    waiter = actors.process(ctx, event)
     waiter.begin("wait")
-    eventually(lambda: listeners(event) == 1)
+    wait_until(lambda: count_event_waiters(event) == 1)
     client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
     event.set()
     event.clear()
@@ -108,27 +112,27 @@ def forgetful(folder: Path) -> Iterator[Server]:
         yield started
 
 
-def held_and_waited_for(lock: Lock, event: Event, ctx: Context, cast: Cast) -> tuple[Actor, Actor]:
+def held_and_waited_for(lock: Lock, event: Event, ctx: Context, actors: Actors) -> tuple[Actor, Actor]:
     """Take the lock; return one process that waits for it, and one that waits for the event."""
-    waiter, listener = cast.process(ctx, lock), cast.process(ctx, event)
+    waiter, listener = actors.process(ctx, lock), actors.process(ctx, event)
     lock.acquire()
-    line_up(lock, [waiter])
+    start_waiting(lock, [waiter])
     listener.begin("wait")
-    eventually(lambda: listeners(event) == 1)
+    wait_until(lambda: count_event_waiters(event) == 1)
     return waiter, listener
 
 
-def test_a_restart_with_its_data_changes_nothing(durable: Server, cast: Cast) -> None:
+def test_a_restart_with_its_data_changes_nothing(durable: Server, actors: Actors) -> None:
     with Context(durable.url) as ctx:
         lock, event = ctx.Lock(), ctx.Event()
-        waiter, listener = held_and_waited_for(lock, event, ctx, cast)
+        waiter, listener = held_and_waited_for(lock, event, ctx, actors)
         fence = lock.fence
         durable.kill()
         durable.start()
         assert lock.acquire(False) is False
-        eventually(lambda: queue_length(lock) == 1)
+        wait_until(lambda: count_waiters(lock) == 1)
         assert lock.held
-        assert waiter.busy()
+        assert waiter.blocked()
         lock.release()
         assert waiter.result() is True
         assert waiter.call("fence") > fence
@@ -137,16 +141,16 @@ def test_a_restart_with_its_data_changes_nothing(durable: Server, cast: Cast) ->
         assert listener.result() is True
 
 
-def test_a_restart_without_its_data_is_a_loss_that_the_holder_learns(forgetful: Server, cast: Cast) -> None:
+def test_a_restart_without_its_data_is_a_loss_that_the_holder_learns(forgetful: Server, actors: Actors) -> None:
     with Context(forgetful.url) as ctx:
         lock, event = ctx.Lock(lease=2.0), ctx.Event()
-        waiter, listener = held_and_waited_for(lock, event, ctx, cast)
+        waiter, listener = held_and_waited_for(lock, event, ctx, actors)
         fence = lock.fence
         forgetful.kill()
         forgetful.start()
         assert waiter.result() is True, "nobody holds what the server does not know"
         assert waiter.call("fence") > fence
-        eventually(lambda: not lock.held, timeout=2.0 + 3.0)
+        wait_until(lambda: not lock.held, timeout=2.0 + 3.0)
         with pytest.raises(LeaseLostError):
             lock.release()
         assert waiter.call("held") is True

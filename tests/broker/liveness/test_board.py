@@ -14,7 +14,7 @@ from broker import Context
 from broker.liveness import board
 from broker.liveness.board import Board
 from broker.liveness.snapshot import Roll, Sight
-from tests.broker.simulation import SECOND, Client, Clock, timed
+from tests.support.fake_clock import SECOND, FakeClock, ScriptClient, with_fake_clock
 
 DAY = 86400.0
 STEP = 4.0  # seconds between the reports of one who is always there
@@ -36,9 +36,9 @@ class World:
     def __init__(self, url: str, client: redis.Redis, interval: float = 60.0) -> None:
         client.flushall()
         self.client = client
-        self.clock = Clock(client)
+        self.clock = FakeClock(client)
         self.board = Board.at(url, "test", interval=interval)
-        self._sender = Client(url)
+        self._sender = ScriptClient(url)
 
     def join(self, who: str, token: str = "") -> int:
         return int(self._sender.run(self.board._join, (token or who).encode(), who.encode()))
@@ -73,7 +73,7 @@ class World:
 
     def close(self) -> None:
         self.board.delete()
-        self._sender.die()
+        self._sender.disconnect()
 
     def state(self, who: str) -> str | None:
         return next((state for state, names in self.roll()._asdict().items() if who in names), None)
@@ -82,7 +82,7 @@ class World:
 @pytest.fixture
 def timed_scripts(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("JOIN", "REPORT", "LEAVE", "SNAPSHOT", "FORGET"):
-        monkeypatch.setattr(board, name, timed(getattr(board, name)))
+        monkeypatch.setattr(board, name, with_fake_clock(getattr(board, name)))
 
 
 @pytest.fixture

@@ -17,10 +17,10 @@ import pytest
 
 from broker import Context, Heartbeat, InvalidArgumentError, MismatchError, ServerUnavailableError
 from broker.liveness.board import Board
-from tests.support.actors import PATIENCE, Actor, Cast
-from tests.support.clock import eventually
-from tests.support.inside import ask
+from tests.support.actors import TIMEOUT, Actor, Actors
+from tests.support.server_state import run_command
 from tests.support.servers import Server
+from tests.support.waiting import wait_until
 
 LONG, SHORT = 60.0, 2.0  # seconds: one that no test waits for, and one that a test does
 SLACK = 1.0  # seconds after an interval within which a death is named
@@ -69,13 +69,13 @@ Begin = Callable[[Board, str], Actor]
 
 
 @pytest.fixture
-def begin(ctx: Context, cast: Cast) -> Iterator[Begin]:
+def begin(ctx: Context, actors: Actors) -> Iterator[Begin]:
     """Starts a process that reports."""
 
     reporters: list[int] = []
 
     def begin(board: Board, who: str) -> Actor:
-        main = cast.process(ctx, Main(board, who))
+        main = actors.process(ctx, Main(board, who))
         reporters.append(main.call("begin"))
         return main
 
@@ -92,7 +92,7 @@ def gone(pid: int) -> bool:
         return True
 
 
-def states(board: Board, *, until: str, timeout: float = PATIENCE) -> list[tuple[str, float]]:
+def states(board: Board, *, until: str, timeout: float = TIMEOUT) -> list[tuple[str, float]]:
     """Return the states of whoever changes until somebody's is `until`, and when, in seconds."""
     started, seen = time.monotonic(), []
     for change in board.watch(timeout):
@@ -135,7 +135,7 @@ def test_a_killed_process_is_dead_at_once(ctx: Context, begin: Begin) -> None:
     reporter = main.call("reporter")
     main.kill()
     assert [state for state, _ in states(board, until="dead")][-1] == "dead"
-    eventually(lambda: gone(reporter))
+    wait_until(lambda: gone(reporter))
     assert board.look().dead.keys() == {"main"}
 
 
@@ -167,7 +167,7 @@ def test_a_busy_process_is_never_late(ctx: Context, begin: Begin) -> None:
     main = begin(board, "main")
     main.begin("keep_busy")
     assert [change.state for change in board.watch(1.5 * SHORT)] == ["alive"]
-    assert main.busy(), "or else it proved nothing"
+    assert main.blocked(), "or else it proved nothing"
 
 
 def test_a_board_that_was_deleted_stays_away_when_its_last_process_dies(ctx: Context, begin: Begin) -> None:
@@ -179,8 +179,8 @@ def test_a_board_that_was_deleted_stays_away_when_its_last_process_dies(ctx: Con
         os.kill(reporter, signal.SIGSTOP)
         main.signal(signal.SIGKILL)
     os.kill(reporter, signal.SIGCONT)
-    eventually(lambda: gone(reporter))
-    assert not any(ask(board, b"EXISTS", key) for key in board._keys)
+    wait_until(lambda: gone(reporter))
+    assert not any(run_command(board, b"EXISTS", key) for key in board._keys)
 
 
 def test_a_stopped_process_lives(ctx: Context, begin: Begin) -> None:
@@ -208,12 +208,12 @@ def test_a_killed_reporter_is_replaced_before_anybody_notices(ctx: Context, begi
     for _ in range(2):
         first = main.call("reporter")
         os.kill(first, signal.SIGKILL)
-        eventually(lambda: main.call("reporter") != first)  # noqa: B023 - called in this round only
+        wait_until(lambda: main.call("reporter") != first)  # noqa: B023 - called in this round only
     assert [change.state for change in board.watch(1.5 * SHORT)] == ["alive"]
     second = main.call("reporter")
     main.kill()
     assert states(board, until="dead")
-    eventually(lambda: gone(second))
+    wait_until(lambda: gone(second))
 
 
 def test_a_forked_child_keeps_nobody_alive_and_stops_nothing(ctx: Context, begin: Begin) -> None:
@@ -221,7 +221,7 @@ def test_a_forked_child_keeps_nobody_alive_and_stops_nothing(ctx: Context, begin
     main = begin(board, "main")
     child = main.call("fork")
     try:
-        eventually(lambda: psutil.Process(child).status() == psutil.STATUS_SLEEPING)
+        wait_until(lambda: psutil.Process(child).status() == psutil.STATUS_SLEEPING)
         assert board.look().alive.keys() == {"main"}
         main.kill()
         assert states(board, until="dead")
@@ -262,7 +262,7 @@ def test_whoever_ends_without_a_stop_is_dead(ctx: Context, end: str, state: str)
         program = subprocess.Popen([sys.executable, "-c", PROGRAM, ctx.url, board.name, end])
         program.wait()
         expected = {"program"} if state == "dead" else set()
-        eventually(lambda: board.look().dead.keys() == expected and not board.look().alive)
+        wait_until(lambda: board.look().dead.keys() == expected and not board.look().alive)
     finally:
         board.delete()
 
@@ -289,7 +289,7 @@ def test_ctrl_c_ends_the_program_and_not_its_heartbeat(ctx: Context) -> None:
         program.stdin.close()
         program.wait()
         program.stdout.close()
-        eventually(lambda: board.look().dead)
+        wait_until(lambda: board.look().dead)
         board.delete()
 
 
@@ -351,7 +351,7 @@ def test_a_restart_without_data_loses_nobody_who_lives(own: Server) -> None:
             own.kill()
             own.start()
             assert board.look().dead == {}
-            eventually(lambda: board.look().alive.keys() == {"me"})
+            wait_until(lambda: board.look().alive.keys() == {"me"})
 
 
 def test_nobody_is_dead_because_the_server_stood_still(own: Server) -> None:

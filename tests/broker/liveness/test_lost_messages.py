@@ -7,54 +7,54 @@ import pytest
 from broker import Context
 from broker.liveness.board import FORGET, JOIN, LEAVE, REPORT, SNAPSHOT
 from broker.liveness.heartbeat import Heartbeat
-from tests.support.clock import eventually
 from tests.support.proxy import Fault, Proxy
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.parametrize("fault", Fault)
 
 
-def test_join(proxy: Proxy, far: Context, ctx: Context, fault: Fault) -> None:
-    board = far.Board()
-    proxy.plan(JOIN, fault)
-    with far.Heartbeat(board, "me", daemon=False):
-        assert proxy.struck
+def test_join(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault) -> None:
+    board = proxied.Board()
+    proxy.inject(JOIN, fault)
+    with proxied.Heartbeat(board, "me", daemon=False):
+        assert proxy.all_injected
         assert board.look().alive.keys() == {"me"}
     assert board.look() == ({}, {}, {})
 
 
-def test_report(proxy: Proxy, far: Context, fault: Fault) -> None:
-    board = far.Board()
-    with far.Heartbeat(board, "me", daemon=False) as heartbeat:
-        proxy.plan(REPORT, fault)
+def test_report(proxy: Proxy, proxied: Context, fault: Fault) -> None:
+    board = proxied.Board()
+    with proxied.Heartbeat(board, "me", daemon=False) as heartbeat:
+        proxy.inject(REPORT, fault)
         heartbeat.beat()
-        assert proxy.struck
+        assert proxy.all_injected
         assert board.look().alive.keys() == {"me"}
 
 
-def test_roll_and_forget(proxy: Proxy, far: Context, fault: Fault) -> None:
-    board = far.Board()
+def test_roll_and_forget(proxy: Proxy, proxied: Context, fault: Fault) -> None:
+    board = proxied.Board()
     board._run(board._join, b"token", b"me")
     board._run(board._farewell, b"token", b"me", b"1")
-    proxy.plan(SNAPSHOT, fault)
+    proxy.inject(SNAPSHOT, fault)
     assert board.look().dead.keys() == {"me"}
-    proxy.plan(FORGET, fault)
+    proxy.inject(FORGET, fault)
     board.forget("me")
-    assert proxy.struck
+    assert proxy.all_injected
     assert board.look() == ({}, {}, {})
 
 
-def test_stop(proxy: Proxy, far: Context, ctx: Context, fault: Fault) -> None:
-    board = far.Board()
-    heartbeat = far.Heartbeat(board, "me")
-    proxy.plan(LEAVE, fault)
+def test_stop(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault) -> None:
+    board = proxied.Board()
+    heartbeat = proxied.Heartbeat(board, "me")
+    proxy.inject(LEAVE, fault)
     heartbeat.stop()
-    assert proxy.struck
+    assert proxy.all_injected
     assert board.look() == ({}, {}, {})
 
 
-def test_reports_of_a_daemon(proxy: Proxy, far: Context, fault: Fault) -> None:
-    board = far.Board(3.0)
-    proxy.plan(REPORT, fault)
+def test_reports_of_a_daemon(proxy: Proxy, proxied: Context, fault: Fault) -> None:
+    board = proxied.Board(3.0)
+    proxy.inject(REPORT, fault)
     with Heartbeat(board, "me"):
-        eventually(lambda: proxy.struck)
+        wait_until(lambda: proxy.all_injected)
         assert {change.state for change in board.watch(4.0)} == {"alive"}

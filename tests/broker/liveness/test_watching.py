@@ -11,15 +11,15 @@ import pytest
 from broker import Context
 from broker.liveness.board import Board
 from broker.liveness.snapshot import Change, Sight
-from tests.support.actors import PATIENCE, Cast
-from tests.support.clock import eventually
+from tests.support.actors import TIMEOUT, Actors
+from tests.support.waiting import wait_until
 
 LONG = 60.0  # seconds: an interval that no test waits for
 
 
 def test_a_watcher_hears_of_everybody_who_comes_and_leaves(ctx: Context) -> None:
     board = ctx.Board(LONG)
-    changes = board.watch(PATIENCE)
+    changes = board.watch(TIMEOUT)
     first = ctx.Heartbeat(board, "first")
     assert next(changes) == Change("first", "alive")
     second = ctx.Heartbeat(board, "second")
@@ -33,17 +33,17 @@ def test_a_watcher_hears_of_everybody_who_comes_and_leaves(ctx: Context) -> None
     second.stop()
 
 
-def test_a_watcher_that_was_thrown_out_comes_back(ctx: Context, cast: Cast) -> None:
+def test_a_watcher_that_was_thrown_out_comes_back(ctx: Context, actors: Actors) -> None:
     board = ctx.Board(LONG)
-    changes = board.watch(PATIENCE)
+    changes = board.watch(TIMEOUT)
     with ctx.Heartbeat(board, "first"):
         assert next(changes) == Change("first", "alive")
-        watcher = cast.thread(changes)
+        watcher = actors.thread(changes)
         watcher.begin("__next__")
         board._run(board._forget, b"nobody")
         here = board._here()
         connection = here.borrow()
-        eventually(lambda: connection.run_command(b"PUBSUB", b"NUMSUB", board._key)[1] == 1)
+        wait_until(lambda: connection.run_command(b"PUBSUB", b"NUMSUB", board._key)[1] == 1)
         connection.run_command(b"CLIENT", b"KILL", b"TYPE", b"pubsub")
         here.give_back(connection)
         with ctx.Heartbeat(board, "second"):
@@ -71,15 +71,17 @@ def test_a_watcher_does_not_ask_while_nothing_can_happen(ctx: Context, looks: li
     assert len(looks) == 1
 
 
-def test_a_watcher_looks_twice_a_second_at_most_whatever_happens(ctx: Context, cast: Cast, looks: list[float]) -> None:
+def test_a_watcher_looks_twice_a_second_at_most_whatever_happens(
+    ctx: Context, actors: Actors, looks: list[float]
+) -> None:
     board = ctx.Board(LONG)
-    changes = cast.thread(board.watch(1.6))
+    changes = actors.thread(board.watch(1.6))
     seen = set()
     changes.begin("__next__")
     for number in itertools.count():
         board._run(board._join, b"token", b"%d" % number)
         try:
-            while not changes.busy():
+            while not changes.blocked():
                 seen.add(changes.result())
                 changes.begin("__next__")
         except StopIteration:

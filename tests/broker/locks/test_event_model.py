@@ -11,9 +11,9 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from broker.locks import event
 from broker.server.private_server import PrivateServer
 from broker.transport.scripts import Script
-from tests.broker.simulation import SECOND, Client, Clock, timed
+from tests.support.fake_clock import SECOND, FakeClock, ScriptClient, with_fake_clock
 
-SET, CLEAR, LOOK = map(timed, (event.SET, event.CLEAR, event.READ))
+SET, CLEAR, LOOK = map(with_fake_clock, (event.SET, event.CLEAR, event.READ))
 KEYS = [b"{test}", b"{test}:done"]
 MINUTES = 4  # for which a request may be repeated; no client does for so long
 
@@ -27,8 +27,8 @@ class EventMachine(RuleBasedStateMachine):
         super().__init__()
         self.redis = redis.Redis.from_url(self.url)
         self.redis.flushall()
-        self.clock = Clock(self.redis)
-        self.client = Client(self.url)
+        self.clock = FakeClock(self.redis)
+        self.client = ScriptClient(self.url)
         self.flag = False
         self.last = 0
         self.done: list[tuple[int, Script, bytes]] = []
@@ -96,7 +96,7 @@ class EventMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.all_see_what_happened()
-        self.client.die()
+        self.client.disconnect()
         self.redis.close()
 
 

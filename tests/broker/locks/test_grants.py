@@ -12,15 +12,15 @@ from broker.engine import shared_scripts
 from broker.locks import permits
 from broker.server.private_server import PrivateServer
 from broker.transport.scripts import Script
-from tests.broker.simulation import SECOND, Stage, timed
+from tests.support.fake_clock import SECOND, ScriptHarness, with_fake_clock
 
-ACQUIRE, RELEASE, RENEW = map(timed, (permits.ACQUIRE, shared_scripts.RELEASE, shared_scripts.RENEW))
+ACQUIRE, RELEASE, RENEW = map(with_fake_clock, (permits.ACQUIRE, shared_scripts.RELEASE, shared_scripts.RENEW))
 KEYS = [b"{test}", b"{test}:queue", b"{test}:ended"]
 LEASE = 10 * SECOND
 TAKE, QUEUE = b"0", b"1"
 
 
-class Semaphore(Stage):
+class Semaphore(ScriptHarness):
     """A semaphore, and clients that each have one request."""
 
     def run(self, who: int, script: Script, permits: int, *arguments: bytes, lease: int = LEASE) -> Any:

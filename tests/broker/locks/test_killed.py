@@ -9,9 +9,9 @@ from collections.abc import Callable
 import pytest
 
 from broker import Context
-from tests.support.actors import Actor, Cast
-from tests.support.clock import eventually
-from tests.support.inside import holders, line_up
+from tests.support.actors import Actor, Actors
+from tests.support.server_state import holders, start_waiting
+from tests.support.waiting import wait_until
 
 SLACK = 3.0  # seconds that a busy machine may add to what is promised
 Process = Callable[[object], Actor]
@@ -21,7 +21,7 @@ def test_a_killed_holder_delays_a_waiter_until_its_lease_ends(ctx: Context, proc
     lock = ctx.Lock(lease=1.0)
     holder, waiter = process(lock), process(lock)
     holder.call("acquire")
-    line_up(lock, [waiter])
+    start_waiting(lock, [waiter])
     holder.kill()
     assert waiter.result(timeout=1.5 + SLACK) is True
     assert waiter.call("fence") > 0
@@ -32,14 +32,14 @@ def test_a_killed_holder_gives_its_permit_back(ctx: Context, process: Process) -
     holder = process(semaphore)
     holder.call("acquire")
     holder.kill()
-    eventually(lambda: semaphore.get_value() == 2, timeout=0.5 + SLACK)
+    wait_until(lambda: semaphore.get_value() == 2, timeout=0.5 + SLACK)
 
 
 def test_a_killed_waiter_gets_nothing_and_delays_nobody(ctx: Context, process: Process) -> None:
     lock = ctx.Lock()
     lock.acquire()
     first, second = process(lock), process(lock)
-    line_up(lock, [first, second])
+    start_waiting(lock, [first, second])
     first.kill()
     lock.release()
     assert second.result(timeout=1 + SLACK) is True
@@ -49,11 +49,11 @@ def test_a_waiter_killed_while_it_is_granted_passes_the_grant_on(ctx: Context, p
     lock = ctx.Lock()
     lock.acquire()
     first, second = process(lock), process(lock)
-    line_up(lock, [first, second])
+    start_waiting(lock, [first, second])
     first.signal(signal.SIGSTOP)
     lock.release()
     assert len(holders(lock)) == 1, "granted to the first, who cannot know"
-    assert second.busy()
+    assert second.blocked()
     first.kill()
     assert second.result(timeout=1 + SLACK) is True
 
@@ -61,7 +61,7 @@ def test_a_waiter_killed_while_it_is_granted_passes_the_grant_on(ctx: Context, p
 def test_a_killed_waiter_costs_a_semaphore_no_permit(ctx: Context, process: Process) -> None:
     semaphore = ctx.Semaphore(0)
     first, second = process(semaphore), process(semaphore)
-    line_up(semaphore, [first, second])
+    start_waiting(semaphore, [first, second])
     first.signal(signal.SIGSTOP)
     semaphore.release()
     first.kill()
@@ -74,7 +74,7 @@ def test_several_dead_waiters_are_skipped(ctx: Context, process: Process) -> Non
     lock = ctx.Lock()
     lock.acquire()
     waiters = [process(lock) for _ in range(5)]
-    line_up(lock, waiters)
+    start_waiting(lock, waiters)
     for waiter in waiters[:-1]:
         waiter.kill()
     lock.release()
@@ -86,7 +86,7 @@ def test_a_dead_head_does_not_watch_over_a_dead_holder(ctx: Context, process: Pr
     lock = ctx.Lock(lease=1.0)
     holder, first, second = process(lock), process(lock), process(lock)
     holder.call("acquire")
-    line_up(lock, [first, second])
+    start_waiting(lock, [first, second])
     first.signal(signal.SIGSTOP)
     holder.kill()
     started = time.monotonic()
@@ -95,9 +95,9 @@ def test_a_dead_head_does_not_watch_over_a_dead_holder(ctx: Context, process: Pr
 
 
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
-def test_processes_of_every_start_method_are_found_dead(ctx: Context, cast: Cast, method: str) -> None:
+def test_processes_of_every_start_method_are_found_dead(ctx: Context, actors: Actors, method: str) -> None:
     lock = ctx.Lock(lease=0.5)
-    holder = cast.process(Context(ctx.url, method=method), lock)
+    holder = actors.process(Context(ctx.url, method=method), lock)
     holder.call("acquire")
     assert lock.acquire(False) is False
     holder.kill()

@@ -8,19 +8,19 @@ from broker import Context, LeaseLostError
 from broker.engine.shared_scripts import RELEASE, RENEW
 from broker.locks.event import CLEAR, READ, SET
 from broker.locks.permits import ACQUIRE, ADD_PERMIT
-from tests.support.actors import Cast
-from tests.support.clock import eventually
-from tests.support.inside import ask, holders, queue_length
+from tests.support.actors import Actors
 from tests.support.proxy import Fault, Proxy
+from tests.support.server_state import count_waiters, holders, run_command
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.parametrize("fault", Fault)
 
 
-def test_acquire(proxy: Proxy, far: Context, ctx: Context, fault: Fault) -> None:
-    lock = far.Lock()
-    proxy.plan(ACQUIRE, fault)
+def test_acquire(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault) -> None:
+    lock = proxied.Lock()
+    proxy.inject(ACQUIRE, fault)
     assert lock.acquire() is True
-    assert proxy.struck
+    assert proxy.all_injected
     assert len(holders(lock)) == 1
     assert lock.held
     assert ctx.Lock(name=lock.name).acquire(False) is False
@@ -28,89 +28,89 @@ def test_acquire(proxy: Proxy, far: Context, ctx: Context, fault: Fault) -> None
     assert holders(lock) == []
 
 
-def test_acquire_of_several_permits(proxy: Proxy, far: Context, fault: Fault) -> None:
-    semaphore = far.Semaphore(3)
-    proxy.plan(ACQUIRE, fault)
+def test_acquire_of_several_permits(proxy: Proxy, proxied: Context, fault: Fault) -> None:
+    semaphore = proxied.Semaphore(3)
+    proxy.inject(ACQUIRE, fault)
     assert semaphore.acquire()
-    assert proxy.struck
+    assert proxy.all_injected
     assert semaphore.get_value() == 2, "one permit was taken, not two"
 
 
-def test_acquire_by_a_waiter(proxy: Proxy, far: Context, ctx: Context, fault: Fault, cast: Cast) -> None:
-    lock = far.Lock()
-    near = ctx.Lock(name=lock.name)
-    near.acquire()
-    waiter = cast.thread(lock)
+def test_acquire_by_a_waiter(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault, actors: Actors) -> None:
+    lock = proxied.Lock()
+    direct = ctx.Lock(name=lock.name)
+    direct.acquire()
+    waiter = actors.thread(lock)
     assert waiter.call("acquire", timeout=0.01) is False  # from now on it listens, and its next request queues
-    proxy.plan(ACQUIRE, fault)
+    proxy.inject(ACQUIRE, fault)
     waiter.begin("acquire")
-    eventually(lambda: proxy.struck and queue_length(near) == 1)
-    near.release()
+    wait_until(lambda: proxy.all_injected and count_waiters(direct) == 1)
+    direct.release()
     assert waiter.result() is True
     waiter.call("release")
-    assert near.acquire(False)
+    assert direct.acquire(False)
 
 
-def test_release(proxy: Proxy, far: Context, ctx: Context, fault: Fault) -> None:
-    lock = far.Lock()
+def test_release(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault) -> None:
+    lock = proxied.Lock()
     lock.acquire()
-    proxy.plan(RELEASE, fault)
+    proxy.inject(RELEASE, fault)
     assert lock.release() is None
-    assert proxy.struck
+    assert proxy.all_injected
     assert ctx.Lock(name=lock.name).acquire(False) is True
 
 
-def test_release_of_what_was_lost_is_still_an_error(proxy: Proxy, far: Context, ctx: Context, fault: Fault) -> None:
-    lock = far.Lock(lease=0.2)
+def test_release_of_what_was_lost_is_still_an_error(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault) -> None:
+    lock = proxied.Lock(lease=0.2)
     lock.acquire()
     lock._here().keeper.stop()
     assert ctx.Lock(name=lock.name).acquire() is True
-    proxy.plan(RELEASE, fault)
+    proxy.inject(RELEASE, fault)
     with pytest.raises(LeaseLostError):
         lock.release()
-    assert proxy.struck
+    assert proxy.all_injected
     assert len(holders(lock)) == 1, "the other one still holds it"
 
 
-def test_renew(proxy: Proxy, far: Context, ctx: Context, fault: Fault) -> None:
-    lock = far.Lock(lease=1.5)
+def test_renew(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault) -> None:
+    lock = proxied.Lock(lease=1.5)
     lock.acquire()
     token = holders(lock)[0]
-    first = ask(lock, b"HGET", lock._keys[0], token)
-    proxy.plan(RENEW, fault)
-    eventually(lambda: proxy.struck and ask(lock, b"HGET", lock._keys[0], token) != first)
-    before = ask(lock, b"HGET", lock._keys[0], token)
-    eventually(lambda: ask(lock, b"HGET", lock._keys[0], token) != before)
+    first = run_command(lock, b"HGET", lock._keys[0], token)
+    proxy.inject(RENEW, fault)
+    wait_until(lambda: proxy.all_injected and run_command(lock, b"HGET", lock._keys[0], token) != first)
+    before = run_command(lock, b"HGET", lock._keys[0], token)
+    wait_until(lambda: run_command(lock, b"HGET", lock._keys[0], token) != before)
     assert lock.held
     lock.release()
 
 
-def test_semaphore_add(proxy: Proxy, far: Context, fault: Fault) -> None:
-    semaphore = far.Semaphore(0)
-    proxy.plan(ADD_PERMIT, fault)
+def test_semaphore_add(proxy: Proxy, proxied: Context, fault: Fault) -> None:
+    semaphore = proxied.Semaphore(0)
+    proxy.inject(ADD_PERMIT, fault)
     semaphore.release()
-    assert proxy.struck
+    assert proxy.all_injected
     assert semaphore.get_value() == 1, "one release adds one permit"
 
 
-def test_event_set_and_clear(proxy: Proxy, far: Context, ctx: Context, fault: Fault) -> None:
-    event = far.Event()
-    near = ctx.Event(name=event.name)
-    proxy.plan(SET, fault)
+def test_event_set_and_clear(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault) -> None:
+    event = proxied.Event()
+    direct = ctx.Event(name=event.name)
+    proxy.inject(SET, fault)
     event.set()
-    assert proxy.struck
-    assert near.is_set()
-    proxy.plan(CLEAR, fault)
+    assert proxy.all_injected
+    assert direct.is_set()
+    proxy.inject(CLEAR, fault)
     event.clear()
-    assert proxy.struck
-    assert not near.is_set()
+    assert proxy.all_injected
+    assert not direct.is_set()
 
 
-def test_event_wait(proxy: Proxy, far: Context, ctx: Context, fault: Fault, cast: Cast) -> None:
+def test_event_wait(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault, actors: Actors) -> None:
     event = ctx.Event()
-    waiter = cast.thread(far.Event(name=event.name))
-    proxy.plan(READ, fault)
+    waiter = actors.thread(proxied.Event(name=event.name))
+    proxy.inject(READ, fault)
     waiter.begin("wait")
-    eventually(lambda: proxy.struck)
+    wait_until(lambda: proxy.all_injected)
     event.set()
     assert waiter.result() is True

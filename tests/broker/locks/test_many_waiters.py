@@ -9,9 +9,9 @@ import redis
 
 from broker import Context
 from broker.locks.semaphore import Semaphore
-from tests.support.actors import PATIENCE, Cast
-from tests.support.clock import eventually
-from tests.support.inside import holders, queue_length
+from tests.support.actors import TIMEOUT, Actors
+from tests.support.server_state import count_waiters, holders
+from tests.support.waiting import wait_until
 
 CROWD = 200
 
@@ -55,11 +55,11 @@ def test_a_crowd_is_served_in_turn(ctx: Context, permits: int) -> None:
     threads = [threading.Thread(target=visit, args=(number,), daemon=True) for number in range(CROWD)]
     for count, thread in enumerate(threads, 1):
         thread.start()
-        eventually(lambda: queue_length(semaphore) == count)  # noqa: B023 - called in this round only
+        wait_until(lambda: count_waiters(semaphore) == count)  # noqa: B023 - called in this round only
     for _ in range(permits):
         semaphore.release()
     for thread in threads:
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
     assert len(fences) == CROWD, "somebody waits for ever"
     assert sorted(fences, key=fences.__getitem__) == list(range(CROWD)), "first come, first served"
     assert len(set(fences.values())) == CROWD
@@ -67,9 +67,9 @@ def test_a_crowd_is_served_in_turn(ctx: Context, permits: int) -> None:
     assert semaphore.get_value() == permits
 
 
-def test_processes_share_a_room(ctx: Context, client: redis.Redis, cast: Cast) -> None:
+def test_processes_share_a_room(ctx: Context, client: redis.Redis, actors: Actors) -> None:
     room = Room(ctx.Semaphore(2), ctx.url, "inside the room")
-    visitors = [cast.process(ctx, room) for _ in range(6)]
+    visitors = [actors.process(ctx, room) for _ in range(6)]
     for visitor in visitors:
         visitor.begin("visit", 25)
     assert max(visitor.result() for visitor in visitors) == 2

@@ -9,8 +9,8 @@ import pytest
 
 from broker import Context, LeaseLostError
 from tests.support.actors import Actor
-from tests.support.clock import eventually
-from tests.support.inside import holders, line_up, queue
+from tests.support.server_state import holders, start_waiting, waiting_tokens
+from tests.support.waiting import wait_until
 
 Process = Callable[[object], Actor]
 
@@ -54,13 +54,13 @@ def test_a_waiter_that_slept_through_its_grant_does_not_believe_it(ctx: Context,
     lock = ctx.Lock()
     lock.acquire()
     sleeper, other = process(lock), process(lock)
-    line_up(lock, [sleeper, other])
+    start_waiting(lock, [sleeper, other])
     sleeper.signal(signal.SIGSTOP)
     lock.release()
     assert other.result() is True, "the grant went on after the sleeper's probation"
     sleeper.signal(signal.SIGCONT)
-    eventually(lambda: queue(lock))
-    assert sleeper.busy(0.2), "two would hold it"
+    wait_until(lambda: waiting_tokens(lock))
+    assert sleeper.blocked(0.2), "two would hold it"
     other.call("release")
     assert sleeper.result() is True
     assert sleeper.call("fence") > 0
@@ -71,7 +71,7 @@ def test_a_stopped_waiter_takes_up_its_grant_in_time(ctx: Context, process: Proc
     lock = ctx.Lock()
     lock.acquire()
     waiter = process(lock)
-    line_up(lock, [waiter])
+    start_waiting(lock, [waiter])
     waiter.signal(signal.SIGSTOP)
     lock.release()
     waiter.signal(signal.SIGCONT)

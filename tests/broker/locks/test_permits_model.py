@@ -22,10 +22,11 @@ from broker.locks import permits
 from broker.server.private_server import PrivateServer
 from broker.transport.scripts import Script
 from tests.broker.locks.model import Model
-from tests.broker.simulation import SECOND, Client, Clock, timed
+from tests.support.fake_clock import SECOND, FakeClock, ScriptClient, with_fake_clock
 
 ACQUIRE, RELEASE, RENEW, ADD, VALUE = map(
-    timed, (permits.ACQUIRE, shared_scripts.RELEASE, shared_scripts.RENEW, permits.ADD_PERMIT, permits.COUNT_FREE)
+    with_fake_clock,
+    (permits.ACQUIRE, shared_scripts.RELEASE, shared_scripts.RENEW, permits.ADD_PERMIT, permits.COUNT_FREE),
 )
 KEYS = [b"{test}", b"{test}:queue", b"{test}:ended"]
 CLIENTS = 3
@@ -43,10 +44,10 @@ class PermitsMachine(RuleBasedStateMachine):
         super().__init__()
         self.redis = redis.Redis.from_url(self.url)
         self.redis.flushall()
-        self.clock = Clock(self.redis)
-        self.clients: list[Client] = []
-        self.everybody: list[Client] = []
-        self.tokens: list[tuple[Client, bytes, int]] = []
+        self.clock = FakeClock(self.redis)
+        self.clients: list[ScriptClient] = []
+        self.everybody: list[ScriptClient] = []
+        self.tokens: list[tuple[ScriptClient, bytes, int]] = []
         self.look_at: dict[bytes, int] = {}
         self.grants: dict[int, bytes] = {}
 
@@ -59,22 +60,22 @@ class PermitsMachine(RuleBasedStateMachine):
             self.enter(who, lease, wait=True)
 
     def new_client(self) -> None:
-        client = Client(self.url)
+        client = ScriptClient(self.url)
         client.subscribe()
         self.model.listening.add(client.channel.removeprefix(b"broker:"))
         self.clients.append(client)
         self.everybody.append(client)
 
-    def run_script(self, script: Script, client: Client, lease: int, *arguments: bytes) -> Any:
+    def run_script(self, script: Script, client: ScriptClient, lease: int, *arguments: bytes) -> Any:
         return client.run(script.bind(KEYS, self.model.start, lease), *arguments)
 
-    def pick(self, who: int) -> tuple[Client, bytes, int]:
+    def pick(self, who: int) -> tuple[ScriptClient, bytes, int]:
         """Choose a request, and one that holds or waits if there is any."""
         live = [each for each in self.tokens if each[1] in self.model.held or each[1] in self.model.queue]
         among = live or self.tokens
         return among[who % len(among)]
 
-    def ask(self, client: Client, token: bytes, lease: int, wait: bool) -> None:
+    def ask(self, client: ScriptClient, token: bytes, lease: int, wait: bool) -> None:
         reply = self.run_script(ACQUIRE, client, lease, token, b"%d" % wait)
         expected = self.model.acquire(token, wait, lease)
         if expected:
@@ -153,7 +154,7 @@ class PermitsMachine(RuleBasedStateMachine):
     @rule(who=someone)
     def die(self, who: int) -> None:
         client = self.clients.pop(who % len(self.clients))
-        client.die()
+        client.disconnect()
         self.model.listening.discard(client.channel.removeprefix(b"broker:"))
         self.new_client()  # whose subscription the server confirms only after it has seen the other go
 
@@ -198,7 +199,7 @@ class PermitsMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         for client in self.everybody:  # the requests of the dead may have opened sockets again
-            client.die()
+            client.disconnect()
         self.redis.close()
         self.redis.connection_pool.disconnect()
 

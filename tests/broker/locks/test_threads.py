@@ -10,14 +10,14 @@ import pytest
 
 from broker import Context, LeaseLostError, NotHeldError
 from broker.engine import session
-from tests.support.actors import Cast
-from tests.support.inside import ask, holders
+from tests.support.actors import Actors
+from tests.support.server_state import holders, run_command
 
 
-def test_any_thread_may_release(ctx: Context, cast: Cast) -> None:
+def test_any_thread_may_release(ctx: Context, actors: Actors) -> None:
     lock = ctx.Lock()
     lock.acquire()
-    thread = cast.thread(lock)
+    thread = actors.thread(lock)
     assert thread.call("held") is True
     thread.call("release")
     assert holders(lock) == []
@@ -25,11 +25,11 @@ def test_any_thread_may_release(ctx: Context, cast: Cast) -> None:
         lock.release()
 
 
-def test_a_thread_that_lost_its_lease_does_not_release_another_threads(ctx: Context, cast: Cast) -> None:
+def test_a_thread_that_lost_its_lease_does_not_release_another_threads(ctx: Context, actors: Actors) -> None:
     lock = ctx.Lock()
     lock.acquire()
-    ask(lock, b"HDEL", lock._keys[0], *holders(lock))  # as if the lease had ended
-    other = cast.thread(lock)
+    run_command(lock, b"HDEL", lock._keys[0], *holders(lock))  # as if the lease had ended
+    other = actors.thread(lock)
     assert other.call("acquire") is True
     with pytest.raises(LeaseLostError):
         lock.release()
@@ -38,11 +38,11 @@ def test_a_thread_that_lost_its_lease_does_not_release_another_threads(ctx: Cont
     other.call("release")
 
 
-def test_a_thread_releases_its_own_permit_first(ctx: Context, cast: Cast) -> None:
+def test_a_thread_releases_its_own_permit_first(ctx: Context, actors: Actors) -> None:
     semaphore = ctx.BoundedSemaphore(2)
     semaphore.acquire()
     mine = semaphore.fence
-    other = cast.thread(semaphore)
+    other = actors.thread(semaphore)
     other.call("acquire")
     assert other.call("fence") > mine
     assert semaphore.fence == mine
@@ -51,9 +51,9 @@ def test_a_thread_releases_its_own_permit_first(ctx: Context, cast: Cast) -> Non
     assert semaphore.fence == other.call("fence"), "which is what this process holds"
 
 
-def test_two_threads_cannot_release_the_same(ctx: Context, cast: Cast) -> None:
+def test_two_threads_cannot_release_the_same(ctx: Context, actors: Actors) -> None:
     lock = ctx.Lock()
-    threads = [cast.thread(lock) for _ in range(4)]
+    threads = [actors.thread(lock) for _ in range(4)]
     for _ in range(20):
         lock.acquire()
         for thread in threads:

@@ -11,9 +11,9 @@ import pytest
 from broker import Context
 from broker.engine import request
 from broker.locks import permits
-from tests.support.actors import Actor, Cast
-from tests.support.clock import eventually
-from tests.support.inside import holders, line_up, queue_length
+from tests.support.actors import Actor, Actors
+from tests.support.server_state import count_waiters, holders, start_waiting
+from tests.support.waiting import wait_until
 
 Process = Callable[[object], Actor]
 
@@ -22,11 +22,11 @@ def test_ctrl_c_leaves_the_queue(ctx: Context, process: Process) -> None:
     lock = ctx.Lock()
     lock.acquire()
     waiter = process(lock)
-    line_up(lock, [waiter])
+    start_waiting(lock, [waiter])
     waiter.signal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         waiter.result()
-    assert queue_length(lock) == 0
+    assert count_waiters(lock) == 0
     lock.release()
     assert lock.acquire(False), "nothing was granted to the one who left"
     lock.release()
@@ -37,15 +37,15 @@ def test_ctrl_c_does_not_disturb_the_next_in_the_queue(ctx: Context, process: Pr
     lock = ctx.Lock()
     lock.acquire()
     first, second = process(lock), process(lock)
-    line_up(lock, [first, second])
+    start_waiting(lock, [first, second])
     first.signal(signal.SIGINT)
-    eventually(lambda: queue_length(lock) == 1)
+    wait_until(lambda: count_waiters(lock) == 1)
     lock.release()
     assert second.result() is True
 
 
 def test_ctrl_c_in_the_moment_of_the_grant_passes_it_on(
-    ctx: Context, cast: Cast, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, actors: Actors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lock = ctx.Lock()
     lock.acquire()
@@ -54,8 +54,8 @@ def test_ctrl_c_in_the_moment_of_the_grant_passes_it_on(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(permits._Wish, "hear", interrupted)
-    waiter = cast.thread(lock)
-    line_up(lock, [waiter])
+    waiter = actors.thread(lock)
+    start_waiting(lock, [waiter])
     lock.release()
     with pytest.raises(KeyboardInterrupt):
         waiter.result()
@@ -67,7 +67,7 @@ def test_ctrl_c_leaves_an_event(ctx: Context, process: Process) -> None:
     waiter = process(event)
     assert waiter.call("wait", 0.01) is False
     waiter.begin("wait")
-    assert waiter.busy(0.1)
+    assert waiter.blocked(0.1)
     waiter.signal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         waiter.result()
@@ -92,9 +92,9 @@ def test_a_grant_in_the_moment_of_the_time_out_is_kept(ctx: Context, monkeypatch
     lock.release()
 
 
-def test_a_time_out_near_the_grant_is_one_or_the_other(ctx: Context, cast: Cast) -> None:
+def test_a_time_out_near_the_grant_is_one_or_the_other(ctx: Context, actors: Actors) -> None:
     lock = ctx.Lock()
-    waiter = cast.thread(lock)
+    waiter = actors.thread(lock)
     for step in range(40):
         lock.acquire()
         waiter.begin("acquire", timeout=0.02)
@@ -102,6 +102,6 @@ def test_a_time_out_near_the_grant_is_one_or_the_other(ctx: Context, cast: Cast)
         lock.release()
         got = waiter.result()
         assert len(holders(lock)) == int(got)
-        assert queue_length(lock) == 0
+        assert count_waiters(lock) == 0
         if got:
             waiter.call("release")

@@ -11,16 +11,16 @@ import redis
 from broker.messages import items, queues
 from broker.server.private_server import PrivateServer
 from broker.transport.scripts import Script
-from tests.broker.simulation import SECOND, Stage, timed
+from tests.support.fake_clock import SECOND, ScriptHarness, with_fake_clock
 
-PUT, GET, UNGET, DONE = map(timed, (items.PUT, items.GET, items.RETURN_ITEM, queues.TASK_DONE))
+PUT, GET, UNGET, DONE = map(with_fake_clock, (items.PUT, items.GET, items.RETURN_ITEM, queues.TASK_DONE))
 KEYS = [b"{test}%d" % number for number in range(1, 12)]
 LEASE = 10 * SECOND
 NOW, QUEUE = b"0", b"1"
 UNLIMITED, KEEP = b"0", b"1"
 
 
-class Queue(Stage):
+class Queue(ScriptHarness):
     """A joinable queue, and clients that each have one request."""
 
     def run(self, who: int, script: Script, *arguments: bytes) -> Any:

@@ -13,8 +13,8 @@ from redis.crc import key_slot
 
 from broker import BrokerError, Context, InvalidArgumentError, MismatchError
 from broker.messages.queues import JoinableQueue, Queue, SimpleQueue
-from tests.support.actors import Actor, Cast
-from tests.support.inside import ask
+from tests.support.actors import Actor, Actors
+from tests.support.server_state import run_command
 
 KINDS = pytest.mark.parametrize("kind", ["SimpleQueue", "Queue", "JoinableQueue"])
 SIZED = pytest.mark.parametrize("kind", ["Queue", "JoinableQueue"])
@@ -143,7 +143,7 @@ def test_a_name_in_use_with_another_size(ctx: Context, kind: str, sizes: tuple[i
     first.delete()
 
 
-def test_every_key_expires_when_it_is_idle(ctx: Context, client: redis.Redis, cast: Cast) -> None:
+def test_every_key_expires_when_it_is_idle(ctx: Context, client: redis.Redis, actors: Actors) -> None:
     client.flushall()
     used(ctx)
     left, _right = ctx.Pipe()
@@ -209,17 +209,17 @@ def test_the_child_of_a_taker_has_taken_nothing(ctx: Context, process: Process) 
     tasks.join()
 
 
-def test_threads_finish_their_own_tasks_first_and_the_oldest_of_them(ctx: Context, cast: Cast) -> None:
+def test_threads_finish_their_own_tasks_first_and_the_oldest_of_them(ctx: Context, actors: Actors) -> None:
     tasks = ctx.JoinableQueue(lease=30)
     for number in range(3):
         tasks.put(number)
-    other = cast.thread(tasks)
+    other = actors.thread(tasks)
     assert tasks.get() == 0
     assert other.call("get") == 1
     assert tasks.get() == 2
     other.call("task_done")
-    left = ask(tasks, b"HVALS", tasks._keys[4])
+    left = run_command(tasks, b"HVALS", tasks._keys[4])
     assert sorted(map(pickle.loads, left)) == [0, 2]
     tasks.task_done()
-    [left] = ask(tasks, b"HVALS", tasks._keys[4])
+    [left] = run_command(tasks, b"HVALS", tasks._keys[4])
     assert pickle.loads(left) == 2

@@ -9,8 +9,8 @@ import pytest
 
 from broker import Context, LeaseLostError
 from tests.support.actors import Actor
-from tests.support.clock import eventually
-from tests.support.inside import holders, line_up, putters_waiting, queue_length, waiters_seen
+from tests.support.server_state import count_putters, count_reachable_waiters, count_waiters, holders, start_waiting
+from tests.support.waiting import wait_until
 
 SLACK = 3.0  # seconds that a busy machine may add to what is promised
 KINDS = pytest.mark.parametrize("kind", ["SimpleQueue", "Queue", "JoinableQueue"])
@@ -21,10 +21,10 @@ Process = Callable[[object], Actor]
 def test_killed_getters_get_nothing_and_delay_nobody(ctx: Context, process: Process, kind: str) -> None:
     items = getattr(ctx, kind)()
     getters = [process(items) for _ in range(4)]
-    line_up(items, getters, "get")
+    start_waiting(items, getters, "get")
     for getter in getters[:-1]:
         getter.kill()
-    eventually(lambda: waiters_seen(items) == 1)
+    wait_until(lambda: count_reachable_waiters(items) == 1)
     items.put("x")
     assert getters[-1].result(timeout=1 + SLACK) == "x"
 
@@ -33,11 +33,11 @@ def test_killed_getters_get_nothing_and_delay_nobody(ctx: Context, process: Proc
 def test_a_getter_killed_when_its_turn_has_come_leaves_the_item(ctx: Context, process: Process, kind: str) -> None:
     items = getattr(ctx, kind)()
     first, second = process(items), process(items)
-    line_up(items, [first, second], "get")
+    start_waiting(items, [first, second], "get")
     first.signal(signal.SIGSTOP)
     items.put("x")
     assert len(holders(items)) == 1, "promised to the first, who cannot know"
-    assert second.busy()
+    assert second.blocked()
     first.kill()
     assert second.result(timeout=1 + SLACK) == "x"
 
@@ -46,13 +46,13 @@ def test_a_getter_killed_when_its_turn_has_come_leaves_the_item(ctx: Context, pr
 def test_a_stopped_getter_is_passed_over_and_gets_the_next(ctx: Context, process: Process, kind: str) -> None:
     items = getattr(ctx, kind)()
     first, second = process(items), process(items)
-    line_up(items, [first, second], "get")
+    start_waiting(items, [first, second], "get")
     first.signal(signal.SIGSTOP)
     items.put("x")
     assert second.result(timeout=1 + SLACK) == "x"
     first.signal(signal.SIGCONT)
-    eventually(lambda: queue_length(items) == 1)
-    assert first.busy()
+    wait_until(lambda: count_waiters(items) == 1)
+    assert first.blocked()
     items.put("y")
     assert first.result() == "y"
 
@@ -61,7 +61,7 @@ def test_two_stopped_getters_do_not_keep_the_third_from_looking(ctx: Context, pr
     """The second should have looked when the first did not fetch; the third does a lease later at most."""
     tasks = ctx.JoinableQueue(lease=1.0)
     getters = [process(tasks) for _ in range(3)]
-    line_up(tasks, getters, "get")
+    start_waiting(tasks, getters, "get")
     for getter in getters[:2]:
         getter.signal(signal.SIGSTOP)
     tasks.put("x")
@@ -73,9 +73,9 @@ def test_a_killed_putter_costs_no_slot(ctx: Context, process: Process, told: boo
     items = ctx.Queue(1)
     items.put("first")
     doomed, other = process(items), process(items)
-    line_up(items, [doomed], "put", "never")
+    start_waiting(items, [doomed], "put", "never")
     other.begin("put", "second")
-    eventually(lambda: putters_waiting(items) == 2)
+    wait_until(lambda: count_putters(items) == 2)
     doomed.signal(signal.SIGSTOP) if told else doomed.kill()
     assert items.get() == "first"
     if told:
@@ -88,7 +88,7 @@ def test_a_killed_putter_costs_no_slot(ctx: Context, process: Process, told: boo
 def test_a_killed_getter_of_a_full_queue_leaves_the_item_and_the_slots(ctx: Context, process: Process) -> None:
     items = ctx.Queue(1)
     first, second = process(items), process(items)
-    line_up(items, [first, second], "get")
+    start_waiting(items, [first, second], "get")
     first.signal(signal.SIGSTOP)
     items.put("x")
     assert items.full()
@@ -106,7 +106,7 @@ def test_a_dead_takers_task_comes_back_to_the_front(ctx: Context, process: Proce
     assert taker.call("get") == 0
     assert tasks.qsize() == 2
     taker.kill()
-    eventually(lambda: tasks.qsize() == 3, timeout=0.5 + SLACK)
+    wait_until(lambda: tasks.qsize() == 3, timeout=0.5 + SLACK)
     assert [tasks.get() for _ in range(3)] == [0, 1, 2]
 
 
@@ -119,7 +119,7 @@ def test_several_tasks_of_a_dead_taker_all_come_back(ctx: Context, process: Proc
         assert taker.call("get") == number
         tasks.put(3 + number)
     taker.kill()
-    eventually(lambda: tasks.qsize() == 6, timeout=0.5 + SLACK)
+    wait_until(lambda: tasks.qsize() == 6, timeout=0.5 + SLACK)
     assert tasks.full(), "more than its size while they are back, and nothing more fits"
     taken = [tasks.get() for _ in range(6)]
     assert sorted(taken[:3]) == [0, 1, 2]
@@ -132,11 +132,11 @@ def test_a_waiting_getter_has_a_dead_takers_task_when_the_lease_ends(ctx: Contex
     tasks.put("task")
     taker, waiter, joiner = process(tasks), process(tasks), process(tasks)
     assert taker.call("get") == "task"
-    line_up(tasks, [waiter], "get")
-    line_up(tasks, [joiner], "join")
+    start_waiting(tasks, [waiter], "get")
+    start_waiting(tasks, [joiner], "join")
     taker.kill()
     assert waiter.result(timeout=1.0 + 0.5 + SLACK) == "task"
-    assert joiner.busy()
+    assert joiner.blocked()
     waiter.call("task_done")
     assert joiner.result() is None
 
@@ -146,8 +146,8 @@ def test_a_living_taker_keeps_its_task_for_many_leases(ctx: Context, process: Pr
     tasks.put("task")
     taker, waiter = process(tasks), process(tasks)
     assert taker.call("get") == "task"
-    line_up(tasks, [waiter], "get")
-    assert waiter.busy(2.0)
+    start_waiting(tasks, [waiter], "get")
+    assert waiter.blocked(2.0)
     taker.call("task_done")
     tasks.join()
 
@@ -157,13 +157,13 @@ def test_a_taker_stopped_past_its_lease_is_told_by_task_done(ctx: Context, proce
     tasks.put("task")
     stopped, joiner = process(tasks), process(tasks)
     assert stopped.call("get") == "task"
-    line_up(tasks, [joiner], "join")
+    start_waiting(tasks, [joiner], "join")
     stopped.signal(signal.SIGSTOP)
     assert tasks.get(timeout=0.5 + SLACK) == "task"
     stopped.signal(signal.SIGCONT)
     with pytest.raises(LeaseLostError):
         stopped.call("task_done")
-    assert joiner.busy(), "what the other one has is not done by that"
+    assert joiner.blocked(), "what the other one has is not done by that"
     tasks.task_done()
     assert joiner.result() is None
     with pytest.raises(ValueError, match="too many"):
@@ -186,7 +186,7 @@ def test_killed_and_stopped_joiners_delay_nobody(ctx: Context, process: Process)
     tasks = ctx.JoinableQueue()
     tasks.put("task")
     joiners = [process(tasks) for _ in range(3)]
-    line_up(tasks, joiners, "join")
+    start_waiting(tasks, joiners, "join")
     joiners[0].kill()
     joiners[1].signal(signal.SIGSTOP)
     tasks.get()

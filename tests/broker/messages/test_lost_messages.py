@@ -12,209 +12,209 @@ from broker.messages.items import COUNT_ITEMS, GET, PUT
 from broker.messages.pipe_ends import CLOSE_END, OPEN_END, REMAINING_OPEN
 from broker.messages.queues import READ_UNFINISHED, TASK_DONE
 from broker.transport.scripts import Script
-from tests.support.actors import Cast
-from tests.support.clock import eventually
-from tests.support.inside import ask, holders, joiners, putters_waiting, queue_length
+from tests.support.actors import Actors
 from tests.support.proxy import Fault, Proxy
+from tests.support.server_state import count_joiners, count_putters, count_waiters, holders, run_command
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.parametrize("fault", Fault)
 KINDS = pytest.mark.parametrize("kind", ["Queue", "JoinableQueue"])
 
 
 @KINDS
-def test_put(proxy: Proxy, far: Context, ctx: Context, fault: Fault, kind: str) -> None:
-    items = getattr(far, kind)(3)
-    proxy.plan(PUT, fault)
+def test_put(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault, kind: str) -> None:
+    items = getattr(proxied, kind)(3)
+    proxy.inject(PUT, fault)
     assert items.put("once") is None
-    assert proxy.struck
+    assert proxy.all_injected
     items.put("next")
-    near = getattr(ctx, kind)(3, name=items.name)
-    assert near.qsize() == 2
-    assert [near.get(), near.get()] == ["once", "next"]
+    direct = getattr(ctx, kind)(3, name=items.name)
+    assert direct.qsize() == 2
+    assert [direct.get(), direct.get()] == ["once", "next"]
 
 
-def test_put_that_finds_no_room(proxy: Proxy, far: Context, fault: Fault) -> None:
-    items = far.Queue(1)
+def test_put_that_finds_no_room(proxy: Proxy, proxied: Context, fault: Fault) -> None:
+    items = proxied.Queue(1)
     items.put("first")
-    proxy.plan(PUT, fault)
+    proxy.inject(PUT, fault)
     with pytest.raises(queue.Full):
         items.put_nowait("refused")
-    assert proxy.struck
+    assert proxy.all_injected
     assert items.qsize() == 1
 
 
-def test_put_by_a_waiter(proxy: Proxy, far: Context, ctx: Context, fault: Fault, cast: Cast) -> None:
-    items = far.Queue(1)
-    near = ctx.Queue(1, name=items.name)
-    near.put("first")
-    putter = cast.thread(items)
+def test_put_by_a_waiter(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault, actors: Actors) -> None:
+    items = proxied.Queue(1)
+    direct = ctx.Queue(1, name=items.name)
+    direct.put("first")
+    putter = actors.thread(items)
     with pytest.raises(queue.Full):
         putter.call("put", "given up", timeout=0.01)  # from now on it listens, and its next request queues
-    proxy.plan(PUT, fault)
+    proxy.inject(PUT, fault)
     putter.begin("put", "second")
-    eventually(lambda: proxy.struck and putters_waiting(near) == 1)
-    assert near.get() == "first"
+    wait_until(lambda: proxy.all_injected and count_putters(direct) == 1)
+    assert direct.get() == "first"
     assert putter.result() is None
-    assert near.get() == "second"
-    assert near.empty()
+    assert direct.get() == "second"
+    assert direct.empty()
 
 
 def test_put_by_a_waiter_whose_turn_has_come(
-    proxy: Proxy, far: Context, ctx: Context, fault: Fault, cast: Cast
+    proxy: Proxy, proxied: Context, ctx: Context, fault: Fault, actors: Actors
 ) -> None:
-    items = far.Queue(1)
-    near = ctx.Queue(1, name=items.name)
-    near.put("first")
-    putter = cast.thread(items)
+    items = proxied.Queue(1)
+    direct = ctx.Queue(1, name=items.name)
+    direct.put("first")
+    putter = actors.thread(items)
     putter.begin("put", "second")
-    eventually(lambda: putters_waiting(near) == 1)
-    proxy.plan(PUT, fault)
-    assert near.get() == "first"
+    wait_until(lambda: count_putters(direct) == 1)
+    proxy.inject(PUT, fault)
+    assert direct.get() == "first"
     assert putter.result() is None
-    assert proxy.struck
-    assert near.get() == "second"
-    assert near.empty()
+    assert proxy.all_injected
+    assert direct.get() == "second"
+    assert direct.empty()
 
 
 @KINDS
-def test_get(proxy: Proxy, far: Context, ctx: Context, fault: Fault, kind: str) -> None:
-    items = getattr(far, kind)(2)
+def test_get(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault, kind: str) -> None:
+    items = getattr(proxied, kind)(2)
     items.put("first")
     items.put("second")
-    proxy.plan(GET, fault)
+    proxy.inject(GET, fault)
     assert items.get() == "first"
-    assert proxy.struck
-    near = getattr(ctx, kind)(2, name=items.name)
-    assert near.qsize() == 1
-    near.put_nowait("one slot is free, and only one")
+    assert proxy.all_injected
+    direct = getattr(ctx, kind)(2, name=items.name)
+    assert direct.qsize() == 1
+    direct.put_nowait("one slot is free, and only one")
     with pytest.raises(queue.Full):
-        near.put_nowait("refused")
+        direct.put_nowait("refused")
     assert items.get() == "second"
 
 
 @KINDS
-def test_get_that_finds_nothing(proxy: Proxy, far: Context, fault: Fault, kind: str) -> None:
-    items = getattr(far, kind)()
-    proxy.plan(GET, fault)
+def test_get_that_finds_nothing(proxy: Proxy, proxied: Context, fault: Fault, kind: str) -> None:
+    items = getattr(proxied, kind)()
+    proxy.inject(GET, fault)
     with pytest.raises(queue.Empty):
         items.get_nowait()
-    assert proxy.struck
+    assert proxy.all_injected
     items.put("x")
     assert items.get() == "x"
 
 
 @KINDS
-def test_get_by_a_waiter(proxy: Proxy, far: Context, ctx: Context, fault: Fault, kind: str, cast: Cast) -> None:
-    items = getattr(far, kind)()
-    near = getattr(ctx, kind)(name=items.name)
-    getter = cast.thread(items)
+def test_get_by_a_waiter(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault, kind: str, actors: Actors) -> None:
+    items = getattr(proxied, kind)()
+    direct = getattr(ctx, kind)(name=items.name)
+    getter = actors.thread(items)
     with pytest.raises(queue.Empty):
         getter.call("get", timeout=0.01)  # from now on it listens, and its next request queues
-    proxy.plan(GET, fault)
+    proxy.inject(GET, fault)
     getter.begin("get")
-    eventually(lambda: proxy.struck and queue_length(near) == 1)
-    near.put("x")
-    near.put("y")
+    wait_until(lambda: proxy.all_injected and count_waiters(direct) == 1)
+    direct.put("x")
+    direct.put("y")
     assert getter.result() == "x"
-    assert near.qsize() == 1
+    assert direct.qsize() == 1
 
 
 @KINDS
 def test_get_by_a_waiter_whose_turn_has_come(
-    proxy: Proxy, far: Context, ctx: Context, fault: Fault, kind: str, cast: Cast
+    proxy: Proxy, proxied: Context, ctx: Context, fault: Fault, kind: str, actors: Actors
 ) -> None:
-    items = getattr(far, kind)()
-    near = getattr(ctx, kind)(name=items.name)
-    getter = cast.thread(items)
+    items = getattr(proxied, kind)()
+    direct = getattr(ctx, kind)(name=items.name)
+    getter = actors.thread(items)
     getter.begin("get")
-    eventually(lambda: queue_length(near) == 1)
-    proxy.plan(GET, fault)
-    near.put("x")
-    near.put("y")
+    wait_until(lambda: count_waiters(direct) == 1)
+    proxy.inject(GET, fault)
+    direct.put("x")
+    direct.put("y")
     assert getter.result() == "x"
-    assert proxy.struck
-    assert near.get() == "y"
-    assert near.empty()
+    assert proxy.all_injected
+    assert direct.get() == "y"
+    assert direct.empty()
 
 
-def test_task_done(proxy: Proxy, far: Context, ctx: Context, fault: Fault) -> None:
-    tasks = far.JoinableQueue()
+def test_task_done(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault) -> None:
+    tasks = proxied.JoinableQueue()
     for number in range(2):
         tasks.put(number)
         tasks.get()
-    proxy.plan(TASK_DONE, fault)
+    proxy.inject(TASK_DONE, fault)
     assert tasks.task_done() is None
-    assert proxy.struck
+    assert proxy.all_injected
     assert len(holders(tasks)) == 1, "one is done, not two"
     tasks.task_done()
     ctx.JoinableQueue(name=tasks.name).join()
 
 
 def test_task_done_of_what_was_lost_is_still_an_error(
-    proxy: Proxy, far: Context, ctx: Context, fault: Fault, cast: Cast
+    proxy: Proxy, proxied: Context, ctx: Context, fault: Fault, actors: Actors
 ) -> None:
-    tasks = far.JoinableQueue(lease=0.2)
-    near = ctx.JoinableQueue(name=tasks.name)
+    tasks = proxied.JoinableQueue(lease=0.2)
+    direct = ctx.JoinableQueue(name=tasks.name)
     tasks.put("task")
     tasks.get()
     tasks._here().keeper.stop()
-    assert near.get() == "task"
-    proxy.plan(TASK_DONE, fault)
+    assert direct.get() == "task"
+    proxy.inject(TASK_DONE, fault)
     with pytest.raises(LeaseLostError):
         tasks.task_done()
-    assert proxy.struck
-    assert len(holders(near)) == 1, "the other one still has it"
-    near.task_done()
-    near.join()
+    assert proxy.all_injected
+    assert len(holders(direct)) == 1, "the other one still has it"
+    direct.task_done()
+    direct.join()
 
 
-def test_renewing_a_taken_task(proxy: Proxy, far: Context, fault: Fault) -> None:
-    tasks = far.JoinableQueue(lease=1.5)
+def test_renewing_a_taken_task(proxy: Proxy, proxied: Context, fault: Fault) -> None:
+    tasks = proxied.JoinableQueue(lease=1.5)
     tasks.put("task")
     tasks.get()
     [token] = holders(tasks)
-    first = ask(tasks, b"HGET", tasks._keys[0], token)
-    proxy.plan(RENEW, fault)
-    eventually(lambda: proxy.struck and ask(tasks, b"HGET", tasks._keys[0], token) != first)
+    first = run_command(tasks, b"HGET", tasks._keys[0], token)
+    proxy.inject(RENEW, fault)
+    wait_until(lambda: proxy.all_injected and run_command(tasks, b"HGET", tasks._keys[0], token) != first)
     tasks.task_done()
     tasks.join()
 
 
-def test_join(proxy: Proxy, far: Context, ctx: Context, fault: Fault, cast: Cast) -> None:
+def test_join(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault, actors: Actors) -> None:
     tasks = ctx.JoinableQueue()
     tasks.put("task")
-    joiner = cast.thread(far.JoinableQueue(name=tasks.name))
-    proxy.plan(READ_UNFINISHED, fault)
+    joiner = actors.thread(proxied.JoinableQueue(name=tasks.name))
+    proxy.inject(READ_UNFINISHED, fault)
     joiner.begin("join")
-    eventually(lambda: proxy.struck and joiners(tasks) == 1)
+    wait_until(lambda: proxy.all_injected and count_joiners(tasks) == 1)
     tasks.get()
     tasks.task_done()
     assert joiner.result() is None
 
 
-def test_counting(proxy: Proxy, far: Context, fault: Fault) -> None:
-    items = far.Queue(2)
+def test_counting(proxy: Proxy, proxied: Context, fault: Fault) -> None:
+    items = proxied.Queue(2)
     items.put("x")
-    proxy.plan(COUNT_ITEMS, fault)
+    proxy.inject(COUNT_ITEMS, fault)
     assert items.qsize() == 1
-    assert proxy.struck
+    assert proxy.all_injected
 
 
 @pytest.mark.parametrize("script", [PUT, GET, REMAINING_OPEN])
-def test_sending_and_receiving(proxy: Proxy, far: Context, fault: Fault, script: Script) -> None:
-    left, right = far.Pipe()
-    proxy.plan(script, fault)
+def test_sending_and_receiving(proxy: Proxy, proxied: Context, fault: Fault, script: Script) -> None:
+    left, right = proxied.Pipe()
+    proxy.inject(script, fault)
     left.send("once")
     left.send("twice")
     assert [right.recv(), right.recv()] == ["once", "twice"]
     assert right.poll(0.01) is False
-    assert proxy.struck
+    assert proxy.all_injected
 
 
-def test_opening_a_pipe(proxy: Proxy, far: Context, fault: Fault) -> None:
-    proxy.plan(OPEN_END, fault)
-    left, right = far.Pipe()
-    assert proxy.struck
+def test_opening_a_pipe(proxy: Proxy, proxied: Context, fault: Fault) -> None:
+    proxy.inject(OPEN_END, fault)
+    left, right = proxied.Pipe()
+    assert proxy.all_injected
     left.send("x")
     left.close()
     assert right.recv() == "x"
@@ -222,10 +222,10 @@ def test_opening_a_pipe(proxy: Proxy, far: Context, fault: Fault) -> None:
         right.recv()
 
 
-def test_closing_a_pipe(proxy: Proxy, far: Context, fault: Fault) -> None:
-    left, right = far.Pipe()
-    proxy.plan(CLOSE_END, fault)
+def test_closing_a_pipe(proxy: Proxy, proxied: Context, fault: Fault) -> None:
+    left, right = proxied.Pipe()
+    proxy.inject(CLOSE_END, fault)
     left.close()
-    assert proxy.struck
+    assert proxy.all_injected
     with pytest.raises(EOFError):
         right.recv()  # at once, or when the lease of the end ends

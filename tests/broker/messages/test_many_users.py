@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from broker import Context
-from tests.support.actors import PATIENCE, Cast
-from tests.support.clock import eventually
-from tests.support.inside import ask, queue_length
+from tests.support.actors import TIMEOUT, Actors
+from tests.support.server_state import count_waiters, run_command
+from tests.support.waiting import wait_until
 
 CROWD = 100
 Item = tuple[int, int]
@@ -46,9 +46,9 @@ def in_order(taken: list[Item]) -> bool:
 
 
 @pytest.mark.parametrize("maxsize", [0, 1, 5])
-def test_processes_put_and_get_every_item_once(ctx: Context, cast: Cast, maxsize: int) -> None:
+def test_processes_put_and_get_every_item_once(ctx: Context, actors: Actors, maxsize: int) -> None:
     trade = Trade(ctx.Queue(maxsize))
-    makers, takers = [cast.process(ctx, trade) for _ in range(4)], [cast.process(ctx, trade) for _ in range(4)]
+    makers, takers = [actors.process(ctx, trade) for _ in range(4)], [actors.process(ctx, trade) for _ in range(4)]
     for taker in takers:
         taker.begin("take")
     for who, maker in enumerate(makers):
@@ -63,9 +63,9 @@ def test_processes_put_and_get_every_item_once(ctx: Context, cast: Cast, maxsize
     assert trade.goods.qsize() == 0
 
 
-def test_tasks_of_workers_that_are_killed_are_all_done(ctx: Context, cast: Cast) -> None:
+def test_tasks_of_workers_that_are_killed_are_all_done(ctx: Context, actors: Actors) -> None:
     trade = Trade(ctx.JoinableQueue(lease=1.0))
-    workers = [cast.process(ctx, trade) for _ in range(4)]
+    workers = [actors.process(ctx, trade) for _ in range(4)]
     trade.make(0, 200)
     for worker in workers:
         worker.begin("work")
@@ -89,23 +89,23 @@ def test_a_crowd_of_getters_is_served_in_turn(ctx: Context) -> None:
     threads = [threading.Thread(target=get, args=(who,), daemon=True) for who in range(CROWD)]
     for count, thread in enumerate(threads, 1):
         thread.start()
-        eventually(lambda: queue_length(items) == count)  # noqa: B023 - called in this round only
+        wait_until(lambda: count_waiters(items) == count)  # noqa: B023 - called in this round only
     for number in range(CROWD):
         items.put(number)
-        threads[number].join(PATIENCE)
+        threads[number].join(TIMEOUT)
         assert got == {who: who for who in range(number + 1)}
 
 
-def test_a_crowd_of_putters_is_served_in_turn(ctx: Context, cast: Cast) -> None:
+def test_a_crowd_of_putters_is_served_in_turn(ctx: Context, actors: Actors) -> None:
     items = ctx.Queue(1)
     items.put("first")
     putters = [threading.Thread(target=items.put, args=(who,), daemon=True) for who in range(CROWD)]
     for count, putter in enumerate(putters, 1):
         putter.start()
         slots = items._keys[8]
-        eventually(lambda: ask(items, b"ZCARD", slots) == count)  # noqa: B023 - called in this round only
+        wait_until(lambda: run_command(items, b"ZCARD", slots) == count)  # noqa: B023 - called in this round only
     assert items.get() == "first"
-    assert [items.get(timeout=PATIENCE) for _ in putters] == list(range(CROWD))
+    assert [items.get(timeout=TIMEOUT) for _ in putters] == list(range(CROWD))
     for putter in putters:
-        putter.join(PATIENCE)
+        putter.join(TIMEOUT)
     assert items.empty()

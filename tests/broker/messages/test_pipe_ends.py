@@ -14,9 +14,9 @@ import redis
 
 from broker import Context
 from broker.messages.pipe import PipeConnection
-from tests.support.actors import PATIENCE, Actor, Cast
-from tests.support.clock import eventually
-from tests.support.inside import ask, queue_length
+from tests.support.actors import TIMEOUT, Actor, Actors
+from tests.support.server_state import count_waiters, run_command
+from tests.support.waiting import wait_until
 
 LIFE = 5.0  # seconds, as the docs say, until a killed process's end counts as closed
 SLACK = 3.0  # seconds that a busy machine may add to what is promised
@@ -26,7 +26,7 @@ Process = Callable[[object], Actor]
 def users(end: PipeConnection) -> int:
     """How many processes have this end open, pickled ends on their way included."""
     handle = end._users
-    return int(ask(handle, b"ZCARD", handle._key))
+    return int(run_command(handle, b"ZCARD", handle._key))
 
 
 class Parent:
@@ -66,11 +66,11 @@ def test_a_waiting_receiver_learns_of_a_killed_sender(ctx: Context, process: Pro
         theirs.send("nobody there")
 
 
-def test_a_waiting_receiver_learns_at_once_of_an_end_that_is_closed(ctx: Context, cast: Cast) -> None:
+def test_a_waiting_receiver_learns_at_once_of_an_end_that_is_closed(ctx: Context, actors: Actors) -> None:
     left, right = ctx.Pipe()
-    receiver = cast.thread(right)
+    receiver = actors.thread(right)
     receiver.begin("recv")
-    eventually(lambda: queue_length(right._inbox) == 1)
+    wait_until(lambda: count_waiters(right._inbox) == 1)
     left.close()
     with pytest.raises(EOFError):
         receiver.result(timeout=SLACK)  # sooner than the lease of an end that nobody closed would end
@@ -100,7 +100,7 @@ def test_a_process_that_slept_past_its_lease_is_back_when_it_goes_on(ctx: Contex
         theirs.recv()
     parent.signal(signal.SIGCONT)
     parent.call("send", "awake")
-    eventually(theirs.poll)
+    wait_until(theirs.poll)
     assert theirs.recv() == "awake"
 
 
@@ -131,7 +131,7 @@ def test_a_process_that_ends_closes_its_ends_at_once(ctx: Context, method: str) 
     child.start()
     right.close()
     assert left.recv() == "done"
-    child.join(PATIENCE)
+    child.join(TIMEOUT)
     assert child.exitcode == 0
     assert users(right) == 0, "not only when the lease ends"
     with pytest.raises(EOFError):
@@ -210,16 +210,16 @@ def test_threads_that_receive_from_one_end_get_each_message_once(ctx: Context) -
     for number in range(200):
         left.send(number)
     for thread in threads:
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
     assert sorted(received) == list(range(200))
 
 
-def test_a_process_forks_although_the_server_of_a_pipe_is_gone(ctx: Context, cast: Cast) -> None:
+def test_a_process_forks_although_the_server_of_a_pipe_is_gone(ctx: Context, actors: Actors) -> None:
     with Context() as other:
         left, right = other.Pipe()
         other._server.close()  # type: ignore[union-attr]
         lock = ctx.Lock()
-        child = cast.process(ctx, lock)
+        child = actors.process(ctx, lock)
         assert child.call("acquire") is True
         assert (left.closed, right.closed) == (False, False)
 

@@ -28,7 +28,7 @@ from broker.messages.items import GET, PUT, RETURN_ITEM
 from broker.messages.queues import READ_UNFINISHED, TASK_DONE
 from broker.server.private_server import PrivateServer
 from broker.transport.scripts import Script
-from tests.broker.simulation import SECOND, Client, Clock, timed
+from tests.support.fake_clock import SECOND, FakeClock, ScriptClient, with_fake_clock
 
 KEYS = [b"{test}%d" % number for number in range(1, 12)]
 ITEMS, TAKEN, DONE = KEYS[3], KEYS[4], KEYS[10]
@@ -42,7 +42,7 @@ someone = st.integers(0, 2**16)
 
 def on_this_clock(original: Script) -> Script:
     """Return the script with its time from a key, also where something is to expire at a moment of that time."""
-    script = copy.copy(timed(original))
+    script = copy.copy(with_fake_clock(original))
     script.text = script.text.replace(b"redis.call('PEXPIREAT', PAST,", b"redis.call('HSET', '%b', PAST," % ENDS)
     script.sha = hashlib.sha1(script.text, usedforsecurity=False).hexdigest().encode()
     return script
@@ -70,7 +70,7 @@ class Wish:
 class Person:
     """A client, what it waits for, what it had last, and what it has not said to be done."""
 
-    client: Client
+    client: ScriptClient
     wish: Wish | None = None
     last: tuple[Wish, Any] | None = None
     taken: list[bytes] = field(default_factory=list)
@@ -85,9 +85,9 @@ class QueueMachine(RuleBasedStateMachine):
         super().__init__()
         self.redis = redis.Redis.from_url(self.url)
         self.redis.flushall()
-        self.clock = Clock(self.redis)
+        self.clock = FakeClock(self.redis)
         self.people: list[Person] = []
-        self.everybody: list[Client] = []
+        self.everybody: list[ScriptClient] = []
         self.number = 0
         self.inside: list[bytes] = []
         self.out: dict[bytes, bytes] = {}
@@ -103,7 +103,7 @@ class QueueMachine(RuleBasedStateMachine):
             self.new_person()
 
     def new_person(self) -> None:
-        client = Client(self.url)
+        client = ScriptClient(self.url)
         client.subscribe()
         self.people.append(Person(client))
         self.everybody.append(client)
@@ -264,7 +264,7 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(who=someone)
     def die(self, who: int) -> None:
         person = self.people.pop(who % len(self.people))
-        person.client.die()
+        person.client.disconnect()
         self.new_person()  # whose subscription the server confirms only after it has seen the other go
 
     @precondition(lambda self: self.number > 10)
@@ -348,7 +348,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         for client in self.everybody:  # the requests of the dead may have opened sockets again
-            client.die()
+            client.disconnect()
         self.redis.close()
         self.redis.connection_pool.disconnect()
 

@@ -12,19 +12,19 @@ import redis
 
 from broker import Context, LeaseLostError, ServerUnavailableError
 from broker.messages import items
-from tests.support.actors import Actor, Cast
-from tests.support.clock import eventually
-from tests.support.inside import holders, line_up, putters_waiting, queue_length
+from tests.support.actors import Actor, Actors
+from tests.support.server_state import count_putters, count_waiters, holders, start_waiting
 from tests.support.servers import Server
+from tests.support.waiting import wait_until
 
 Process = Callable[[object], Actor]
 KINDS = pytest.mark.parametrize("kind", ["SimpleQueue", "Queue", "JoinableQueue"])
 
 
-def test_forgotten_scripts_are_taught_again(ctx: Context, client: redis.Redis, cast: Cast) -> None:
+def test_forgotten_scripts_are_taught_again(ctx: Context, client: redis.Redis, actors: Actors) -> None:
     tasks = ctx.JoinableQueue(1)
-    getter, joiner = cast.process(ctx, tasks), cast.process(ctx, tasks)
-    line_up(tasks, [getter], "get")
+    getter, joiner = actors.process(ctx, tasks), actors.process(ctx, tasks)
+    start_waiting(tasks, [getter], "get")
     client.script_flush()
     tasks.put("task")
     client.script_flush()
@@ -39,20 +39,20 @@ def test_forgotten_scripts_are_taught_again(ctx: Context, client: redis.Redis, c
 
 @pytest.mark.parametrize("kind", ["pubsub", "normal"])
 def test_those_who_wait_and_are_thrown_out_keep_their_places(
-    ctx: Context, client: redis.Redis, cast: Cast, kind: str
+    ctx: Context, client: redis.Redis, actors: Actors, kind: str
 ) -> None:
     things = ctx.Queue(1)
-    getters = [cast.process(ctx, things) for _ in range(3)]
-    line_up(things, getters, "get")
+    getters = [actors.process(ctx, things) for _ in range(3)]
+    start_waiting(things, getters, "get")
     for _ in range(2):
         client.execute_command("CLIENT", "KILL", "TYPE", kind)
-    eventually(lambda: queue_length(things) == len(getters))
+    wait_until(lambda: count_waiters(things) == len(getters))
     for number in range(3):
         things.put(number)
     assert sorted(getter.result() for getter in getters) == [0, 1, 2]
     things.put("full")
-    putter = cast.process(ctx, things)
-    line_up(things, [putter], "put", "after")
+    putter = actors.process(ctx, things)
+    start_waiting(things, [putter], "put", "after")
     client.execute_command("CLIENT", "KILL", "TYPE", kind)
     assert things.get() == "full"
     assert putter.result() is None
@@ -74,14 +74,14 @@ def forgetful(folder: Path) -> Iterator[Server]:
 
 
 @KINDS
-def test_a_restart_with_its_data_loses_nothing(durable: Server, cast: Cast, kind: str) -> None:
+def test_a_restart_with_its_data_loses_nothing(durable: Server, actors: Actors, kind: str) -> None:
     with Context(durable.url) as ctx:
         full, empty = getattr(ctx, kind)(), getattr(ctx, kind)()
         for number in range(3):
             full.put(number)
         assert full.get() == 0
-        getter = cast.process(ctx, empty)
-        line_up(empty, [getter], "get")
+        getter = actors.process(ctx, empty)
+        start_waiting(empty, [getter], "get")
         durable.kill()
         durable.start()
         assert [full.get(), full.get()] == [1, 2]
@@ -94,24 +94,26 @@ def test_a_restart_with_its_data_loses_nothing(durable: Server, cast: Cast, kind
 
 
 @KINDS
-def test_a_restart_without_its_data_is_a_new_queue_for_those_who_wait(forgetful: Server, cast: Cast, kind: str) -> None:
+def test_a_restart_without_its_data_is_a_new_queue_for_those_who_wait(
+    forgetful: Server, actors: Actors, kind: str
+) -> None:
     with Context(forgetful.url) as ctx:
         things = getattr(ctx, kind)()
-        getter = cast.process(ctx, things)
-        line_up(things, [getter], "get")
+        getter = actors.process(ctx, things)
+        start_waiting(things, [getter], "get")
         forgetful.kill()
         forgetful.start()
-        eventually(lambda: queue_length(things) == 1)
+        wait_until(lambda: count_waiters(things) == 1)
         things.put("x")
         assert getter.result() == "x"
 
 
-def test_a_putter_finds_room_in_a_server_without_its_data(forgetful: Server, cast: Cast) -> None:
+def test_a_putter_finds_room_in_a_server_without_its_data(forgetful: Server, actors: Actors) -> None:
     with Context(forgetful.url) as ctx:
         things = ctx.Queue(1)
         things.put("lost")
-        putter = cast.process(ctx, things)
-        line_up(things, [putter], "put", "kept")
+        putter = actors.process(ctx, things)
+        start_waiting(things, [putter], "put", "kept")
         forgetful.kill()
         forgetful.start()
         assert putter.result() is None
@@ -119,13 +121,13 @@ def test_a_putter_finds_room_in_a_server_without_its_data(forgetful: Server, cas
         assert things.empty()
 
 
-def test_a_taken_task_that_the_server_forgot_is_lost_and_said_to_be(forgetful: Server, cast: Cast) -> None:
+def test_a_taken_task_that_the_server_forgot_is_lost_and_said_to_be(forgetful: Server, actors: Actors) -> None:
     with Context(forgetful.url) as ctx:
         tasks = ctx.JoinableQueue()
         tasks.put("task")
-        joiner = cast.process(ctx, tasks)
+        joiner = actors.process(ctx, tasks)
         tasks.get()
-        line_up(tasks, [joiner], "join")
+        start_waiting(tasks, [joiner], "join")
         forgetful.kill()
         forgetful.start()
         assert joiner.result() is None, "nothing is left to do"
@@ -154,11 +156,11 @@ def test_a_time_out_is_no_answer_if_the_server_gave_none(folder: Path) -> None:
 def test_ctrl_c_leaves_the_queue(ctx: Context, process: Process) -> None:
     things = ctx.Queue()
     first, second = process(things), process(things)
-    line_up(things, [first, second], "get")
+    start_waiting(things, [first, second], "get")
     first.signal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         first.result()
-    assert queue_length(things) == 1
+    assert count_waiters(things) == 1
     things.put("x")
     assert second.result() == "x"
     things.put("y")
@@ -169,11 +171,11 @@ def test_ctrl_c_leaves_the_queue_for_room(ctx: Context, process: Process) -> Non
     things = ctx.Queue(1)
     things.put("first")
     putter = process(things)
-    line_up(things, [putter], "put", "never")
+    start_waiting(things, [putter], "put", "never")
     putter.signal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         putter.result()
-    assert putters_waiting(things) == 0
+    assert count_putters(things) == 0
     assert things.get() == "first"
     assert things.empty()
 
@@ -181,16 +183,16 @@ def test_ctrl_c_leaves_the_queue_for_room(ctx: Context, process: Process) -> Non
 @KINDS
 @pytest.mark.parametrize("moment", ["_told", "_take"])
 def test_ctrl_c_in_the_moment_of_the_get_loses_nothing(
-    ctx: Context, cast: Cast, monkeypatch: pytest.MonkeyPatch, kind: str, moment: str
+    ctx: Context, actors: Actors, monkeypatch: pytest.MonkeyPatch, kind: str, moment: str
 ) -> None:
     def interrupted(*_: object) -> bool:
         raise KeyboardInterrupt
 
     things = getattr(ctx, kind)()
-    getter = cast.thread(things)
+    getter = actors.thread(things)
     with monkeypatch.context() as patch:
         patch.setattr(items._Get, moment, interrupted)
-        line_up(things, [getter], "get")
+        start_waiting(things, [getter], "get")
         things.put("first")
         things.put("second")
         with pytest.raises(KeyboardInterrupt):
@@ -204,7 +206,7 @@ def test_ctrl_c_leaves_a_pipe_usable(ctx: Context, process: Process) -> None:
     receiver = process(right)
     assert receiver.call("poll", 0.01) is False
     receiver.begin("recv")
-    assert receiver.busy(0.1)
+    assert receiver.blocked(0.1)
     receiver.signal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         receiver.result()

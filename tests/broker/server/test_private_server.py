@@ -16,7 +16,7 @@ import pytest
 from broker import Context
 from broker.errors import InvalidArgumentError
 from broker.server.private_server import PrivateServer
-from tests.support.clock import eventually
+from tests.support.waiting import wait_until
 
 # Starts a server, says where, and then waits; with "fork" a child of it lives on.
 OWNER = """
@@ -83,13 +83,13 @@ def owner(request: pytest.FixtureRequest) -> Iterator[Owner]:
 def test_it_is_gone_when_its_owner_is_killed(owner: Owner) -> None:
     assert owner.servers, "there was one"
     owner.process.kill()
-    eventually(owner.gone)
+    wait_until(owner.gone)
 
 
 def test_ctrl_c_is_for_the_owner_which_may_still_need_it(owner: Owner) -> None:
     os.killpg(owner.process.pid, signal.SIGINT)
     assert owner.read().strip() == "True", "the server still answered"
-    eventually(owner.gone)
+    wait_until(owner.gone)
 
 
 def test_only_its_owner_may_enter() -> None:

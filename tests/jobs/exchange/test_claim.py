@@ -15,8 +15,8 @@ from jobs.exchange.client import client
 from jobs.exchange.job import SignedJob
 from jobs.worker.worker import Worker, new_name
 from tests.jobs.supervised_workers import Crew
-from tests.support.actors import PATIENCE
-from tests.support.clock import eventually
+from tests.support.actors import TIMEOUT
+from tests.support.waiting import wait_until
 
 QUEUE = "taking"
 
@@ -64,7 +64,7 @@ def test_a_process_whose_worker_was_lost_before_it_began_is_run_by_another(conte
     process, runs = started(context)
     Slow(queue)
     with Crew(context.url, QUEUE) as crew:
-        process.join(PATIENCE)
+        process.join(TIMEOUT)
         assert (process.exitcode, runs.get_value()) == (0, 1)
         crew.signal(signal.SIGTERM)
         crew.finish()
@@ -75,7 +75,7 @@ def test_a_worker_that_comes_too_late_does_not_begin(
 ):
     process, runs = started(context)
     slow = Slow(queue)
-    eventually(lambda: queue.count)
+    wait_until(lambda: queue.count)
     with caplog.at_level(logging.WARNING, "jobs.worker.worker"):
         slow.go_on()
     assert "too late" in caplog.text
@@ -86,11 +86,11 @@ def test_a_worker_that_comes_too_late_does_not_begin(
 def test_of_two_workers_that_took_the_same_process_one_begins_it(context: jobs.Context, queue: rq.Queue):
     process, runs = started(context)
     slow = Slow(queue)
-    eventually(lambda: queue.count)
+    wait_until(lambda: queue.count)
     second = Slow(queue)
     for worker in (slow, second):
         worker.go_on()
-    process.join(PATIENCE)
+    process.join(TIMEOUT)
     assert (process.exitcode, runs.get_value()) == (0, 1)
 
 
@@ -105,7 +105,7 @@ def test_a_process_that_has_begun_is_not_put_back_and_a_lost_reply_loses_no_proc
     assert not queue.count
     assert not claim.begin(queue, process.job, "another")
     slow.go_on()  # it asks again, as after a lost reply
-    process.join(PATIENCE)
+    process.join(TIMEOUT)
     assert (process.exitcode, runs.get_value()) == (0, 1)
 
 
@@ -113,7 +113,7 @@ def test_a_process_that_has_begun_is_not_put_back_and_a_lost_reply_loses_no_proc
 def test_one_that_was_put_back_once_too_often_stands_in_the_queue_once(context: jobs.Context, queue: rq.Queue):
     process, _ = started(context)
     slow = Slow(queue)
-    eventually(lambda: queue.count)
+    wait_until(lambda: queue.count)
     slow.worker.request_stop(signal.SIGTERM, None)
     slow.worker.execute_job(slow.job, slow.queue)
     assert queue.job_ids == [process.job.id]

@@ -11,7 +11,7 @@ import pytest
 import jobs
 from jobs.exchange.pickling import dumps, loads
 
-PATIENCE = 20.0
+TIMEOUT = 20.0
 
 
 def test_a_context_travels_by_name(ctx):
@@ -41,6 +41,6 @@ def test_a_socket_that_cannot_be_fetched_is_explained(url, capfd):
         process.start()
         resource_sharer.stop()  # where the job runs, there is no such address
         with jobs.Workers(url, "remote", 1):
-            process.join(PATIENCE)
+            process.join(TIMEOUT)
         assert process.exitcode == 1
     assert "CannotTravelError: a socket cannot travel to another host" in capfd.readouterr().err

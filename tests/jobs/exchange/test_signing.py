@@ -29,7 +29,7 @@ from jobs.exchange.control import signals
 from jobs.exchange.job import MUTABLE_FIELDS, SIGNATURE_LIFETIME, UNSIGNED_RESULT
 from jobs.exchange.signing import SecretError, SignatureError
 from jobs.exchange.status import Ended
-from tests.support.clock import eventually
+from tests.support.waiting import wait_until
 
 SECRET = "a secret that is long enough for everybody"
 OTHER = "another secret that is long enough, too..."
@@ -112,7 +112,7 @@ def push_again(job: Job) -> None:
 def assert_rejected(job: Job, why: str = "has no valid signature") -> None:
     """It has failed with a reason, and the worker runs the next valid job."""
     plain = Job(job.id, connection=job.connection)  # asks RQ without unpickling
-    eventually(lambda: plain.get_status() == "failed")
+    wait_until(lambda: plain.get_status() == "failed")
     result = plain.latest_result()
     assert result is not None
     assert result.exc_string is not None
@@ -245,7 +245,7 @@ def test_invalid_values_in_rqs_own_fields_do_not_stop_the_worker(connection: red
 
 def test_rqs_own_retry_runs(connection: redis.Redis, tmp_path: Path) -> None:
     job = queue(connection).enqueue(fail_once, tmp_path / "tried", retry=Retry(max=1))
-    eventually(lambda: job.get_status() == "finished")
+    wait_until(lambda: job.get_status() == "finished")
     assert job.latest_result().return_value == "at last"
 
 
@@ -311,7 +311,7 @@ def forge(items: Any, payload: bytes) -> None:
 def test_forged_signals_and_status_messages_change_nothing(ctx: jobs.Context, trap: Trap) -> None:
     process = ctx.Process(target=wait_for, args=(go := ctx.Event(),))
     process.start()
-    eventually(lambda: process.pid is not None)
+    wait_until(lambda: process.pid is not None)
     for strange in (pickle.dumps(trap), pickle.dumps(9)):
         forge(signals(ctx.url, process.job.id), strange)
     for strange in (pickle.dumps(trap), pickle.dumps((process.job.id, Ended(3)))):

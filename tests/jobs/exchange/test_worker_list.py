@@ -11,8 +11,8 @@ import jobs
 from jobs.exchange import worker_list
 from jobs.exchange.worker_list import WorkerInfo, WorkerRecord, worker_info
 from tests.jobs.supervised_workers import Crew
-from tests.support.actors import PATIENCE
-from tests.support.clock import eventually
+from tests.support.actors import TIMEOUT
+from tests.support.waiting import wait_until
 
 NOON = 1790000000.0
 MOMENT = "2026-09-21T14:13:20.000000Z"  # the same in RQ's format
@@ -93,7 +93,7 @@ def test_the_current_job_of_each_worker(url: str):
         begun = context.Event()
         process = context.Process(target=lambda: (begun.set(), signal.pause()), name="client 7")
         process.start()
-        assert begun.wait(PATIENCE)
+        assert begun.wait(TIMEOUT)
         one, two = by_pid(url, "shown").values()
         assert {one.current_job, two.current_job} == {"client 7", None}
         assert {one.pid, two.pid} == {worker.pid for worker in crew.workers}
@@ -109,10 +109,10 @@ def test_a_killed_worker_is_reported_at_once_and_a_paused_one_after_the_timeout(
         killed, paused = crew.workers
         crew.signal(signal.SIGSTOP)  # lest it start another
         killed.kill()
-        eventually(lambda: by_pid(url, "gone")[killed.pid].problem == "killed or cut off", 2.0)
+        wait_until(lambda: by_pid(url, "gone")[killed.pid].problem == "killed or cut off", 2.0)
         assert jobs.worker_count(url, "gone") == 1
         paused.suspend()
-        eventually(lambda: by_pid(url, "gone")[paused.pid].problem == "paused or cut off")
+        wait_until(lambda: by_pid(url, "gone")[paused.pid].problem == "paused or cut off")
         assert jobs.worker_count(url, "gone") == 0
         paused.resume()
-        eventually(lambda: by_pid(url, "gone")[paused.pid].responds)
+        wait_until(lambda: by_pid(url, "gone")[paused.pid].responds)

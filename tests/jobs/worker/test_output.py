@@ -11,15 +11,15 @@ import sys
 
 from broker.messages.queues import Queue
 from jobs.exchange.status import BACKLOG, Began, Ended, StatusWriter
-from tests.support.clock import eventually
+from tests.support.waiting import wait_until
 
-PATIENCE = 20.0
+TIMEOUT = 20.0
 
 
 def run(ctx, target, *args):
     process = ctx.Process(target=target, args=args)
     process.start()
-    process.join(PATIENCE)
+    process.join(TIMEOUT)
     assert process.exitcode is not None
     return process
 
@@ -62,7 +62,7 @@ def test_lines_come_while_the_process_still_runs(ctx, capfd):
     go, seen = ctx.Event(), []
     process = ctx.Process(target=lambda: (print("first"), print("no line", end="", flush=True), go.wait()))
     process.start()
-    eventually(lambda: seen.append(capfd.readouterr().out) or "".join(seen) == "first\nno line")
+    wait_until(lambda: seen.append(capfd.readouterr().out) or "".join(seen) == "first\nno line")
     assert process.is_alive()
     go.set()
     process.join()
@@ -124,7 +124,7 @@ def test_whoever_outlives_a_process_still_prints(ctx, tmp_path):
         os._exit(0)
 
     run(ctx, target)
-    eventually(said.exists)
+    wait_until(said.exists)
 
 
 def test_a_childs_child_prints_at_the_top(ctx, capfd):

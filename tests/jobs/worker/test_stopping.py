@@ -17,8 +17,8 @@ from broker.server.private_server import PrivateServer
 from jobs.exchange.client import client
 from jobs.worker.worker import Worker, new_name
 from tests.jobs.supervised_workers import Crew
-from tests.support.actors import PATIENCE
-from tests.support.clock import eventually
+from tests.support.actors import TIMEOUT
+from tests.support.waiting import wait_until
 
 RQS = (b"rq:clean_groups", b"rq:queue:many:intermediate:first_seen:")  # its notes of its own tidying; they expire
 STOPPED = 5.0  # seconds within which idle workers are gone, on a busy machine
@@ -41,8 +41,8 @@ class Scene:
         self.go, begun = context.Event(), context.Event()
         self.running = context.Process(target=lambda go: (begun.set(), go.wait()), args=(self.go,))
         self.running.start()
-        assert begun.wait(PATIENCE)
-        eventually(lambda: self.running.pid)
+        assert begun.wait(TIMEOUT)
+        wait_until(lambda: self.running.pid)
         self.waiting = context.Process(target=int)
         self.waiting.start()
 
@@ -61,16 +61,16 @@ def test_what_runs_is_finished_and_nothing_else_begun(own: str):
     with Crew(own, "busy") as crew, jobs.get_context(own, queue="busy") as context, client(own) as connection:
         scene = Scene(context)
         crew.signal(signal.SIGTERM)
-        with pytest.raises(AssertionError, match="waited in vain"):
-            eventually(lambda: not scene.running.is_alive(), 2.0)
+        with pytest.raises(AssertionError, match="the condition did not become true"):
+            wait_until(lambda: not scene.running.is_alive(), 2.0)
         scene.go.set()
-        scene.running.join(PATIENCE)
+        scene.running.join(TIMEOUT)
         assert scene.running.exitcode == 0
         assert "begins" in crew.finish()
         assert connection.lrange("rq:queue:busy", 0, -1) == [scene.waiting.job.id.encode()]
         assert scene.waiting.is_alive()
         with Crew(own, "busy") as other:
-            scene.waiting.join(PATIENCE)
+            scene.waiting.join(TIMEOUT)
             assert scene.waiting.exitcode == 0
             other.signal(signal.SIGTERM)
             other.finish()
@@ -83,7 +83,7 @@ def test_a_second_request_kills_what_runs_and_its_parent_is_told(own: str):
         time.sleep(AGAIN)
         assert scene.running.is_alive()
         crew.signal(signal.SIGTERM)
-        scene.running.join(PATIENCE)
+        scene.running.join(TIMEOUT)
         assert scene.running.exitcode == -signal.SIGKILL
         result = scene.running.job.latest_result(timeout=10)
         assert "ended with exit code -9" in result.exc_string
@@ -94,7 +94,7 @@ def test_a_second_request_ends_a_plain_job_too(own: str):
     with Crew(own, "plain") as crew, client(own) as connection:
         queue = rq.Queue("plain", connection=connection)
         job = queue.enqueue(time.sleep, 100)
-        eventually(lambda: job.get_status() == "started")
+        wait_until(lambda: job.get_status() == "started")
         crew.signal(signal.SIGINT)
         time.sleep(AGAIN)
         crew.signal(signal.SIGINT)
@@ -126,7 +126,7 @@ def test_no_job_is_lost_however_often_workers_come_and_go(own: str):
         for _ in range(4):
             with Crew(own, "many", 2) as crew:
                 given += [queue.enqueue(os.getpid) for _ in range(10)]
-                eventually(lambda: queue.count < 8)
+                wait_until(lambda: queue.count < 8)
                 crew.signal(signal.SIGTERM)
                 crew.finish()
             assert not connection.exists(queue.intermediate_queue_key)
@@ -145,7 +145,7 @@ def test_ctrl_c_in_a_terminal_leaves_what_runs_alone(own: str):
         assert os.getpgid(running.pid) != os.getpgid(crew.program.pid)  # which is whom a terminal's Ctrl-C reaches
         crew.signal(signal.SIGINT)
         scene.go.set()
-        scene.running.join(PATIENCE)
+        scene.running.join(TIMEOUT)
         assert scene.running.exitcode == 0
         crew.finish()
 
@@ -155,12 +155,12 @@ def test_workers_whose_supervisor_was_killed_finish_what_they_do(own: str):
         go, begun = context.Event(), context.Event()
         process = context.Process(target=lambda: (begun.set(), go.wait()))
         process.start()
-        assert begun.wait(PATIENCE)
+        assert begun.wait(TIMEOUT)
         crew.signal(signal.SIGKILL)
-        eventually(lambda: jobs.worker_count(own, "orphans") == 1)
+        wait_until(lambda: jobs.worker_count(own, "orphans") == 1)
         assert process.is_alive()
         go.set()
-        process.join(PATIENCE)
+        process.join(TIMEOUT)
         assert process.exitcode == 0
-        eventually(lambda: jobs.worker_count(own, "orphans") == 0)
-        assert not psutil.wait_procs(crew.family, PATIENCE)[1]
+        wait_until(lambda: jobs.worker_count(own, "orphans") == 0)
+        assert not psutil.wait_procs(crew.family, TIMEOUT)[1]

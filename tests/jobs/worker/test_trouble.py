@@ -15,10 +15,10 @@ import jobs
 from broker.server.private_server import PrivateServer
 from jobs.exchange.client import client
 from tests.jobs.supervised_workers import Crew
-from tests.support.actors import PATIENCE
-from tests.support.clock import eventually
-from tests.support.plain import plain_worker
+from tests.support.actors import TIMEOUT
+from tests.support.rq_worker import rq_worker
 from tests.support.servers import Server
+from tests.support.waiting import wait_until
 
 HERE = Path(__file__).parents[3]
 
@@ -27,8 +27,8 @@ def long_process(context: jobs.Context) -> jobs.Process:
     begun = context.Event()
     process = context.Process(target=lambda: (begun.set(), signal.pause()))
     process.start()
-    assert begun.wait(PATIENCE)
-    eventually(lambda: process.pid)
+    assert begun.wait(TIMEOUT)
+    wait_until(lambda: process.pid)
     return process
 
 
@@ -36,7 +36,7 @@ def runs(url: str, queue: str) -> bool:
     with jobs.get_context(url, queue=queue) as context:
         process = context.Process(target=int)
         process.start()
-        process.join(PATIENCE)
+        process.join(TIMEOUT)
         return process.exitcode == 0
 
 
@@ -44,7 +44,7 @@ def test_a_killed_worker_is_replaced_and_its_process_dies_with_it(url: str):
     with Crew(url, "killed") as crew, jobs.get_context(url, queue="killed") as context:
         process = long_process(context)
         crew.workers[0].kill()
-        process.join(PATIENCE)
+        process.join(TIMEOUT)
         assert process.exitcode == -signal.SIGKILL
         assert runs(url, "killed")
         crew.signal(signal.SIGTERM)
@@ -59,10 +59,10 @@ def test_rq_knows_soon_of_a_job_whose_worker_was_killed_and_gives_it_to_another(
     ):
         queue = rq.Queue("retried", connection=connection)
         job = queue.enqueue(signal.pause, retry=rq.Retry(max=1))
-        eventually(lambda: job.get_status() == "started")
+        wait_until(lambda: job.get_status() == "started")
         crew.family += crew.workers[0].children()  # the horse lives on, as RQ's does
         crew.workers[0].kill()
-        eventually(lambda: (job.refresh(), job.get_status() == "started" and job.retries_left == 0)[1])
+        wait_until(lambda: (job.refresh(), job.get_status() == "started" and job.retries_left == 0)[1])
 
 
 def test_a_server_that_comes_back_finds_its_workers_there(tmp_path: Path):
@@ -71,7 +71,7 @@ def test_a_server_that_comes_back_finds_its_workers_there(tmp_path: Path):
         server.kill()
         time.sleep(2.5)
         server.start()
-        eventually(lambda: jobs.worker_count(server.url, "lost") == 2)
+        wait_until(lambda: jobs.worker_count(server.url, "lost") == 2)
         assert runs(server.url, "lost")
         assert {worker.pid for worker in crew.workers} == workers
         crew.signal(signal.SIGTERM)
@@ -84,12 +84,12 @@ def test_a_process_and_its_worker_outlive_a_server_that_is_killed_and_restarted(
             go, begun = context.Event(), context.Event()
             process = context.Process(target=lambda: (begun.set(), go.wait()))
             process.start()
-            assert begun.wait(PATIENCE)
+            assert begun.wait(TIMEOUT)
             server.kill()
             time.sleep(2.5)
             server.start()
             go.set()
-            process.join(PATIENCE)
+            process.join(TIMEOUT)
             assert process.exitcode == 0
         assert runs(server.url, "mid")
         crew.signal(signal.SIGTERM)
@@ -108,7 +108,7 @@ def test_workers_can_be_stopped_while_the_server_is_away(tmp_path: Path):
 def test_rqs_own_worker_works_beside(url: str):
     with (
         Crew(url, "mixed"),
-        plain_worker(url, "mixed", HERE) as plain,
+        rq_worker(url, "mixed", HERE) as plain,
         jobs.get_context(url, queue="mixed") as context,
     ):
         both = [long_process(context) for _ in range(2)]
@@ -116,7 +116,7 @@ def test_rqs_own_worker_works_beside(url: str):
         assert plain.pid in parents
         for process in both:
             process.kill()
-            process.join(PATIENCE)
+            process.join(TIMEOUT)
 
 
 def test_a_job_that_cannot_be_read_is_written_down_and_the_worker_lives_on():

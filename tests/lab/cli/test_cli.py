@@ -12,7 +12,7 @@ import redis
 from broker.server.private_server import PrivateServer
 from lab.exercises import EXERCISES
 from tests.lab.conftest import COMMAND, Finished, Run, Start, table
-from tests.support.clock import eventually
+from tests.support.waiting import wait_until
 
 FEW = ("compare", "tickets", "--clients", 8, "--stock", 3, "--workers", 3, "--pace", 0.02)
 COURSE = "isolation, daemon, liveness, chat, lock, output, tickets, semaphore, ktv, event, traffic"
@@ -142,10 +142,10 @@ def test_a_server_that_goes_away_during_the_run(start: Start, backend: str):
     own = PrivateServer()
     with redis.Redis.from_url(own.url) as client:
         session = start("compare", "ktv", "--guests", 3, "--pace", 5, "--on", backend, "--redis-url", own.url)
-        eventually(lambda: "enters" in session.events(client))
+        wait_until(lambda: "enters" in session.events(client))
     own.close()
     done = session.finish()
     assert done.returncode == 2
     assert done.stderr.startswith("lab: ")
     assert done.stderr.count("\n") == 1
-    eventually(lambda: not session.alive())
+    wait_until(lambda: not session.alive())

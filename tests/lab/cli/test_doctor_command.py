@@ -15,10 +15,10 @@ import redis
 import jobs
 from jobs.exchange.client import client
 from tests.lab.conftest import Run, Start
-from tests.support.actors import PATIENCE
-from tests.support.clock import eventually
-from tests.support.plain import plain_worker
+from tests.support.actors import TIMEOUT
+from tests.support.rq_worker import rq_worker
 from tests.support.servers import Server
+from tests.support.waiting import wait_until
 
 BARE = """
 import sys, runpy
@@ -43,8 +43,8 @@ def findings(lab: Run, url: str) -> tuple[int, dict[str, tuple[str, str]]]:
 
 def test_a_sound_server_and_sound_workers_of_both_kinds(lab: Run, start: Start, sound: str, tmp_path: Path):
     workers = start("worker", "-n", 2, "--redis-url", sound)
-    eventually(lambda: jobs.worker_count(sound, "lab") == 2)
-    with plain_worker(sound, "lab", tmp_path), client(sound) as connection:
+    wait_until(lambda: jobs.worker_count(sound, "lab") == 2)
+    with rq_worker(sound, "lab", tmp_path), client(sound) as connection:
         before = set(connection.keys("*"))
         status, found = findings(lab, sound)
         assert (status, {grade for grade, _ in found.values()}) == (0, {"ok"})
@@ -82,25 +82,25 @@ def test_a_worker_without_this_project_is_found_and_takes_no_others_probe(lab: R
     bare = tmp_path / "bare.py"  # hides the project, as if it were not installed
     bare.write_text(BARE)
     workers = start("worker", "-n", 2, "--redis-url", sound)
-    eventually(lambda: jobs.worker_count(sound, "lab") == 2)
-    with plain_worker(sound, "lab", tmp_path, str(bare)), client(sound) as connection:
+    wait_until(lambda: jobs.worker_count(sound, "lab") == 2)
+    with rq_worker(sound, "lab", tmp_path, str(bare)), client(sound) as connection:
         status, found = findings(lab, sound)
         grade, text = found[f"host {os.uname().nodename}"]
         assert (status, grade) == (1, "wrong")
         assert "a worker cannot run the lab's jobs" in text
         assert "workers" not in found  # nobody was left out
-        eventually(lambda: set(connection.keys("rq:job:*")) == set())
+        wait_until(lambda: set(connection.keys("rq:job:*")) == set())
     workers.process.send_signal(signal.SIGTERM)
     workers.finish()
 
 
 def test_busy_and_stopped_workers(lab: Run, start: Start, sound: str):
     workers = start("worker", "-n", 1, "--redis-url", sound)
-    eventually(lambda: jobs.worker_count(sound, "lab") == 1)
+    wait_until(lambda: jobs.worker_count(sound, "lab") == 1)
     with jobs.get_context(sound) as context:
         begun = context.Event()
         context.Process(target=lambda: (begun.set(), signal.pause())).start()
-        assert begun.wait(PATIENCE)
+        assert begun.wait(TIMEOUT)
         status, found = findings(lab, sound)
         assert (status, found["workers"][0]) == (0, "not seen")
         assert "busy, so not asked" in found["workers"][1]

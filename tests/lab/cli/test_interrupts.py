@@ -13,7 +13,7 @@ import redis
 
 import jobs
 from tests.lab.conftest import Session, Start
-from tests.support.clock import eventually
+from tests.support.waiting import wait_until
 
 SLOW = ("compare", "tickets", "--clients", 6, "--pace", 60, "--workers", 2)
 SENTENCE = "lab: interrupted; all that was started has been ended, and nothing was written\n"
@@ -42,11 +42,11 @@ def test_a_signal_ends_everything_with_one_sentence(
     start: Start, url: str, client: redis.Redis, tmp_path: Path, backend, stop
 ):
     session = start(*SLOW, "--on", backend, "--redis-url", url, "--json", "figures", "--trace", "traces")
-    eventually(lambda: "enters" in session.events(client))
+    wait_until(lambda: "enters" in session.events(client))
     stop(session)
     finished = session.finish()
     assert (finished.returncode, finished.stderr) == (2, SENTENCE)
-    eventually(lambda: not session.alive())
+    wait_until(lambda: not session.alive())
     assert not list(session.temporary.iterdir())
     assert not list(tmp_path.iterdir())
 
@@ -64,11 +64,11 @@ def test_daemons_pools_and_sellers_end_too(
     start: Start, url: str, client: redis.Redis, backend: str, words: tuple[str, ...], seen: str
 ):
     session = start(*words, "--on", backend, "--redis-url", url)
-    eventually(lambda: seen in session.events(client))
+    wait_until(lambda: seen in session.events(client))
     ctrl_c(session)
     finished = session.finish()
     assert (finished.returncode, finished.stderr) == (2, SENTENCE)
-    eventually(lambda: not session.alive())
+    wait_until(lambda: not session.alive())
     assert not list(session.temporary.iterdir())
 
 
@@ -82,14 +82,14 @@ def test_a_signal_at_any_moment_of_the_beginning(start: Start, url: str, delay: 
     ctrl_c(session)
     finished = session.finish()
     assert (finished.returncode, finished.stderr) == (2, SENTENCE)
-    eventually(lambda: not session.alive())
+    wait_until(lambda: not session.alive())
     assert not list(session.temporary.iterdir())
 
 
 def test_workers_that_are_not_the_labs_own_are_free_again(start: Start, url: str, client: redis.Redis):
     with jobs.Workers(url, "lab", 3):
         session = start(*SLOW, "--on", "rq", "--redis-url", url)
-        eventually(lambda: "enters" in session.events(client))
+        wait_until(lambda: "enters" in session.events(client))
         sigint(session)
         assert session.finish().stderr == SENTENCE
         assert jobs.worker_count(url, "lab") == 3
@@ -103,18 +103,18 @@ def test_workers_that_are_not_the_labs_own_are_free_again(start: Start, url: str
 @pytest.mark.parametrize("backend", ["redis", "rq"])
 def test_a_killed_lab_takes_its_server_and_workers_along(start: Start, backend: str):
     session = start(*SLOW, "--on", backend)
-    eventually(lambda: len(session.alive()) > 5)
+    wait_until(lambda: len(session.alive()) > 5)
     session.process.kill()
     assert session.finish().returncode == -signal.SIGKILL
-    eventually(lambda: not session.alive())
+    wait_until(lambda: not session.alive())
 
 
 def test_the_children_of_a_killed_local_run_end_too(start: Start, client: redis.Redis):
     session = start(*SLOW, "--on", "local")
-    eventually(lambda: "enters" in session.events(client))
+    wait_until(lambda: "enters" in session.events(client))
     session.process.kill()
     session.finish()
-    eventually(lambda: not session.alive())
+    wait_until(lambda: not session.alive())
 
 
 def test_an_interrupted_import_is_one_sentence():

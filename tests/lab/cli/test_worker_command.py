@@ -17,7 +17,7 @@ import jobs
 from broker.server.private_server import PrivateServer
 from jobs.exchange.client import client
 from tests.lab.conftest import Run, Start
-from tests.support.clock import eventually
+from tests.support.waiting import wait_until
 
 GRACE = 10.0  # seconds for which `docker stop` waits
 
@@ -32,7 +32,7 @@ def own() -> Iterator[str]:
 
 
 def ready(url: str, count: int, queue: str = "lab") -> None:
-    eventually(lambda: jobs.worker_count(url, queue) == count)
+    wait_until(lambda: jobs.worker_count(url, queue) == count)
 
 
 def test_workers_say_where_they_are_and_run_the_lab(lab: Run, start: Start, own: str, monkeypatch: pytest.MonkeyPatch):
@@ -70,7 +70,7 @@ def test_plain_jobs_find_the_modules_of_the_folder_and_their_arguments_stay_thei
         sold, burnt = queue.enqueue("shop.sell", "secret"), queue.enqueue("shop.burn", "secret")
         assert sold.latest_result(timeout=20).return_value == "secretsecret"
         assert "ValueError: secret" in burnt.latest_result(timeout=20).exc_string
-        eventually(lambda: not rq.Worker.all(queue=queue)[0].get_current_job_id())
+        wait_until(lambda: not rq.Worker.all(queue=queue)[0].get_current_job_id())
         for job in (sold, burnt):
             job.delete()
     session.process.send_signal(signal.SIGTERM)
@@ -85,7 +85,7 @@ def test_every_process_of_a_group_that_gets_a_sigterm_finishes_what_it_does(star
     ready(own, 1)
     with client(own) as connection:
         job = rq.Queue("lab", connection=connection).enqueue(time.sleep, 3)
-        eventually(lambda: job.get_status() == "started")
+        wait_until(lambda: job.get_status() == "started")
         supervisor = psutil.Process(session.process.pid)
         for process in [supervisor, *supervisor.children()]:
             process.send_signal(signal.SIGTERM)  # as service managers do; so the worker gets it twice

@@ -12,8 +12,8 @@ from jobs.exchange.worker_list import worker_info
 from lab.cli.worker_commands import summary
 from tests.jobs.exchange.test_worker_list import OURS, record
 from tests.lab.conftest import Run, Start
-from tests.support.actors import PATIENCE
-from tests.support.clock import eventually
+from tests.support.actors import TIMEOUT
+from tests.support.waiting import wait_until
 
 
 def test_no_workers(lab: Run, url: str):
@@ -26,11 +26,11 @@ def test_no_workers(lab: Run, url: str):
 
 def test_hosts_workers_and_their_jobs(lab: Run, start: Start, url: str):
     workers = start("worker", "-n", 2, "--redis-url", url)
-    eventually(lambda: jobs.worker_count(url, "lab") == 2)
+    wait_until(lambda: jobs.worker_count(url, "lab") == 2)
     with jobs.get_context(url) as context:
         begun = context.Event()
         context.Process(target=lambda: (begun.set(), signal.pause()), name="client 7").start()
-        assert begun.wait(PATIENCE)
+        assert begun.wait(TIMEOUT)
         busy = psutil.Process(workers.process.pid).children()
         done = lab("workers", "--redis-url", url)
         assert "1 host, 2 workers: 1 busy, 1 idle" in " ".join(done.stdout.split())

@@ -11,7 +11,7 @@ from lab.checks.verdicts import Judgement, invalid
 from lab.trace import LAB, Event, Trace
 from tests.lab.conftest import Run, Start
 from tests.lab.scripted import BACKENDS, compared, event, made, scripted, without
-from tests.support.clock import eventually
+from tests.support.waiting import wait_until
 
 DIES = event(2.0, "process 1", "dies")
 KILLED = event(91, LAB, "joins", on="process 1", value=-9)
@@ -88,9 +88,9 @@ def test_a_main_process_that_reports_itself_is_named_though_it_lives(lab: Run, u
 @pytest.mark.parametrize("backend", ["local", "redis"])
 def test_ctrl_c_leaves_no_daemon_behind(start: Start, url: str, client, backend: str):
     session = start("compare", "liveness", "--pace", 1, "--on", backend, "--redis-url", url)
-    eventually(lambda: session.events(client).count("is alive") == 6)
+    wait_until(lambda: session.events(client).count("is alive") == 6)
     session.process.send_signal(signal.SIGINT)
     done = session.finish()
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    eventually(lambda: not session.alive())
+    wait_until(lambda: not session.alive())
     assert not list(session.temporary.iterdir())

@@ -12,8 +12,8 @@ from lab.runtime.pause import pause_process
 from lab.trace import load_traces
 from tests.lab.conftest import Run, Start, table
 from tests.lab.scripted import compared
-from tests.support.actors import PATIENCE
-from tests.support.clock import eventually
+from tests.support.actors import TIMEOUT
+from tests.support.waiting import wait_until
 
 FEW = ("tickets", "--clients", 6, "--stock", 2, "--workers", 3, "--pace", 0.02, "--stall", 2)
 
@@ -58,16 +58,16 @@ def test_a_paused_process_is_stopped_and_continues():
     sleeper.start()
     stopped = os.waitid(os.P_PID, sleeper.pid, os.WSTOPPED | os.WNOWAIT)
     assert stopped.si_status == signal.SIGSTOP
-    sleeper.join(PATIENCE)
+    sleeper.join(TIMEOUT)
     assert sleeper.exitcode == 0
     assert time.monotonic() - started >= 0.5
 
 
 def test_ctrl_c_while_an_actor_is_paused_leaves_nothing_behind(start: Start, url: str, client):
     session = start("compare", *FEW, "--on", "redis", "--redis-url", url)
-    eventually(lambda: "pauses" in session.events(client))
+    wait_until(lambda: "pauses" in session.events(client))
     session.process.send_signal(signal.SIGINT)
     done = session.finish()
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
-    eventually(lambda: not session.alive())
+    wait_until(lambda: not session.alive())
     assert not list(session.temporary.iterdir())

@@ -12,7 +12,7 @@ import pytest
 
 from lab.trace import load_traces
 from tests.lab.conftest import Run, Start
-from tests.support.clock import eventually
+from tests.support.waiting import wait_until
 
 Program = Callable[..., Path]
 
@@ -171,7 +171,7 @@ def test_interrupted_nothing_is_left(start: Start, program: Program, url: str, t
     session.process.send_signal(number)
     finished = session.finish()
     assert (finished.returncode, finished.stdout) == (2, "")
-    eventually(lambda: not session.alive())
+    wait_until(lambda: not session.alive())
     assert not list(session.temporary.iterdir())
     assert [file.name for file in tmp_path.iterdir()] == ["mine"]
 

@@ -13,7 +13,7 @@ import pytest
 
 import jobs
 from tests.lab.conftest import Run, Start
-from tests.support.clock import eventually
+from tests.support.waiting import wait_until
 
 Program = Callable[..., Path]
 
@@ -233,7 +233,7 @@ def test_it_ends_with_all_its_children(start: Start, program: Program, where: li
     assert session.process.stdout.readline() == "up\n"
     session.process.send_signal(number)
     assert session.finish().returncode == status
-    eventually(lambda: not session.alive())
+    wait_until(lambda: not session.alive())
 
 
 @pytest.mark.parametrize("joins", [True, False])
@@ -245,7 +245,7 @@ def test_ctrl_c_reaches_the_program_and_its_children(start: Start, program: Prog
     os.killpg(session.process.pid, signal.SIGINT)
     done = session.finish()
     assert done.returncode == 130 or not joins
-    eventually(lambda: not session.alive())
+    wait_until(lambda: not session.alive())
 
 
 def test_more_processes_than_workers_is_said(lab: Run, program: Program, url: str):

@@ -12,7 +12,7 @@ from lab.runtime.follow import followed
 from lab.runtime.logs import FileLog, Log, StreamLog
 from lab.runtime.recorder import Recorder
 from lab.trace import Event
-from tests.support.clock import eventually
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(params=["file", "stream"])
@@ -32,7 +32,7 @@ def test_each_event_is_told_while_the_run_goes_on(log: Log):
     with followed(log, told.append):
         for number in range(3):
             me.record("counts", value=number)
-            eventually(lambda number=number: len(told) == number + 1)
+            wait_until(lambda number=number: len(told) == number + 1)
     assert told == list(log.events())
 
 
@@ -76,6 +76,6 @@ def test_half_a_line_waits_for_its_other_half(tmp_path: Path):
     told: list[Event] = []
     with log.path.open("ab", buffering=0) as file, followed(log, told.append):
         file.write(line + line[:20])
-        eventually(lambda: told)
+        wait_until(lambda: told)
         file.write(line[20:])
-        eventually(lambda: len(told) == 2)
+        wait_until(lambda: len(told) == 2)

@@ -23,8 +23,8 @@ from lab.runtime.run import Run
 from lab.runtime.store import RedisStore
 from lab.trace import Event, Trace, load_traces
 from tests.lab.conftest import Session, Start
-from tests.support.clock import eventually
 from tests.support.servers import Server
+from tests.support.waiting import wait_until
 
 FEW = ("compare", "tickets", "--clients", 6, "--stock", 3, "--pace", 0.5, "--workers", 3)
 
@@ -87,7 +87,7 @@ def test_a_buyer_that_is_killed_inside(start: Start, tmp_path: Path, backend: st
         redis.Redis.from_url(server.url) as client,
     ):
         session: Session = start(*FEW, "--on", backend, "--redis-url", server.url, "--trace", "traces")
-        eventually(lambda: inside(client) is not None)
+        wait_until(lambda: inside(client) is not None)
         process = inside(client)
         assert process is not None
         (worker_of(process) if victim == "worker" else process).send_signal(signal.SIGKILL)

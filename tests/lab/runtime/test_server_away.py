@@ -18,10 +18,10 @@ from lab.runtime.logs import StreamLog
 from lab.runtime.recorder import Recorder
 from lab.runtime.store import RedisStore
 from tests.lab.conftest import Start, table
-from tests.support.actors import PATIENCE
-from tests.support.clock import eventually
+from tests.support.actors import TIMEOUT
 from tests.support.proxy import Fault, Proxy
 from tests.support.servers import Server
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -37,9 +37,9 @@ def test_an_event_is_recorded_once_and_in_its_place(proxy: Proxy, fault: Fault):
     log.create()
     me, other = Recorder(log, "me"), Recorder(StreamLog(proxy.url, "lab:test:trace"), "other")
     me.record("asks")
-    proxy.plan(b"enters", fault)
+    proxy.inject(b"enters", fault)
     me.record("enters")
-    assert proxy.struck
+    assert proxy.all_injected
     other.record("asks")
     me.record("leaves")
     told = [(event.who, event.what) for event in log.events()]
@@ -65,7 +65,7 @@ def test_recording_and_following_outlast_a_restart():
         recording.start()
         server.start()
         assert next(follower).what == "ends"
-        recording.join(PATIENCE)
+        recording.join(TIMEOUT)
         assert [event.what for event in log.events()] == ["starts", "ends"]
         log.delete()
 
@@ -93,11 +93,11 @@ def test_a_forked_child_is_not_taken_for_its_parent(url: str):
 def test_a_sale_is_written_once(proxy: Proxy, fault: Fault):
     store = RedisStore(proxy.url, "lab:test:db")
     store.create(5)
-    proxy.plan(b"EVAL", fault)
+    proxy.inject(b"EVAL", fault)
     assert store.read(fence=1) == 5
-    proxy.plan(b'"count": 4', fault)
+    proxy.inject(b'"count": 4', fault)
     store.write(4, fence=1)
-    assert proxy.struck
+    assert proxy.all_injected
     assert store.read() == 4
     store.delete()
 
@@ -117,7 +117,7 @@ def test_a_run_goes_on_when_the_server_was_killed_and_has_its_data_back(start: S
         few = ("--clients", 8, "--stock", 3, "--pace", 0.2, "--workers", 3)
         session = start("compare", "tickets", *few, "--on", backend, "--redis-url", server.url)
         with redis.Redis.from_url(server.url) as client:
-            eventually(lambda: "buys" in session.events(client))
+            wait_until(lambda: "buys" in session.events(client))
         server.kill()
         server.start()
         done = session.finish()

@@ -1,4 +1,4 @@
-"""RQ's own worker, which knows nothing of this project."""
+"""RQ's own worker, run by RQ's own command."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from jobs.exchange.worker_list import list_workers
-from tests.support.clock import eventually
+from tests.support.waiting import wait_until
 
 RQ = str(Path(sys.executable).with_name("rq"))
 
 
 @contextmanager
-def plain_worker(url: str, queue: str, folder: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
-    """One that listens and runs in `folder`, until the block ends; `options` are Python's."""
+def rq_worker(url: str, queue: str, folder: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a worker in `folder` that listens, until the block ends; `options` are Python's."""
     words = [sys.executable, *options, RQ, "worker", "--quiet", "--url", url, queue]
     with subprocess.Popen(words, cwd=folder, stdout=subprocess.DEVNULL) as process:
         try:
-            eventually(lambda: process.pid in {worker.pid for worker in list_workers(url, queue) if worker.responds})
+            wait_until(lambda: process.pid in {worker.pid for worker in list_workers(url, queue) if worker.responds})
             yield process
         finally:
             process.kill()

