@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab.exercises import EXERCISES
+from tests.support.actors import TIMEOUT
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
@@ -19,7 +20,13 @@ PROGRAMS = [
     for page in PAGES
     for number, block in enumerate(re.findall(r"^```python\n(.*?)^```", page.read_text(), re.M | re.S))
 ]
-COMMANDS = {page: re.findall(r"^    (lab \S.*?)(?:  .*)?$", page.read_text(), re.M) for page in PAGES}
+SHOWN = {page: re.findall(r"^    (lab \S.*?)(?:  .*)?$", page.read_text(), re.M) for page in PAGES}
+COMMANDS = [
+    pytest.param(command, id=f"{page.stem}-{number}", marks=[pytest.mark.slow] if "compare" in command else [])
+    for page, commands in SHOWN.items()
+    for number, command in enumerate(commands)
+]
+WRITES_RUNS, READS_RUNS = "lab compare tickets --trace runs", "lab check runs"
 LAB = Path(sys.executable).with_name("lab")
 SMALL = {  # quick, and still wrong without what keeps the actors apart
     "daemon": "--pace 0.2",
@@ -44,7 +51,12 @@ def environment() -> dict[str, str]:
 def test_programs(program, tmp_path):
     (tmp_path / "program.py").write_text(program)
     run = subprocess.run(
-        [sys.executable, "program.py"], cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60
+        [sys.executable, "program.py"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=3 * TIMEOUT,
     )
     assert (run.returncode, run.stderr) == (0, "")
     if "fence" in program:
@@ -55,11 +67,11 @@ def test_programs(program, tmp_path):
         assert run.stdout == "[0, 1, 4, 9, 16]\n"
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if COMMANDS[page]], ids=lambda page: page.stem)
-def test_commands(page, tmp_path):
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands(command, tmp_path):
     (tmp_path / "tests").symlink_to(ROOT / "tests")
-    for command in COMMANDS[page]:
-        words = command.split()[1:]
+    for each in [WRITES_RUNS, command] if command == READS_RUNS else [command]:
+        words = each.split()[1:]
         small = SMALL.get(words[1], "") if words[0] in ("run", "compare") else ""
         run = subprocess.run(
             [LAB, *words, *small.split()],
@@ -67,7 +79,7 @@ def test_commands(page, tmp_path):
             env=environment(),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=3 * TIMEOUT,
         )
         assert run.returncode == int(goes_wrong(words)), run.stdout + run.stderr
         assert run.stdout
@@ -81,7 +93,8 @@ def goes_wrong(words):
 
 
 def test_the_readme_has_commands():
-    assert len(COMMANDS[ROOT / "README.md"]) >= 6
+    assert len(SHOWN[ROOT / "README.md"]) >= 6
+    assert {WRITES_RUNS, READS_RUNS} <= set(SHOWN[ROOT / "README.md"])
 
 
 def test_links_lead_somewhere():

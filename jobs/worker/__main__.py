@@ -11,13 +11,13 @@ from contextlib import suppress
 from multiprocessing.process import BaseProcess
 
 from broker.locks.semaphore import Semaphore
-from jobs.exchange.client import client
+from jobs.exchange.client import client, forget_queue
 from jobs.worker.local_worker import PrivateWorker
 from jobs.worker.local_workers import URL
 from jobs.worker.worker import AWAY, log, new_name
 
 QUIET = "CRITICAL"
-STOP_TIMEOUT = 3.0  # seconds from a request to stop until a worker is killed
+STOP_TIMEOUT = 10.0  # seconds from a request to stop until a worker is killed
 
 
 def _work(url: str, queue: str, ready: str) -> None:
@@ -26,6 +26,7 @@ def _work(url: str, queue: str, ready: str) -> None:
     log.setLevel(QUIET)
     with suppress(*AWAY):  # whoever started it finds that out himself
         worker.work(logging_level=QUIET)
+        forget_queue(url, queue)  # the last one does; whoever started it may have been killed
 
 
 def main(url: str, queue: str, count: int, ready: str, folder: str, *preload: str) -> None:

@@ -21,6 +21,7 @@ class PrivateWorker(Worker):
         self.ready.release()
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        self._stop_requested = True  # first: what RQ raises is lost where the signal has interrupted a destructor
         self.kill_horse()
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 

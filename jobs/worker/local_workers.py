@@ -13,7 +13,6 @@ from broker.errors import BrokerError
 from broker.locks.semaphore import Semaphore
 from broker.subprocesses.supervised_process import SupervisedProcess
 from jobs.exchange import signing
-from jobs.exchange.client import forget_queue
 
 START_TIMEOUT = 30.0  # seconds
 URL = "LAB_REDIS_URL"  # in the environment, since anybody may read a program's arguments
@@ -35,8 +34,6 @@ class Workers:
         self, url: str, queue: str, count: int, folder: Path | str | None = None, preload: Iterable[str] = ()
     ) -> None:
         signing.key()  # one that is no good is told before anything is begun
-        self._url = url
-        self._queue = queue
         ready = Semaphore.at(url, f"ready-{uuid.uuid4().hex}", value=0)
         where = "" if folder is None else os.path.abspath(folder)
         arguments = [queue, str(count), ready.name, where, *preload]
@@ -51,9 +48,8 @@ class Workers:
             ready.delete()
 
     def close(self) -> None:
-        """Stop the workers, wait until they are gone, and forget the queue if nobody else needs it."""
+        """Stop the workers, and wait until they are gone; the last one forgets the queue if nobody else needs it."""
         self._process.close()
-        forget_queue(self._url, self._queue)
 
     def __enter__(self) -> Workers:
         return self

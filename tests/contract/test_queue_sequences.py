@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from broker import Context
@@ -52,7 +52,6 @@ class Counted:
 
 
 @pytest.mark.parametrize("kind", FACTORIES)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_the_twin_answers_as_multiprocessing(ctx: Context, kind: str, data: st.DataObject) -> None:
     calls = data.draw(st.lists(st.sampled_from(CALLS[kind]), max_size=15))

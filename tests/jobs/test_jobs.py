@@ -18,9 +18,9 @@ import rq
 import jobs
 from broker import Lock
 from jobs.exchange.client import client
+from tests.support.actors import TIMEOUT
 
 ROOT = Path(__file__).parents[2]
-TIMEOUT = 20.0
 
 
 def hold(lock: Lock) -> int | None:
@@ -52,7 +52,7 @@ def test_what_it_returned_is_where_rq_puts_it(ctx):
     process = ctx.Process(target=lambda: {"sold": 5})
     process.start()
     process.join()
-    assert process.job.latest_result(timeout=10).return_value == {"sold": 5}
+    assert process.job.latest_result(timeout=TIMEOUT).return_value == {"sold": 5}
 
 
 @pytest.mark.parametrize("picklable", [True, False])
@@ -64,7 +64,7 @@ def test_what_it_raised_is_where_rq_puts_it(ctx, capfd, picklable):
     process.start()
     process.join()
     assert process.exitcode == 1
-    found = process.job.latest_result(timeout=10).exc_string
+    found = process.job.latest_result(timeout=TIMEOUT).exc_string
     assert "in target" in found
     assert re.search(r"LookupError.*no such room", found)
 
@@ -75,14 +75,14 @@ def test_what_cannot_be_kept_changes_nothing(ctx, target):
     process.start()
     process.join()
     assert process.exitcode == (0 if target is threading.Lock else 3)
-    assert process.job.latest_result(timeout=10)
+    assert process.job.latest_result(timeout=TIMEOUT)
 
 
 def test_a_process_that_was_killed_has_failed_for_rq(ctx):
     process = ctx.Process(target=lambda: os.kill(os.getpid(), signal.SIGKILL), name="victim")
     process.start()
     process.join()
-    assert "victim ended with exit code -9" in process.job.latest_result(timeout=10).exc_string
+    assert "victim ended with exit code -9" in process.job.latest_result(timeout=TIMEOUT).exc_string
 
 
 def test_what_cannot_be_sent_is_refused_at_the_start(ctx):
@@ -171,8 +171,8 @@ def test_plain_rq_takes_a_handle_and_a_plain_worker_serves(url, workers, capfd):
         process = plain.Process(target=lambda: print(lock.acquire()))
         process.start()
         command = [Path(sys.executable).with_name("rq"), "worker", "--quiet", "--burst", "--url", url, "plain"]
-        subprocess.run(command, check=True, timeout=60, cwd=ROOT)
-        assert job.latest_result(timeout=10).return_value > 0
+        subprocess.run(command, check=True, timeout=TIMEOUT, cwd=ROOT)
+        assert job.latest_result(timeout=TIMEOUT).return_value > 0
         process.join(TIMEOUT)
         assert process.exitcode == 0
         assert "True\n" in capfd.readouterr().out

@@ -16,12 +16,12 @@ import jobs
 from broker import ServerUnavailableError
 from broker.server.private_server import PrivateServer
 from jobs.worker import process_job
+from tests.support.actors import TIMEOUT
 from tests.support.rq_worker import rq_worker
 from tests.support.servers import Server
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
-TIMEOUT = 20.0
 KNOWN = 5.5  # seconds after which a process that could not say that it is dead would be known to be
 
 

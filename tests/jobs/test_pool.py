@@ -14,9 +14,8 @@ import pytest
 
 import jobs
 from jobs.pool import Desk
+from tests.support.actors import TIMEOUT
 from tests.support.waiting import wait_until
-
-TIMEOUT = 20.0
 
 
 @pytest.fixture

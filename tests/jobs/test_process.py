@@ -15,9 +15,8 @@ from multiprocessing.connection import wait
 import psutil
 import pytest
 
+from tests.support.actors import TIMEOUT
 from tests.support.waiting import wait_until
-
-TIMEOUT = 20.0
 
 
 def run(ctx, target, *args):

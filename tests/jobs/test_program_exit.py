@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-TIMEOUT = 30.0
+from tests.support.actors import TIMEOUT
 
+ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[2]
 CONTEXT = """
 import multiprocessing, os, sys, time
 if sys.argv[1] == "jobs":

@@ -20,6 +20,7 @@ import broker
 import jobs
 from jobs.exchange.client import client
 from tests.security.conftest import COMMAND, Lab, Way, hides
+from tests.support.actors import TIMEOUT
 from tests.support.secured_server import ACL_RULES
 from tests.support.waiting import wait_until
 
@@ -64,9 +65,9 @@ def play_with_the_broker(url: str) -> None:
         items.put(1)
         items.put(2)
         semaphore.release()
-        helper.join(20)
+        helper.join(TIMEOUT)
         assert helper.exitcode == 0
-        assert tasks.get(timeout=20) == "a task", "it comes back from a process that ended with it"
+        assert tasks.get(timeout=TIMEOUT) == "a task", "it comes back from a process that ended with it"
         tasks.task_done()
         tasks.join()
         assert (semaphore.get_value(), event.is_set(), items.qsize()) == (2, True, 0)
@@ -83,7 +84,7 @@ def play_with_the_broker(url: str) -> None:
 def help_out(lock: Any, items: Any, tasks: Any, semaphore: Any, event: Any, end: Any) -> None:
     end.send("here I am")
     with lock:
-        assert event.wait(20)
+        assert event.wait(TIMEOUT)
     with semaphore:
         assert (items.get(), items.get()) == (1, 2)
     assert tasks.get() == "a task"
@@ -95,7 +96,7 @@ def play_with_jobs(url: str) -> None:
         killed.start()
         wait_until(lambda: killed.pid)
         killed.kill()
-        killed.join(20)
+        killed.join(TIMEOUT)
         assert killed.exitcode == -signal.SIGKILL
         with ctx.Pool(1) as pool:
             assert pool.map(abs, [-1]) == [1]
@@ -107,12 +108,12 @@ def play_with_jobs(url: str) -> None:
             tried = queue.enqueue(operator.truediv, 1, 0, retry=rq.Retry(max=1), result_ttl=-1)
             wait_until(lambda: tried.get_status() == "failed")
             kept = queue.enqueue(operator.add, 1, 2, result_ttl=-1)
-            assert kept.latest_result(timeout=20).return_value == 3
+            assert kept.latest_result(timeout=TIMEOUT).return_value == 3
             assert jobs.worker_count(url, "lab") == 1
             subprocess.run([COMMAND, "workers"], env=environment, stdout=subprocess.DEVNULL, check=True)
         finally:
             worker.terminate()
-            said, _ = worker.communicate(timeout=20)
+            said, _ = worker.communicate(timeout=TIMEOUT)
         hides(said)
         for job in (tried, kept):
             job.delete()

@@ -10,6 +10,7 @@ import pytest
 import broker
 import jobs
 from tests.security.conftest import BOTH, ONE, Lab, Way, hides
+from tests.support.actors import TIMEOUT
 from tests.support.secured_server import QUOTED, Certificates
 
 encrypted = pytest.mark.parametrize("way", [ONE, BOTH], indirect=True)
@@ -31,9 +32,9 @@ def test_the_brokers_primitives(way: Way, method: str) -> None:
             for process in processes:
                 process.start()
             event.set()
-        assert [items.get(timeout=20) for _ in processes] == ["done"] * 3
+        assert [items.get(timeout=TIMEOUT) for _ in processes] == ["done"] * 3
         for process in processes:
-            process.join(20)
+            process.join(TIMEOUT)
         assert [process.exitcode for process in processes] == [0, 0, 0]
         assert not lock.locked()
         assert semaphore.get_value() == 2
@@ -52,8 +53,8 @@ def test_jobs(way: Way) -> None:
         event.set()
         process = ctx.Process(target=use, args=(lock, semaphore, event, items))
         process.start()
-        assert items.get(timeout=20) == "done"
-        process.join(20)
+        assert items.get(timeout=TIMEOUT) == "done"
+        process.join(TIMEOUT)
         assert process.exitcode == 0
         hides(f"{process.job.description} {process.job} {lock!r} {items!r} {ctx!r}")
 

@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any
 
-TIMEOUT = 20.0  # seconds; a test waits that long only if something is broken
+TIMEOUT = 50  # seconds; also on a busy machine, a test waits that long only if something is broken
 READY = "ready"
 
 

@@ -6,12 +6,13 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-import hypothesis
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 WORKERS_PER_CPU = 3  # tests mostly wait
-EXAMPLES = {"fast": 20, "all": 100}  # of a property
+EXAMPLES = {"fast": 20, "all": 150}  # of a property
+SUPPRESSED = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]  # a busy machine is no error
 
 # Each of these runs on one worker, and they start first: their tests share what is expensive, or run side by side.
 TOGETHER = ("tests/packaging/", "tests/compose/", "tests/course/", "tests/hosts/")
@@ -24,8 +25,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     for name, examples in EXAMPLES.items():
-        hypothesis.settings.register_profile(name, deadline=None, max_examples=examples)
-    hypothesis.settings.load_profile("all" if config.getoption("all") else "fast")
+        settings.register_profile(name, max_examples=examples, deadline=None, suppress_health_check=SUPPRESSED)
+    settings.load_profile("all" if config.getoption("all") else "fast")
 
 
 @pytest.hookimpl(trylast=True)

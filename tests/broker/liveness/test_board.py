@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import hypothesis.strategies as st
 import pytest
 import redis
-from hypothesis import example, given, settings
+from hypothesis import example, given
 
 from broker import Context
 from broker.liveness import board
@@ -277,7 +277,6 @@ def test_the_list_of_the_dead_expires_also_if_nobody_was_reported_dead(world: Wo
     looks=st.lists(st.floats(0, 500), max_size=12),
     waits=st.lists(st.floats(0, 0.5), min_size=6, max_size=6),
 )
-@settings(max_examples=60, deadline=None)
 @example(phases=[0.0, 1.0], ends=[0.0] * 6, outages=[], looks=[], waits=[0.0] * 6)  # one never reports at all
 def check_outages(world: World, phases, ends, outages, looks, waits) -> None:
     """Half of the processes die at some time, and a watcher looks; the server is away now and then.

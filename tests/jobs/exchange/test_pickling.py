@@ -10,8 +10,7 @@ import pytest
 
 import jobs
 from jobs.exchange.pickling import dumps, loads
-
-TIMEOUT = 20.0
+from tests.support.actors import TIMEOUT
 
 
 def test_a_context_travels_by_name(ctx):

@@ -29,6 +29,7 @@ from jobs.exchange.control import signals
 from jobs.exchange.job import MUTABLE_FIELDS, SIGNATURE_LIFETIME, UNSIGNED_RESULT
 from jobs.exchange.signing import SecretError, SignatureError
 from jobs.exchange.status import Ended
+from tests.support.actors import TIMEOUT
 from tests.support.waiting import wait_until
 
 SECRET = "a secret that is long enough for everybody"
@@ -119,7 +120,7 @@ def assert_rejected(job: Job, why: str = "has no valid signature") -> None:
     assert "SignatureError: rejected: " in result.exc_string
     assert why in result.exc_string
     assert SECRET not in result.exc_string
-    assert queue(job.connection).enqueue(operator.add, 1, 2).latest_result(timeout=20).return_value == 3
+    assert queue(job.connection).enqueue(operator.add, 1, 2).latest_result(timeout=TIMEOUT).return_value == 3
 
 
 def test_signed_jobs_and_items_work(ctx: jobs.Context) -> None:
@@ -129,12 +130,12 @@ def test_signed_jobs_and_items_work(ctx: jobs.Context) -> None:
     process.start()
     there.send("hello")
     assert there.recv() == "hello"
-    assert items.get(timeout=20) == "an item"
-    assert tasks.get(timeout=20) == "a task"
+    assert items.get(timeout=TIMEOUT) == "an item"
+    assert tasks.get(timeout=TIMEOUT) == "a task"
     tasks.task_done()
-    process.join(20)
+    process.join(TIMEOUT)
     assert process.exitcode == 0
-    assert process.job.latest_result(timeout=20).return_value == "done"
+    assert process.job.latest_result(timeout=TIMEOUT).return_value == "done"
     with ctx.Pool(1) as pool:
         assert pool.map(abs, [-1, 2]) == [1, 2]
 
@@ -151,7 +152,7 @@ def test_a_process_without_the_secret_is_rejected(url: str, monkeypatch: pytest.
     with jobs.get_context(url) as context:
         process = context.Process(target=print)
         process.start()
-        process.join(20)
+        process.join(TIMEOUT)
         assert process.exitcode == 1
     assert "has no valid signature for the LAB_SECRET of this process" in capfd.readouterr().err
 
@@ -240,7 +241,7 @@ def test_invalid_values_in_rqs_own_fields_do_not_stop_the_worker(connection: red
     job = saved_job(connection)
     connection.hset(job.key, field, b"\xff")
     push_again(job)
-    assert queue(connection).enqueue(operator.add, 1, 2).latest_result(timeout=20).return_value == 3
+    assert queue(connection).enqueue(operator.add, 1, 2).latest_result(timeout=TIMEOUT).return_value == 3
 
 
 def test_rqs_own_retry_runs(connection: redis.Redis, tmp_path: Path) -> None:
@@ -258,7 +259,7 @@ def fail_once(tried: Path) -> str:
 
 def test_a_result_without_a_signature_is_not_unpickled(connection: redis.Redis, trap: Trap) -> None:
     job = queue(connection).enqueue(operator.add, 1, 2)
-    assert job.latest_result(timeout=20).return_value == 3
+    assert job.latest_result(timeout=TIMEOUT).return_value == 3
     plain = Job(job.id, connection=connection)
     Result.create(plain, Result.Type.SUCCESSFUL, ttl=60, return_value=trap)
     assert job.latest_result().return_value == UNSIGNED_RESULT
@@ -277,7 +278,7 @@ def test_an_item_without_a_signature_is_discarded(
         items.task_done()
         over = threading.Thread(target=items.join, daemon=True)
         over.start()
-        over.join(20)
+        over.join(TIMEOUT)
         assert not over.is_alive(), "the discarded one still counts as unfinished"
 
 
@@ -317,7 +318,7 @@ def test_forged_signals_and_status_messages_change_nothing(ctx: jobs.Context, tr
     for strange in (pickle.dumps(trap), pickle.dumps((process.job.id, Ended(3)))):
         forge(ctx.children().status.channel, strange)
     go.set()
-    process.join(20)
+    process.join(TIMEOUT)
     assert process.exitcode == 0
 
 

@@ -20,6 +20,7 @@ from broker import BrokerError
 from broker.server.private_server import PrivateServer
 from jobs.exchange.client import client
 from jobs.worker.worker import Worker
+from tests.support.actors import TIMEOUT
 
 OWNER = """
 import sys, jobs
@@ -63,7 +64,7 @@ def test_nobody_can_read_a_password_in_the_list_of_processes():
         with jobs.Workers(url, "hidden", 1), jobs.get_context(url, queue="hidden") as context:
             begun = context.Event()
             context.Process(target=lambda: (begun.set(), signal.pause())).start()
-            assert begun.wait(20)
+            assert begun.wait(TIMEOUT)
             words = [word for process in psutil.Process().children(recursive=True) for word in arguments(process)]
             assert server.program in words
             assert words.count("hidden") == 4  # the program, what ends it, a worker, its process
@@ -84,9 +85,11 @@ def test_workers_and_their_jobs_end_with_their_owner(url, signum):
         family = psutil.Process(owner.pid).children(recursive=True)
         assert len(family) >= 5  # the supervisor, the program, two workers, one job
         os.kill(owner.pid, signum)
-    _, alive = psutil.wait_procs(family, timeout=15)
+    _, alive = psutil.wait_procs(family, timeout=TIMEOUT)
     assert not alive
     assert jobs.worker_count(url, "owned") == 0
+    with client(url) as connection:
+        assert b"rq:queue:owned" not in connection.smembers("rq:queues")
 
 
 def test_workers_run_in_a_folder_and_find_its_modules(url, tmp_path, monkeypatch):
@@ -98,7 +101,7 @@ def test_workers_run_in_a_folder_and_find_its_modules(url, tmp_path, monkeypatch
         process = context.Process(target=folder)
         process.start()
         process.join()
-        assert process.job.latest_result(timeout=10).return_value == str(tmp_path)
+        assert process.job.latest_result(timeout=TIMEOUT).return_value == str(tmp_path)
 
 
 def test_workers_import_once_what_all_processes_need(url):
@@ -106,14 +109,14 @@ def test_workers_import_once_what_all_processes_need(url):
         process = context.Process(target=lambda: sorted({"xml.dom", "xml.sax"} & set(sys.modules)))
         process.start()
         process.join()
-        assert process.job.latest_result(timeout=10).return_value == ["xml.dom"]
+        assert process.job.latest_result(timeout=TIMEOUT).return_value == ["xml.dom"]
 
 
 def test_plain_jobs_run_in_a_work_horse(url):
     with jobs.Workers(url, "mixed", 1), client(url) as connection:
         queue = rq.Queue("mixed", connection=connection)
         horses = [queue.enqueue(os.getpid) for _ in range(2)]
-        first, second = (horse.latest_result(timeout=10).return_value for horse in horses)
+        first, second = (horse.latest_result(timeout=TIMEOUT).return_value for horse in horses)
         assert first != second
         for horse in horses:
             horse.delete()
@@ -124,15 +127,15 @@ def test_a_process_that_is_stopped_through_rq_leaves_its_worker_alone(url):
         begun = context.Event()
         process = context.Process(target=lambda: (begun.set(), signal.pause()))
         process.start()
-        assert begun.wait(20)
+        assert begun.wait(TIMEOUT)
         send_stop_job_command(process.job.connection, process.job.id)
-        process.join(20)
+        process.join(TIMEOUT)
         assert process.exitcode == -signal.SIGKILL
-        assert process.job.latest_result(timeout=10).type == rq.results.Result.Type.FAILED
+        assert process.job.latest_result(timeout=TIMEOUT).type == rq.results.Result.Type.FAILED
         assert process.job.get_status() == "stopped"
         following = context.Process(target=int)
         following.start()
-        following.join(20)
+        following.join(TIMEOUT)
         assert following.exitcode == 0
 
 
@@ -142,7 +145,7 @@ def test_a_worker_shows_that_it_lives_while_a_process_runs(url):
         beats = threading.Semaphore(0)
         worker.maintain_heartbeats = lambda job, execution: beats.release()
         with worker._beating(None, None):
-            assert all(beats.acquire(timeout=20) for _ in range(3))
+            assert all(beats.acquire(timeout=TIMEOUT) for _ in range(3))
 
 
 def test_workers_that_cannot_start_say_so(url, monkeypatch):

@@ -11,9 +11,8 @@ import sys
 
 from broker.messages.queues import Queue
 from jobs.exchange.status import BACKLOG, Began, Ended, StatusWriter
+from tests.support.actors import TIMEOUT
 from tests.support.waiting import wait_until
-
-TIMEOUT = 20.0
 
 
 def run(ctx, target, *args):
@@ -134,7 +133,7 @@ def test_a_childs_child_prints_at_the_top(ctx, capfd):
 
 def test_a_childs_local_child_does_not_keep_its_parent(ctx, capfd):
     process = run(ctx, lambda: subprocess.Popen(["sleep", "60"]).pid)
-    os.kill(process.job.latest_result(timeout=10).return_value, signal.SIGKILL)
+    os.kill(process.job.latest_result(timeout=TIMEOUT).return_value, signal.SIGKILL)
 
 
 def test_it_goes_where_the_parents_output_goes(ctx):

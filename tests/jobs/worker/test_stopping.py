@@ -85,7 +85,7 @@ def test_a_second_request_kills_what_runs_and_its_parent_is_told(own: str):
         crew.signal(signal.SIGTERM)
         scene.running.join(TIMEOUT)
         assert scene.running.exitcode == -signal.SIGKILL
-        result = scene.running.job.latest_result(timeout=10)
+        result = scene.running.job.latest_result(timeout=TIMEOUT)
         assert "ended with exit code -9" in result.exc_string
         crew.finish()
 

@@ -126,7 +126,7 @@ def test_a_job_that_cannot_be_read_is_written_down_and_the_worker_lives_on():
         job.data = b"rubbish"
         job.save()
         queue.push_job_id(job.id)
-        assert "DeserializationError" in job.latest_result(timeout=10).exc_string
+        assert "DeserializationError" in job.latest_result(timeout=TIMEOUT).exc_string
         assert runs(server.url, "rubbish")
         crew.signal(signal.SIGTERM)
         assert "another takes its place" not in crew.finish()

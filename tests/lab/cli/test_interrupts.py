@@ -13,6 +13,7 @@ import redis
 
 import jobs
 from tests.lab.conftest import Session, Start
+from tests.support.actors import TIMEOUT
 from tests.support.waiting import wait_until
 
 SLOW = ("compare", "tickets", "--clients", 6, "--pace", 60, "--workers", 2)
@@ -96,7 +97,7 @@ def test_workers_that_are_not_the_labs_own_are_free_again(start: Start, url: str
         with jobs.get_context(url) as ctx:
             process = ctx.Process(target=print)
             process.start()
-            process.join(10)
+            process.join(TIMEOUT)
             assert process.exitcode == 0
 
 
@@ -128,5 +129,5 @@ def test_an_interrupted_import_is_one_sentence():
         "builtins.__import__ = interrupted\n"
         "program.main()\n"
     )
-    run = subprocess.run([sys.executable, "-c", broken], capture_output=True, text=True, timeout=60)
+    run = subprocess.run([sys.executable, "-c", broken], capture_output=True, text=True, timeout=TIMEOUT)
     assert (run.returncode, run.stderr) == (2, "lab: interrupted\n")

@@ -17,6 +17,7 @@ import jobs
 from broker.server.private_server import PrivateServer
 from jobs.exchange.client import client
 from tests.lab.conftest import Run, Start
+from tests.support.actors import TIMEOUT
 from tests.support.waiting import wait_until
 
 GRACE = 10.0  # seconds for which `docker stop` waits
@@ -68,8 +69,8 @@ def test_plain_jobs_find_the_modules_of_the_folder_and_their_arguments_stay_thei
     with client(own) as connection:
         queue = rq.Queue("lab", connection=connection)
         sold, burnt = queue.enqueue("shop.sell", "secret"), queue.enqueue("shop.burn", "secret")
-        assert sold.latest_result(timeout=20).return_value == "secretsecret"
-        assert "ValueError: secret" in burnt.latest_result(timeout=20).exc_string
+        assert sold.latest_result(timeout=TIMEOUT).return_value == "secretsecret"
+        assert "ValueError: secret" in burnt.latest_result(timeout=TIMEOUT).exc_string
         wait_until(lambda: not rq.Worker.all(queue=queue)[0].get_current_job_id())
         for job in (sold, burnt):
             job.delete()

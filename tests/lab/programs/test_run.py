@@ -13,6 +13,7 @@ import pytest
 
 import jobs
 from tests.lab.conftest import Run, Start
+from tests.support.actors import TIMEOUT
 from tests.support.waiting import wait_until
 
 Program = Callable[..., Path]
@@ -49,7 +50,7 @@ def test_what_is_not_the_labs_goes_to_the_program(lab: Run, program: Program):
 def test_standard_input_is_the_programs(program: Program):
     path = program("print(input('? ').upper())")
     done = subprocess.run(
-        [sys.executable, "-m", "lab", "run", path], input="hello\n", capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "lab", "run", path], input="hello\n", capture_output=True, text=True, timeout=TIMEOUT
     )
     assert done.stdout == "? HELLO\n"
 

@@ -12,6 +12,7 @@ from lab.runtime.follow import followed
 from lab.runtime.logs import FileLog, Log, StreamLog
 from lab.runtime.recorder import Recorder
 from lab.trace import Event
+from tests.support.actors import TIMEOUT
 from tests.support.waiting import wait_until
 
 
@@ -48,7 +49,7 @@ def test_what_was_recorded_last_is_told_before_the_end(log: Log):
     me = Recorder(log, "me")
     with followed(log, tell):
         me.record("counts", value=0)
-        assert busy.wait(10)
+        assert busy.wait(TIMEOUT)
         for number in range(1, 200):
             me.record("counts", value=number)
         go_on.set()
