@@ -1,4 +1,4 @@
-"""The command `lab doctor`. Exit status: 0 all is well, 1 something would go wrong, 2 could not look."""
+"""The command `lab doctor`. Exit status: 0 no problem, 1 a problem, 2 it could not check."""
 
 from __future__ import annotations
 
@@ -14,44 +14,47 @@ from rich.text import Text
 from broker.transport.address import without_password
 from jobs.exchange.worker_list import list_workers
 from lab.cli.worker_commands import require_url, server_options
-from lab.doctor.finding import Finding, Grade
-from lab.doctor.server_facts import examine_server
-from lab.doctor.server_findings import of_server
-from lab.doctor.worker_facts import examine_workers, versions_here
-from lab.doctor.worker_findings import of_workers
+from lab.doctor.findings import Finding, Status
+from lab.doctor.probes import probe_workers, versions_here
+from lab.doctor.server_facts import inspect_server
+from lab.doctor.server_findings import server_findings
+from lab.doctor.worker_findings import worker_findings
 
-STYLES = {Grade.OK: "green", Grade.WRONG: "bold red", Grade.UNSEEN: "yellow"}
+STYLES = {Status.OK: "green", Status.PROBLEM: "bold red", Status.UNKNOWN: "yellow"}
 
 
 @server_options
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="for programs")
+@click.command(short_help="Check a Redis server and its workers.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(url: str | None, queue: str, as_json: bool) -> int:
-    """Look at a Redis server and its workers, and say what would go wrong, and how to mend it."""
+    """Check a Redis server and its workers, and say what is wrong and how to fix it.
+
+    Exit status: 0 no problem, 1 a problem, 2 it could not check.
+    """
     url = require_url(url)
-    findings = of_server(examine_server(url)) + _of_workers(url, queue)
+    findings = server_findings(inspect_server(url)) + _worker_findings(url, queue)
     if as_json:
-        click.echo(json.dumps([vars(finding) | {"grade": finding.grade.value} for finding in findings], indent=2))
+        click.echo(json.dumps([vars(finding) | {"status": finding.status.value} for finding in findings], indent=2))
     else:
         console = Console()
         console.print(Text(f"queue {queue} at {without_password(url)}", style="bold"))
         console.print(_table(findings))
-    return int(any(finding.grade is Grade.WRONG for finding in findings))
+    return int(any(finding.status is Status.PROBLEM for finding in findings))
 
 
-def _of_workers(url: str, queue: str) -> list[Finding]:
+def _worker_findings(url: str, queue: str) -> list[Finding]:
     try:
-        seen = list_workers(url, queue)
-        return of_workers(seen, examine_workers(url, queue, seen), versions_here())
+        workers = list_workers(url, queue)
+        return worker_findings(workers, probe_workers(url, queue, workers), versions_here())
     except redis.exceptions.NoPermissionError as error:
-        return [Finding("workers", Grade.UNSEEN, f"this user may not look for them ({error})")]
+        return [Finding("workers", Status.UNKNOWN, f"this user may not list them ({error})")]
 
 
 def _table(findings: Sequence[Finding]) -> Table:
     table = Table(show_header=False)
     for finding in findings:
         text = Text(finding.text)
-        if finding.mend:
-            text.append(f"\nmend it: {finding.mend}", style="bold")
-        table.add_row(Text(finding.grade.value, style=STYLES[finding.grade]), Text(finding.about), text)
+        if finding.fix:
+            text.append(f"\nfix: {finding.fix}", style="bold")
+        table.add_row(Text(finding.status.value, style=STYLES[finding.status]), Text(finding.subject), text)
     return table

@@ -1,1 +1,1 @@
-"""What would go wrong with a Redis server and its workers, and how to fix it."""
+"""What is wrong with a Redis server and its workers, and how to fix it."""

@@ -1,4 +1,4 @@
-"""What the doctor has seen. None is what could not be seen, for want of a permission."""
+"""The facts that the doctor collects. None stands for what the user may not see."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Clock:
-    """By how many seconds a clock is ahead of the server's; the truth is within `error` of it."""
+class ClockOffset:
+    """By how many seconds a clock is ahead of the server's; the true value is within `error` of it."""
 
     ahead: float
     error: float
@@ -16,7 +16,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class Versions:
-    """What a host has installed."""
+    """The versions installed on a host."""
 
     python: str
     rq: str
@@ -26,21 +26,21 @@ class Versions:
 
 @dataclass(frozen=True)
 class ServerFacts:
-    """A server: what INFO and CONFIG GET say, this host's clock, and a round trip's median seconds."""
+    """The replies to INFO and CONFIG GET, this host's clock, and the median time of a round trip in seconds."""
 
     info: Mapping[str, str] | None
     settings: Mapping[str, str] | None
-    clock: Clock | None
+    clock: ClockOffset | None
     round_trip: float | None
 
 
 @dataclass(frozen=True)
-class Examined:
-    """What a probe has found on a worker; `failed` is the last line of the traceback if it could not begin."""
+class ProbeResult:
+    """What a probe found on a worker; `failed` is the last line of the traceback if it could not run."""
 
     worker: str
     host: str
     versions: Versions | None = None
     missing: tuple[str, ...] = ()
-    clock: Clock | None = None
+    clock: ClockOffset | None = None
     failed: str | None = None

@@ -1,4 +1,4 @@
-"""Looks at a server; what an ACL user may not see is left out."""
+"""Collects facts about a server, without what its ACL hides from this user."""
 
 from __future__ import annotations
 
@@ -13,47 +13,47 @@ from rq.utils import as_text
 from broker.server.check import check_server
 from broker.transport.wire import wire_factory
 from jobs.exchange.client import client
-from lab.doctor.facts import Clock, ServerFacts
+from lab.doctor.facts import ClockOffset, ServerFacts
 from lab.errors import LabError
 
-ROUNDS = 21  # round trips, of which the quickest tells the clocks and the median the time
+ROUND_TRIPS = 21  # the fastest gives the clock offset, the median the time
 SETTINGS = ("appendfsync", "save", "client-output-buffer-limit")
 
 
-def examine_server(url: str) -> ServerFacts:
-    """Return what can be seen; raise `LabError` or `broker.BrokerError` if the server cannot be looked at."""
-    wire_factory(url)  # raises for what is no URL
+def inspect_server(url: str) -> ServerFacts:
+    """Return the facts; raise `LabError` or `broker.BrokerError` if the server cannot be used."""
+    wire_factory(url)  # raises for an invalid URL
     with client(url) as connection:
         try:
             _permitted(connection.ping)
         except redis.AuthenticationError as error:
             raise LabError(
-                f"the Redis server wants other credentials ({error}); put them into LAB_REDIS_URL"
+                f"the Redis server rejects the credentials ({error}); put the right ones into LAB_REDIS_URL"
             ) from error
         except (redis.ConnectionError, redis.TimeoutError):
-            check_server(url)  # says in a sentence what is wrong
+            check_server(url)  # its error says in a sentence what is wrong
             raise
-        told = _permitted(lambda: trips(connection))
+        samples = _permitted(lambda: round_trips(connection))
         return ServerFacts(
             info=_permitted(lambda: _strings(connection.info())),
             settings=_settings(connection),
-            clock=told and clock(told),
-            round_trip=told and statistics.median(after - before for before, _, after in told),
+            clock=samples and clock_offset(samples),
+            round_trip=samples and statistics.median(after - before for before, _, after in samples),
         )
 
 
-def clock(told: list[tuple[float, float, float]]) -> Clock:
-    """Return how this host's clock stands to the server's, by the quickest of several round trips."""
-    before, server, after = min(told, key=lambda trip: trip[2] - trip[0])
-    return Clock((before + after) / 2 - server, (after - before) / 2)
+def clock_offset(samples: list[tuple[float, float, float]]) -> ClockOffset:
+    """Return the offset of this host's clock from the server's, from the fastest of several round trips."""
+    before, server, after = min(samples, key=lambda sample: sample[2] - sample[0])
+    return ClockOffset((before + after) / 2 - server, (after - before) / 2)
 
 
-def trips(connection: redis.Redis, rounds: int = ROUNDS) -> list[tuple[float, float, float]]:
-    """Return for each round trip this host's time before, the server's time, and this host's time after."""
-    return [_trip(connection) for _ in range(rounds)]
+def round_trips(connection: redis.Redis, count: int = ROUND_TRIPS) -> list[tuple[float, float, float]]:
+    """Return, for each round trip, this host's time before, the server's time, and this host's time after."""
+    return [_round_trip(connection) for _ in range(count)]
 
 
-def _trip(connection: redis.Redis) -> tuple[float, float, float]:
+def _round_trip(connection: redis.Redis) -> tuple[float, float, float]:
     before = time.time()
     seconds, micros = connection.time()
     return before, seconds + micros / 1e6, time.time()
@@ -64,9 +64,9 @@ def _settings(connection: redis.Redis) -> Mapping[str, str] | None:
     return None if None in found else {name: value for each in found for name, value in _strings(each).items()}
 
 
-def _permitted(look: Callable[[], Any]) -> Any:
+def _permitted(command: Callable[[], Any]) -> Any:
     try:
-        return look()
+        return command()
     except redis.ResponseError:  # no permission, or a service that hides the command
         return None
 

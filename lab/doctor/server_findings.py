@@ -1,33 +1,33 @@
-"""From facts to findings about a server: pure functions, so that each can be tried on facts written by hand."""
+"""From facts to findings about a server: pure functions, which tests call with handwritten facts."""
 
 from __future__ import annotations
 
 from broker.server.check import MIN_VERSION
 from lab.doctor.facts import ServerFacts
-from lab.doctor.finding import Finding, of_clock, ok, size, unseen, wrong
+from lab.doctor.findings import Finding, clock_finding, not_permitted, ok, problem, size
 from lab.formatting import seconds
 
-FULL = 0.8  # of a limit, from which on the next run may reach it
-CROWD = 100  # processes: the course's largest exercise
-EACH = 3  # connections that a process takes at most
-FAR = 0.02  # seconds of a round trip
-SMALL = 1 << 20  # bytes of messages that a process which is held up must be allowed to leave unread
+MAX_MEMORY_USE = 0.8  # of the limit: above it, the next run may reach the limit
+PROCESSES = 100  # in the course's largest exercise
+CONNECTIONS_PER_PROCESS = 3  # at most
+MAX_ROUND_TRIP = 0.02  # seconds
+MIN_BUFFER = 1 << 20  # bytes of messages that a delayed process must be allowed to leave unread
 
 
-def of_server(facts: ServerFacts) -> list[Finding]:
+def server_findings(facts: ServerFacts) -> list[Finding]:
     """Return all findings about a server."""
-    looks = (version, eviction, memory, persistence, clients, messages, clock, round_trip)
-    return [look(facts) for look in looks]
+    checks = (version, eviction, memory, persistence, clients, messages, clock, round_trip)
+    return [check(facts) for check in checks]
 
 
 def version(facts: ServerFacts) -> Finding:
     """Judge the server's version."""
     if facts.info is None:
-        return unseen("version", "INFO")
+        return not_permitted("version", "INFO")
     number = facts.info["redis_version"]
     if tuple(int(part) for part in number.split(".")[:2]) < MIN_VERSION:
         wanted = ".".join(map(str, MIN_VERSION))
-        return wrong("version", f"Redis {number}: scripts and queues will fail", f"update it to {wanted} or later")
+        return problem("version", f"Redis {number}: scripts and queues will fail", f"update it to {wanted} or later")
     return ok(
         "version", f"Valkey {facts.info['valkey_version']}" if "valkey_version" in facts.info else f"Redis {number}"
     )
@@ -36,12 +36,12 @@ def version(facts: ServerFacts) -> Finding:
 def eviction(facts: ServerFacts) -> Finding:
     """Judge what the server does when its memory is full."""
     if facts.info is None:
-        return unseen("eviction", "INFO")
+        return not_permitted("eviction", "INFO")
     policy = facts.info.get("maxmemory_policy", "noeviction")
     if policy != "noeviction" and facts.info.get("maxmemory", "0") != "0":
-        return wrong(
+        return problem(
             "eviction",
-            f"maxmemory-policy {policy}: a lock that is evicted lets two in, an evicted job is lost",
+            f"maxmemory-policy {policy}: an evicted lock lets two in, an evicted job is lost",
             "CONFIG SET maxmemory-policy noeviction, and in its configuration file",
         )
     return ok("eviction", "no key is evicted")
@@ -50,93 +50,97 @@ def eviction(facts: ServerFacts) -> Finding:
 def memory(facts: ServerFacts) -> Finding:
     """Judge how much memory is left."""
     if facts.info is None:
-        return unseen("memory", "INFO")
+        return not_permitted("memory", "INFO")
     used = int(facts.info.get("used_memory", 0))
     limit = int(facts.info.get("maxmemory", 0)) or int(facts.info.get("total_system_memory", 0))
-    if limit and used > FULL * limit:
-        return wrong(
+    if limit and used > MAX_MEMORY_USE * limit:
+        return problem(
             "memory",
-            f"{size(used)} of {size(limit)} are used: when all are, every acquire, put and start is refused",
-            "raise maxmemory, or delete what is not needed",
+            f"{size(used)} of {size(limit)} are used: when memory is full, every acquire, put and start fails",
+            "raise maxmemory, or delete data",
         )
     return ok("memory", f"{size(used)} of {size(limit)} are used" if limit else f"{size(used)} are used")
 
 
 def persistence(facts: ServerFacts) -> Finding:
-    """Judge what outlives a restart."""
+    """Judge what survives a restart."""
     if facts.info is None:
-        return unseen("persistence", "INFO")
+        return not_permitted("persistence", "INFO")
     for name in ("aof_last_write_status", "rdb_last_bgsave_status"):
         if facts.info.get(name, "ok") != "ok":
-            return wrong(
+            return problem(
                 "persistence",
                 f"{name} is {facts.info[name]}: the server may refuse to write",
-                "look into its log; its disk may be full",
+                "see its log; its disk may be full",
             )
     if facts.info.get("aof_enabled") != "1":
         saves = bool((facts.settings or {}).get("save"))
-        lost = "all since its last snapshot" if saves else "every lock, queue and job"
-        return wrong(
+        lost = "everything since its last snapshot" if saves else "every lock, queue and job"
+        return problem(
             "persistence",
             f"no append-only file: a restart loses {lost}",
             "CONFIG SET appendonly yes, and in its configuration file",
         )
     if facts.settings is None:
-        return ok("persistence", "append-only file; how often it is flushed could not be seen (CONFIG GET)")
+        return ok("persistence", "append-only file; this user may not see how often it is flushed (CONFIG GET)")
     flush = facts.settings.get("appendfsync", "everysec")
     if flush == "no":
-        return wrong(
+        return problem(
             "persistence",
-            "appendfsync no: a power failure loses what the system had not yet written",
+            "appendfsync no: a power failure loses what the operating system had not yet written",
             "CONFIG SET appendfsync everysec",
         )
     return ok(
         "persistence",
-        "append-only file; " + ("a crash loses nothing" if flush == "always" else "a crash loses a second"),
+        "append-only file; " + ("a crash loses nothing" if flush == "always" else "a crash loses up to a second"),
     )
 
 
 def clients(facts: ServerFacts) -> Finding:
     """Judge how many connections are left."""
     if facts.info is None or "maxclients" not in facts.info:
-        return unseen("clients", "INFO")
-    most, now = int(facts.info["maxclients"]), int(facts.info["connected_clients"])
-    if most - now < EACH * CROWD:
-        return wrong(
+        return not_permitted("clients", "INFO")
+    maximum, connected = int(facts.info["maxclients"]), int(facts.info["connected_clients"])
+    if maximum - connected < CONNECTIONS_PER_PROCESS * PROCESSES:
+        return problem(
             "clients",
-            f"{now} of {most} connections are taken: a run of {CROWD} processes may be refused",
-            f"CONFIG SET maxclients {max(10000, 2 * most)}, and allow the server as many open files",
+            f"{connected} of {maximum} connections are used: a run of {PROCESSES} processes may be refused",
+            f"CONFIG SET maxclients {max(10000, 2 * maximum)}, and allow the server as many open files",
         )
-    return ok("clients", f"{now} of {most} connections are taken")
+    return ok("clients", f"{connected} of {maximum} connections are used")
 
 
 def messages(facts: ServerFacts) -> Finding:
-    """Judge what the server does with messages that a process which is held up has not read."""
-    about = "messages"
+    """Judge what the server does with messages that a delayed process has not read."""
+    subject = "messages"
     if facts.settings is None:
-        return unseen(about, "CONFIG GET")
+        return not_permitted(subject, "CONFIG GET")
     words = facts.settings.get("client-output-buffer-limit", "").split()
     hard, soft = (int(words[words.index("pubsub") + place]) for place in (1, 2))
-    mend = 'CONFIG SET client-output-buffer-limit "pubsub 33554432 8388608 60"'
-    if 0 < hard < SMALL or 0 < soft < SMALL:
-        least = min(limit for limit in (hard, soft) if limit)
-        return wrong(about, f"who leaves {size(least)} unread is cut off: a waiter that is held up is woken late", mend)
+    fix = 'CONFIG SET client-output-buffer-limit "pubsub 33554432 8388608 60"'
+    if 0 < hard < MIN_BUFFER or 0 < soft < MIN_BUFFER:
+        limit = min(limit for limit in (hard, soft) if limit)
+        return problem(
+            subject,
+            f"a process with {size(limit)} of unread messages is disconnected: a delayed waiter wakes late",
+            fix,
+        )
     if not hard and not soft:
-        return wrong(about, "a stopped process's messages pile up without limit in the server's memory", mend)
-    return ok(about, f"a process may leave {size(hard or soft)} unread")
+        return problem(subject, "the unread messages of a stopped process fill the server's memory without limit", fix)
+    return ok(subject, f"a process may have {size(hard or soft)} of unread messages")
 
 
 def clock(facts: ServerFacts) -> Finding:
     """Judge this host's clock."""
-    return unseen("clock", "TIME") if facts.clock is None else of_clock("clock", "this host's", facts.clock)
+    return not_permitted("clock", "TIME") if facts.clock is None else clock_finding("clock", "this host's", facts.clock)
 
 
 def round_trip(facts: ServerFacts) -> Finding:
-    """Judge how far away the server is."""
+    """Judge the time of a round trip to the server."""
     if facts.round_trip is None:
-        return unseen("round trip", "TIME")
-    said = f"{seconds(facts.round_trip)} in the median"
-    if facts.round_trip > FAR:
-        text = f"{said}: each acquire and release waits for one, so locks that are short here are long"
-        return wrong("round trip", text, "run the server nearer to those who use it")
-    return ok("round trip", said)
+        return not_permitted("round trip", "TIME")
+    median = f"median {seconds(facts.round_trip)}"
+    if facts.round_trip > MAX_ROUND_TRIP:
+        text = f"{median}: each acquire and each release takes one, so even a short hold takes long"
+        return problem("round trip", text, "run the server closer to its clients")
+    return ok("round trip", median)

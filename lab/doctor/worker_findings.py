@@ -5,84 +5,81 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from jobs.exchange.worker_list import WorkerInfo
-from lab.doctor.facts import Clock, Examined, Versions
-from lab.doctor.finding import SKEW, Finding, Grade, of_clock, ok, wrong
+from lab.doctor.facts import ClockOffset, ProbeResult, Versions
+from lab.doctor.findings import Finding, Status, clock_finding, ok, problem
 from lab.formatting import age
 
-RISKS = {
-    "Python": "functions of __main__ travel as bytecode, which another version cannot run",
-    "rq": "one may not read what the other wrote about a job",
-    "redis": "its defaults for time-outs and retries differ",
-    "multiprocessing-lab": "jobs and handles may not be understood there",
+RISKS = {  # of a different version
+    "Python": "functions of __main__ are sent as bytecode, which another version cannot run",
+    "rq": "one version may not be able to read what the other writes about a job",
+    "redis": "its default time-outs and retries differ",
+    "multiprocessing-lab": "one version may not be able to read the other's jobs and handles",
 }
 
 
-def of_workers(seen: Sequence[WorkerInfo], examined: Sequence[Examined], here: Versions) -> list[Finding]:
+def worker_findings(workers: Sequence[WorkerInfo], probes: Sequence[ProbeResult], here: Versions) -> list[Finding]:
     """Return all findings about the workers of a queue; `here` is what this host has installed."""
-    if not seen:
-        return [ok("workers", "none listen; the lab starts its own for each run")]
-    return [*_silent(seen), *_unasked(seen, examined), *_of_hosts(seen, examined, here)]
+    if not workers:
+        return [ok("workers", "there are none; the lab starts its own for each run")]
+    return [*_silent_workers(workers), *_busy_workers(workers, probes), *_all_hosts(workers, probes, here)]
 
 
-def _silent(seen: Sequence[WorkerInfo]) -> Iterator[Finding]:
-    for worker in seen:
+def _silent_workers(workers: Sequence[WorkerInfo]) -> Iterator[Finding]:
+    for worker in workers:
         if worker.problem:
-            yield wrong(
+            yield problem(
                 f"worker {worker.name}",
                 f"does not respond, last heartbeat {age(worker.heartbeat_age)} ago: {worker.problem}",
-                f"see to host {worker.host}; `lab worker` starts others",
+                f"check host {worker.host}; `lab worker` starts new workers",
             )
 
 
-def _unasked(seen: Sequence[WorkerInfo], examined: Sequence[Examined]) -> Iterator[Finding]:
-    asked = {each.worker for each in examined}
-    busy = [worker.name for worker in seen if worker.responds and worker.name not in asked]
+def _busy_workers(workers: Sequence[WorkerInfo], probes: Sequence[ProbeResult]) -> Iterator[Finding]:
+    probed = {probe.worker for probe in probes}
+    busy = [worker.name for worker in workers if worker.responds and worker.name not in probed]
     if busy:
-        yield Finding("workers", Grade.UNSEEN, f"{', '.join(busy)}: busy, so not asked")
+        yield Finding("workers", Status.UNKNOWN, f"{', '.join(busy)}: busy, so not probed")
 
 
-def _of_hosts(seen: Sequence[WorkerInfo], examined: Sequence[Examined], here: Versions) -> Iterator[Finding]:
-    living = [worker for worker in seen if worker.responds]
-    for host in dict.fromkeys([*(worker.host for worker in living), *(each.host for each in examined)]):
-        yield from _of_host(
+def _all_hosts(workers: Sequence[WorkerInfo], probes: Sequence[ProbeResult], here: Versions) -> Iterator[Finding]:
+    alive = [worker for worker in workers if worker.responds]
+    for host in dict.fromkeys([*(worker.host for worker in alive), *(probe.host for probe in probes)]):
+        yield from _one_host(
             f"host {host}",
-            [worker for worker in living if worker.host == host],
-            [each for each in examined if each.host == host],
+            [worker for worker in alive if worker.host == host],
+            [probe for probe in probes if probe.host == host],
             here,
         )
 
 
-def _of_host(
-    about: str, living: Sequence[WorkerInfo], examined: Sequence[Examined], here: Versions
+def _one_host(
+    subject: str, workers: Sequence[WorkerInfo], probes: Sequence[ProbeResult], here: Versions
 ) -> Iterator[Finding]:
-    problems = list(dict.fromkeys([*_failures(about, examined), *_versions(about, living, examined, here)]))
-    for each in living:
-        if each.clock_offset is not None and abs(each.clock_offset) > SKEW:
-            problems.append(of_clock(about, "its", Clock(each.clock_offset, 0.0)))
-            break
-    else:
-        off = [each.clock for each in examined if each.clock]
-        problems += [found for found in (of_clock(about, "its", one) for one in off) if found.grade is Grade.WRONG][:1]
+    problems = list(
+        dict.fromkeys(
+            [*_failures(subject, probes), *_versions(subject, workers, probes, here), *_clock(subject, workers, probes)]
+        )
+    )
     if problems:
         yield from problems
-    elif living:
-        yield ok(about, f"{len(living)} worker{'s' * (len(living) > 1)}, with the versions of this host")
+    elif workers:
+        yield ok(subject, f"{len(workers)} worker{'s' * (len(workers) > 1)}, with the versions of this host")
 
 
-def _failures(about: str, examined: Sequence[Examined]) -> Iterator[Finding]:
+def _failures(subject: str, probes: Sequence[ProbeResult]) -> Iterator[Finding]:
     install = "install this project there, for the Python that runs the worker, and restart it"
-    for each in examined:
-        if each.failed:
-            yield wrong(about, f"a worker cannot run the lab's jobs: {each.failed}", install)
-        if each.missing:
-            yield wrong(about, f"modules are missing there: {', '.join(each.missing)}", install)
+    for probe in probes:
+        if probe.failed:
+            yield problem(subject, f"a worker cannot run the lab's jobs: {probe.failed}", install)
+        if probe.missing:
+            yield problem(subject, f"modules are missing there: {', '.join(probe.missing)}", install)
 
 
 def _versions(
-    about: str, living: Sequence[WorkerInfo], examined: Sequence[Examined], here: Versions
+    subject: str, workers: Sequence[WorkerInfo], probes: Sequence[ProbeResult], here: Versions
 ) -> Iterator[Finding]:
-    known = [Versions(worker.python, worker.rq, worker.redis or "", worker.project or "") for worker in living]
-    for there in [*known, *(each.versions for each in examined if each.versions)]:
+    reported = [Versions(worker.python, worker.rq, worker.redis or "", worker.project or "") for worker in workers]
+    for there in [*reported, *(probe.versions for probe in probes if probe.versions)]:
         for name, ours, theirs in (
             ("Python", _minor(here.python), _minor(there.python)),
             ("rq", here.rq, there.rq),
@@ -90,7 +87,16 @@ def _versions(
             ("multiprocessing-lab", here.project, there.project),
         ):
             if theirs and theirs != ours:
-                yield wrong(about, f"{name} {theirs} there, {ours} here: {RISKS[name]}", f"install {name} {ours} there")
+                text = f"{name} {theirs} there, {ours} here: {RISKS[name]}"
+                yield problem(subject, text, f"install {name} {ours} there")
+
+
+def _clock(subject: str, workers: Sequence[WorkerInfo], probes: Sequence[ProbeResult]) -> list[Finding]:
+    """Return one finding if the host's clock is wrong: from what its workers report, or else from a probe."""
+    reported = [ClockOffset(worker.clock_offset, 0.0) for worker in workers if worker.clock_offset is not None]
+    measured = [probe.clock for probe in probes if probe.clock]
+    findings = [clock_finding(subject, "its", offset) for offset in [*reported, *measured]]
+    return [finding for finding in findings if finding.status is Status.PROBLEM][:1]
 
 
 def _minor(version: str) -> str:

@@ -1,4 +1,4 @@
-"""The doctor's findings, from facts that are written by hand."""
+"""The doctor's findings, from handwritten facts."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import dataclasses
 import pytest
 
 from jobs.exchange.worker_list import WorkerInfo, worker_info
-from lab.doctor.facts import Clock, Examined, ServerFacts, Versions
-from lab.doctor.finding import Finding, Grade
-from lab.doctor.server_findings import of_server
-from lab.doctor.worker_findings import of_workers
+from lab.doctor.facts import ClockOffset, ProbeResult, ServerFacts, Versions
+from lab.doctor.findings import Finding, Status
+from lab.doctor.server_findings import server_findings
+from lab.doctor.worker_findings import worker_findings
 from tests.jobs.exchange.test_worker_list import OURS, record
 
 INFO = {
@@ -27,20 +27,20 @@ INFO = {
 }
 LIMITS = "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60"
 SETTINGS = {"appendfsync": "everysec", "save": "", "client-output-buffer-limit": LIMITS}
-SOUND = ServerFacts(INFO, SETTINGS, Clock(0.0, 1e-4), 2e-4)
+HEALTHY = ServerFacts(INFO, SETTINGS, ClockOffset(0.0, 1e-4), 2e-4)
 HERE = Versions("3.11.7", "3.0.0", "8.1.0", "0.1.0")
 
 
-def sick(facts: ServerFacts) -> dict[str, Finding]:
-    return {finding.about: finding for finding in of_server(facts) if finding.grade is Grade.WRONG}
+def problems(facts: ServerFacts) -> dict[str, Finding]:
+    return {finding.subject: finding for finding in server_findings(facts) if finding.status is Status.PROBLEM}
 
 
-def test_a_sound_server():
-    assert {finding.grade for finding in of_server(SOUND)} == {Grade.OK}
+def test_a_healthy_server():
+    assert {finding.status for finding in server_findings(HEALTHY)} == {Status.OK}
 
 
 @pytest.mark.parametrize(
-    ("info", "about", "text", "mend"),
+    ("info", "subject", "text", "fix"),
     [
         ({"redis_version": "6.0.16"}, "version", "Redis 6.0.16: scripts", "update it to 6.2"),
         ({"maxmemory": "5000000", "maxmemory_policy": "allkeys-lru"}, "eviction", "lets two in", "noeviction"),
@@ -50,56 +50,60 @@ def test_a_sound_server():
         ({"connected_clients": "9800"}, "clients", "9800 of 10000", "CONFIG SET maxclients 20000"),
     ],
 )
-def test_what_info_tells(info: dict[str, str], about: str, text: str, mend: str):
-    found = sick(dataclasses.replace(SOUND, info=INFO | info))
-    assert list(found) == [about]
-    assert text in found[about].text
-    assert mend in found[about].mend
+def test_problems_in_info(info: dict[str, str], subject: str, text: str, fix: str):
+    found = problems(dataclasses.replace(HEALTHY, info=INFO | info))
+    assert list(found) == [subject]
+    assert text in found[subject].text
+    assert fix in found[subject].fix
 
 
 @pytest.mark.parametrize(
-    ("settings", "about", "text"),
+    ("settings", "subject", "text"),
     [
         ({"appendfsync": "no"}, "persistence", "a power failure loses"),
-        ({"client-output-buffer-limit": LIMITS.replace("33554432", "65536")}, "messages", "64.0 KB unread is cut off"),
+        (
+            {"client-output-buffer-limit": LIMITS.replace("33554432", "65536")},
+            "messages",
+            "64.0 KB of unread messages is disconnected",
+        ),
         ({"client-output-buffer-limit": "pubsub 0 0 0"}, "messages", "without limit"),
     ],
 )
-def test_what_settings_tell(settings: dict[str, str], about: str, text: str):
-    found = sick(dataclasses.replace(SOUND, settings=SETTINGS | settings))
-    assert list(found) == [about]
-    assert text in found[about].text
+def test_problems_in_settings(settings: dict[str, str], subject: str, text: str):
+    found = problems(dataclasses.replace(HEALTHY, settings=SETTINGS | settings))
+    assert list(found) == [subject]
+    assert text in found[subject].text
 
 
-def test_snapshots_alone_are_said_to_lose_less():
-    facts = dataclasses.replace(SOUND, info=INFO | {"aof_enabled": "0"}, settings=SETTINGS | {"save": "3600 1"})
-    assert "all since its last snapshot" in sick(facts)["persistence"].text
+def test_with_snapshots_less_is_lost():
+    facts = dataclasses.replace(HEALTHY, info=INFO | {"aof_enabled": "0"}, settings=SETTINGS | {"save": "3600 1"})
+    assert "everything since its last snapshot" in problems(facts)["persistence"].text
 
 
-def test_eviction_without_a_limit_on_memory_does_no_harm():
-    assert not sick(dataclasses.replace(SOUND, info=INFO | {"maxmemory_policy": "allkeys-lru"}))
+def test_eviction_is_harmless_without_a_memory_limit():
+    assert not problems(dataclasses.replace(HEALTHY, info=INFO | {"maxmemory_policy": "allkeys-lru"}))
 
 
 @pytest.mark.parametrize(
-    ("clock", "grade"),
+    ("clock", "status"),
     [
-        (Clock(0.9, 0.0), Grade.OK),
-        (Clock(-1.1, 0.0), Grade.WRONG),
-        (Clock(1.5, 0.6), Grade.OK),  # it may be as little as 0.9
+        (ClockOffset(0.9, 0.0), Status.OK),
+        (ClockOffset(-1.1, 0.0), Status.PROBLEM),
+        (ClockOffset(1.5, 0.6), Status.OK),  # it may be as little as 0.9
     ],
 )
-def test_a_clock_is_wrong_only_beyond_its_error(clock: Clock, grade: Grade):
-    assert ("clock" in sick(dataclasses.replace(SOUND, clock=clock))) == (grade is Grade.WRONG)
+def test_a_clock_is_wrong_only_beyond_its_error(clock: ClockOffset, status: Status):
+    assert ("clock" in problems(dataclasses.replace(HEALTHY, clock=clock))) == (status is Status.PROBLEM)
 
 
-def test_a_far_server():
-    assert "50.0 ms" in sick(dataclasses.replace(SOUND, round_trip=0.05))["round trip"].text
+def test_a_distant_server():
+    assert "50.0 ms" in problems(dataclasses.replace(HEALTHY, round_trip=0.05))["round trip"].text
 
 
-def test_what_a_user_may_not_see_is_said():
-    blind = of_server(ServerFacts(None, None, None, None))
-    assert {finding.grade for finding in blind} == {Grade.UNSEEN}
-    assert {command for finding in blind for command in ("INFO", "TIME", "CONFIG GET") if command in finding.text} == {
+def test_what_a_user_may_not_see_is_unknown():
+    found = server_findings(ServerFacts(None, None, None, None))
+    assert {finding.status for finding in found} == {Status.UNKNOWN}
+    assert {command for finding in found for command in ("INFO", "TIME", "CONFIG GET") if command in finding.text} == {
         "INFO",
         "TIME",
         "CONFIG GET",
@@ -110,16 +114,16 @@ def worker(number: int = 0, **changes: object) -> WorkerInfo:
     return dataclasses.replace(worker_info(record(OURS)), name=f"web1/{number}", **changes)
 
 
-def probed(number: int = 0, **changes: object) -> Examined:
-    return dataclasses.replace(Examined(f"web1/{number}", "web1", HERE, (), Clock(0.0, 1e-3)), **changes)
+def probed(number: int = 0, **changes: object) -> ProbeResult:
+    return dataclasses.replace(ProbeResult(f"web1/{number}", "web1", HERE, (), ClockOffset(0.0, 1e-3)), **changes)
 
 
-def texts(seen: list[WorkerInfo], examined: list[Examined]) -> list[tuple[str, str]]:
-    return [(finding.grade.value, finding.text) for finding in of_workers(seen, examined, HERE)]
+def texts(workers: list[WorkerInfo], probes: list[ProbeResult]) -> list[tuple[str, str]]:
+    return [(finding.status.value, finding.text) for finding in worker_findings(workers, probes, HERE)]
 
 
-def test_no_workers_and_good_ones():
-    assert texts([], []) == [("ok", "none listen; the lab starts its own for each run")]
+def test_no_workers_and_healthy_ones():
+    assert texts([], []) == [("ok", "there are none; the lab starts its own for each run")]
     assert texts([worker(0), worker(1)], [probed(0), probed(1)]) == [
         ("ok", "2 workers, with the versions of this host")
     ]
@@ -134,19 +138,19 @@ def test_no_workers_and_good_ones():
         (Versions("3.11.2", "3.0.0", "8.1.0", "0.0.9"), "multiprocessing-lab 0.0.9 there, 0.1.0 here"),
     ],
 )
-def test_other_versions_elsewhere(versions: Versions, text: str):
+def test_other_versions_on_a_host(versions: Versions, text: str):
     told = {"python": versions.python, "rq": versions.rq, "redis": versions.redis, "project": versions.project}
     for found in (
         texts([worker()], [probed(versions=versions)]),
         texts([worker(**told)], [probed()]),
         texts([worker(**told)], [probed(versions=versions)]),
     ):
-        assert [grade for grade, _ in found] == ["wrong"]
+        assert [status for status, _ in found] == ["problem"]
         assert text in found[0][1]
 
 
 @pytest.mark.parametrize(
-    ("seen", "examined", "text"),
+    ("seen", "probe", "text"),
     [
         (
             worker(),
@@ -154,7 +158,7 @@ def test_other_versions_elsewhere(versions: Versions, text: str):
             "named 'lab'",
         ),
         (worker(), probed(missing=("cloudpickle",)), "modules are missing there: cloudpickle"),
-        (worker(), probed(clock=Clock(-40.0, 0.01)), "its clock is 40.0 s behind the server's"),
+        (worker(), probed(clock=ClockOffset(-40.0, 0.01)), "its clock is 40.0 s behind the server's"),
         (worker(clock_offset=40.0), probed(), "its clock is 40.0 s ahead of the server's"),
         (
             worker(problem="paused or cut off", heartbeat_age=33.0),
@@ -163,12 +167,12 @@ def test_other_versions_elsewhere(versions: Versions, text: str):
         ),
     ],
 )
-def test_what_is_wrong_with_a_worker_or_its_host(seen: WorkerInfo, examined: Examined, text: str):
-    found = texts([seen], [examined])
-    assert [grade for grade, _ in found] == ["wrong"]
+def test_what_is_wrong_with_a_worker_or_its_host(seen: WorkerInfo, probe: ProbeResult, text: str):
+    found = texts([seen], [probe])
+    assert [status for status, _ in found] == ["problem"]
     assert text in found[0][1]
 
 
-def test_busy_workers_are_named_as_not_asked():
-    found = of_workers([worker(0), worker(1, state="busy")], [probed(0)], HERE)
-    assert (found[0].grade, found[0].text) == (Grade.UNSEEN, "web1/1: busy, so not asked")
+def test_busy_workers_are_not_probed():
+    found = worker_findings([worker(0), worker(1, state="busy")], [probed(0)], HERE)
+    assert (found[0].status, found[0].text) == (Status.UNKNOWN, "web1/1: busy, so not probed")
