@@ -1,4 +1,4 @@
-"""Requests: one wish for a permit or an item, from asking to having it; `engine/lua/ask.lua` is the server's side."""
+"""Requests for a permit or an item, until they are granted; `request_permit.lua` is the server's side."""
 
 from __future__ import annotations
 

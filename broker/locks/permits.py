@@ -1,7 +1,7 @@
 """Permits: what a lock (one permit) and a semaphore (several) have in common.
 
-The rules are in `engine/lua/state.lua` and `engine/lua/rules.lua`; here a process asks, waits, keeps what it holds and
-gives it back.
+The rules are in `engine/lua/state.lua` and `engine/lua/maintenance.lua`; this is the client's side: it requests a
+permit, waits for it, holds it and releases it.
 """
 
 from __future__ import annotations

@@ -1,23 +1,23 @@
--- How a waiter gets its permit; state.lua comes before it.
-local PROBATION = math.min(LEASE, SECOND) -- within this a waiter must react to its grant
+-- How a waiter gets a permit; needs state.lua.
+local ACK_TIMEOUT = math.min(LEASE, SECOND) -- a waiter must acknowledge its grant within this
 
--- Returns how many clients the message reached; 0 proves that the waiter is gone.
-local function tell(token, number, expiry)
+-- Returns how many clients received the message; 0 proves that the waiter is gone.
+local function notify(token, number, expiry)
   local channel = 'broker:' .. string.match(token, '^(.*):')
   return redis.call('PUBLISH', channel, string.format('%s %.0f %.0f', token, number, expiry))
 end
 
--- Grants a free permit to a waiter that has left the queue; returns whether it is there to take it.
-local function offer(token)
-  if tell(token, next_fence(), now + PROBATION) == 0 then return false end
-  grant(token, PROBATION)
+-- Grants a free permit to a waiter that is no longer in the queue; returns false if the waiter is gone.
+local function grant_to_waiter(token)
+  if notify(token, next_fence(), now + ACK_TIMEOUT) == 0 then return false end
+  grant(token, ACK_TIMEOUT)
   return true
 end
 
--- The head of the queue watches over the leases before it. Fence 0 is no grant: it says when to look.
-local function tell_head()
+-- Tells the head of the queue when the next lease expires, so that it checks then. Fence 0: this is not a grant.
+local function notify_head()
   local head = redis.call('ZRANGE', QUEUE, 0, 0)[1]
-  while head and tell(head, 0, look) == 0 do
+  while head and notify(head, 0, next_expiry) == 0 do
     redis.call('ZREM', QUEUE, head)
     head = redis.call('ZRANGE', QUEUE, 0, 0)[1]
   end

@@ -1,11 +1,11 @@
--- Makes the lease of a held permit whole again.
+-- Renews the lease of a held permit.
 --
 -- KEYS, ARGV 1-3  see state.lua
 -- Returns 1 renewed, 0 not held
 -- include engine/lua/state.lua
 -- include engine/lua/handoff.lua
--- include engine/lua/rules.lua
-if not mine then return 0 end
-open()
-extend(TOKEN, mine)
+-- include engine/lua/maintenance.lua
+if not own_permit then return 0 end
+initialize()
+extend_lease(TOKEN, own_permit)
 return 1

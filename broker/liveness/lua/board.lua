@@ -1,25 +1,25 @@
--- What the scripts of a board share; report.lua, which runs most, does without it.
+-- What the scripts of a board share, except report.lua, which runs most often.
 --
--- KEYS  1 state    hash  interval, since, changed, touched. The key is the channel's name too: a message there says
---                        that somebody has come, come back, left or died
---       2 reports  zset  name -> its last report, of the living and the late; '' -> when a script last ran that
---                        includes this file
---       3 dead     zset  name -> its last report, or when its death was reported
---       4 tokens   hash  name -> the token of the heartbeat that took it last
---       5 ended    zset  token -> when; heartbeats that are over: what arrives from them now was held up
+-- KEYS  1 state    hash  interval, since, changed, touched. Its name is also the channel on which each name that joins,
+--                        rejoins, leaves or dies is published
+--       2 reports  zset  name -> last report, of the alive and the late; '' -> when a script that includes this file
+--                        last ran
+--       3 dead     zset  name -> last report, or when its death was reported
+--       4 tokens   hash  name -> token of the heartbeat that joined under it last
+--       5 ended    zset  token -> when; heartbeats that have ended: requests of theirs that arrive later are ignored
 -- ARGV  1 interval  microseconds without a report after which a name is dead
---       2 gap       microseconds for which the server may be away without any of the living coming too late
+--       2 gap       microseconds for which the server may be unavailable without making any name dead
 --
--- Moments are microseconds of the server's clock. Invariants, true between any two scripts:
---   no name is in reports and in dead at once;
---   tokens has the names in either, and no other;
---   since changed, nobody has come, left or been reported dead;
---   from since to the newest report or script, none was away from the next by more than a gap.
+-- Times are microseconds of the server's clock. Invariants between any two scripts:
+--   no name is both in reports and in dead;
+--   tokens contains the names of both, and no others;
+--   nothing has joined, left or been reported dead after changed;
+--   between since and the newest report or script there was no gap longer than gap.
 local STATE, REPORTS, DEAD, TOKENS, ENDED = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local INTERVAL, GAP = tonumber(ARGV[1]), tonumber(ARGV[2])
 local SECOND, DAY = 1000000, 86400000000
-local IDLE = 7 * DAY / 1000   -- milliseconds after which untouched keys expire
-local REMEMBER = 300 * SECOND -- longer than a request can be held up
+local IDLE_TTL = 7 * DAY / 1000   -- milliseconds after which untouched keys expire
+local RETRY_WINDOW = 300 * SECOND -- longer than a request can be delayed
 
 local clock = redis.call('TIME')
 local now = clock[1] * SECOND + clock[2]
@@ -29,16 +29,16 @@ if interval and tonumber(interval) ~= INTERVAL then
   return redis.error_reply(string.format('MISMATCH %.10g', interval / SECOND))
 end
 
-local function keep(key)
-  redis.call('PEXPIRE', key, IDLE)
+local function reset_ttl(key)
+  redis.call('PEXPIRE', key, IDLE_TTL)
 end
 
-local function tell(name)
+local function publish_change(name)
   redis.call('HSET', STATE, 'changed', now)
   redis.call('PUBLISH', STATE, name)
 end
 
--- After a gap it may be that the server was away.
+-- After a gap, the server may have been unavailable.
 local newest = redis.call('ZRANGE', REPORTS, -1, -1, 'WITHSCORES')[2]
 if not since or not newest or now - newest > GAP then
   since = now
@@ -47,5 +47,5 @@ end
 redis.call('ZADD', REPORTS, now, '')
 if now - (touched or 0) > DAY then
   redis.call('HSET', STATE, 'touched', now)
-  for _, key in ipairs(KEYS) do keep(key) end
+  for _, key in ipairs(KEYS) do reset_ttl(key) end
 end

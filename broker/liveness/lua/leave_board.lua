@@ -1,25 +1,25 @@
--- Ends a heartbeat: its process has left, or has died.
+-- Ends a heartbeat because its process has left or died.
 --
 -- KEYS, ARGV 1-2  see board.lua
 -- ARGV  3 token  of the heartbeat
 --       4 name
---       5 died   1: the name is dead from now on; 0: it is taken off the board
+--       5 died   1: the name is dead from now on; 0: it is removed from the board
 -- Returns 1
-if redis.call('EXISTS', KEYS[1]) == 0 then return 1 end -- a board that was deleted is not begun anew by this
+if redis.call('EXISTS', KEYS[1]) == 0 then return 1 end -- do not create a board again that was deleted
 -- include liveness/lua/board.lua
 local token, name, died = ARGV[3], ARGV[4], ARGV[5] == '1'
-redis.call('ZREMRANGEBYSCORE', ENDED, '-inf', now - REMEMBER)
+redis.call('ZREMRANGEBYSCORE', ENDED, '-inf', now - RETRY_WINDOW)
 redis.call('ZADD', ENDED, now, token)
-keep(ENDED)
-if redis.call('HGET', TOKENS, name) == token then -- or else another process has taken the name over
+reset_ttl(ENDED)
+if redis.call('HGET', TOKENS, name) == token then -- else another heartbeat has joined under the same name
   redis.call('ZREM', REPORTS, name)
   if died then
     redis.call('ZADD', DEAD, 'NX', now, name)
-    keep(DEAD)
+    reset_ttl(DEAD)
   else
     redis.call('ZREM', DEAD, name)
     redis.call('HDEL', TOKENS, name)
   end
-  tell(name)
+  publish_change(name)
 end
 return 1

@@ -1,11 +1,13 @@
--- Takes a permit, or a place in the queue; the same token may ask again as often as it likes.
+-- Takes a permit, or joins the queue. A request may be repeated with the same token.
 --
 -- KEYS, ARGV 1-3  see state.lua
--- ARGV  4 wait    1: queue for a permit; 0: take one now or leave the queue
--- Returns as ask.lua
+-- ARGV  4 wait    1: join the queue if no permit is free; 0: take a permit now or leave the queue
+-- Returns as request_permit.lua
 -- include engine/lua/state.lua
-if start and not mine and now < look and now - touched < DAY and free() > 0 then return grant(TOKEN, LEASE) end
+if start and not own_permit and now < next_expiry and now - touched < DAY and count_free() > 0 then
+  return grant(TOKEN, LEASE)
+end
 -- include engine/lua/handoff.lua
--- include engine/lua/rules.lua
--- include engine/lua/ask.lua
-return ask(ARGV[4] == '1')
+-- include engine/lua/maintenance.lua
+-- include engine/lua/request_permit.lua
+return request_permit(ARGV[4] == '1')

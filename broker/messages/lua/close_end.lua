@@ -1,6 +1,6 @@
--- Makes a process none of those any more that have an end of a pipe open.
+-- Removes a process from those that have an end of a pipe open.
 --
--- KEYS, ARGV  see open_end.lua; the lease is not needed
+-- KEYS, ARGV  see open_end.lua; the lease is not used
 -- Returns how many are left
 local clock = redis.call('TIME')
 redis.call('ZREM', KEYS[1], ARGV[2])

@@ -1,22 +1,22 @@
--- Puts an item, or waits for a slot.
+-- Puts an item, or waits for a free slot.
 --
 -- KEYS, ARGV 1-5  see queue.lua
 -- ARGV  6 item
--- Returns 1, or as ask.lua
+-- Returns 1, or as request_permit.lua
 -- include engine/lua/state.lua
 -- include engine/lua/handoff.lua
--- include engine/lua/rules.lua
--- include engine/lua/ask.lua
+-- include engine/lua/maintenance.lua
+-- include engine/lua/request_permit.lua
 -- include messages/lua/queue.lua
-if recall() then return 1 end
+if find_result() then return 1 end
 if MAXSIZE > 0 then
-  turn_to_slots()
-  local answer = use_permit()
-  if answer then return answer end
-  turn_to_items()
+  select_slots()
+  local reply = consume_permit()
+  if reply then return reply end
+  select_items()
 end
-record('')
-open()
-if redis.call('RPUSH', ITEMS, ARGV[6]) == 1 then redis.call('PEXPIRE', ITEMS, IDLE) end
+save_result('')
+initialize()
+if redis.call('RPUSH', ITEMS, ARGV[6]) == 1 then redis.call('PEXPIRE', ITEMS, IDLE_TTL) end
 add_permit()
 return 1

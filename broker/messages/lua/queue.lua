@@ -1,90 +1,94 @@
--- What the scripts of a queue share; ask.lua comes before it.
+-- What all scripts of a queue share; needs request_permit.lua.
 --
--- A getter uses up a permit of the items; a putter, where the size is limited, one of the slots. So both wait, are
--- told and lose their turn exactly as those who wait for a lock.
+-- Each item in the list is a permit for a getter; if the size is limited, each free slot is a permit for a putter. So
+-- getters and putters wait, are notified and time out exactly as those that wait for a lock. But a permit is consumed
+-- when the item is taken or put, rather than held.
 --
--- KEYS  1-3 the items' permits   see state.lua
+-- KEYS  1-3 permits for getters    see state.lua
 --       4 items     list
---       5 taken     hash   token -> item, until its taker says that it is done; of a joinable queue only
---       6, 7 past   hash   client -> "number item", its last put or get, in case it is sent again; they take turns
---       8-10 the slots' permits
+--       5 taken     hash   joinable queues only: token -> item, from get() to task_done()
+--       6, 7 past   hash   client -> "number item", its last put or get, in case it is retried. Time is divided into
+--                          periods, and the two keys alternate from one period to the next
+--       8-10 permits for putters
 -- ARGV  1-3         see state.lua; start is 0, the number of items in a new queue
---       4 wait      1: queue; 0: succeed now or leave the queue
+--       4 wait      1: join the waiters; 0: succeed now or leave them
 --       5 maxsize   0: unlimited
 --
--- Invariants, true between any two scripts:
---   the items' capacity is the number of items in the list and in the hash;
---   the slots' capacity is maxsize less the number of items in the list, below 0 while items were given back.
+-- Invariants between any two scripts:
+--   the capacity for getters is the number of items in the list and in the hash;
+--   the capacity for putters is maxsize minus the number of items in the list, negative if items were returned to a
+--   full queue.
 local ITEMS, TAKEN = KEYS[4], KEYS[5]
 local WAIT, MAXSIZE = ARGV[4] == '1', tonumber(ARGV[5])
 local CLIENT, NUMBER = string.match(TOKEN, '^(.*):(%d+)$')
-local TURN = math.floor(now / REMEMBER)
-local PAST, BEFORE = KEYS[6 + TURN % 2], KEYS[7 - TURN % 2]
+local PERIOD = math.floor(now / RETRY_WINDOW)
+local RESULTS, PREVIOUS_RESULTS = KEYS[6 + PERIOD % 2], KEYS[7 - PERIOD % 2]
 
--- From here on, state, handoff, rules and ask speak of the permits whose keys begin there. (A function in state.lua
--- would be made for each call of a lock's scripts, too.)
-local function turn_to(first, initial)
+-- Makes the functions of state.lua, handoff.lua, maintenance.lua and request_permit.lua work on the permits whose keys
+-- begin at KEYS[first]. (As a function in state.lua, it would be created in each call of a lock's scripts, too.)
+local function select_permits(first, initial)
   STATE, QUEUE, ENDED, START = KEYS[first], KEYS[first + 1], KEYS[first + 2], initial
-  start, capacity, fence, look, touched, mine =
+  start, capacity, fence, next_expiry, touched, own_permit =
     unpack(redis.call('HMGET', STATE, 'start', 'capacity', 'fence', 'look', 'touched', TOKEN))
-  capacity, fence, look = tonumber(capacity or START), tonumber(fence or 0), tonumber(look or now + DAY)
+  capacity, fence, next_expiry = tonumber(capacity or START), tonumber(fence or 0), tonumber(next_expiry or now + DAY)
 end
 
-local function turn_to_slots()
-  turn_to(8, MAXSIZE)
+local function select_slots()
+  select_permits(8, MAXSIZE)
 end
 
-local function turn_to_items()
-  turn_to(1, 0)
+local function select_items()
+  select_permits(1, 0)
 end
 
-local open_permits = open
-open = function()
+local initialize_permits = initialize
+initialize = function()
   if now - (touched or 0) > DAY then
-    redis.call('PEXPIRE', ITEMS, IDLE)
-    redis.call('PEXPIRE', TAKEN, IDLE)
+    redis.call('PEXPIRE', ITEMS, IDLE_TTL)
+    redis.call('PEXPIRE', TAKEN, IDLE_TTL)
   end
-  open_permits()
+  initialize_permits()
 end
 
--- Returns nothing, or what ask() says to one who has to wait.
-local function use_permit()
-  open()
-  if mine or now >= look or free() <= 0 then
-    local answer = ask(WAIT)
-    if type(answer) == 'table' then return answer end
+-- Returns nil if a permit was consumed, else request_permit()'s reply to a request that has to wait.
+local function consume_permit()
+  initialize()
+  if own_permit or now >= next_expiry or count_free() <= 0 then
+    local reply = request_permit(WAIT)
+    if type(reply) == 'table' then return reply end
     redis.call('HDEL', STATE, TOKEN)
   end
   capacity = redis.call('HINCRBY', STATE, 'capacity', -1)
 end
 
--- Returns the item that this very request got, '' if it put one, or if a later request of its client came before it.
-local function recall()
-  local last = redis.call('HGET', PAST, CLIENT) or redis.call('HGET', BEFORE, CLIENT)
+-- Returns the item if this request has already got one; '' if it has already put one, or if its client has sent a later
+-- request; nil if it was not carried out.
+local function find_result()
+  local last = redis.call('HGET', RESULTS, CLIENT) or redis.call('HGET', PREVIOUS_RESULTS, CLIENT)
   local number, item = string.match(last or '', '^(%d+) (.*)$')
   if not number or tonumber(number) < tonumber(NUMBER) then return nil end
   return number == NUMBER and item or ''
 end
 
-local function record(item)
-  if redis.call('HSET', PAST, CLIENT, NUMBER .. ' ' .. item) == 1 and redis.call('HLEN', PAST) == 1 then
-    redis.call('PEXPIREAT', PAST, (TURN + 2) * REMEMBER / 1000 - 1) -- when the next but one begins
+local function save_result(item)
+  if redis.call('HSET', RESULTS, CLIENT, NUMBER .. ' ' .. item) == 1 and redis.call('HLEN', RESULTS) == 1 then
+    redis.call('PEXPIREAT', RESULTS, (PERIOD + 2) * RETRY_WINDOW / 1000 - 1) -- just before the key is used again
   end
 end
 
-local function put_back(item)
+local function return_to_front(item)
   redis.call('LPUSH', ITEMS, item)
-  redis.call('PEXPIRE', ITEMS, IDLE)
+  redis.call('PEXPIRE', ITEMS, IDLE_TTL)
   if MAXSIZE > 0 then redis.call('HINCRBY', KEYS[8], 'capacity', -1) end
 end
 
--- An item whose taker's lease has ended is there for the next getter.
-local remember_token = remember
-remember = function(token)
-  remember_token(token)
+-- When a getter's lease has expired, its item is available to the next getter.
+local record_ended_token = record_ended
+record_ended = function(token)
+  record_ended_token(token)
   local item = redis.call('HGET', TAKEN, token)
   if item then
     redis.call('HDEL', TAKEN, token)
-    put_back(item)
+    return_to_front(item)
   end
 end

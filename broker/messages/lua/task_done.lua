@@ -1,18 +1,18 @@
--- Says that an item that was taken is done.
+-- Marks an item that was taken as done.
 --
 -- KEYS, ARGV 1-5  see queue.lua
--- KEYS 11 done    string, and a channel: rises whenever nothing is left to do
--- Returns 1 done, 0 not taken, -1 not taken any more because the lease ended first
+-- KEYS 11 done    string: a generation that rises whenever no item is left to do; its name is also the channel
+-- Returns 1 done, 0 not taken, -1 no longer taken because the lease expired first
 -- include engine/lua/state.lua
 -- include engine/lua/handoff.lua
--- include engine/lua/rules.lua
--- include engine/lua/ask.lua
+-- include engine/lua/maintenance.lua
+-- include engine/lua/request_permit.lua
 -- include messages/lua/queue.lua
 if redis.call('HDEL', TAKEN, TOKEN) == 0 then return redis.call('ZSCORE', ENDED, TOKEN) and -1 or 0 end
 redis.call('HDEL', STATE, TOKEN)
 if redis.call('HINCRBY', STATE, 'capacity', -1) == 0 then
-  local risen = string.format('%.0f', math.max((redis.call('GET', KEYS[11]) or 0) + 1, now))
-  redis.call('SET', KEYS[11], risen, 'PX', IDLE)
-  redis.call('PUBLISH', KEYS[11], risen)
+  local raised = string.format('%.0f', math.max((redis.call('GET', KEYS[11]) or 0) + 1, now))
+  redis.call('SET', KEYS[11], raised, 'PX', IDLE_TTL)
+  redis.call('PUBLISH', KEYS[11], raised)
 end
 return 1

@@ -1,0 +1,26 @@
+-- Requests a permit; needs maintenance.lua. A request may be repeated with the same token.
+--
+-- Returns the fence of the grant, or {now, look, rank}: the server's time, when to check again, and the position in
+-- the queue, from 0
+local function request_permit(wait)
+  initialize()
+  if own_permit then -- granted before: the reply or message was lost, or has not arrived yet
+    extend_lease(TOKEN, own_permit)
+    return tonumber(string.match(own_permit, '^%d+'))
+  end
+
+  expire_leases()
+  redis.call('ZREM', ENDED, TOKEN) -- an earlier grant that it did not acknowledge no longer counts
+  if wait and not redis.call('ZSCORE', QUEUE, TOKEN) then
+    redis.call('ZADD', QUEUE, redis.call('HINCRBY', STATE, 'ticket', 1), TOKEN)
+    redis.call('PEXPIRE', QUEUE, IDLE_TTL)
+  end
+  if grant_to_waiters(TOKEN) then notify_head() end
+  own_permit = redis.call('HGET', STATE, TOKEN)
+  if own_permit then return tonumber(string.match(own_permit, '^%d+')) end -- later grants may have raised fence
+  if not wait then
+    if count_free() > 0 then return grant(TOKEN, LEASE) end
+    leave_queue(TOKEN)
+  end
+  return { now, math.min(next_expiry, now + LEASE), redis.call('ZRANK', QUEUE, TOKEN) or 0 }
+end
