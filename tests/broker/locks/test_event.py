@@ -1,4 +1,4 @@
-"""What only the twin's event promises: whoever waited when it was set goes on."""
+"""What an event over Redis promises beyond multiprocessing's: set() wakes every process that was waiting."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from tests.support.actors import Actors
 from tests.support.server_state import count_event_waiters, run_command
 from tests.support.waiting import wait_until
 
-CROWD = 200
+WAITERS = 200
 
 
-def test_one_set_wakes_a_crowd_although_clear_follows(ctx: Context, actors: Actors) -> None:
+def test_set_wakes_all_waiters_although_clear_follows(ctx: Context, actors: Actors) -> None:
     event = ctx.Event()
-    waiters = [actors.thread(event) for _ in range(CROWD)]
+    waiters = [actors.thread(event) for _ in range(WAITERS)]
     for waiter in waiters:
         waiter.begin("wait")
-    wait_until(lambda: count_event_waiters(event) == CROWD)
+    wait_until(lambda: count_event_waiters(event) == WAITERS)
     event.set()
     event.clear()
     assert all(waiter.result() is True for waiter in waiters)
     assert event.wait(0) is False
 
 
-def test_who_comes_after_the_clear_waits(ctx: Context, actors: Actors) -> None:
+def test_wait_that_starts_after_clear_blocks(ctx: Context, actors: Actors) -> None:
     event = ctx.Event()
     waiter = actors.thread(event)
     for _ in range(3):
@@ -36,13 +36,13 @@ def test_who_comes_after_the_clear_waits(ctx: Context, actors: Actors) -> None:
         assert waiter.result() is True
 
 
-def test_a_waiter_gives_its_subscription_back(ctx: Context, client: redis.Redis) -> None:
+def test_wait_unsubscribes_at_its_end(ctx: Context, client: redis.Redis) -> None:
     event = ctx.Event()
     assert event.wait(0.02) is False
     wait_until(lambda: count_event_waiters(event) == 0)
 
 
-def test_lost_data_do_not_keep_a_waiter_from_the_next_set(ctx: Context, client: redis.Redis, actors: Actors) -> None:
+def test_waiter_wakes_at_next_set_after_data_loss(ctx: Context, client: redis.Redis, actors: Actors) -> None:
     event = ctx.Event()
     event.set()
     event.clear()
@@ -55,10 +55,10 @@ def test_lost_data_do_not_keep_a_waiter_from_the_next_set(ctx: Context, client: 
     assert waiter.result() is True
 
 
-def test_generations_rise_although_data_are_lost(ctx: Context, client: redis.Redis) -> None:
-    event, seen = ctx.Event(), []
+def test_generations_rise_across_data_loss(ctx: Context, client: redis.Redis) -> None:
+    event, generations = ctx.Event(), []
     for _ in range(3):
         event.set()
-        seen.append(int(run_command(event, b"HGET", event._key, b"generation")))
+        generations.append(int(run_command(event, b"HGET", event._key, b"generation")))
         client.flushall()
-    assert seen == sorted(set(seen))
+    assert generations == sorted(set(generations))

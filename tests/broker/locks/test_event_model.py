@@ -1,4 +1,4 @@
-"""The scripts of an event against a model: any order of calls, requests that come twice, lost data."""
+"""The scripts of an event match a model: any order of calls, repeated requests, data loss."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from broker.server.private_server import PrivateServer
 from broker.transport.scripts import Script
 from tests.support.fake_clock import SECOND, FakeClock, ScriptClient, with_fake_clock
 
-SET, CLEAR, LOOK = map(with_fake_clock, (event.SET, event.CLEAR, event.READ))
+SET, CLEAR, READ = map(with_fake_clock, (event.SET, event.CLEAR, event.READ))
 KEYS = [b"{test}", b"{test}:done"]
-MINUTES = 4  # for which a request may be repeated; no client does for so long
+RETRY_MINUTES = 4  # a request is recognized as repeated for at least this long; clients give up earlier
 
 
 class EventMachine(RuleBasedStateMachine):
-    """One client; what counts is which calls were new, and who waited when the flag went up."""
+    """One client; a repeated call must change nothing, and a set() must wake all who were waiting."""
 
     url: str
 
@@ -30,22 +30,22 @@ class EventMachine(RuleBasedStateMachine):
         self.clock = FakeClock(self.redis)
         self.client = ScriptClient(self.url)
         self.flag = False
-        self.last = 0
-        self.done: list[tuple[int, Script, bytes]] = []
+        self.last_generation = 0
+        self.calls: list[tuple[int, Script, bytes]] = []
         self.waiting: list[tuple[int, list[bool]]] = []
 
     def call(self, script: Script, token: bytes) -> object:
         return self.client.run(script.bind(KEYS), token)
 
-    def look(self) -> tuple[bool, int]:
-        flag, generation = self.client.run(LOOK.bind(KEYS), self.client.token())
+    def read(self) -> tuple[bool, int]:
+        flag, generation = self.client.run(READ.bind(KEYS), self.client.token())
         return bool(flag), generation
 
     @rule()
     def set(self) -> None:
         token = self.client.token()
         self.call(SET, token)
-        self.done.append((self.clock.now, SET, token))
+        self.calls.append((self.clock.now, SET, token))
         if not self.flag:
             for _, woken in self.waiting:
                 woken.append(True)
@@ -55,47 +55,47 @@ class EventMachine(RuleBasedStateMachine):
     def clear(self) -> None:
         token = self.client.token()
         self.call(CLEAR, token)
-        self.done.append((self.clock.now, CLEAR, token))
+        self.calls.append((self.clock.now, CLEAR, token))
         self.flag = False
 
-    @precondition(lambda self: self.done)
-    @rule(which=st.integers(0, 2**16))
-    def repeat(self, which: int) -> None:
-        _, script, token = self.done[which % len(self.done)]
+    @precondition(lambda self: self.calls)
+    @rule(index=st.integers(0, 2**16))
+    def repeat(self, index: int) -> None:
+        _, script, token = self.calls[index % len(self.calls)]
         self.call(script, token)
 
     @precondition(lambda self: not self.flag)
     @rule()
-    def begin_to_wait(self) -> None:
-        self.waiting.append((self.look()[1], []))
+    def start_waiting(self) -> None:
+        self.waiting.append((self.read()[1], []))
 
     @rule(seconds=st.sampled_from([1, 40, 200]))
-    def time_passes(self, seconds: int) -> None:
+    def advance_clock(self, seconds: int) -> None:
         self.clock.advance(seconds * SECOND)
-        self.done = [call for call in self.done if self.clock.now - call[0] < MINUTES * 60 * SECOND]
+        self.calls = [call for call in self.calls if self.clock.now - call[0] < RETRY_MINUTES * 60 * SECOND]
 
-    @precondition(lambda self: self.done)
+    @precondition(lambda self: self.calls)
     @rule()
     def lose_data(self) -> None:
         self.redis.flushall()
         self.clock.advance(SECOND)
         self.flag = False
-        self.done.clear()
+        self.calls.clear()
         self.waiting.clear()
 
     @rule()
-    def all_see_what_happened(self) -> None:
-        flag, generation = self.look()
+    def check_state(self) -> None:
+        flag, generation = self.read()
         assert flag == self.flag
-        for began, woken in self.waiting:
-            assert (generation > began) == bool(woken), "woken if and only if it was set since"
+        for at_start, woken in self.waiting:
+            assert (generation > at_start) == bool(woken), "woken if and only if the flag was set since the wait began"
         if generation:
-            assert generation >= self.last, "a generation that fell"
-            self.last = generation
+            assert generation >= self.last_generation, "the generation is lower than an earlier one"
+            self.last_generation = generation
         assert [key for key in KEYS if self.redis.exists(key) and self.redis.pttl(key) < 0] == []
 
     def teardown(self) -> None:
-        self.all_see_what_happened()
+        self.check_state()
         self.client.disconnect()
         self.redis.close()
 
@@ -105,5 +105,5 @@ def machine(server: PrivateServer) -> type[EventMachine]:
     return type("Machine", (EventMachine,), {"url": server.url})
 
 
-def test_the_scripts_do_what_the_model_does(machine: type[EventMachine]) -> None:
+def test_scripts_match_model(machine: type[EventMachine]) -> None:
     run_state_machine_as_test(machine, settings=settings(stateful_step_count=30))

@@ -1,4 +1,4 @@
-"""Requests and replies get lost; nothing happens twice, and nothing that happened is forgotten."""
+"""Requests and replies of locks, semaphores and events get lost: each call takes effect exactly once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_acquire(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault) -> 
     assert holders(lock) == []
 
 
-def test_acquire_of_several_permits(proxy: Proxy, proxied: Context, fault: Fault) -> None:
+def test_acquire_takes_one_permit_only(proxy: Proxy, proxied: Context, fault: Fault) -> None:
     semaphore = proxied.Semaphore(3)
     proxy.inject(ACQUIRE, fault)
     assert semaphore.acquire()
@@ -36,12 +36,12 @@ def test_acquire_of_several_permits(proxy: Proxy, proxied: Context, fault: Fault
     assert semaphore.get_value() == 2, "one permit was taken, not two"
 
 
-def test_acquire_by_a_waiter(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault, actors: Actors) -> None:
+def test_acquire_that_waits(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault, actors: Actors) -> None:
     lock = proxied.Lock()
     direct = ctx.Lock(name=lock.name)
     direct.acquire()
     waiter = actors.thread(lock)
-    assert waiter.call("acquire", timeout=0.01) is False  # from now on it listens, and its next request queues
+    assert waiter.call("acquire", timeout=0.01) is False  # it is now subscribed, so its next request joins the queue
     proxy.inject(ACQUIRE, fault)
     waiter.begin("acquire")
     wait_until(lambda: proxy.all_injected and count_waiters(direct) == 1)
@@ -60,7 +60,7 @@ def test_release(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault) -> 
     assert ctx.Lock(name=lock.name).acquire(False) is True
 
 
-def test_release_of_what_was_lost_is_still_an_error(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault) -> None:
+def test_release_after_lost_lease_still_raises(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault) -> None:
     lock = proxied.Lock(lease=0.2)
     lock.acquire()
     lock._here().keeper.stop()
@@ -69,7 +69,7 @@ def test_release_of_what_was_lost_is_still_an_error(proxy: Proxy, proxied: Conte
     with pytest.raises(LeaseLostError):
         lock.release()
     assert proxy.all_injected
-    assert len(holders(lock)) == 1, "the other one still holds it"
+    assert len(holders(lock)) == 1, "the other holder still holds it"
 
 
 def test_renew(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault) -> None:
@@ -79,13 +79,13 @@ def test_renew(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault) -> No
     first = run_command(lock, b"HGET", lock._keys[0], token)
     proxy.inject(RENEW, fault)
     wait_until(lambda: proxy.all_injected and run_command(lock, b"HGET", lock._keys[0], token) != first)
-    before = run_command(lock, b"HGET", lock._keys[0], token)
-    wait_until(lambda: run_command(lock, b"HGET", lock._keys[0], token) != before)
+    renewed = run_command(lock, b"HGET", lock._keys[0], token)
+    wait_until(lambda: run_command(lock, b"HGET", lock._keys[0], token) != renewed)
     assert lock.held
     lock.release()
 
 
-def test_semaphore_add(proxy: Proxy, proxied: Context, fault: Fault) -> None:
+def test_release_that_adds_a_permit(proxy: Proxy, proxied: Context, fault: Fault) -> None:
     semaphore = proxied.Semaphore(0)
     proxy.inject(ADD_PERMIT, fault)
     semaphore.release()

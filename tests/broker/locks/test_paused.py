@@ -1,4 +1,4 @@
-"""Processes are stopped, for as long as a machine may sleep, and go on as if nothing had been."""
+"""Processes are paused while they hold or wait, and continue later, as after a machine's sleep."""
 
 from __future__ import annotations
 
@@ -15,59 +15,59 @@ from tests.support.waiting import wait_until
 Process = Callable[[object], Actor]
 
 
-def test_a_holder_stopped_past_its_lease_knows_at_once_that_it_lost(ctx: Context, process: Process) -> None:
+def test_holder_paused_past_its_lease_learns_of_the_loss_at_once(ctx: Context, process: Process) -> None:
     lock = ctx.Lock(lease=0.5)
-    stopped = process(lock)
-    stopped.call("acquire")
-    fence = stopped.call("fence")
-    assert stopped.call("held") is True
-    stopped.signal(signal.SIGSTOP)
+    paused = process(lock)
+    paused.call("acquire")
+    fence = paused.call("fence")
+    assert paused.call("held") is True
+    paused.signal(signal.SIGSTOP)
     assert lock.acquire() is True
-    stopped.signal(signal.SIGCONT)
-    assert stopped.call("held") is False
+    paused.signal(signal.SIGCONT)
+    assert paused.call("held") is False
     assert lock.fence > fence
     with pytest.raises(LeaseLostError):
-        stopped.call("release")
+        paused.call("release")
     assert lock.held
-    assert len(holders(lock)) == 1, "what the other one holds was not released"
+    assert len(holders(lock)) == 1, "the new holder still holds it"
     lock.release()
 
 
-def test_a_holder_stopped_within_its_lease_holds_on(ctx: Context, process: Process) -> None:
+def test_holder_paused_within_its_lease_keeps_the_lock(ctx: Context, process: Process) -> None:
     lock = ctx.Lock(lease=30)
-    stopped = process(lock)
-    stopped.call("acquire")
-    stopped.signal(signal.SIGSTOP)
+    paused = process(lock)
+    paused.call("acquire")
+    paused.signal(signal.SIGSTOP)
     assert lock.acquire(timeout=0.1) is False
-    stopped.signal(signal.SIGCONT)
-    assert stopped.call("held") is True
-    stopped.call("release")
+    paused.signal(signal.SIGCONT)
+    assert paused.call("held") is True
+    paused.call("release")
 
 
-def test_leaving_with_after_a_loss_is_an_error(ctx: Context) -> None:
+def test_leaving_with_block_after_lost_lease_raises(ctx: Context) -> None:
     lock = ctx.Lock()
     with pytest.raises(LeaseLostError), lock:
         lock.delete()
 
 
-def test_a_waiter_that_slept_through_its_grant_does_not_believe_it(ctx: Context, process: Process) -> None:
+def test_waiter_paused_past_its_grant_does_not_take_it(ctx: Context, process: Process) -> None:
     lock = ctx.Lock()
     lock.acquire()
-    sleeper, other = process(lock), process(lock)
-    start_waiting(lock, [sleeper, other])
-    sleeper.signal(signal.SIGSTOP)
+    paused, other = process(lock), process(lock)
+    start_waiting(lock, [paused, other])
+    paused.signal(signal.SIGSTOP)
     lock.release()
-    assert other.result() is True, "the grant went on after the sleeper's probation"
-    sleeper.signal(signal.SIGCONT)
+    assert other.result() is True, "the grant moved on, since the paused waiter did not acknowledge it"
+    paused.signal(signal.SIGCONT)
     wait_until(lambda: waiting_tokens(lock))
-    assert sleeper.blocked(0.2), "two would hold it"
+    assert paused.blocked(0.2), "else two would hold it"
     other.call("release")
-    assert sleeper.result() is True
-    assert sleeper.call("fence") > 0
-    assert sleeper.call("held") is True
+    assert paused.result() is True
+    assert paused.call("fence") > 0
+    assert paused.call("held") is True
 
 
-def test_a_stopped_waiter_takes_up_its_grant_in_time(ctx: Context, process: Process) -> None:
+def test_waiter_paused_briefly_takes_its_grant(ctx: Context, process: Process) -> None:
     lock = ctx.Lock()
     lock.acquire()
     waiter = process(lock)

@@ -1,4 +1,4 @@
-"""Threads share a handle, and with it what their process holds; but nobody lays hands on another's."""
+"""Threads of a process share its handles and permits; a thread that lost its lease never releases another's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.actors import Actors
 from tests.support.server_state import holders, run_command
 
 
-def test_any_thread_may_release(ctx: Context, actors: Actors) -> None:
+def test_any_thread_of_the_holding_process_may_release(ctx: Context, actors: Actors) -> None:
     lock = ctx.Lock()
     lock.acquire()
     thread = actors.thread(lock)
@@ -25,7 +25,7 @@ def test_any_thread_may_release(ctx: Context, actors: Actors) -> None:
         lock.release()
 
 
-def test_a_thread_that_lost_its_lease_does_not_release_another_threads(ctx: Context, actors: Actors) -> None:
+def test_thread_with_lost_lease_does_not_release_another_threads_permit(ctx: Context, actors: Actors) -> None:
     lock = ctx.Lock()
     lock.acquire()
     run_command(lock, b"HDEL", lock._keys[0], *holders(lock))  # as if the lease had ended
@@ -38,39 +38,39 @@ def test_a_thread_that_lost_its_lease_does_not_release_another_threads(ctx: Cont
     other.call("release")
 
 
-def test_a_thread_releases_its_own_permit_first(ctx: Context, actors: Actors) -> None:
+def test_thread_releases_its_own_permit_first(ctx: Context, actors: Actors) -> None:
     semaphore = ctx.BoundedSemaphore(2)
     semaphore.acquire()
-    mine = semaphore.fence
+    own_fence = semaphore.fence
     other = actors.thread(semaphore)
     other.call("acquire")
-    assert other.call("fence") > mine
-    assert semaphore.fence == mine
+    assert other.call("fence") > own_fence
+    assert semaphore.fence == own_fence
     semaphore.release()
     assert other.call("held") is True
-    assert semaphore.fence == other.call("fence"), "which is what this process holds"
+    assert semaphore.fence == other.call("fence"), "the remaining permit of this process"
 
 
-def test_two_threads_cannot_release_the_same(ctx: Context, actors: Actors) -> None:
+def test_concurrent_releases_of_one_lock_succeed_once(ctx: Context, actors: Actors) -> None:
     lock = ctx.Lock()
     threads = [actors.thread(lock) for _ in range(4)]
     for _ in range(20):
         lock.acquire()
         for thread in threads:
             thread.begin("release")
-        outcomes = [answer(thread.result) for thread in threads]
+        outcomes = [outcome_of(thread.result) for thread in threads]
         assert outcomes.count(None) == 1
         assert outcomes.count(NotHeldError) == len(threads) - 1
 
 
-def answer(call: Callable[[], object]) -> object:
+def outcome_of(call: Callable[[], object]) -> object:
     try:
         return call()
     except NotHeldError as error:
         return type(error)
 
 
-def test_handles_of_one_name_are_one_lock(ctx: Context) -> None:
+def test_handles_with_the_same_name_are_one_lock(ctx: Context) -> None:
     first = ctx.Lock()
     second = ctx.Lock(name=first.name)
     first.acquire()
@@ -80,14 +80,14 @@ def test_handles_of_one_name_are_one_lock(ctx: Context) -> None:
     assert not first.held
 
 
-def test_threads_that_come_first_at_once_meet_in_one_session(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two sessions would each know only what the other one's threads do not hold."""
+def test_concurrent_first_uses_share_one_session(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With two sessions, a thread could not release what a thread of the other session holds."""
     url = ctx.url + "?db=1"
-    wire_factory, all_here = session.wire_factory, threading.Barrier(2)
+    wire_factory, both_inside = session.wire_factory, threading.Barrier(2)
 
     def slow_factory(where: str) -> object:
         with suppress(threading.BrokenBarrierError):
-            all_here.wait(0.2)  # both at once in here, if nothing keeps them apart
+            both_inside.wait(0.2)  # without a lock around it, both threads would get here
         return wire_factory(where)
 
     monkeypatch.setattr(session, "wire_factory", slow_factory)

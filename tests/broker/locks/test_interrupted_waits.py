@@ -1,4 +1,4 @@
-"""A waiter that leaves takes nothing with it: after Ctrl-C, an exception, or a time-out in the moment of its grant."""
+"""A wait that Ctrl-C, an exception or a timeout ends leaves the queue; a concurrent grant is kept or returned."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def test_ctrl_c_leaves_the_queue(ctx: Context, process: Process) -> None:
         waiter.result()
     assert count_waiters(lock) == 0
     lock.release()
-    assert lock.acquire(False), "nothing was granted to the one who left"
+    assert lock.acquire(False), "nothing was granted to the waiter that left"
     lock.release()
-    assert waiter.call("acquire") is True, "and it may come again"
+    assert waiter.call("acquire") is True, "and it can acquire later"
 
 
-def test_ctrl_c_does_not_disturb_the_next_in_the_queue(ctx: Context, process: Process) -> None:
+def test_next_waiter_is_served_after_ctrl_c_of_the_first(ctx: Context, process: Process) -> None:
     lock = ctx.Lock()
     lock.acquire()
     first, second = process(lock), process(lock)
@@ -44,7 +44,7 @@ def test_ctrl_c_does_not_disturb_the_next_in_the_queue(ctx: Context, process: Pr
     assert second.result() is True
 
 
-def test_ctrl_c_in_the_moment_of_the_grant_passes_it_on(
+def test_ctrl_c_while_a_grant_arrives_releases_it(
     ctx: Context, actors: Actors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lock = ctx.Lock()
@@ -62,7 +62,7 @@ def test_ctrl_c_in_the_moment_of_the_grant_passes_it_on(
     assert holders(lock) == []
 
 
-def test_ctrl_c_leaves_an_event(ctx: Context, process: Process) -> None:
+def test_ctrl_c_ends_the_wait_for_an_event(ctx: Context, process: Process) -> None:
     event = ctx.Event()
     waiter = process(event)
     assert waiter.call("wait", 0.01) is False
@@ -75,7 +75,7 @@ def test_ctrl_c_leaves_an_event(ctx: Context, process: Process) -> None:
     assert waiter.call("wait") is True
 
 
-def test_a_grant_in_the_moment_of_the_time_out_is_kept(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_grant_that_arrives_at_the_timeout_is_kept(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     lock = ctx.Lock()
     lock.acquire()
     wait = request.wait
@@ -92,16 +92,16 @@ def test_a_grant_in_the_moment_of_the_time_out_is_kept(ctx: Context, monkeypatch
     lock.release()
 
 
-def test_a_time_out_near_the_grant_is_one_or_the_other(ctx: Context, actors: Actors) -> None:
+def test_timeout_near_the_grant_either_holds_or_leaves_nothing(ctx: Context, actors: Actors) -> None:
     lock = ctx.Lock()
     waiter = actors.thread(lock)
     for step in range(40):
         lock.acquire()
         waiter.begin("acquire", timeout=0.02)
-        time.sleep(0.018 + step * 0.0001)  # not to wait for something, but to hit the moment
+        time.sleep(0.018 + step * 0.0001)  # the timeout and the release must fall into the same moment
         lock.release()
-        got = waiter.result()
-        assert len(holders(lock)) == int(got)
+        acquired = waiter.result()
+        assert len(holders(lock)) == int(acquired)
         assert count_waiters(lock) == 0
-        if got:
+        if acquired:
             waiter.call("release")

@@ -1,0 +1,121 @@
+"""A model of locks and semaphores in plain Python: free permits, a queue, and leases that expire."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+SECOND = 1_000_000
+
+
+@dataclass
+class Hold:
+    fence: int
+    expires: int
+
+
+@dataclass
+class PermitsModel:
+    """A first-in first-out semaphore; each method models one script and returns what the script should return."""
+
+    start: int
+    now: int
+    subscribed: set[bytes] = field(default_factory=set)
+    held: dict[bytes, Hold] = field(default_factory=dict)
+    queue: list[bytes] = field(default_factory=list)
+    notified: list[tuple[bytes, int]] = field(default_factory=list)
+    expired: set[bytes] = field(default_factory=set)
+    added: int = 0
+    fence: int = 0
+
+    @property
+    def free(self) -> int:
+        return self.start + self.added - len(self.held)
+
+    def acquire(self, token: bytes, wait: bool, lease: int) -> int:
+        """Return the fence, or 0."""
+        if token in self.held:
+            self._extend_lease(token, lease)
+            return self.held[token].fence
+        self._expire_leases()
+        if wait and token not in self.queue:
+            self.queue.append(token)
+        self._grant_to_waiters(token, lease)
+        if not wait and token not in self.held:
+            if self.free > 0:
+                self._grant(token, lease)
+            elif token in self.queue:
+                self._leave_queue(token)
+        return self.held[token].fence if token in self.held else 0
+
+    def release(self, token: bytes, lease: int) -> int:
+        if token in self.held:
+            del self.held[token]
+            if self.queue:
+                self._expire_leases()
+                self._grant_to_waiters(None, lease)
+            return 1
+        if token in self.queue:
+            self._leave_queue(token)
+            return 1
+        return -1 if token in self.expired else 0
+
+    def renew(self, token: bytes, lease: int) -> int:
+        if token not in self.held:
+            return 0
+        self._extend_lease(token, lease)
+        return 1
+
+    def add(self, lease: int) -> None:
+        self.added += 1
+        self._expire_leases()
+        self._grant_to_waiters(None, lease)
+
+    def value(self, lease: int) -> int:
+        self._expire_leases()
+        self._grant_to_waiters(None, lease)
+        return self.free
+
+    def lose_data(self) -> None:
+        """Lose all data, as a server that is restarted without them does."""
+        self.held.clear()
+        self.queue.clear()
+        self.expired.clear()
+        self.added = self.fence = 0
+
+    def _expire_leases(self) -> None:
+        for token in [token for token, hold in self.held.items() if hold.expires <= self.now]:
+            del self.held[token]
+            self.expired.add(token)
+
+    def _grant_to_waiters(self, requester: bytes | None, lease: int) -> None:
+        head_changed = False
+        while self.free > 0 and self.queue:
+            head, head_changed = self.queue.pop(0), True
+            if head == requester:
+                self._grant(head, lease)
+            elif self._is_subscribed(head):
+                self._grant(head, min(lease, SECOND))
+                self.notified.append((head, self.fence))
+        if head_changed:
+            self._notify_head()
+
+    def _leave_queue(self, token: bytes) -> None:
+        was_head = self.queue[0] == token
+        self.queue.remove(token)
+        if was_head:
+            self._notify_head()
+
+    def _notify_head(self) -> None:
+        while self.queue and not self._is_subscribed(self.queue[0]):
+            self.queue.pop(0)
+
+    def _extend_lease(self, token: bytes, lease: int) -> None:
+        hold = self.held[token]
+        hold.expires = max(hold.expires, self.now + lease)
+
+    def _grant(self, token: bytes, lease: int) -> None:
+        self.fence = max(self.fence + 1, self.now)
+        self.held[token] = Hold(self.fence, self.now + lease)
+
+    def _is_subscribed(self, token: bytes) -> bool:
+        return token.rpartition(b":")[0] in self.subscribed
