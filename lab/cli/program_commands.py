@@ -16,10 +16,10 @@ from lab import files
 from lab.backends import BACKENDS
 from lab.cli import unsigned_jobs
 from lab.errors import InvalidParameterError
-from lab.programs import copies, launch
-from lab.programs.differences import alike
+from lab.programs import folder_copy, launch
+from lab.programs.differences import equal
 from lab.programs.report import figures, report
-from lab.programs.run import Performance, perform
+from lab.programs.run import ProgramRun, run_program
 from lab.runtime.interrupts import Interrupts
 
 SETTINGS = {"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": ["-h", "--help"]}
@@ -42,8 +42,8 @@ def run_command(path: str) -> click.Command:
 
     def run(backend: str, url: str | None, workers: int, arguments: Sequence[str]) -> int:
         program = launch.check_program(Path(path))
-        with _server(url, [backend]) as address, launch.scene(program, backend, address, workers) as scene:
-            return launch.attend(scene, arguments)
+        with _server(url, [backend]) as address, launch.prepare_run(program, backend, address, workers) as config:
+            return launch.run_in_terminal(config, arguments)
 
     choice = click.Choice(list(BACKENDS))
     on = click.Option(["--on", "backend"], type=choice, default="local", show_default=True, help="where to run it")
@@ -78,15 +78,15 @@ def _compare(
         files.require_file(json_file)
     if trace_folder is not None:
         files.require_folder(trace_folder)
-    copies.require_small(program.parent)
+    folder_copy.check_size(program.parent)
     runs = []
     with _server(url, chosen) as address, tempfile.TemporaryDirectory(prefix="lab-") as place, Interrupts() as hark:
         for backend in chosen:
             click.echo(f"{backend} …", err=True)
-            runs.append(perform(program, backend, address, workers, arguments, limit, Path(place), hark))
+            runs.append(run_program(program, backend, address, workers, arguments, limit, Path(place), hark))
     _keep(runs, json_file, trace_folder)
     report(runs, limit, Console())
-    return 0 if alike(runs) else 1
+    return 0 if equal(runs) else 1
 
 
 def _chosen(backends: str) -> list[str]:
@@ -97,7 +97,7 @@ def _chosen(backends: str) -> list[str]:
     return chosen
 
 
-def _keep(runs: Sequence[Performance], json_file: Path | None, trace_folder: Path | None) -> None:
+def _keep(runs: Sequence[ProgramRun], json_file: Path | None, trace_folder: Path | None) -> None:
     if trace_folder is not None:
         files.write_folder(
             trace_folder, {f"{run.trace.exercise}-{run.backend}.jsonl": run.trace.dump() for run in runs}

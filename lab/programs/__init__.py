@@ -1,1 +1,1 @@
-"""Somebody's own multiprocessing program, unchanged, on each backend."""
+"""Users' own multiprocessing programs, run unchanged on each backend."""

@@ -1,4 +1,4 @@
-"""The import hook: a program's own modules get stand-ins for multiprocessing and what is in it, libraries do not."""
+"""The import hook: a program's own modules get proxies of multiprocessing's modules, libraries get the modules."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-Find = Callable[[str, Any], Any]
+Resolve = Callable[[str, Any], Any]  # from a name and multiprocessing's object to what the program gets
 
 PACKAGE = "multiprocessing"
-MODULES = ("pool", "connection", "managers", "shared_memory", "sharedctypes")
-STOOD_IN = {PACKAGE, *(f"{PACKAGE}.{name}" for name in MODULES)}
-# Folders of modules that are nobody's program, also where a program's folder is above them.
-LIBRARIES = (
+SUBMODULES = ("pool", "connection", "managers", "shared_memory", "sharedctypes")
+PROXIED = {PACKAGE, *(f"{PACKAGE}.{name}" for name in SUBMODULES)}
+# Modules in these folders are never the program's own, even if they are below the program's folder.
+LIBRARY_FOLDERS = (
     *(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
     *(Path(__file__).parents[2] / package for package in ("broker", "jobs", "lab")),
 )
@@ -25,31 +25,34 @@ LIBRARIES = (
 _import = builtins.__import__
 
 
-class StandIn(ModuleType):
-    """A module or a context of multiprocessing's as a program sees it."""
+class ModuleProxy(ModuleType):
+    """A module or a context of multiprocessing as a program sees it.
 
-    def __init__(self, key: str, find: Find) -> None:
+    `key` is the module's name, or the context's start method.
+    """
+
+    def __init__(self, key: str, resolve: Resolve) -> None:
         super().__init__(key)
-        self._real = _real(key)
-        self._find = find
+        self._original = _original(key)
+        self._resolve = resolve
 
     def __getattr__(self, name: str) -> Any:
         if name == "get_context":
             return self._get_context
-        value = getattr(self._real, name)
+        value = getattr(self._original, name)
         if isinstance(value, ModuleType):
-            return stand_in(value, self._find)
-        return self._find(name, value)
+            return proxy_of(value, self._resolve)
+        return self._resolve(name, value)
 
-    def _get_context(self, method: str | None = None) -> StandIn:
-        return StandIn(multiprocessing.get_context(method).get_start_method(), self._find)
+    def _get_context(self, method: str | None = None) -> ModuleProxy:
+        return ModuleProxy(multiprocessing.get_context(method).get_start_method(), self._resolve)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return StandIn, (self.__name__, self._find)
+        return ModuleProxy, (self.__name__, self._resolve)
 
 
-def install(find: Find, folder: Path) -> None:
-    """Let modules in `folder` find multiprocessing's names by `find`; takes the place of an earlier folder."""
+def install(resolve: Resolve, folder: Path) -> None:
+    """Make modules in `folder` get multiprocessing's names from `resolve`; replaces an earlier installation."""
 
     def import_(
         name: str,
@@ -59,27 +62,27 @@ def install(find: Find, folder: Path) -> None:
         level: int = 0,
     ) -> ModuleType:
         module = _import(name, globals, locals, fromlist or (), level)
-        if level == 0 and name.partition(".")[0] == PACKAGE and _belongs(globals or {}, folder):
-            return stand_in(module, find)
+        if level == 0 and name.partition(".")[0] == PACKAGE and _is_program_module(globals or {}, folder):
+            return proxy_of(module, resolve)
         return module
 
     builtins.__import__ = import_
 
 
 def uninstall() -> None:
-    """Import as Python does."""
+    """Restore Python's own import."""
     builtins.__import__ = _import
 
 
-def stand_in(module: ModuleType, find: Find) -> ModuleType:
-    """Return the stand-in for a module; itself if it has none."""
-    return StandIn(module.__name__, find) if module.__name__ in STOOD_IN else module
+def proxy_of(module: ModuleType, resolve: Resolve) -> ModuleType:
+    """Return the proxy of a module; the module itself if it needs none."""
+    return ModuleProxy(module.__name__, resolve) if module.__name__ in PROXIED else module
 
 
-def _belongs(importer: Mapping[str, Any], folder: Path) -> bool:
+def _is_program_module(importer: Mapping[str, Any], folder: Path) -> bool:
     file = Path(importer.get("__file__") or "")
-    return file.is_relative_to(folder) and not any(file.is_relative_to(library) for library in LIBRARIES)
+    return file.is_relative_to(folder) and not any(file.is_relative_to(library) for library in LIBRARY_FOLDERS)
 
 
-def _real(key: str) -> Any:
+def _original(key: str) -> Any:
     return sys.modules[key] if key.startswith(PACKAGE) else multiprocessing.get_context(key)

@@ -16,87 +16,92 @@ from typing import Any
 
 from lab.programs import providers
 from lab.programs.recording import record
-from lab.programs.run_config import Scene
+from lab.programs.run_config import RunConfig
 
-LAST = 4  # seconds to end everything in, also if the server went with the lab
-AFTER_CHILDREN = -1  # as in `names`, where what it leaves behind is removed after this
+EXIT_TIMEOUT = 4  # seconds for the clean-up after a signal, also if the server died with the lab
+AFTER_CHILDREN = -1  # as in `providers`, whose finalizers come after this one
 
 
-def enter(namespace: dict[str, Any]) -> CodeType:
-    """Return the program's code, to be run in `namespace`; what it imports from `multiprocessing` is its backend's.
+def load_program(namespace: dict[str, Any]) -> CodeType:
+    """Return the program's code, to be run in `namespace`; its imports from `multiprocessing` come from the backend.
 
-    Called again in each child that begins anew, where the module's name is `__mp_main__`.
+    Called again in each child that is started with spawn or forkserver, where the module's name is `__mp_main__`.
     """
-    scene = Scene.here()
+    config = RunConfig.from_environment()
     for name in [name for name in namespace if name not in ("__name__", "__spec__", "__builtins__")]:
         del namespace[name]
-    namespace |= {"__file__": scene.path, "__doc__": None, "__package__": None, "__cached__": None, "__loader__": None}
+    namespace |= {"__file__": config.program, "__doc__": None}
+    namespace |= {"__package__": None, "__cached__": None, "__loader__": None}
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # Lines of several processes come in the order of printing, and whole, also where PYTHONUNBUFFERED is set.
+            # Whole lines, in the order in which several processes print them, also with PYTHONUNBUFFERED.
             stream.reconfigure(line_buffering=True, write_through=False)
-    providers.install(_provider(scene))
+    providers.install(_make_provider(config))
     if namespace["__name__"] == "__main__":
-        _begin(scene)
-    with open(scene.path, "rb") as file:
-        return compile(file.read(), scene.path, "exec", dont_inherit=True)
+        _set_up_main_process(config)
+    with open(config.program, "rb") as file:
+        return compile(file.read(), config.program, "exec", dont_inherit=True)
 
 
-def _provider(scene: Scene) -> providers.Local:
-    if scene.backend == "rq":
-        from lab.programs.rq_context import Jobs  # imports RQ, which the other backends need not wait for
+def _make_provider(config: RunConfig) -> providers.LocalProvider:
+    if config.backend == "rq":
+        from lab.programs.rq_provider import RqProvider  # imports RQ, which the other backends do not need
 
-        return Jobs(scene)
-    return providers.Redis(scene) if scene.backend == "redis" else providers.Local(scene)
+        return RqProvider(config)
+    return providers.RedisProvider(config) if config.backend == "redis" else providers.LocalProvider(config)
 
 
-def _begin(scene: Scene) -> None:
-    os.chdir(scene.folder)
-    sys.argv[0] = scene.path
-    sys.path[0] = str(scene.folder)
-    sys.excepthook = lambda kind, error, trace: traceback.print_exception(kind, error, _own(trace, scene.path))
-    multiprocessing.set_start_method(None, force=True)  # the choice is the program's, and imports may have made one
+def _set_up_main_process(config: RunConfig) -> None:
+    os.chdir(config.folder)
+    sys.argv[0] = config.program
+    sys.path[0] = str(config.folder)
+    sys.excepthook = lambda kind, error, trace: traceback.print_exception(
+        kind, error, _program_frames(trace, config.program)
+    )
+    multiprocessing.set_start_method(None, force=True)  # the program chooses; the lab's imports may have set one
     util.Finalize(None, record, args=("closes",), exitpriority=AFTER_CHILDREN)
     for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup's is
-            signal.signal(number, _end)
-    _end_with_lab(scene.lifeline)
-    if scene.backend != "local" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # under nohup, SIGHUP is ignored
+            signal.signal(number, _terminate)
+    _terminate_with_lab(config.parent_pipe)
+    if config.backend != "local" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
-    os.register_at_fork(after_in_child=_react_as_python)
+    os.register_at_fork(after_in_child=_restore_signal_handlers)
     record("opens")
 
 
-def _own(trace: TracebackType | None, path: str) -> TracebackType | None:
-    """Return what of a traceback is the program's."""
+def _program_frames(trace: TracebackType | None, path: str) -> TracebackType | None:
+    """Return a traceback without the lab's own frames."""
     while trace is not None and trace.tb_frame.f_code.co_filename != path:
         trace = trace.tb_next
     return trace
 
 
-def _end_with_lab(lifeline: int) -> None:
-    # A thread that waits for the lab's end would be one too many where the program forks.
-    signal.signal(signal.SIGIO, _end)
-    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
-    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
-    if select.select([lifeline], [], [], 0)[0]:  # it has ended already
-        _end(signal.SIGTERM, None)
+def _terminate_with_lab(parent_pipe: int) -> None:
+    """Terminate this process when the lab has ended, which `parent_pipe` shows."""
+    # A signal and not a thread that reads the pipe: a program that forks should have one thread.
+    signal.signal(signal.SIGIO, _terminate)
+    fcntl.fcntl(parent_pipe, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(parent_pipe, fcntl.F_SETFL, fcntl.fcntl(parent_pipe, fcntl.F_GETFL) | os.O_ASYNC)
+    if select.select([parent_pipe], [], [], 0)[0]:  # the lab has ended already
+        _terminate(signal.SIGTERM, None)
 
 
-def _react_as_python() -> None:
+def _restore_signal_handlers() -> None:
+    """Give a forked child Python's own handlers."""
     for number, ours, default in (
-        (signal.SIGTERM, _end, signal.SIG_DFL),
-        (signal.SIGHUP, _end, signal.SIG_DFL),
+        (signal.SIGTERM, _terminate, signal.SIG_DFL),
+        (signal.SIGHUP, _terminate, signal.SIG_DFL),
         (signal.SIGINT, _interrupt, signal.default_int_handler),
     ):
         if signal.getsignal(number) is ours:
             signal.signal(number, default)
 
 
-def _end(number: int, _: FrameType | None) -> None:
-    # Python's own answer to SIGTERM leaves children behind.
+def _terminate(number: int, _: FrameType | None) -> None:
+    """End the program and its children, as Python's own handling of SIGTERM would leave the children behind."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(LAST)
+    signal.alarm(EXIT_TIMEOUT)
     providers.terminate_children()
     record("closes")
     providers.close()
@@ -105,7 +110,7 @@ def _end(number: int, _: FrameType | None) -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    if Scene.here().backend == "rq":
-        providers.terminate_children()  # a terminal's Ctrl-C reaches every process of this machine, but no job
-    if not util.is_exiting():  # or else its end would be broken off, before it has removed what it made
+    if RunConfig.from_environment().backend == "rq":
+        providers.terminate_children()  # Ctrl-C in a terminal reaches all its processes, but no job
+    if not util.is_exiting():  # otherwise finalizers that delete what was created would be interrupted
         signal.default_int_handler(number, frame)

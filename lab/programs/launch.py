@@ -1,4 +1,4 @@
-"""Launching a program: its server, its workers, its interpreter, and its end."""
+"""Launching a program: its workers, its interpreter, and its end."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from typing import Any
 import jobs
 from lab.backends import QUEUE
 from lab.errors import LabError
-from lab.programs.run_config import Scene
-from lab.runtime.interrupts import SIGNALS
+from lab.programs.run_config import RunConfig
+from lab.runtime.interrupts import stop_signals
 
-ROOT = Path(__file__).parents[2]  # where the interpreter finds this package first, whatever the program's folder holds
+ROOT = Path(__file__).parents[2]  # where the interpreter finds this package first, whatever is in the program's folder
 
 
 def check_program(path: Path) -> Path:
-    """Return the program's full path; raise `LabError` if there is none, or Python cannot read it."""
+    """Return the program's absolute path; raise `LabError` if it is not a file that Python can compile."""
     try:
         compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
     except OSError as error:
@@ -36,52 +36,51 @@ def check_program(path: Path) -> Path:
 
 
 @contextmanager
-def scene(program: Path, backend: str, url: str, workers: int) -> Iterator[Scene]:
-    """Give a program a place on a backend: for jobs, the workers that listen already, else `workers` of its own."""
+def prepare_run(program: Path, backend: str, url: str, workers: int) -> Iterator[RunConfig]:
+    """Yield the configuration of a run; for RQ, start `workers` workers for the block, unless some are running."""
     if backend != "rq":
-        yield Scene(str(program), backend, url)
+        yield RunConfig(str(program), backend, url)
         return
-    count = jobs.worker_count(url, QUEUE)
-    queue = QUEUE if count else f"{QUEUE}-{uuid.uuid4().hex}"  # nobody else's jobs on workers that end with this run
-    preload = ["lab.programs.rq_context"]
-    with nullcontext() if count else jobs.Workers(url, queue, workers, program.parent, preload):
-        yield Scene(str(program), backend, url, queue, count or workers)
+    running = jobs.worker_count(url, QUEUE)
+    queue = QUEUE if running else f"{QUEUE}-{uuid.uuid4().hex}"  # workers that end with this run get only its jobs
+    preload = ["lab.programs.rq_provider"]
+    with nullcontext() if running else jobs.Workers(url, queue, workers, program.parent, preload):
+        yield RunConfig(str(program), backend, url, queue, running or workers)
 
 
 @contextmanager
-def started(scene: Scene, arguments: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """Start the program's interpreter, which ends at the latest when the block does; `options` are those of `Popen`."""
+def start_interpreter(config: RunConfig, arguments: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """Start the program's interpreter, which is terminated when the block ends; `options` are those of `Popen`."""
     reader, writer = os.pipe()
     command = [sys.executable, "-m", "lab.programs.main_module", *arguments]
-    environment = replace(scene, lifeline=reader).environment()
+    environment = replace(config, parent_pipe=reader).environment()
     try:
         with os.fdopen(reader):
-            program = subprocess.Popen(command, env=environment, cwd=ROOT, pass_fds=[reader], **options)
-        yield program
+            process = subprocess.Popen(command, env=environment, cwd=ROOT, pass_fds=[reader], **options)
+        yield process
     finally:
         os.close(writer)
 
 
-def attend(scene: Scene, arguments: Sequence[str]) -> int:
-    """Run the program on this terminal; return its exit status, as a shell would see it.
+def run_in_terminal(config: RunConfig, arguments: Sequence[str]) -> int:
+    """Run the program in this terminal; return its exit status as a shell would report it.
 
-    Ctrl-C is for the program, which hears it from the terminal; other signals that ask to stop are passed on.
+    Ctrl-C reaches the program from the terminal itself; other signals that ask to stop are forwarded to it.
     """
-    programs: list[subprocess.Popen[bytes]] = []
+    processes: list[subprocess.Popen[bytes]] = []
 
-    def pass_on(number: int, _: object) -> None:
-        if not programs:
+    def forward(number: int, _: object) -> None:
+        if not processes:
             raise KeyboardInterrupt
         if number != signal.SIGINT:
-            programs[0].send_signal(number)
+            processes[0].send_signal(number)
 
-    heeded = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, pass_on) for number in heeded}
+    previous = {number: signal.signal(number, forward) for number in stop_signals()}
     try:
-        with started(scene, arguments) as program:
-            programs.append(program)
-            code = program.wait()
+        with start_interpreter(config, arguments) as process:
+            processes.append(process)
+            code = process.wait()
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)
     return 128 - code if code < 0 else code

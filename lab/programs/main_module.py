@@ -1,7 +1,7 @@
-"""The module that becomes somebody's program: `python -m lab.programs.main_module`.
+"""The module that becomes the user's program: `python -m lab.programs.main_module`.
 
-Its name stays in the namespace's `__spec__`, so that a child that begins anew (spawn, forkserver) imports this module
-as its main one, and with it the program.
+Its name stays in the namespace's `__spec__`. So a child that is started with spawn or forkserver imports this module as
+its main module, and with it the program.
 """
 
-exec(__import__("lab.programs.interpreter", fromlist=["enter"]).enter(globals()))  # noqa: S102 - it is what was asked for
+exec(__import__("lab.programs.interpreter", fromlist=["load_program"]).load_program(globals()))  # noqa: S102 - its purpose

@@ -1,4 +1,4 @@
-"""What a program finds under multiprocessing's names, on each backend."""
+"""What each backend provides under multiprocessing's names."""
 
 from __future__ import annotations
 
@@ -9,96 +9,96 @@ from multiprocessing import util
 from typing import Any
 
 import broker
-from lab.programs import import_hook, recorded_names, recording
-from lab.programs.run_config import Scene
-from lab.programs.unsupported import LACKING, local_only
+from lab.programs import import_hook, instrumentation, recording
+from lab.programs.run_config import RunConfig
+from lab.programs.unsupported import UNSUPPORTED, warn_on_use
 
-TWINS = ("Lock", "Semaphore", "BoundedSemaphore", "Event", "Queue", "SimpleQueue", "JoinableQueue", "Pipe")
-AFTER_CHILDREN = -2  # multiprocessing's finalizers below 0 run when daemons are ended and other children joined
+REDIS_BACKED = ("Lock", "Semaphore", "BoundedSemaphore", "Event", "Queue", "SimpleQueue", "JoinableQueue", "Pipe")
+AFTER_CHILDREN = -2  # multiprocessing calls finalizers below 0 after it has terminated daemons and joined the others
 
 
-class Local:
-    """Multiprocessing itself."""
+class LocalProvider:
+    """Provides multiprocessing itself."""
 
-    def __init__(self, scene: Scene) -> None:
-        self.scene = scene
+    def __init__(self, config: RunConfig) -> None:
+        self.config = config
 
-    def find(self, _: str, value: Any) -> Any:
-        """Return what serves as multiprocessing's `value`, which is called `name`."""
-        return value
+    def resolve(self, _: str, original: Any) -> Any:
+        """Return what the program gets instead of `original`, which multiprocessing calls `name`."""
+        return original
 
     def context(self) -> Any:
         """Return the context of the calling process."""
         return multiprocessing.get_context()
 
     def close(self) -> None:
-        """Remove what was made."""
+        """Delete what the calling process has created."""
 
 
-class Redis(Local):
-    """Local processes and Redis-backed primitives; what has no twin is multiprocessing's own."""
+class RedisProvider(LocalProvider):
+    """Provides local processes and Redis-backed primitives; the rest is multiprocessing's own."""
 
-    def __init__(self, scene: Scene) -> None:
-        super().__init__(scene)
+    def __init__(self, config: RunConfig) -> None:
+        super().__init__(config)
         self._context: broker.Context | None = None
-        self._owner = 0
+        self._pid = 0  # the process that created the context: a forked child inherits it
 
-    def find(self, name: str, value: Any) -> Any:
-        """Return what serves as multiprocessing's `value`, which is called `name`."""
-        if name in TWINS:
-            return functools.partial(make, name)
-        return local_only(name, value) if name in LACKING else value
+    def resolve(self, name: str, original: Any) -> Any:
+        """Return what the program gets instead of `original`, which multiprocessing calls `name`."""
+        if name in REDIS_BACKED:
+            return functools.partial(create, name)
+        return warn_on_use(name, original) if name in UNSUPPORTED else original
 
     def context(self) -> Any:
-        """Return the context of the calling process; what a process makes goes when it and its children have ended."""
-        if self._owner != os.getpid():
-            self._owner = os.getpid()
-            self._context = self.open()
+        """Return the context of the calling process, which is closed after the process and its children have ended."""
+        if self._pid != os.getpid():
+            self._pid = os.getpid()
+            self._context = self.new_context()
             util.Finalize(None, self._context.close, exitpriority=AFTER_CHILDREN)
         return self._context
 
-    def open(self) -> broker.Context:
+    def new_context(self) -> broker.Context:
         """Return a new context."""
-        return broker.Context(self.scene.url)
+        return broker.Context(self.config.url)
 
     def close(self) -> None:
-        """Remove what this process has made."""
-        if self._owner == os.getpid() and self._context is not None:
+        """Delete what the calling process has created."""
+        if self._pid == os.getpid() and self._context is not None:
             self._context.close()
 
 
-_provider: Local  # of this process's program
+_provider: LocalProvider  # of the program that this process runs
 
 
-def install(provider: Local) -> None:
-    """Let the modules of a program find their backend's names in this process, and in its children."""
+def install(provider: LocalProvider) -> None:
+    """Make the program's modules import multiprocessing's names from `provider`, in this process and its children."""
     global _provider
     _provider = provider
-    recording.record_in(provider.scene.open_log())
-    import_hook.install(find, provider.scene.folder)
+    recording.set_log(provider.config.open_log())
+    import_hook.install(resolve, provider.config.folder)
 
 
-def make(name: str, *args: Any, **kwargs: Any) -> Any:
+def create(name: str, *args: Any, **kwargs: Any) -> Any:
     """Return a new primitive of the calling process's context."""
     return getattr(_provider.context(), name)(*args, **kwargs)
 
 
-def find(name: str, value: Any) -> Any:
-    """Return what serves as multiprocessing's `value`, which is called `name`, in this process."""
-    return recorded_names.wrap(name, _provider.find(name, value))
+def resolve(name: str, original: Any) -> Any:
+    """Return what the program gets instead of `original`, recording if the run is recorded."""
+    return instrumentation.instrument(name, _provider.resolve(name, original))
 
 
-def context() -> Any:
-    """Return the calling process's context; one that travels is found again by this."""
+def current_context() -> Any:
+    """Return the calling process's context; a pickled context is unpickled as this one."""
     return _provider.context()
 
 
 def terminate_children() -> None:
-    """Send every child that runs a SIGTERM."""
+    """Send SIGTERM to every running child."""
     for child in multiprocessing.active_children():
         child.terminate()
 
 
 def close() -> None:
-    """Remove what the calling process has made on its server."""
+    """Delete what the calling process has created on the server."""
     _provider.close()

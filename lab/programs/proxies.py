@@ -1,4 +1,4 @@
-"""Thin shells around primitives: each does what the thing itself does, and records it."""
+"""Recording proxies of primitives: each does what its primitive does, and records it."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ from typing import Any
 from lab.programs.recording import record
 
 
-class Shell:
-    """What all recorded primitives share: the thing itself, and its name in the log."""
+class RecordingProxy:
+    """Base class of the proxies: wraps a primitive, which has a name in the trace."""
 
-    def __init__(self, thing: Any, name: str) -> None:
-        self._thing = thing
+    def __init__(self, primitive: Any, name: str) -> None:
+        self._primitive = primitive
         self._name = name
 
     def __getattr__(self, attribute: str) -> Any:
-        return getattr(self._thing, attribute)
+        return getattr(self._primitive, attribute)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self._thing, self._name)
+        return type(self), (self._primitive, self._name)
 
     def __repr__(self) -> str:
-        return repr(self._thing)
+        return repr(self._primitive)
 
 
-class Permits(Shell):
-    """A lock or a semaphore."""
+class PermitsProxy(RecordingProxy):
+    """Records a lock or a semaphore."""
 
     def acquire(self, *args: Any, **kwargs: Any) -> bool:
-        """Acquire, and record the asking and the outcome."""
+        """Acquire; record the request before and the outcome after it."""
         record("asks", self._name)
-        if self._thing.acquire(*args, **kwargs):
-            record("enters", self._name, fence=getattr(self._thing, "fence", None))
+        if self._primitive.acquire(*args, **kwargs):
+            record("enters", self._name, fence=getattr(self._primitive, "fence", None))
             return True
         record("quits", self._name)
         return False
 
     def release(self) -> None:
-        """Record the leaving, and release."""
+        """Record the release, and then release."""
         record("leaves", self._name)
-        self._thing.release()
+        self._primitive.release()
 
     def __enter__(self) -> bool:
         return self.acquire()
@@ -51,82 +51,83 @@ class Permits(Shell):
         self.release()
 
 
-class Flag(Shell):
-    """An event."""
+class EventProxy(RecordingProxy):
+    """Records an event."""
 
     def set(self) -> None:
-        """Record the setting, and set."""
+        """Record the call, and then set."""
         record("sets", self._name)
-        self._thing.set()
+        self._primitive.set()
 
     def clear(self) -> None:
-        """Clear, and record it."""
-        self._thing.clear()
+        """Clear, and then record it."""
+        self._primitive.clear()
         record("clears", self._name)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait, and record its beginning and its outcome."""
+        """Wait; record the call before and the outcome after it."""
         record("waits", self._name)
-        woken = bool(self._thing.wait(timeout))
-        record("wakes" if woken else "quits", self._name)
-        return woken
+        was_set = bool(self._primitive.wait(timeout))
+        record("wakes" if was_set else "quits", self._name)
+        return was_set
 
 
-class Channel(Shell):
-    """A queue."""
+class QueueProxy(RecordingProxy):
+    """Records a queue."""
 
     def put(self, *args: Any, **kwargs: Any) -> None:
-        """Put, and record it."""
-        self._thing.put(*args, **kwargs)
+        """Put, and then record it."""
+        self._primitive.put(*args, **kwargs)
         record("puts", self._name)
 
     def get(self, *args: Any, **kwargs: Any) -> Any:
-        """Record the asking, get, and record that."""
+        """Get; record the request before and the item's arrival after it."""
         record("asks", self._name)
-        item = self._thing.get(*args, **kwargs)
+        item = self._primitive.get(*args, **kwargs)
         record("gets", self._name)
         return item
 
     def put_nowait(self, item: Any) -> None:
-        """Put if there is room."""
+        """Put without waiting."""
         self.put(item, False)
 
     def get_nowait(self) -> Any:
-        """Get if there is something."""
+        """Get without waiting."""
         return self.get(False)
 
 
-class End(Shell):
-    """One end of a pipe."""
+class ConnectionProxy(RecordingProxy):
+    """Records one end of a pipe."""
 
     def send(self, item: Any) -> None:
-        """Send, and record it."""
-        self._thing.send(item)
+        """Send, and then record it."""
+        self._primitive.send(item)
         record("puts", self._name)
 
     def recv(self) -> Any:
-        """Record the asking, receive, and record that."""
+        """Receive; record the request before and the item's arrival after it."""
         record("asks", self._name)
-        item = self._thing.recv()
+        item = self._primitive.recv()
         record("gets", self._name)
         return item
 
-    def __enter__(self) -> End:
+    def __enter__(self) -> ConnectionProxy:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._thing.close()
+        self._primitive.close()
 
 
-SHELLS: dict[str, tuple[str, type[Shell]]] = {
-    "Lock": ("lock", Permits),
-    "Semaphore": ("semaphore", Permits),
-    "BoundedSemaphore": ("semaphore", Permits),
-    "Event": ("event", Flag),
-    "Queue": ("queue", Channel),
-    "JoinableQueue": ("queue", Channel),
-    "SimpleQueue": ("queue", Channel),
-    "Pipe": ("pipe", End),
+# By the name of multiprocessing's factory: the kind of primitive in the trace, and its proxy.
+PROXIES: dict[str, tuple[str, type[RecordingProxy]]] = {
+    "Lock": ("lock", PermitsProxy),
+    "Semaphore": ("semaphore", PermitsProxy),
+    "BoundedSemaphore": ("semaphore", PermitsProxy),
+    "Event": ("event", EventProxy),
+    "Queue": ("queue", QueueProxy),
+    "JoinableQueue": ("queue", QueueProxy),
+    "SimpleQueue": ("queue", QueueProxy),
+    "Pipe": ("pipe", ConnectionProxy),
 }

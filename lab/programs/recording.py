@@ -1,4 +1,4 @@
-"""How each process of a program records in the log of its run; without a log, nothing is recorded."""
+"""How the processes of a program record events in the run's log; without a log, nothing is recorded."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from lab.runtime.recorder import Recorder
 _log: Log | None = None
 
 
-def record_in(log: Log | None) -> None:
-    """Let this process record in `log` from now on."""
+def set_log(log: Log | None) -> None:
+    """Make this process record in `log` from now on; with None, record nothing."""
     global _log
     _log = log
 
 
-def recording() -> bool:
-    """Return whether anything is recorded."""
+def is_recording() -> bool:
+    """Return whether this process records events."""
     return _log is not None
 
 

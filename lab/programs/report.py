@@ -1,4 +1,4 @@
-"""The comparison of a program's runs: a table with a column per backend, what differed, and the figures for JSON."""
+"""The report on a program's runs: a table with a column per backend, what differed, and the figures for JSON."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from rich.text import Text
 
 from lab.checks import metrics
 from lab.formatting import counted, seconds
-from lab.programs.differences import alike, explain, primitives
-from lab.programs.run import Performance
-from lab.programs.usage import SHARES, Usage
+from lab.programs.differences import equal, explain, primitives
+from lab.programs.run import ProgramRun
+from lab.programs.usage import PERCENTILES
 
-MOST = 6  # primitives in the table: more are in the JSON only
+MAX_PRIMITIVES = 6  # in the table: the others are only in the JSON
 
-ROWS: tuple[tuple[str, Callable[[Performance], str]], ...] = (
-    ("exit code", lambda run: "ended" if run.code is None else str(run.code)),
+ROWS: tuple[tuple[str, Callable[[ProgramRun], str]], ...] = (
+    ("exit code", lambda run: "stopped" if run.exit_code is None else str(run.exit_code)),
     ("lines printed", lambda run: str(run.lines.total())),
     ("elapsed", lambda run: seconds(run.elapsed)),
     ("processes", lambda run: str(metrics.process_count(run.children))),
@@ -28,15 +28,15 @@ ROWS: tuple[tuple[str, Callable[[Performance], str]], ...] = (
 )
 
 
-def figures(runs: Sequence[Performance]) -> dict[str, Any]:
-    """Return the comparison as plain values, for JSON. Times are seconds."""
+def figures(runs: Sequence[ProgramRun]) -> dict[str, Any]:
+    """Return the comparison as plain values, for JSON. Times are in seconds."""
     return {
         "program": runs[0].trace.exercise,
         **runs[0].trace.parameters,
-        "alike": alike(runs),
+        "equal": equal(runs),
         "backends": {
             run.backend: {
-                "exit_code": run.code,
+                "exit_code": run.exit_code,
                 "lines": run.lines.total(),
                 "elapsed_s": run.elapsed,
                 "processes": metrics.process_count(run.children),
@@ -52,14 +52,14 @@ def figures(runs: Sequence[Performance]) -> dict[str, Any]:
     }
 
 
-def report(runs: Sequence[Performance], limit: float | None, console: Console) -> None:
-    """Print the comparison."""
+def report(runs: Sequence[ProgramRun], limit: float | None, console: Console) -> None:
+    """Print the report; `limit` is the time in seconds after which runs were stopped."""
     console.print(Text(" ".join([runs[0].trace.exercise, *runs[0].trace.parameters["arguments"]]), style="bold"))
     console.print(_table(runs))
     console.print(Text(explain(runs, limit)))
 
 
-def _table(runs: Sequence[Performance]) -> Table:
+def _table(runs: Sequence[ProgramRun]) -> Table:
     table = Table()
     table.add_column("")
     for run in runs:
@@ -67,19 +67,16 @@ def _table(runs: Sequence[Performance]) -> Table:
     for name, cell in ROWS:
         table.add_row(name, *(cell(run) for run in runs))
     names = primitives(runs)
-    for name in names[:MOST]:
+    for name in names[:MAX_PRIMITIVES]:
         table.add_section()
-        used = [run.usages.get(name) for run in runs]
-        some = next(usage for usage in used if usage is not None)
-        for what in some.counts:
-            table.add_row(f"{name}: {what}", *("-" if usage is None else str(usage.counts[what]) for usage in used))
-        for what in some.times:
-            for share in SHARES if what == "wait" else ["median"]:
-                table.add_row(f"{name}: {what}, {share}", *(seconds(_time(usage, what, share)) for usage in used))
-    if len(names) > MOST:
-        table.caption = f"and {len(names) - MOST} primitives more: see --json"
+        usages = [run.usages.get(name) for run in runs]
+        first = next(usage for usage in usages if usage is not None)
+        for what in first.counts:
+            table.add_row(f"{name}: {what}", *("-" if usage is None else str(usage.counts[what]) for usage in usages))
+        for what in first.times:
+            for label in PERCENTILES if what == "wait" else ["median"]:
+                times = (None if usage is None else usage.time(what, PERCENTILES[label]) for usage in usages)
+                table.add_row(f"{name}: {what}, {label}", *map(seconds, times))
+    if len(names) > MAX_PRIMITIVES:
+        table.caption = f"and {len(names) - MAX_PRIMITIVES} more primitives: see --json"
     return table
-
-
-def _time(usage: Usage | None, what: str, share: str) -> float | None:
-    return None if usage is None else usage.time(what, SHARES[share])

@@ -1,4 +1,4 @@
-"""One run of a program on one backend, with its primitives recorded: how it ended, what it printed, what happened."""
+"""One recorded run of a program on one backend: its exit code, its output and its trace."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from pathlib import Path
 
 from lab.checks import metrics
 from lab.programs import launch
-from lab.programs.copies import copied
-from lab.programs.recorded_names import MAIN
-from lab.programs.run_config import Scene
-from lab.programs.usage import Usage, usages
+from lab.programs.folder_copy import copy_folder
+from lab.programs.instrumentation import MAIN
+from lab.programs.run_config import RunConfig
+from lab.programs.usage import Usage, usage_by_primitive
 from lab.runtime.interrupts import Interrupts
 from lab.runtime.logs import StreamLog
 from lab.trace import Trace
@@ -29,11 +29,11 @@ GRACE = 5.0  # seconds from a SIGTERM to a SIGKILL
 
 
 @dataclass(frozen=True)
-class Performance:
-    """What a program did on a backend; `code` is None if it was ended when its time was over."""
+class ProgramRun:
+    """What a program did on a backend; `exit_code` is None if it was stopped at the time limit."""
 
     trace: Trace
-    code: int | None
+    exit_code: int | None
     output: str
 
     @property
@@ -43,24 +43,24 @@ class Performance:
 
     @cached_property
     def lines(self) -> Counter[str]:
-        """What it printed, whatever the order, with `PID` for the numbers of its processes."""
+        """The lines that it printed, in any order, with `PID` in place of its processes' IDs."""
         pids = {str(event.pid) for event in self.trace.events}
         text = re.sub(r"\d+", lambda number: "PID" if number[0] in pids else number[0], self.output)
         return Counter(text.splitlines())
 
     @cached_property
     def children(self) -> Trace:
-        """What others than the program's first process did."""
+        """The trace without the program's main process."""
         return replace(self.trace, events=tuple(e for e in self.trace.events if e.who.partition("/")[0] != MAIN))
 
     @cached_property
     def usages(self) -> dict[str, Usage]:
-        """How each primitive was used."""
-        return usages(self.trace)
+        """How each primitive was used, by its name."""
+        return usage_by_primitive(self.trace)
 
     @property
     def failures(self) -> int:
-        """How many of its processes ended with an exception or an exit code of their own other than 0."""
+        """How many of its processes ended with an exception, or called `sys.exit` with another code than 0."""
         return len(self.trace.of("fails"))
 
     @property
@@ -69,56 +69,53 @@ class Performance:
         return metrics.elapsed(self.trace)
 
 
-def perform(
+def run_program(
     program: Path,
     backend: str,
     url: str,
     workers: int,
     arguments: Sequence[str],
     limit: float | None,
-    place: Path,
-    hark: Interrupts,
-) -> Performance:
-    """Run a program on a backend, in a copy of its folder in `place`, and return what it did.
-
-    After `limit` seconds it is ended.
-    """
+    copies: Path,
+    interrupts: Interrupts,
+) -> ProgramRun:
+    """Run a program on a backend, in a copy of its folder in `copies`; it is stopped after `limit` seconds."""
     with (
-        copied(program, place) as copy,
-        launch.scene(copy, backend, url, workers) as bare,
-        _recorded(bare) as scene,
+        copy_folder(program, copies) as copy,
+        launch.prepare_run(copy, backend, url, workers) as unrecorded,
+        _with_log(unrecorded) as config,
         tempfile.TemporaryFile("w+", errors="replace") as output,
     ):
-        with launch.started(
-            scene, arguments, stdin=subprocess.DEVNULL, stdout=output, start_new_session=True
+        with launch.start_interpreter(
+            config, arguments, stdin=subprocess.DEVNULL, stdout=output, start_new_session=True
         ) as process:
             try:
-                with hark.heard():
-                    code = _wait(process, limit)
+                with interrupts.allowed():
+                    exit_code = _wait(process, limit)
             finally:
-                _end(process)
+                _stop(process)
         output.seek(0)
-        log = scene.open_log()
+        log = config.open_log()
         events = log.events() if log is not None else ()
         parameters = {"arguments": list(arguments)}
-        trace = Trace(program.name, backend, parameters, events, workers=scene.workers or None)
-        return Performance(trace, code, output.read())
+        trace = Trace(program.name, backend, parameters, events, workers=config.workers or None)
+        return ProgramRun(trace, exit_code, output.read())
 
 
 @contextmanager
-def _recorded(scene: Scene) -> Iterator[Scene]:
-    """Give a scene a log: of jobs, which may be on other hosts, on the server, else in a file."""
-    if scene.backend == "rq":
+def _with_log(config: RunConfig) -> Iterator[RunConfig]:
+    """Add a log to a configuration: on the server for jobs, which may run on other hosts, otherwise in a file."""
+    if config.backend == "rq":
         key = f"lab:{uuid.uuid4().hex}:trace"
-        log = StreamLog(scene.url, key)
+        log = StreamLog(config.url, key)
         log.create()
         try:
-            yield replace(scene, log=key)
+            yield replace(config, log=key)
         finally:
             log.delete()
     else:
         with tempfile.NamedTemporaryFile(prefix="lab-") as file:
-            yield replace(scene, log=file.name)
+            yield replace(config, log=file.name)
 
 
 def _wait(process: subprocess.Popen[bytes], limit: float | None) -> int | None:
@@ -128,8 +125,8 @@ def _wait(process: subprocess.Popen[bytes], limit: float | None) -> int | None:
         return None
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End what still runs of the program's processes on this machine; it ends its jobs itself."""
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Stop the program's remaining processes on this machine; the program terminates its jobs itself."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, number)

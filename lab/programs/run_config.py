@@ -1,4 +1,4 @@
-"""What a program's interpreter must know, and every process that it starts: which program, and where it plays."""
+"""The configuration of a program's run, which its processes inherit in an environment variable."""
 
 from __future__ import annotations
 
@@ -9,46 +9,49 @@ from pathlib import Path
 
 from lab.runtime.logs import FileLog, Log, StreamLog
 
-VARIABLE = "LAB_SCENE"  # of the environment, which children inherit however they begin
+VARIABLE = "LAB_RUN_CONFIG"  # children inherit it with every start method
 
 
 @dataclass(frozen=True)
-class Scene:
-    """A program on a backend, recorded in `log`: a file, or for jobs a stream on the server; nowhere if it is empty."""
+class RunConfig:
+    """A program and the backend that it runs on.
 
-    path: str
+    `log` is a file, or a stream on the server if the processes are jobs; if it is empty, nothing is recorded.
+    """
+
+    program: str
     backend: str
     url: str = field(default="", repr=False)  # it may hold a password
     queue: str = ""
     workers: int = 0
     log: str = ""
-    lifeline: int = -1  # a file descriptor of the first process: its other end is closed when the lab ends
+    parent_pipe: int = -1  # a file descriptor in the first process: it reads end of file when the lab has ended
 
     @property
     def folder(self) -> Path:
-        """The program's folder, in which it runs."""
-        return Path(self.path).parent
+        """The program's folder, which is its working directory."""
+        return Path(self.program).parent
 
     def environment(self) -> dict[str, str]:
-        """Return this process's environment with the scene in it."""
-        return {**os.environ, VARIABLE: self.to_text()}
+        """Return a copy of this process's environment that contains the configuration."""
+        return {**os.environ, VARIABLE: self.to_json()}
 
-    def to_text(self) -> str:
-        """Return the scene as text, for `from_text`."""
+    def to_json(self) -> str:
+        """Return the configuration as text, for `from_json`."""
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_text(cls, text: str) -> Scene:
-        """Return the scene that `to_text` wrote."""
+    def from_json(cls, text: str) -> RunConfig:
+        """Return the configuration that `to_json` has written."""
         return cls(**json.loads(text))
 
     @classmethod
-    def here(cls) -> Scene:
-        """Return the scene in this process's environment."""
-        return cls.from_text(os.environ[VARIABLE])
+    def from_environment(cls) -> RunConfig:
+        """Return the configuration in this process's environment."""
+        return cls.from_json(os.environ[VARIABLE])
 
     def open_log(self) -> Log | None:
-        """Return where to record; None if nobody asked for it."""
+        """Return the log to record in; None if nothing is recorded."""
         if not self.log:
             return None
         return StreamLog(self.url, self.log) if self.backend == "rq" else FileLog(Path(self.log))

@@ -1,14 +1,14 @@
-"""Names of multiprocessing's that have no twin, and what is done about them."""
+"""Names of multiprocessing that have no Redis-backed version, and what a program gets instead."""
 
 from __future__ import annotations
 
 import functools
 from typing import Any, NoReturn
 
-from lab.programs.notices import say
+from lab.programs.warning import warn_once
 
-# What to take instead where processes are jobs.
-LACKING = {
+# Each with what to use instead where processes are RQ jobs.
+UNSUPPORTED = {
     **dict.fromkeys(("RLock", "Condition", "Barrier"), "build it from Lock, Semaphore and Event"),
     **dict.fromkeys(("Value", "Array", "RawValue", "RawArray"), "send values through a Queue or a Pipe"),
     **dict.fromkeys(("Manager", "BaseManager", "SyncManager"), "send values through a Queue or a Pipe"),
@@ -16,25 +16,26 @@ LACKING = {
 }
 
 
-def local_only(name: str, value: Any) -> Any:
-    """Return multiprocessing's own `value`; if it is a factory, its first call says that it is of this machine."""
-    if isinstance(value, type):
-        return value
+def warn_on_use(name: str, original: Any) -> Any:
+    """Return multiprocessing's `original`; if it is a factory, its first call prints that it works on one machine."""
+    if isinstance(original, type):
+        return original
 
-    @functools.wraps(value)
-    def make(*args: Any, **kwargs: Any) -> Any:
-        say(f"{name} has no twin over Redis: it is multiprocessing's own, for the processes of this machine")
-        return value(*args, **kwargs)
+    @functools.wraps(original)
+    def create(*args: Any, **kwargs: Any) -> Any:
+        warn_once(f"{name} has no Redis-backed version: this is multiprocessing's own, for processes on this machine")
+        return original(*args, **kwargs)
 
-    return make
+    return create
 
 
-def refusal(name: str) -> type:
-    """Return a class that ends the process with one sentence when it is called or inherited from."""
+def refuse_on_use(name: str) -> type:
+    """Return a class that ends the process with one sentence when it is instantiated or subclassed."""
 
     def refuse(*_: Any, **__: Any) -> NoReturn:
-        why = f"{name} stands on memory, which RQ jobs do not share"
-        say(f"{why}; {LACKING[name]}, or run it --on redis")
+        warn_once(
+            f"{name} needs shared memory, which RQ jobs do not have; {UNSUPPORTED[name]}, or run the program --on redis"
+        )
         raise SystemExit(2)
 
     return type(name, (), {"__new__": refuse, "__init_subclass__": refuse})

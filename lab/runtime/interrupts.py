@@ -1,4 +1,4 @@
-"""Ctrl-C and its like, heard only where the lab waits, so that nothing is left half made."""
+"""Signals that ask the lab to stop: they interrupt it only while it waits, so that nothing is left half done."""
 
 from __future__ import annotations
 
@@ -8,38 +8,41 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+def stop_signals() -> list[signal.Signals]:
+    """Return the signals that ask to stop, without those that are ignored: under nohup, SIGHUP is."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    return [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 class Interrupts:
-    """Turns a signal that asks to stop into a `KeyboardInterrupt`, now or when the lab next waits."""
+    """Turns a signal that asks to stop into a `KeyboardInterrupt`, at once or when the lab next waits."""
 
     def __init__(self) -> None:
-        self._arrived = False
+        self._received = False
         self._waiting = False
-        self._before: dict[signal.Signals, Any] = {}
+        self._previous: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Interrupts:
-        heeded = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]  # nohup's is not
-        self._before = {number: signal.signal(number, self._arrive) for number in heeded}
+        self._previous = {number: signal.signal(number, self._receive) for number in stop_signals()}
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for number, handler in self._before.items():
+        for number, handler in self._previous.items():
             signal.signal(number, handler)
         if kind is None:
             self.check()
 
     def check(self) -> None:
-        """Raise `KeyboardInterrupt` if a signal has arrived."""
-        if self._arrived:
+        """Raise `KeyboardInterrupt` if a signal has been received."""
+        if self._received:
             raise KeyboardInterrupt
 
     @contextmanager
-    def heard(self) -> Iterator[None]:
-        """Let a signal break into this block; once one has arrived, the clean-up that follows is left alone."""
+    def allowed(self) -> Iterator[None]:
+        """Let a signal interrupt this block; only the first signal does, so that it cannot disturb the clean-up."""
         self.check()
         self._waiting = True
         try:
@@ -48,7 +51,7 @@ class Interrupts:
         finally:
             self._waiting = False
 
-    def _arrive(self, *_: object) -> None:
-        first, self._arrived = not self._arrived, True
+    def _receive(self, *_: object) -> None:
+        first, self._received = not self._received, True
         if first and self._waiting:
             raise KeyboardInterrupt

@@ -87,7 +87,7 @@ class Run:
 
     def _join(self, process: Process, processes: Sequence[Process], patience: float) -> None:
         while process.exitcode is None:
-            with self.interrupts.heard():
+            with self.interrupts.allowed():
                 process.join(GLANCE)
             if process.exitcode is None and self._stuck(processes, patience):
                 break

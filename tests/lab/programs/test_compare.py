@@ -69,10 +69,10 @@ def test_a_program_that_uses_everything(lab: Run, program: Program, url: str, tm
         "pipe 1: gets": "1",
     }.items():
         assert rows[name] == [value] * 3, name
-    assert "The same lines were printed everywhere." in " ".join(done.stdout.split())
+    assert "All backends printed the same lines." in " ".join(done.stdout.split())
 
     figures = json.loads((tmp_path / "figures.json").read_text())
-    assert (figures["program"], figures["arguments"], figures["alike"]) == ("program.py", [], True)
+    assert (figures["program"], figures["arguments"], figures["equal"]) == ("program.py", [], True)
     assert list(figures["backends"]) == ["local", "redis", "rq"]
     for backend in figures["backends"].values():
         lock = backend["primitives"]["lock 1"]
@@ -109,12 +109,12 @@ def test_every_run_begins_with_the_same_files_and_leaves_them_alone(lab: Run, pr
         ("sys.exit(redis)", "The exit code differs: 0 on local, 1 on redis."),
         (
             "print('over redis' if redis else 'here')",
-            "0 are the same everywhere; of its own, local has 1, 'here'; redis has 1, 'over redis'.",
+            "0 are the same on all backends. Apart from these, local printed 1: 'here'; redis printed 1: 'over redis'.",
         ),
-        ("print(7 + redis)", "The same lines were printed everywhere but for the numbers in them."),
+        ("print(7 + redis)", "All backends printed the same lines except for the numbers in them."),
         (
             "child = Process(target=sys.exit, args=(redis,)); child.start(); child.join()",
-            "The number of processes that failed differs: 0 on local, 1 on redis.",
+            "The number of failed processes differs: 0 on local, 1 on redis.",
         ),
     ],
 )
@@ -148,8 +148,8 @@ def test_one_that_never_ends_is_ended(lab: Run, program: Program, url: str):
         """
     )
     done = lab("compare", path, "--limit", 1.5, "--redis-url", url, "--workers", 1)
-    assert (done.returncode, table(done.stdout)["exit code"]) == (0, ["ended"] * 3)
-    assert "After 1.50 s it was ended, as --limit says, on local, redis, rq." in " ".join(done.stdout.split())
+    assert (done.returncode, table(done.stdout)["exit code"]) == (0, ["stopped"] * 3)
+    assert "It was stopped at the limit of 1.50 s on local, redis, rq." in " ".join(done.stdout.split())
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

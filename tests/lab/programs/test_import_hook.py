@@ -1,4 +1,4 @@
-"""Who gets a stand-in for multiprocessing, and what it gives."""
+"""Which modules get a proxy of multiprocessing, and what it provides."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FOLDER = Path("/home/somebody/programs")
 
 @pytest.fixture
 def hook() -> Iterator[Any]:
-    """The hook; what it finds is known by its name in capitals."""
+    """The hook; it resolves each name to the name in capitals."""
     import_hook.install(lambda name, value: name.upper(), FOLDER)
     yield builtins.__import__
     import_hook.uninstall()
@@ -31,7 +31,7 @@ def imported_by(hook: Any, file: Any, name: str = "multiprocessing", names: tupl
 
 
 @pytest.mark.parametrize("file", [FOLDER / "a.py", FOLDER / "package" / "b.py"])
-def test_a_programs_modules_get_stand_ins(hook: Any, file: Path):
+def test_a_programs_modules_get_proxies(hook: Any, file: Path):
     module = imported_by(hook, file)
     assert (module.Lock, module.Process) == ("LOCK", "PROCESS")
     assert module.pool.Pool == "POOL"
@@ -42,7 +42,7 @@ def test_a_programs_modules_get_stand_ins(hook: Any, file: Path):
         module.Lok  # noqa: B018 - it is the looking that counts
 
 
-def test_others_get_multiprocessing_itself(hook: Any):
+def test_other_modules_get_multiprocessing_itself(hook: Any):
     for file in (Path("/home/somebody/elsewhere/a.py"), Path("/home/somebody/programs2/a.py"), ""):
         assert imported_by(hook, file) is multiprocessing
     assert hook("multiprocessing") is multiprocessing

@@ -304,7 +304,7 @@ def test_what_is_no_program(lab: Run, tmp_path: Path, command: str, name: str, c
     assert (done.returncode, done.stderr) == (2, sentence)
 
 
-LACKING = """
+UNSUPPORTED = """
     from multiprocessing import Condition, Lock, Process, Value
 
     def add(total):
@@ -324,19 +324,19 @@ LACKING = """
 
 
 def test_what_has_no_twin_is_multiprocessings_own_over_redis(lab: Run, program: Program, url: str):
-    done = lab("run", program(LACKING), "--on", "redis", "--redis-url", url)
+    done = lab("run", program(UNSUPPORTED), "--on", "redis", "--redis-url", url)
     assert (done.returncode, done.stdout) == (0, "begins\n3\n")
     assert done.stderr == (
-        "lab: Value has no twin over Redis: it is multiprocessing's own, for the processes of this machine\n"
+        "lab: Value has no Redis-backed version: this is multiprocessing's own, for processes on this machine\n"
     )
 
 
 def test_what_has_no_twin_is_refused_in_jobs_when_it_is_used(lab: Run, program: Program, url: str):
-    done = lab("run", program(LACKING), "--on", "rq", "--redis-url", url, "--workers", 1)
+    done = lab("run", program(UNSUPPORTED), "--on", "rq", "--redis-url", url, "--workers", 1)
     assert (done.returncode, done.stdout) == (2, "begins\n")
     assert done.stderr == (
-        "lab: Value stands on memory, which RQ jobs do not share; send values through a Queue or a Pipe, "
-        "or run it --on redis\n"
+        "lab: Value needs shared memory, which RQ jobs do not have; send values through a Queue or a Pipe, "
+        "or run the program --on redis\n"
     )
 
 
@@ -355,4 +355,4 @@ def test_whatever_stands_on_memory_is_refused_in_jobs(lab: Run, program: Program
     path = program(f"{imports}from multiprocessing.managers import BaseManager\n{use}\nprint('no')\n")
     done = lab("run", path, "--on", "rq", "--redis-url", url, "--workers", 1)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "which RQ jobs do not share" in done.stderr
+    assert "which RQ jobs do not have" in done.stderr

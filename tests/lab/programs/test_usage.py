@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.programs.usage import usages
+from lab.programs.usage import usage_by_primitive
 from lab.trace import Event, Trace
 
 
@@ -16,7 +16,7 @@ def trace(*lines: str) -> Trace:
 
 
 def test_waits_and_holds_are_each_ones_own():
-    used = usages(
+    used = usage_by_primitive(
         trace(
             "0 a asks lock 1",
             "1 b asks lock 1",
@@ -32,7 +32,7 @@ def test_waits_and_holds_are_each_ones_own():
 
 
 def test_who_gave_up_has_not_waited_for_what_he_asks_later():
-    used = usages(
+    used = usage_by_primitive(
         trace("0 a asks lock 1", "3 a quits lock 1", "10 a asks lock 1", "11 a enters lock 1", "12 a leaves lock 1")
     )["lock 1"]
     assert used.counts == {"grants": 1}
@@ -40,7 +40,7 @@ def test_who_gave_up_has_not_waited_for_what_he_asks_later():
 
 
 def test_a_semaphore_may_be_taken_twice():
-    used = usages(
+    used = usage_by_primitive(
         trace(
             "0 a asks semaphore 1",
             "0 a enters semaphore 1",
@@ -54,14 +54,14 @@ def test_a_semaphore_may_be_taken_twice():
 
 
 def test_what_another_releases_was_not_held_by_him():
-    used = usages(trace("0 a asks lock 1", "0 a enters lock 1", "4 b leaves lock 1"))["lock 1"]
+    used = usage_by_primitive(trace("0 a asks lock 1", "0 a enters lock 1", "4 b leaves lock 1"))["lock 1"]
     assert used.counts == {"grants": 1}
     assert used.times["hold"] == []
     assert used.time("hold", 0.5) is None
 
 
 def test_events_queues_and_pipes():
-    used = usages(
+    used = usage_by_primitive(
         trace(
             "0 a waits event 1",
             "1 b sets event 1",
@@ -81,9 +81,9 @@ def test_events_queues_and_pipes():
     assert used["pipe 1"].counts == {"puts": 1, "gets": 0}
 
 
-def test_they_come_in_the_order_of_kind_and_making():
+def test_the_order_is_that_of_kinds_and_of_creation():
     names = ["queue 1", "lock 10", "lock 2", "lock 1 of Process-1", "event 1", "semaphore 1", "lock 1"]
-    assert list(usages(trace(*(f"0 a puts {name}" for name in names)))) == [
+    assert list(usage_by_primitive(trace(*(f"0 a puts {name}" for name in names)))) == [
         "lock 1",
         "lock 2",
         "lock 10",
