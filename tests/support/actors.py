@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any
 
 TIMEOUT = 50  # seconds; also on a busy machine, a test waits that long only if something is broken
+SLACK = 8.0  # seconds that a busy machine may add to a promise; less than a lease, unless a test chooses a shorter one
 READY = "ready"
 
 

@@ -33,11 +33,11 @@ def test_the_child_of_a_permit_holder_adds_a_permit_and_releases_none(ctx: Conte
 
 
 def test_children_renew_what_they_hold_themselves(ctx: Context, actors: Actors) -> None:
-    lock = ctx.Lock(lease=0.6)
+    lock = ctx.Lock(lease=1.5)
     with lock:
         child = actors.process(ctx, lock)  # forked while its parent's daemon is at work
     child.call("acquire")
-    assert lock.acquire(timeout=1.5) is False, "still held, two leases later"
+    assert lock.acquire(timeout=2 * 1.5) is False, "still held, two leases later"
     assert child.call("held") is True
     child.call("release")
 
@@ -60,10 +60,10 @@ def test_a_child_takes_no_message_from_a_waiting_thread_of_its_parent(ctx: Conte
 
 
 def test_the_end_of_a_child_ends_nothing_of_its_parent(ctx: Context, actors: Actors) -> None:
-    lock = ctx.Lock(lease=0.6)
+    lock = ctx.Lock(lease=1.5)
     with lock:
         child = actors.process(ctx, lock)
         assert child.call("held") is False
         child.kill()
-        assert actors.process(ctx, lock).call("acquire", timeout=1.5) is False, "the parent's lease is renewed"
+        assert actors.process(ctx, lock).call("acquire", timeout=2 * 1.5) is False, "the parent's lease is renewed"
         assert lock.held

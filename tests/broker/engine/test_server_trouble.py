@@ -11,14 +11,14 @@ import redis
 from broker import Context, LeaseLostError
 from broker.locks.event import Event
 from broker.locks.lock import Lock
-from tests.support.actors import Actor, Actors
+from tests.support.actors import SLACK, Actor, Actors
 from tests.support.server_state import count_event_waiters, count_waiters, run_command, start_waiting
 from tests.support.servers import Server
 from tests.support.waiting import wait_until
 
 
 def test_forgotten_scripts_are_taught_again(ctx: Context, client: redis.Redis, actors: Actors) -> None:
-    lock, event, semaphore = ctx.Lock(lease=0.6), ctx.Event(), ctx.Semaphore(0)
+    lock, event, semaphore = ctx.Lock(lease=1.5), ctx.Event(), ctx.Semaphore(0)
     waiter = actors.process(ctx, lock)
     lock.acquire()
     start_waiting(lock, [waiter])
@@ -48,7 +48,7 @@ def test_a_waiter_that_is_thrown_out_comes_back(ctx: Context, client: redis.Redi
     lock.release()
     assert waiter.result() is True
     waiter.call("release")
-    assert lock.acquire(timeout=5)
+    assert lock.acquire(timeout=SLACK)
 
 
 @pytest.mark.parametrize("kind", ["pubsub", "normal"])
@@ -150,7 +150,7 @@ def test_a_restart_without_its_data_is_a_loss_that_the_holder_learns(forgetful: 
         forgetful.start()
         assert waiter.result() is True, "nobody holds what the server does not know"
         assert waiter.call("fence") > fence
-        wait_until(lambda: not lock.held, timeout=2.0 + 3.0)
+        wait_until(lambda: not lock.held, timeout=2.0 + SLACK)
         with pytest.raises(LeaseLostError):
             lock.release()
         assert waiter.call("held") is True

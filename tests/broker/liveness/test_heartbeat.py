@@ -17,13 +17,13 @@ import pytest
 
 from broker import Context, Heartbeat, InvalidArgumentError, MismatchError, ServerUnavailableError
 from broker.liveness.board import Board
-from tests.support.actors import TIMEOUT, Actor, Actors
+from tests.support.actors import SLACK, TIMEOUT, Actor, Actors
 from tests.support.server_state import run_command
 from tests.support.servers import Server
 from tests.support.waiting import wait_until
 
-LONG, SHORT = 60.0, 2.0  # seconds: one that no test waits for, and one that a test does
-SLACK = 1.0  # seconds after an interval within which a death is named
+MARGIN = 0.05  # seconds by which the clock here and that of the server may differ in this time
+LONG, SHORT = 60.0, 4.0  # seconds: one that no test waits for, and one that a test does
 
 PROGRAM = """
 import os, sys
@@ -112,6 +112,7 @@ def test_a_process_is_alive_from_the_first_moment_and_gone_when_it_stops(ctx: Co
     heartbeat.stop()
 
 
+@pytest.mark.slow
 def test_a_process_may_beat_by_itself(ctx: Context) -> None:
     board = ctx.Board(SHORT)
     with ctx.Heartbeat(board, "me", daemon=False) as heartbeat:
@@ -139,17 +140,22 @@ def test_a_killed_process_is_dead_at_once(ctx: Context, begin: Begin) -> None:
     assert board.look().dead.keys() == {"main"}
 
 
+@pytest.mark.slow
 def test_a_host_that_ends_is_dead_after_the_interval_and_not_before(ctx: Context, begin: Begin) -> None:
     board = ctx.Board(SHORT)
     main, other = begin(board, "main"), begin(board, "other")
     os.kill(main.call("reporter"), signal.SIGSTOP)  # no more reports, and no farewell
+    looked = time.monotonic()
     silent = board.look().alive["main"]
     main.kill()
-    killed = time.monotonic()
-    changes = [(change, time.monotonic() - killed) for change in board.watch(SHORT + SLACK)]
-    assert [change.state for change, _ in changes if change.who == "main"] == ["alive", "late", "dead"]
-    assert [change.state for change, _ in changes if change.who == "other"] == ["alive"]
-    assert SHORT - silent - 0.2 < changes[-1][1] < SHORT + SLACK
+    changes = []
+    for change in board.watch(SHORT + SLACK):
+        changes.append(change)
+        if change.state == "dead":
+            break
+    assert [change.state for change in changes if change.who == "main"] == ["alive", "late", "dead"]
+    assert [change.state for change in changes if change.who == "other"] == ["alive"]
+    assert time.monotonic() - looked > SHORT - silent - MARGIN
     assert other.call("reporter")
 
 
@@ -162,6 +168,7 @@ def test_one_look_names_the_dead_also_where_nobody_else_reports(ctx: Context, be
     assert board.look().dead.keys() == {"main"}
 
 
+@pytest.mark.slow
 def test_a_busy_process_is_never_late(ctx: Context, begin: Begin) -> None:
     board = ctx.Board(SHORT)
     main = begin(board, "main")
@@ -183,6 +190,7 @@ def test_a_board_that_was_deleted_stays_away_when_its_last_process_dies(ctx: Con
     assert not any(run_command(board, b"EXISTS", key) for key in board._keys)
 
 
+@pytest.mark.slow
 def test_a_stopped_process_lives(ctx: Context, begin: Begin) -> None:
     board = ctx.Board(SHORT)
     main = begin(board, "main")
@@ -354,6 +362,7 @@ def test_a_restart_without_data_loses_nobody_who_lives(own: Server) -> None:
             wait_until(lambda: board.look().alive.keys() == {"me"})
 
 
+@pytest.mark.slow
 def test_nobody_is_dead_because_the_server_stood_still(own: Server) -> None:
     with Context(own.url) as ctx:
         board = ctx.Board(SHORT)

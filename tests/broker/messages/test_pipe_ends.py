@@ -14,12 +14,11 @@ import redis
 
 from broker import Context
 from broker.messages.pipe import PipeConnection
-from tests.support.actors import TIMEOUT, Actor, Actors
+from tests.support.actors import SLACK, TIMEOUT, Actor, Actors
 from tests.support.server_state import count_waiters, run_command
 from tests.support.waiting import wait_until
 
 LIFE = 5.0  # seconds, as the docs say, until a killed process's end counts as closed
-SLACK = 3.0  # seconds that a busy machine may add to what is promised
 Process = Callable[[object], Actor]
 
 
@@ -73,7 +72,7 @@ def test_a_waiting_receiver_learns_at_once_of_an_end_that_is_closed(ctx: Context
     wait_until(lambda: count_waiters(right._inbox) == 1)
     left.close()
     with pytest.raises(EOFError):
-        receiver.result(timeout=SLACK)  # sooner than the lease of an end that nobody closed would end
+        receiver.result(timeout=0.9 * LIFE)  # sooner than the lease of an end that nobody closed would end
 
 
 def test_a_stopped_process_does_not_close_its_end_within_its_lease(ctx: Context, process: Process) -> None:
@@ -90,6 +89,7 @@ def test_a_stopped_process_does_not_close_its_end_within_its_lease(ctx: Context,
     assert theirs.recv() == "awake"
 
 
+@pytest.mark.slow
 def test_a_process_that_slept_past_its_lease_is_back_when_it_goes_on(ctx: Context, process: Process) -> None:
     mail = ctx.SimpleQueue()
     parent = process(Parent(mail))
@@ -104,6 +104,7 @@ def test_a_process_that_slept_past_its_lease_is_back_when_it_goes_on(ctx: Contex
     assert theirs.recv() == "awake"
 
 
+@pytest.mark.slow
 def test_a_living_process_keeps_its_end_open_while_it_says_nothing(ctx: Context, process: Process) -> None:
     mail = ctx.SimpleQueue()
     parent = process(Parent(mail))
