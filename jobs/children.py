@@ -1,4 +1,4 @@
-"""The jobs that one process has started in one context."""
+"""The jobs that one process has started in one context: its children."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from typing import Protocol
 import redis
 
 from broker.errors import BrokerError
-from jobs.exchange.rq_queue import FAREWELL, RqQueue
+from jobs.exchange.rq_queue import CLOSE_TIMEOUT, RqQueue
 from jobs.exchange.status import StatusReader
 
-# When a process ends, multiprocessing runs finalizers from 0 on, ends daemons, joins other children, and runs the rest.
+# Exit priorities. When a process ends, multiprocessing first runs the finalizers whose priority is 0 or higher, then it
+# terminates daemonic children and joins the others, and then it runs the other finalizers.
 BEFORE_CHILDREN, AFTER_CHILDREN = 0, -10
 
 
@@ -24,59 +25,59 @@ class Child(Protocol):
     """A job that this process has started."""
 
     def kill(self) -> None:
-        """Send it a SIGKILL, or take it off the queue."""
+        """Send it a SIGKILL, or remove it from the queue."""
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
 
     def wait(self, timeout: float | None = None) -> int | None:
-        """Return the exit code when it has ended, or None after `timeout` seconds."""
+        """Return the exit code when it has exited, or None after `timeout` seconds."""
 
-    def forget(self) -> None:
-        """Delete what RQ has of it."""
+    def delete_job(self) -> None:
+        """Delete RQ's record of it."""
 
-    def give_up(self) -> None:
-        """Take it for dead, unless it is known how it ended."""
+    def mark_killed(self) -> None:
+        """Treat it as killed, unless its exit code is known."""
 
 
 class Children:
-    """`news` is where they are heard from, `ledger` what RQ knows of them."""
+    """All jobs of a context that the process `pid` has started; `rq_queue` and `status` are what they share."""
 
     def __init__(self, url: str, queue: str) -> None:
-        self.process = os.getpid()
+        self.pid = os.getpid()
         self.rq_queue = RqQueue(url, queue)
         self.status = StatusReader(url)
         self._children: list[Child] = []
         self._interrupt = Finalize(None, self._pass_on_interrupt, exitpriority=BEFORE_CHILDREN)
 
     def add(self, child: Child) -> None:
-        """Take in a job that was started."""
+        """Add a job that was started."""
         self._children.append(child)
 
-    def end(self) -> None:
-        """End all jobs, and delete what RQ has of them."""
+    def close(self) -> None:
+        """Kill all jobs, and delete RQ's records of them."""
         self._interrupt.cancel()
-        with suppress(redis.ConnectionError, redis.TimeoutError, BrokerError):  # then RQ forgets them in time
+        with suppress(redis.ConnectionError, redis.TimeoutError, BrokerError):  # then RQ's records expire
             self._kill()
-            self._forget()
+            self._delete_jobs()
         for child in self._children:
-            child.give_up()
+            child.mark_killed()
 
     def _kill(self) -> None:
         for child in self._children:
             child.kill()
-        deadline = time.monotonic() + FAREWELL
+        deadline = time.monotonic() + CLOSE_TIMEOUT
         for child in self._children:
             child.wait(max(0.0, deadline - time.monotonic()))
         self.status.close()
 
-    def _forget(self) -> None:
+    def _delete_jobs(self) -> None:
         for child in self._children:
-            child.forget()
+            child.delete_job()
         self.rq_queue.close()
 
     def _pass_on_interrupt(self) -> None:
-        # A terminal's Ctrl-C reaches all local children. Jobs are only reached from here, or they would be waited for.
+        # A terminal's Ctrl-C reaches local children, but no jobs. Without this, the program would wait for them to end.
         if getattr(sys, "last_type", None) is KeyboardInterrupt:
             for child in self._children:
                 child.signal(signal.SIGINT)

@@ -21,9 +21,9 @@ from jobs.process import Process
 class Context(broker.Context):
     """A `broker.Context` whose processes run on the RQ workers that listen on `queue`.
 
-    As with multiprocessing, this process's end is also its daemons', and comes after that of its other children; then
-    a context that has started any is closed. In a job that it was sent to, a context is the job's own: what the job
-    makes and starts ends with the job.
+    As with multiprocessing, a process terminates its daemonic children and joins the others before it ends; then a
+    context that has started any is closed. An unpickled context belongs to the job that has received it: what the job
+    creates and starts with it ends with the job.
     """
 
     _simple_queue = queues.SimpleQueue
@@ -36,7 +36,7 @@ class Context(broker.Context):
         self.queue = queue
         self.Process = type("Process", (Process,), {"_context": self})
         self._children: Children | None = None
-        self._end: Finalize | None = None
+        self._finalizer: Finalize | None = None
 
     def Pool(  # noqa: N802
         self,
@@ -49,49 +49,49 @@ class Context(broker.Context):
         return Pool(self, processes, initializer, initargs, maxtasksperchild)
 
     def enqueue(self, job_name: str, job_id: str, function: Callable[..., object], *args: object) -> Job:
-        """Put a call of `function` on the queue as a job without a time limit."""
+        """Enqueue a call of `function` as a job without a timeout; `job_name` is what `lab workers` shows."""
         return self.children().rq_queue.enqueue(job_name, job_id, function, *args)
 
-    def adopt(self, *handles: Handle) -> None:
+    def delete_on_close(self, *handles: Handle) -> None:
         """Delete these handles, too, when this context is closed."""
         for handle in handles:
             self.own(handle, None)
 
     def children(self) -> Children:
         """Return the jobs that this process has started."""
-        if self._children is None or self._children.process != os.getpid():  # a forked child has none of its parent's
+        if self._children is None or self._children.pid != os.getpid():  # a forked child does not inherit them
             self._children = Children(self.url, self.queue)
-            self.adopt(self._children.status.channel)
-            self.end_with_process()
+            self.delete_on_close(self._children.status.queue)
+            self.close_at_exit()
         return self._children
 
-    def end_with_process(self) -> None:
-        """Close this context when this process's code and its children have ended, unless that was done before."""
-        self._end = Finalize(None, self.close, exitpriority=AFTER_CHILDREN)
+    def close_at_exit(self) -> None:
+        """Close this context when this process ends and its children have ended."""
+        self._finalizer = Finalize(None, self.close, exitpriority=AFTER_CHILDREN)
 
     def close(self) -> None:
-        """Do what `broker.Context.close` does, end this context's jobs and delete them with their results."""
+        """Do what `broker.Context.close` does; also kill this context's jobs, and delete them with their results."""
         if self._children is not None:
-            self._children.end()
+            self._children.close()
             self._children = None
-        if self._end is not None:
-            self._end.cancel()
+        if self._finalizer is not None:
+            self._finalizer.cancel()
         super().close()
 
     def __reduce__(self) -> tuple[object, ...]:
-        return context_here, (self.url, self.queue)
+        return rebuild_context, (self.url, self.queue)
 
 
 @functools.cache
-def context_here(url: str, queue: str) -> Context:
-    """Return the context that a job has for what it was sent to it with; it ends with the job."""
+def rebuild_context(url: str, queue: str) -> Context:
+    """Return the context of this process for a pickled one; it is closed when this process ends."""
     context = Context(url, queue=queue)
-    context.end_with_process()
+    context.close_at_exit()
     return context
 
 
 def get_context(url: str | None = None, *, queue: str = "lab") -> Context:
-    """Return a context whose server was reached and found fit; raises what `broker.get_context` raises."""
+    """Return a context after checking its server; raises what `broker.get_context` raises."""
     context = Context(url, queue=queue)
     context.check()
     return context

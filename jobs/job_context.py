@@ -1,4 +1,4 @@
-"""What a process and a pool need of the context that made them."""
+"""What a process and a pool need of their context."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ class JobContext(Protocol):
 
     @property
     def url(self) -> str:
-        """Where the server is."""
+        """The URL of the server."""
 
     def children(self) -> Children:
         """Return the jobs that this process has started."""
 
     def enqueue(self, job_name: str, job_id: str, function: Callable[..., object], *args: object) -> Job:
-        """Put a call of `function` on the queue as a job without a time limit."""
+        """Enqueue a call of `function` as a job without a timeout; `job_name` is what `lab workers` shows."""
 
-    def adopt(self, *handles: Handle) -> None:
+    def delete_on_close(self, *handles: Handle) -> None:
         """Delete these handles, too, when the context is closed."""
 
     def JoinableQueue(self, maxsize: int = 0, *, lease: float = ...) -> JoinableQueue:  # noqa: N802
         """Return a joinable queue."""
 
     def SimpleQueue(self) -> SimpleQueue:  # noqa: N802
-        """Return a queue without time-outs."""
+        """Return a queue without timeouts."""

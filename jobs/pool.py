@@ -1,4 +1,4 @@
-"""multiprocessing's pool, its workers jobs."""
+"""multiprocessing's pool; its processes are jobs."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from broker.messages.queues import JoinableQueue, SimpleQueue
 from jobs.exchange.worker_list import worker_count
 from jobs.job_context import JobContext
 
-LEASE = 5.0  # seconds after which the task of a process that died is another's
+TASK_LEASE = 5.0  # seconds after which another process gets the task of a process that died
 
 
 class Pool(multiprocessing.pool.Pool):
-    """`multiprocessing.Pool` on RQ workers: each process of it occupies one until the pool is closed.
+    """`multiprocessing.Pool` on RQ workers: each of its processes occupies a worker until the pool is closed.
 
-    A task whose process is killed, or loses its host, is done again by another one. Of more processes than there are
-    workers the rest waits for its turn.
+    A task whose process is killed, or lost with its host, is run again by another process. If there are more processes
+    than workers, the others wait for a worker.
     """
 
     _change_notifier: Any
@@ -35,63 +35,63 @@ class Pool(multiprocessing.pool.Pool):
         initargs: Iterable[Any] = (),
         maxtasksperchild: int | None = None,
     ) -> None:
-        self._jobs = context
-        self._worker = type("Process", (_Worker, context.Process), {})
+        self._job_context = context
+        self._process_class = type("Process", (_PoolProcess, context.Process), {})
         if processes is None:
             processes = worker_count(context.url, context.queue) or os.cpu_count()
-        # The context is for what the pool's own threads tell each other; they wait for files only.
+        # The base class gets multiprocessing's context for its own threads: they can wait only for files.
         super().__init__(processes, initializer, initargs, maxtasksperchild, multiprocessing.get_context())
 
     def Process(self, _: object, *args: Any, **kwds: Any) -> Any:  # type: ignore[override]  # noqa: N802
         """Return a process of the pool."""
-        return self._worker(*args, **kwds)
+        return self._process_class(*args, **kwds)
 
     def _setup_queues(self) -> None:
-        tasks, results = self._jobs.JoinableQueue(lease=LEASE), self._jobs.SimpleQueue()
-        desk = Desk(tasks, results)
+        tasks, results = self._job_context.JoinableQueue(lease=TASK_LEASE), self._job_context.SimpleQueue()
+        dispatcher = Dispatcher(tasks, results)
         self._inqueue = tasks
-        self._outqueue = _Results(tasks, results)
-        self._quick_put, self._quick_get = desk.put, desk.get
+        self._outqueue = _ResultQueue(tasks, results)
+        self._quick_put, self._quick_get = dispatcher.put_task, dispatcher.get_result
 
     def _get_sentinels(self) -> list[object]:
         return [self._change_notifier._reader]
 
     @staticmethod
     def _help_stuff_finish(*_: object) -> None:
-        """Do nothing: there is always room for another task."""
+        """Do nothing: the queue of tasks is unbounded, so no thread blocks in `put`."""
 
 
-class _Worker(BaseProcess):
+class _PoolProcess(BaseProcess):
     def terminate(self) -> None:
         super().terminate()
-        self.join()  # the pool then asks those that still live for a process id, which some would not have yet
+        self.join()  # the pool needs the pid of each process that is still alive, and one that has not started has none
 
 
-class Desk:
-    """The pool's side: hands out tasks, and takes one result for each."""
+class Dispatcher:
+    """The pool's side: puts tasks, and gets one result for each."""
 
     def __init__(self, tasks: JoinableQueue, results: SimpleQueue) -> None:
         self._tasks = tasks
         self._results = results
-        self._open: set[tuple[int, int]] = set()  # tasks without a result
+        self._pending: set[tuple[int, int]] = set()  # tasks without a result
 
-    def put(self, task: tuple[Any, ...] | None) -> None:
-        """Hand out a task, or say by None that there are no more."""
+    def put_task(self, task: tuple[Any, ...] | None) -> None:
+        """Put a task, or None after the last one."""
         if task is not None:
-            self._open.add(task[:2])
+            self._pending.add(task[:2])
         self._tasks.put(task)
 
-    def get(self) -> Any:
-        """Return the next result of a task that has none yet, or None if somebody put that."""
-        while (result := self._results.get()) is not None and result[:2] not in self._open:
-            pass  # a task that was done twice
+    def get_result(self) -> Any:
+        """Return the next result of a pending task, or None if that was put."""
+        while (result := self._results.get()) is not None and result[:2] not in self._pending:
+            pass  # the task was run twice
         if result is not None:
-            self._open.discard(result[:2])
+            self._pending.discard(result[:2])
         return result
 
 
-class _Results:
-    """A worker's side: a task is done when its result is safe."""
+class _ResultQueue:
+    """A process's side: a task is done when its result is in the queue."""
 
     def __init__(self, tasks: JoinableQueue, results: SimpleQueue) -> None:
         self._tasks = tasks
@@ -99,6 +99,6 @@ class _Results:
 
     def put(self, result: object) -> None:
         self._results.put(result)
-        if result is not None:  # which the pool puts itself, to say that there are no more
-            with suppress(LeaseLostError):  # then another worker does it again
+        if result is not None:  # the pool itself puts None after the last one
+            with suppress(LeaseLostError):  # then another process runs the task again
                 self._tasks.task_done()

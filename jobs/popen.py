@@ -1,4 +1,4 @@
-"""The parent's side of a job: what multiprocessing wants of whatever starts its processes."""
+"""The parent's side of a job: what multiprocessing calls a popen object, which starts a process and waits for it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from rq.results import Result
 
 from jobs.exchange import control
 from jobs.exchange.pickling import dumps
-from jobs.exchange.status import GLANCE, Began, Ended
+from jobs.exchange.status import POLL_INTERVAL, Exited, Started
 from jobs.job_context import JobContext
 from jobs.worker import process_job
 
-ABANDONED = AbandonedJobError.__name__  # what RQ says of a job whose worker was killed; the job itself may live
+ABANDONED = AbandonedJobError.__name__  # RQ's result for a job whose worker was killed; the job itself may still run
 
-MERCY = 3  # glances in a row that must not find a job begun, or alive
+MAX_FAILED_CHECKS = (
+    3  # checks in a row that find a job dequeued and not claimed, or not alive, before it counts as lost
+)
 
 
 class Startable(Protocol):
@@ -33,41 +35,42 @@ class Startable(Protocol):
 
     @property
     def authkey(self) -> bytes:
-        """What opens the sockets that its parent hands over."""
+        """The key for the sockets that its parent hands over."""
 
 
 class Popen:
-    """A process as a job, from its start on.
+    """A process that was started as a job.
 
-    `returncode` is None until it is known to have ended, `pid` and `host` until it is known to have begun.
+    `pid` and `host` are None until it is known to have started, `returncode` until it is known to have ended.
     """
 
     method = "rq"
-    sentinel = None  # multiprocessing asks for it when the process starts, and few ever use it
+    sentinel = None  # multiprocessing reads it when the process starts; `open_sentinel` creates it when it is used
 
     def __init__(self, process: Startable) -> None:
         self.pid: int | None = None
         self.host: str | None = None
         self.returncode: int | None = None
-        self._settled = False  # whether RQ has no more to write about it
+        self._result_pending = True  # whether RQ may still store a result
         self.job: Job | None = None
         context = process._context
         self._children = context.children()
-        self._changing = threading.Condition()  # reentrant, unlike an Event: a signal's handler may end what waits here
-        self._pipe: tuple[Connection, Connection] | None = None
-        self._unbegun = 0  # how many glances in a row have found it taken, and not begun
-        self._unseen = 0  # ... and have not found it alive
+        self._condition = threading.Condition()  # reentrant, unlike an Event: signal handlers may close the context
+        self._sentinel_pipe: tuple[Connection, Connection] | None = None
+        self._unclaimed_checks = 0  # how many checks in a row have found it dequeued and not claimed
+        self._unlocked_checks = 0  # … and have found its liveness lock free
         self._id = uuid.uuid4().hex
-        self._life, self._signals = control.life(context.url, self._id), control.signals(context.url, self._id)
+        self._liveness_lock = control.liveness_lock(context.url, self._id)
+        self._signals = control.signal_queue(context.url, self._id)
         payload = dumps((bytes(process.authkey), dumps(process)))
-        news = self._children.status
-        news.follow(self._id, self)
+        status = self._children.status
+        status.subscribe(self._id, self)
         try:
-            self.job = context.enqueue(process.name, self._id, process_job.run, payload, context.url, news.channel.name)
+            self.job = context.enqueue(process.name, self._id, process_job.run, payload, context.url, status.queue.name)
         except BaseException:
-            news.drop(self._id)
+            status.unsubscribe(self._id)
             raise
-        context.adopt(self._life, self._signals)
+        context.delete_on_close(self._liveness_lock, self._signals)
         self._children.add(self)
 
     def poll(self) -> int | None:
@@ -75,66 +78,66 @@ class Popen:
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int | None:
-        """Return the exit code when the job has ended, or None after `timeout` seconds.
+        """Return the exit code when the job has exited, or None after `timeout` seconds.
 
-        Raises `ServerUnavailableError` if the server is out of reach for as long as calls are repeated.
+        Raises `ServerUnavailableError` if the server has been unreachable for as long as requests are repeated.
         """
         deadline = float("inf") if timeout is None else time.monotonic() + timeout
         while self.returncode is None and (left := deadline - time.monotonic()) > 0:
-            with self._changing:
-                self._changing.wait_for(lambda: self.returncode is not None, min(left, GLANCE))
+            with self._condition:
+                self._condition.wait_for(lambda: self.returncode is not None, min(left, POLL_INTERVAL))
             self._children.status.check()
         return self.returncode
 
     def terminate(self) -> None:
-        """Send it a SIGTERM, or take it off the queue."""
+        """Send it a SIGTERM, or remove it from the queue."""
         self.signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """Send it a SIGKILL, or take it off the queue."""
+        """Send it a SIGKILL, or remove it from the queue."""
         self.signal(signal.SIGKILL)
 
     def signal(self, number: signal.Signals) -> None:
-        """Send it a signal, whatever it is doing; one that still waits for a worker ends as if it had got it."""
+        """Send it a signal; if it still waits for a worker, remove it from the queue and record the signal."""
         if self.returncode is not None:
             return
         assert self.job is not None
-        if self._children.rq_queue.withdraw(self.job):
-            self._settled = True
-            self._end(-number)
+        if self._children.rq_queue.remove(self.job):
+            self._result_pending = False
+            self._set_returncode(-number)
         else:
             self._signals.put(number)
 
     def close(self) -> None:
-        """Do nothing: what is left of it on the server goes when its context is closed."""
+        """Do nothing: its keys on the server are deleted when its context is closed."""
 
-    def forget(self) -> None:
-        """Delete what RQ has of it."""
+    def delete_job(self) -> None:
+        """Delete RQ's record of it."""
         assert self.job is not None
-        self._children.rq_queue.forget(self.job, self._settled)
+        self._children.rq_queue.delete_job(self.job, self._result_pending)
 
-    def give_up(self) -> None:
-        """Take it for dead, unless it is known how it ended."""
-        self._end(-signal.SIGKILL)
+    def mark_killed(self) -> None:
+        """Treat it as killed, unless its exit code is known."""
+        self._set_returncode(-signal.SIGKILL)
 
     def open_sentinel(self) -> int:
-        """Return a file descriptor that is ready for reading when the job has ended."""
-        with self._changing:
-            if self._pipe is None:
-                self._pipe = Pipe(duplex=False)
+        """Return a file descriptor that is readable when the job has ended."""
+        with self._condition:
+            if self._sentinel_pipe is None:
+                self._sentinel_pipe = Pipe(duplex=False)
                 if self.returncode is not None:
-                    self._pipe[1].send_bytes(b"")
-        return self._pipe[0].fileno()
+                    self._sentinel_pipe[1].send_bytes(b"")
+        return self._sentinel_pipe[0].fileno()
 
-    def hear(self, news: Began | Ended) -> None:
-        """Take note of what the job said of itself."""
-        if isinstance(news, Began):
-            self.pid, self.host = news
+    def on_status(self, message: Started | Exited) -> None:
+        """Record that the job has started or exited."""
+        if isinstance(message, Started):
+            self.pid, self.host = message
         else:
-            self._end(news.exitcode)
+            self._set_returncode(message.exitcode)
 
-    def looks_dead(self) -> bool:
-        """Ask the server whether the job is gone, although it has not said so."""
+    def is_lost(self) -> bool:
+        """Ask the server whether the job is gone without having sent `Exited`."""
         if self.job is None:
             return False
         result = self.job.latest_result()
@@ -142,43 +145,43 @@ class Popen:
             return True
         if self.pid is None and result is None:
             return self._is_deleted()
-        # Not at once: after the server was away, or has lost what it had, a job needs a moment to be seen again.
-        self._unseen = 0 if self._life.locked() else self._unseen + 1
-        return self._unseen >= MERCY
+        # Not at once: after an outage of the server, or a loss of its data, a job needs time to acquire its lock again.
+        self._unlocked_checks = 0 if self._liveness_lock.locked() else self._unlocked_checks + 1
+        return self._unlocked_checks >= MAX_FAILED_CHECKS
 
     def _is_deleted(self) -> bool:
-        """Return whether somebody has deleted a job that has not begun; what a worker took in vain goes to another."""
+        """Return whether a job that has not started was deleted; requeue it if its worker does not claim it."""
         assert self.job is not None
-        ledger = self._children.rq_queue
-        self._unbegun = self._unbegun + 1 if ledger.taken(self.job) else 0
-        if self._unbegun >= MERCY:
-            ledger.put_back(self.job)
+        rq_queue = self._children.rq_queue
+        self._unclaimed_checks = self._unclaimed_checks + 1 if rq_queue.is_dequeued(self.job) else 0
+        if self._unclaimed_checks >= MAX_FAILED_CHECKS:
+            rq_queue.requeue(self.job)
         return not self.job.connection.exists(self.job.key)
 
-    def bury(self) -> None:
-        """Take note that the job is gone, unless it has said so by now: killed, its host lost, or never begun."""
+    def on_lost(self) -> None:
+        """Record that the job is lost, unless it has exited by now: killed, lost with its host, or never started."""
         if self.returncode is not None:
             return
         assert self.job is not None
         result = self.job.latest_result()
-        self._settled = result is None
+        self._result_pending = False
         if self.pid is None:
-            self._children.rq_queue.withdraw(self.job)  # RQ may have given up one that was put back
-            why = result.exc_string if result else "somebody has deleted its job"
-            print(f"{self.job.description} did not begin: {why}", file=sys.stderr)
-            self._end(1)
+            self._children.rq_queue.remove(self.job)  # RQ may have failed a job that was requeued
+            reason = result.exc_string if result else "its job was deleted"
+            print(f"{self.job.description} did not start: {reason}", file=sys.stderr)
+            self._set_returncode(1)
         elif result is not None and result.type is Result.Type.SUCCESSFUL:
-            self._end(0)
+            self._set_returncode(0)
         else:
-            self._signals.put(signal.SIGKILL)  # for one that was only cut off: it must not go on
-            self._end(-signal.SIGKILL)
+            self._signals.put(signal.SIGKILL)  # in case it was only cut off: it must not continue
+            self._set_returncode(-signal.SIGKILL)
 
-    def _end(self, exitcode: int) -> None:
-        with self._changing:
+    def _set_returncode(self, exitcode: int) -> None:
+        with self._condition:
             if self.returncode is not None:
                 return
             self.returncode = exitcode
-            if self._pipe is not None:
-                self._pipe[1].send_bytes(b"")
-            self._changing.notify_all()
-        self._children.status.drop(self._id)
+            if self._sentinel_pipe is not None:
+                self._sentinel_pipe[1].send_bytes(b"")
+            self._condition.notify_all()
+        self._children.status.unsubscribe(self._id)

@@ -1,7 +1,7 @@
 """multiprocessing's process, started as an RQ job.
 
-All that a process is, names and daemons and exit codes and what happens at its end, is multiprocessing's own code;
-a context only says how its processes are started, as multiprocessing's contexts do.
+Names, daemons, exit codes and the end of a process are multiprocessing's own code. Like multiprocessing's own contexts,
+a context only defines how its processes are started.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from jobs.popen import Popen
 
 
 class Process(BaseProcess):
-    """`multiprocessing.Process` on an RQ worker; made by a `jobs.Context`, as `context.Process`.
+    """`multiprocessing.Process` on an RQ worker, created by a `jobs.Context` as `context.Process`.
 
-    The process travels by value, handles in it by name: the worker's host needs this project and whatever modules
-    the process imports; what is defined in `__main__` is sent along. One that is lost with its worker or its
-    host is known to be dead within 5 seconds, with the exit code -9.
+    The process is pickled by value, handles in it by name. The worker's host needs this project and the modules that
+    the process imports; what is defined in `__main__` is sent along. If the process is lost with its worker or its
+    host, its exit code is -9 within 5 seconds.
     """
 
     _context: ClassVar[JobContext]
@@ -32,29 +32,29 @@ class Process(BaseProcess):
     _popen: Popen | None
 
     def run(self) -> Any:
-        """Do what the process is for. RQ keeps what this returns; multiprocessing drops it."""
+        """Call the target. RQ stores the return value, which multiprocessing drops."""
         return self._target(*self._args, **self._kwargs) if self._target else None
 
     @property
     def job(self) -> Job | None:
-        """RQ's job; None until it is started."""
+        """RQ's job; None until `start` is called."""
         return None if self._popen is None else self._popen.job
 
     @property
     def host(self) -> str | None:
-        """The name of the host that runs it; None until it has begun."""
+        """The name of the host that runs it; None until a worker has started it."""
         return None if self._popen is None else self._popen.host
 
     @property
     def sentinel(self) -> int:
-        """A file descriptor that is ready for reading when the process has ended."""
+        """A file descriptor that is readable when the process has ended."""
         _ = super().sentinel  # raises ValueError if it was not started, or is closed
         assert self._popen is not None
         return self._popen.open_sentinel()
 
     @staticmethod
     def _after_fork() -> None:
-        """Keep what was unpickled: as with multiprocessing's spawn, none of it was inherited."""
+        """Keep the finalizers of what was unpickled: as with multiprocessing's spawn, none are inherited."""
 
     @staticmethod
     def _Popen(process: Process) -> Popen:  # noqa: N802 - multiprocessing's name

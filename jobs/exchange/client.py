@@ -5,16 +5,16 @@ from __future__ import annotations
 import redis
 import rq
 
-PATIENCE = 60.0  # seconds, longer than any call of ours blocks
+SOCKET_TIMEOUT = 60.0  # seconds; longer than any blocking call of ours
 
 
 def client(url: str) -> redis.Redis:
-    """Return a client as RQ needs it: a pool of its own, bytes as replies, and patience for calls that block."""
-    return redis.Redis.from_url(url, protocol=2, socket_timeout=PATIENCE)
+    """Return a client as RQ needs it: bytes as replies, and a socket timeout that suits blocking calls."""
+    return redis.Redis.from_url(url, protocol=2, socket_timeout=SOCKET_TIMEOUT)
 
 
-def forget_queue(url: str, name: str) -> None:
-    """Take a queue off RQ's list if it is empty and nobody listens on it."""
+def delete_unused_queue(url: str, name: str) -> None:
+    """Delete a queue from RQ's list if it is empty and has no workers."""
     with client(url) as connection:
         queue = rq.Queue(name, connection=connection)
         if queue.is_empty() and not rq.Worker.count(queue=queue):

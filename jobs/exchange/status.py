@@ -1,7 +1,7 @@
-"""What jobs tell the process that started them: that they began, what they print, how they ended.
+"""Status messages from jobs to the process that started them: started, output, exited.
 
-All jobs of a context put it into one queue, and one thread of the parent reads it while any of them lives. The queue
-keeps the order, so a job is known to have ended when all that it printed has been written.
+All jobs of a context put their messages into one queue, and one thread of the parent reads it until they have exited.
+The queue keeps the order: when the parent learns that a job has exited, it has written all output of that job.
 """
 
 from __future__ import annotations
@@ -17,158 +17,158 @@ from typing import NamedTuple, Protocol
 import redis
 
 from broker.errors import BrokerError, ServerUnavailableError
-from broker.transport.connection import RETRY_TIMEOUT as OUTAGE
+from broker.transport.connection import RETRY_TIMEOUT as OUTAGE_TIMEOUT
 from jobs.exchange.queues import Queue
 
-BACKLOG = 256  # pieces of output; then the jobs wait until the parent has written some
-PATIENCE = 10.0  # seconds for which they wait
-ATTENTION = 3.0  # seconds in which a parent that lives reads what it is told
-GLANCE = 1.0  # seconds between looks for jobs that died without a word
+MAXSIZE = 256  # messages; while the queue is full, jobs wait
+SEND_TIMEOUT = 10.0  # seconds for which they wait before they drop a message
+READ_TIMEOUT = 3.0  # seconds within which a parent that still waits for a job reads its message
+POLL_INTERVAL = 1.0  # seconds between checks for jobs that were lost without a message
 
 
-class Began(NamedTuple):
-    """A job has begun, as this process on this host."""
+class Started(NamedTuple):
+    """A job has started, as this process on this host."""
 
     pid: int
     host: str
 
 
-class Printed(NamedTuple):
-    """A job has written this to its standard output (1) or standard error (2)."""
+class Output(NamedTuple):
+    """A job has written this text to its standard output (1) or standard error (2)."""
 
     stream: int
     text: bytes
 
 
-class Ended(NamedTuple):
-    """A job has ended; the number is as `Process.exitcode` has it."""
+class Exited(NamedTuple):
+    """A job has exited; the exit code is that of `Process.exitcode`."""
 
     exitcode: int
 
 
-class Reporter(Protocol):
+class StatusListener(Protocol):
     """The parent's side of one job."""
 
-    def hear(self, news: Began | Ended) -> None:
-        """Take note of what the job said of itself."""
+    def on_status(self, message: Started | Exited) -> None:
+        """Record that the job has started or exited."""
 
-    def looks_dead(self) -> bool:
-        """Ask the server whether the job is gone, although it has not said so."""
+    def is_lost(self) -> bool:
+        """Ask the server whether the job is gone without having sent `Exited`."""
 
-    def bury(self) -> None:
-        """Take note that it is."""
+    def on_lost(self) -> None:
+        """Record that the job is lost, unless it has exited by now."""
 
 
 class StatusWriter:
-    """The job's side; `name` is the queue's."""
+    """The job's side."""
 
-    def __init__(self, url: str, name: str, job_id: str) -> None:
-        self.channel = Queue.at(url, name, maxsize=BACKLOG)
+    def __init__(self, url: str, queue_name: str, job_id: str) -> None:
+        self.queue = Queue.at(url, queue_name, maxsize=MAXSIZE)
         self._job_id = job_id
-        self._patience = PATIENCE
+        self._timeout = SEND_TIMEOUT
 
-    def tell(self, news: Began | Printed | Ended) -> None:
-        """Tell the parent, waiting until it has read earlier news; what nobody reads is dropped."""
+    def send(self, message: Started | Output | Exited) -> None:
+        """Send a message to the parent, waiting for room in the queue; drop it if the parent reads none for long."""
         try:
-            self.channel.put((self._job_id, news), timeout=self._patience)
-            self._patience = PATIENCE
+            self.queue.put((self._job_id, message), timeout=self._timeout)
+            self._timeout = SEND_TIMEOUT
         except (queue.Full, BrokerError):
-            self._patience = 0.0
+            self._timeout = 0.0
 
-    def heard(self, news: Began | Printed | Ended) -> bool:
-        """Tell the parent, and return whether it reads that soon; raise a `BrokerError` if that cannot be told."""
-        deadline = time.monotonic() + ATTENTION
+    def send_confirmed(self, message: Started | Output | Exited) -> bool:
+        """Send a message, and return whether the parent reads it in time; raises a `BrokerError` if that is unknown."""
+        deadline = time.monotonic() + READ_TIMEOUT
         with suppress(queue.Full):
-            self.channel.put((self._job_id, news), timeout=ATTENTION)
-        while not (read := self.channel.empty()) and time.monotonic() < deadline:
-            time.sleep(ATTENTION / 10)
+            self.queue.put((self._job_id, message), timeout=READ_TIMEOUT)
+        while not (read := self.queue.empty()) and time.monotonic() < deadline:
+            time.sleep(READ_TIMEOUT / 10)
         return read
 
 
 class StatusReader:
-    """The parent's side: hears from all the jobs of one context."""
+    """The parent's side: receives the messages of all jobs of a context."""
 
     def __init__(self, url: str) -> None:
-        self.channel = Queue.at(url, f"news-{uuid.uuid4().hex}", maxsize=BACKLOG)
-        self._jobs: dict[str, Reporter] = {}
-        self._changing = threading.Lock()
+        self.queue = Queue.at(url, f"news-{uuid.uuid4().hex}", maxsize=MAXSIZE)
+        self._listeners: dict[str, StatusListener] = {}  # by job id
+        self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._next_glance = 0.0
-        self._reached = 0.0  # when the server last answered
-        self._trouble: ServerUnavailableError | None = None
+        self._next_poll = 0.0
+        self._last_reply = 0.0  # when the server last replied
+        self._error: ServerUnavailableError | None = None
 
-    def follow(self, job_id: str, job: Reporter) -> None:
-        """Tell `job` what the job of that id says, until it has ended."""
-        with self._changing:
-            self._jobs[job_id] = job
+    def subscribe(self, job_id: str, listener: StatusListener) -> None:
+        """Pass the messages of this job to `listener` until it has exited."""
+        with self._lock:
+            self._listeners[job_id] = listener
             if self._thread is None:
-                self._thread = threading.Thread(target=self._listen, name="jobs-news", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="jobs-status", daemon=True)
                 self._thread.start()
 
-    def drop(self, job_id: str) -> None:
-        """Do not expect anything of that job any more."""
-        with self._changing:
-            self._jobs.pop(job_id, None)
+    def unsubscribe(self, job_id: str) -> None:
+        """Ignore further messages of this job."""
+        with self._lock:
+            self._listeners.pop(job_id, None)
 
     def close(self) -> None:
-        """Hear no more, whatever the jobs may still say."""
-        with self._changing:
-            self._jobs.clear()
+        """Stop reading."""
+        with self._lock:
+            self._listeners.clear()
             thread = self._thread
         if thread is not None:
-            self.channel.put(("", Ended(0)))  # wakes it
+            self.queue.put(("", Exited(0)))  # wakes it
             thread.join()
 
     def check(self) -> None:
-        """Raise `ServerUnavailableError` if the server is out of reach for as long as calls are repeated."""
-        if self._trouble is not None:
-            raise self._trouble
+        """Raise `ServerUnavailableError` if the server has been unreachable for as long as requests are repeated."""
+        if self._error is not None:
+            raise self._error
 
-    def _listen(self) -> None:
-        self._reached = time.monotonic()
-        while self._expecting():
+    def _run(self) -> None:
+        self._last_reply = time.monotonic()
+        while self._has_listeners():
             try:
-                self._hear(timeout=self._next_glance - time.monotonic())
-                if time.monotonic() >= self._next_glance:
-                    self._glance()
-                    self._next_glance = time.monotonic() + GLANCE
-                self._reached, self._trouble = time.monotonic(), None
+                self._receive(timeout=self._next_poll - time.monotonic())
+                if time.monotonic() >= self._next_poll:
+                    self._find_lost_jobs()
+                    self._next_poll = time.monotonic() + POLL_INTERVAL
+                self._last_reply, self._error = time.monotonic(), None
             except (BrokerError, redis.RedisError) as error:
-                if time.monotonic() > self._reached + OUTAGE:
-                    self._trouble = ServerUnavailableError(f"nothing was heard of the jobs for {OUTAGE:.0f} s: {error}")
-                time.sleep(GLANCE)
+                if time.monotonic() > self._last_reply + OUTAGE_TIMEOUT:
+                    self._error = ServerUnavailableError(f"no status of the jobs for {OUTAGE_TIMEOUT:.0f} s: {error}")
+                time.sleep(POLL_INTERVAL)
 
-    def _expecting(self) -> bool:
-        with self._changing:
-            if not self._jobs:
+    def _has_listeners(self) -> bool:
+        with self._lock:
+            if not self._listeners:
                 self._thread = None
-            return bool(self._jobs)
+            return bool(self._listeners)
 
-    def _hear(self, timeout: float) -> None:
+    def _receive(self, timeout: float) -> None:
         try:
-            job_id, news = self.channel.get(timeout=timeout)
+            job_id, message = self.queue.get(timeout=timeout)
         except queue.Empty:
             return
-        if isinstance(news, Printed):
-            _write(news)
-        elif job_id in self._jobs:
-            self._jobs[job_id].hear(news)
+        if isinstance(message, Output):
+            _write(message)
+        elif job_id in self._listeners:
+            self._listeners[job_id].on_status(message)
 
-    def _glance(self) -> None:
-        dead = [job for job in list(self._jobs.values()) if job.looks_dead()]
-        for _ in range(self.channel.qsize() if dead else 0):  # their last words may be there
-            self._hear(timeout=0)
-        for job in dead:
-            job.bury()
+    def _find_lost_jobs(self) -> None:
+        lost = [listener for listener in list(self._listeners.values()) if listener.is_lost()]
+        for _ in range(self.queue.qsize() if lost else 0):  # may include their last messages
+            self._receive(timeout=0)
+        for listener in lost:
+            listener.on_lost()
 
 
-def _write(news: Printed) -> None:
-    # Past the text layer: what this process has half written there stays together, as if it had its own buffer.
-    stream = sys.stdout if news.stream == 1 else sys.stderr
-    with suppress(OSError, ValueError):  # a terminal that is gone, a file that is closed
+def _write(output: Output) -> None:
+    # Past the text layer: the job's text does not end up within a line that this process has written only in part.
+    stream = sys.stdout if output.stream == 1 else sys.stderr
+    with suppress(OSError, ValueError):  # the terminal is gone, or the file is closed
         if hasattr(stream, "buffer"):
-            stream.buffer.write(news.text)
+            stream.buffer.write(output.text)
             stream.buffer.flush()
         elif stream is not None:
-            stream.write(news.text.decode(errors="replace"))
+            stream.write(output.text.decode(errors="replace"))
             stream.flush()

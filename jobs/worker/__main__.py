@@ -11,7 +11,7 @@ from contextlib import suppress
 from multiprocessing.process import BaseProcess
 
 from broker.locks.semaphore import Semaphore
-from jobs.exchange.client import client, forget_queue
+from jobs.exchange.client import client, delete_unused_queue
 from jobs.worker.local_worker import PrivateWorker
 from jobs.worker.local_workers import URL
 from jobs.worker.worker import AWAY, log, new_name
@@ -26,7 +26,7 @@ def _work(url: str, queue: str, ready: str) -> None:
     log.setLevel(QUIET)
     with suppress(*AWAY):  # whoever started it finds that out himself
         worker.work(logging_level=QUIET)
-        forget_queue(url, queue)  # the last one does; whoever started it may have been killed
+        delete_unused_queue(url, queue)  # the last one does; whoever started it may have been killed
 
 
 def main(url: str, queue: str, count: int, ready: str, folder: str, *preload: str) -> None:

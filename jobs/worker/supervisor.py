@@ -12,7 +12,7 @@ from multiprocessing.process import BaseProcess
 import redis
 from rq.worker_pool import ForkProcess, WorkerData, WorkerPool
 
-from jobs.exchange.client import client, forget_queue
+from jobs.exchange.client import client, delete_unused_queue
 from jobs.worker.worker import AWAY, LOOK, Worker, log, new_name
 
 QUIET = "ERROR"  # below it, RQ writes about every step, with the arguments of jobs
@@ -35,7 +35,7 @@ class Supervisor(WorkerPool):
         self.start(logging_level=QUIET)
         with suppress(*AWAY):
             for queue in self._queue_names:
-                forget_queue(self._url, queue)
+                delete_unused_queue(self._url, queue)
 
     def get_worker_process(self, name: str, *_: object, **__: object) -> BaseProcess:
         return ForkProcess(target=_work, args=(self._url, self._queue_names), name=name)

@@ -87,7 +87,7 @@ class Worker(rq.Worker):
 
     def execute_job(self, job: Job, queue: rq.Queue) -> None:
         if self._stop_requested:
-            claim.put_back(queue, job.id)
+            claim.requeue_job(queue, job.id)
         else:
             self._begin(job, queue)
 
@@ -106,7 +106,7 @@ class Worker(rq.Worker):
 
     def _run_here(self, job: Job, queue: rq.Queue) -> None:
         execution = self.prepare_execution(job)  # first: if this worker is killed, RQ or the list knows of the job
-        if claim.begin(queue, job, self.name):
+        if claim.claim_job(queue, job, self.name):
             with self._beating(job, execution):
                 self.perform_job(job, queue, execution)
         else:

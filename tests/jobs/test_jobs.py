@@ -134,7 +134,7 @@ def test_a_job_that_rq_could_not_run_does_not_hang_its_parent(url, capfd):
         worker.handle_job_failure(process.job, worker.queues[0], exc_string="the worker's ModuleNotFoundError")
         process.join(TIMEOUT)
         assert process.exitcode == 1
-        assert capfd.readouterr().err == "orphan did not begin: the worker's ModuleNotFoundError\n"
+        assert capfd.readouterr().err == "orphan did not start: the worker's ModuleNotFoundError\n"
 
 
 def test_a_job_that_somebody_deleted_does_not_hang_its_parent(url):

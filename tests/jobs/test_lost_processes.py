@@ -15,7 +15,7 @@ import pytest
 import jobs
 from broker import ServerUnavailableError
 from broker.server.private_server import PrivateServer
-from jobs.worker import process_job
+from jobs.exchange.control import liveness_lock
 from tests.support.actors import TIMEOUT
 from tests.support.rq_worker import rq_worker
 from tests.support.servers import Server
@@ -130,7 +130,7 @@ def test_a_process_outlives_a_server_that_is_away_for_longer_than_its_lease(tmp_
 
 def test_a_process_outlives_the_loss_of_its_lease(url):
     with own_worker(url) as scene:
-        process_job.life(url, scene.process.job.id).delete()
+        liveness_lock(url, scene.process.job.id).delete()
         scene.process.join(KNOWN)
         assert scene.process.is_alive()
         scene.go.set()
@@ -148,11 +148,11 @@ def test_closing_after_a_host_was_lost_is_quick(url):
 
 
 def test_a_server_that_stays_away_is_an_error_and_no_hang(tmp_path, monkeypatch):
-    monkeypatch.setattr("jobs.exchange.status.OUTAGE", 1.0)
+    monkeypatch.setattr("jobs.exchange.status.OUTAGE_TIMEOUT", 1.0)
     monkeypatch.setattr("broker.transport.connection.RETRY_TIMEOUT", 1.0)
     with Server(tmp_path) as server, jobs.Context(server.url) as context:
         process = context.Process(target=print)
         process.start()
         server.kill()
-        with pytest.raises(ServerUnavailableError, match="nothing was heard of the jobs for 1 s"):
+        with pytest.raises(ServerUnavailableError, match="no status of the jobs for 1 s"):
             process.join(TIMEOUT)

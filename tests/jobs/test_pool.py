@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 import jobs
-from jobs.pool import Desk
+from jobs.pool import Dispatcher
 from tests.support.actors import TIMEOUT
 from tests.support.waiting import wait_until
 
@@ -137,10 +137,10 @@ def test_a_task_is_done_when_its_result_is_there(ctx):
 
 def test_a_task_that_was_done_twice_counts_once(ctx):
     tasks, results = ctx.JoinableQueue(), ctx.SimpleQueue()
-    desk = Desk(tasks, results)
+    dispatcher = Dispatcher(tasks, results)
     for number in range(2):
-        desk.put((7, number, square, (number,), {}))
+        dispatcher.put_task((7, number, square, (number,), {}))
     for number in (0, 0, 1, 0):
         results.put((7, number, (True, number)))
     results.put(None)
-    assert [desk.get() for _ in range(3)] == [(7, 0, (True, 0)), (7, 1, (True, 1)), None]
+    assert [dispatcher.get_result() for _ in range(3)] == [(7, 0, (True, 0)), (7, 1, (True, 1)), None]

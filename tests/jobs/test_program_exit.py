@@ -111,7 +111,7 @@ def test_a_signal_s_handler_may_end_what_it_breaks_into_the_waiting_for(ctx):
     before = signal.signal(signal.SIGALRM, give_up)
     signal.alarm(int(TIMEOUT))
     try:
-        with process._popen._changing:  # as the main thread has it for a moment whenever it joins
+        with process._popen._condition:  # as the main thread has it for a moment whenever it joins
             ctx.close()
     finally:
         signal.alarm(0)

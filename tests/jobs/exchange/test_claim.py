@@ -99,11 +99,11 @@ def test_a_process_that_has_begun_is_not_put_back_and_a_lost_reply_loses_no_proc
 ):
     process, runs = started(context)
     slow = Slow(queue)
-    assert claim.begin(queue, process.job, slow.worker.name)
-    assert not claim.taken(queue, process.job.id)
-    assert not claim.put_back(queue, process.job.id)
+    assert claim.claim_job(queue, process.job, slow.worker.name)
+    assert not claim.is_dequeued(queue, process.job.id)
+    assert not claim.requeue_job(queue, process.job.id)
     assert not queue.count
-    assert not claim.begin(queue, process.job, "another")
+    assert not claim.claim_job(queue, process.job, "another")
     slow.go_on()  # it asks again, as after a lost reply
     process.join(TIMEOUT)
     assert (process.exitcode, runs.get_value()) == (0, 1)

@@ -25,10 +25,10 @@ from broker.messages.items import Items
 from broker.server.private_server import PrivateServer
 from jobs.exchange import signing
 from jobs.exchange.client import client
-from jobs.exchange.control import signals
+from jobs.exchange.control import signal_queue
 from jobs.exchange.job import MUTABLE_FIELDS, SIGNATURE_LIFETIME, UNSIGNED_RESULT
 from jobs.exchange.signing import SecretError, SignatureError
-from jobs.exchange.status import Ended
+from jobs.exchange.status import Exited
 from tests.support.actors import TIMEOUT
 from tests.support.waiting import wait_until
 
@@ -302,10 +302,10 @@ def test_a_forged_message_in_a_pipe_is_discarded(ctx: jobs.Context, trap: Trap) 
 
 def forge(items: Any, payload: bytes) -> None:
     """Put these bytes among the items, as anyone who can write to the server can."""
-    plain = broker.messages.queues.SimpleQueue(items._url, items.name)
+    plain = broker.messages.queues.SimpleQueue.at(items._url, items.name)
     plain._dumps = lambda obj: obj
     plain._kind, plain._keys = items._kind, items._keys
-    Items.__init__(plain, items._url, items.name, items._maxsize)
+    Items._configure(plain, maxsize=items._maxsize)
     plain._put(payload, float("inf"))
 
 
@@ -314,9 +314,9 @@ def test_forged_signals_and_status_messages_change_nothing(ctx: jobs.Context, tr
     process.start()
     wait_until(lambda: process.pid is not None)
     for strange in (pickle.dumps(trap), pickle.dumps(9)):
-        forge(signals(ctx.url, process.job.id), strange)
-    for strange in (pickle.dumps(trap), pickle.dumps((process.job.id, Ended(3)))):
-        forge(ctx.children().status.channel, strange)
+        forge(signal_queue(ctx.url, process.job.id), strange)
+    for strange in (pickle.dumps(trap), pickle.dumps((process.job.id, Exited(3)))):
+        forge(ctx.children().status.queue, strange)
     go.set()
     process.join(TIMEOUT)
     assert process.exitcode == 0

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 from broker.messages.queues import Queue
-from jobs.exchange.status import BACKLOG, Began, Ended, StatusWriter
+from jobs.exchange.status import MAXSIZE, Exited, Started, StatusWriter
 from tests.support.actors import TIMEOUT
 from tests.support.waiting import wait_until
 
@@ -143,16 +143,16 @@ def test_it_goes_where_the_parents_output_goes(ctx):
 
 
 def test_what_nobody_reads_is_dropped(url, monkeypatch):
-    monkeypatch.setattr("jobs.exchange.status.PATIENCE", 0.1)
-    channel = Queue.at(url, "nobody", maxsize=BACKLOG)
-    teller = StatusWriter(url, channel.name, "job")
-    put, waited = teller.channel.put, []
-    monkeypatch.setattr(teller.channel, "put", lambda item, timeout: waited.append(timeout) or put(item, True, timeout))
-    for number in range(BACKLOG + 3):
-        teller.tell(Began(number, "here"))
-    assert channel.qsize() == BACKLOG
-    assert waited == [0.1] * (BACKLOG + 1) + [0.0] * 2
-    assert channel.get() == ("job", (0, "here"))
-    teller.tell(Ended(0))  # somebody reads again
-    assert [channel.get() for _ in range(BACKLOG)][-1] == ("job", (0,))
-    channel.delete()
+    monkeypatch.setattr("jobs.exchange.status.SEND_TIMEOUT", 0.1)
+    queue = Queue.at(url, "nobody", maxsize=MAXSIZE)
+    writer = StatusWriter(url, queue.name, "job")
+    put, waited = writer.queue.put, []
+    monkeypatch.setattr(writer.queue, "put", lambda item, timeout: waited.append(timeout) or put(item, True, timeout))
+    for number in range(MAXSIZE + 3):
+        writer.send(Started(number, "here"))
+    assert queue.qsize() == MAXSIZE
+    assert waited == [0.1] * (MAXSIZE + 1) + [0.0] * 2
+    assert queue.get() == ("job", (0, "here"))
+    writer.send(Exited(0))  # somebody reads again
+    assert [queue.get() for _ in range(MAXSIZE)][-1] == ("job", (0,))
+    queue.delete()
