@@ -1,4 +1,4 @@
-"""Queues and pipes as handles: small to send, the same everywhere, and nothing of them stays for ever."""
+"""Handles of queues and pipes: names, options, pickling, keys on the server and their expiry."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from tests.support.server_state import run_command
 
 KINDS = pytest.mark.parametrize("kind", ["SimpleQueue", "Queue", "JoinableQueue"])
 SIZED = pytest.mark.parametrize("kind", ["Queue", "JoinableQueue"])
-MOST_BYTES = 500
+MAX_BYTES = 500
 Process = Callable[[object], Actor]
 
 
-def sentence(error: pytest.ExceptionInfo[BrokerError]) -> str:
+def message_of(error: pytest.ExceptionInfo[BrokerError]) -> str:
     text = str(error.value)
     assert text
     assert "\n" not in text
     return text
 
 
-def used(ctx: Context, **options: Any) -> list[Any]:
-    """One of each, with something inside, taken and given back, and a limit that was reached."""
+def used_queues(ctx: Context, **options: Any) -> list[Any]:
+    """Return a queue of each kind that has been used: with items, taken items, and a put that found it full."""
     simple, bounded, tasks = ctx.SimpleQueue(**options), ctx.Queue(2, **options), ctx.JoinableQueue(2, **options)
     for items in (simple, bounded, tasks):
         for number in range(2):
@@ -44,32 +44,32 @@ def used(ctx: Context, **options: Any) -> list[Any]:
     return [simple, bounded, tasks]
 
 
-def test_a_handle_pickles_small_and_without_its_items(ctx: Context) -> None:
-    for items in used(ctx):
+def test_handle_pickles_to_few_bytes_without_items(ctx: Context) -> None:
+    for items in used_queues(ctx):
         pickled = pickle.dumps(items)
-        assert len(pickled) < MOST_BYTES
+        assert len(pickled) < MAX_BYTES
         copy = pickle.loads(pickled)
         assert type(copy) is type(items)
         assert copy.name == items.name
 
 
 @SIZED
-def test_a_copy_keeps_its_size(ctx: Context, kind: str) -> None:
+def test_pickled_copy_keeps_maxsize(ctx: Context, kind: str) -> None:
     copy = pickle.loads(pickle.dumps(getattr(ctx, kind)(1)))
     copy.put("x")
     assert copy.full()
 
 
-def test_a_copy_keeps_its_lease(ctx: Context, process: Process) -> None:
+def test_pickled_copy_keeps_lease(ctx: Context, process: Process) -> None:
     tasks = pickle.loads(pickle.dumps(ctx.JoinableQueue(lease=0.5)))
     tasks.put("task")
-    taker = process(tasks)
-    assert taker.call("get") == "task"
-    taker.kill()
+    consumer = process(tasks)
+    assert consumer.call("get") == "task"
+    consumer.kill()
     assert tasks.get(timeout=3) == "task"
 
 
-def test_a_handle_goes_through_a_queue_and_a_pipe(ctx: Context, process: Process) -> None:
+def test_handle_can_be_sent_through_a_queue_and_a_pipe(ctx: Context, process: Process) -> None:
     mail, answers = ctx.Queue(), ctx.SimpleQueue()
     left, right = ctx.Pipe()
     other = process(mail)
@@ -82,24 +82,24 @@ def test_a_handle_goes_through_a_queue_and_a_pipe(ctx: Context, process: Process
 
 
 @KINDS
-def test_a_name_means_the_same_in_two_contexts(ctx: Context, kind: str) -> None:
+def test_same_name_in_two_contexts_is_the_same_queue(ctx: Context, kind: str) -> None:
     with Context(ctx.url) as other:
-        here, there = getattr(ctx, kind)(name="shared"), getattr(other, kind)(name="shared")
-        here.put("x")
-        assert there.get() == "x"
+        ours, theirs = getattr(ctx, kind)(name="shared"), getattr(other, kind)(name="shared")
+        ours.put("x")
+        assert theirs.get() == "x"
         assert getattr(other, kind)().empty()
-        here.delete()
+        ours.delete()
 
 
-def test_one_name_may_be_a_queue_of_each_kind(ctx: Context) -> None:
-    handles = used(ctx, name="everything")
+def test_same_name_may_be_used_for_each_kind(ctx: Context) -> None:
+    handles = used_queues(ctx, name="everything")
     assert len({key for handle in handles for key in handle._keys}) == sum(len(handle._keys) for handle in handles)
     for handle in handles:
         handle.delete()
 
 
 @pytest.mark.parametrize("name", ["x", "a:b", "{tag}", "a}b", "}", "\n", "日本"])
-def test_any_name_works_and_keeps_its_keys_in_one_slot(ctx: Context, name: str) -> None:
+def test_keys_of_any_name_share_one_hash_slot(ctx: Context, name: str) -> None:
     for kind in (SimpleQueue, Queue, JoinableQueue):
         items = kind.at(ctx.url, name)
         assert len({key_slot(key) for key in items._keys}) == 1
@@ -110,42 +110,42 @@ def test_any_name_works_and_keeps_its_keys_in_one_slot(ctx: Context, name: str) 
 
 @KINDS
 @pytest.mark.parametrize("name", ["", 1, b"bytes", 0, True, "\udc80"])
-def test_a_name_that_is_none(ctx: Context, kind: str, name: Any) -> None:
+def test_invalid_name_is_refused(ctx: Context, kind: str, name: Any) -> None:
     with pytest.raises(InvalidArgumentError) as error:
         getattr(ctx, kind)(name=name)
-    assert "name" in sentence(error)
+    assert "name" in message_of(error)
 
 
 @SIZED
 @pytest.mark.parametrize("maxsize", [1.0, True, "3", None, b"3"])
-def test_a_size_that_is_none(ctx: Context, kind: str, maxsize: Any) -> None:
+def test_invalid_maxsize_is_refused(ctx: Context, kind: str, maxsize: Any) -> None:
     with pytest.raises(InvalidArgumentError) as error:
         getattr(ctx, kind)(maxsize)
-    assert "size" in sentence(error)
+    assert "size" in message_of(error)
 
 
 @pytest.mark.parametrize("lease", [0, -1, float("nan"), float("inf"), True, "10", None])
-def test_a_lease_that_is_none(ctx: Context, lease: Any) -> None:
+def test_invalid_lease_is_refused(ctx: Context, lease: Any) -> None:
     with pytest.raises(InvalidArgumentError) as error:
         ctx.JoinableQueue(lease=lease)
-    assert "lease" in sentence(error)
+    assert "lease" in message_of(error)
 
 
 @SIZED
 @pytest.mark.parametrize("sizes", [(2, 3), (2, 0), (0, 2)])
-def test_a_name_in_use_with_another_size(ctx: Context, kind: str, sizes: tuple[int, int]) -> None:
+def test_name_in_use_with_another_maxsize_is_refused(ctx: Context, kind: str, sizes: tuple[int, int]) -> None:
     first = getattr(ctx, kind)(sizes[0], name="taken")
     first.put("x")
     with pytest.raises(MismatchError) as error:
         getattr(ctx, kind)(sizes[1], name="taken")
-    assert str(sizes[0]) in sentence(error)
-    assert getattr(ctx, kind)(sizes[0], name="taken").get() == "x", "and it is as it was"
+    assert str(sizes[0]) in message_of(error)
+    assert getattr(ctx, kind)(sizes[0], name="taken").get() == "x", "the first queue is unchanged"
     first.delete()
 
 
-def test_every_key_expires_when_it_is_idle(ctx: Context, client: redis.Redis, actors: Actors) -> None:
+def test_idle_keys_expire(ctx: Context, client: redis.Redis, actors: Actors) -> None:
     client.flushall()
-    used(ctx)
+    used_queues(ctx)
     left, _right = ctx.Pipe()
     left.send("x")
     keys = list(client.scan_iter("*"))
@@ -154,9 +154,7 @@ def test_every_key_expires_when_it_is_idle(ctx: Context, client: redis.Redis, ac
 
 
 @KINDS
-def test_a_queue_that_is_never_empty_does_not_expire_while_it_is_used(
-    ctx: Context, client: redis.Redis, kind: str
-) -> None:
+def test_queue_in_use_does_not_expire_although_never_empty(ctx: Context, client: redis.Redis, kind: str) -> None:
     items = getattr(ctx, kind)()
     items.put("first")
     week = client.pttl(items._key)
@@ -165,13 +163,13 @@ def test_a_queue_that_is_never_empty_does_not_expire_while_it_is_used(
     client.hset(items._key, "touched", 0)
     items.put("second")
     assert client.pttl(items._key) > week / 2
-    assert client.pttl(items._keys[3]) > week / 2, "nor do the items"
+    assert client.pttl(items._keys[3]) > week / 2, "neither do the items"
 
 
-def test_closing_a_context_deletes_what_had_no_name(ctx: Context, client: redis.Redis) -> None:
+def test_closing_a_context_deletes_unnamed_queues(ctx: Context, client: redis.Redis) -> None:
     client.flushall()
     with Context(ctx.url) as other:
-        used(other)
+        used_queues(other)
         left, _right = other.Pipe()
         left.send("never received")
         other.Queue(name="kept").put("x")
@@ -179,7 +177,7 @@ def test_closing_a_context_deletes_what_had_no_name(ctx: Context, client: redis.
     assert kept == {b"queue:kept"}
 
 
-def test_what_is_noted_of_past_requests_does_not_grow(ctx: Context, client: redis.Redis) -> None:
+def test_records_of_past_requests_do_not_grow(ctx: Context, client: redis.Redis) -> None:
     for items in (ctx.Queue(), ctx.Queue(1), ctx.JoinableQueue()):
         for number in range(1000):
             items.put(number)
@@ -187,17 +185,17 @@ def test_what_is_noted_of_past_requests_does_not_grow(ctx: Context, client: redi
             if isinstance(items, JoinableQueue):
                 items.task_done()
         kept = sum(client.memory_usage(key) or 0 for key in items._keys)
-        assert kept < 5000, "a few fields, not one for each item"
+        assert kept < 5000, "a few fields, not one per item"
 
 
-def test_an_item_may_be_changed_after_it_was_put(ctx: Context) -> None:
+def test_changing_an_item_after_put_has_no_effect(ctx: Context) -> None:
     items, item = ctx.Queue(), ["as it was"]
     items.put(item)
     item.append("changed")
     assert items.get() == ["as it was"]
 
 
-def test_the_child_of_a_taker_has_taken_nothing(ctx: Context, process: Process) -> None:
+def test_forked_child_does_not_inherit_taken_items(ctx: Context, process: Process) -> None:
     tasks = ctx.JoinableQueue()
     tasks.put("task")
     assert tasks.get() == "task"
@@ -209,7 +207,7 @@ def test_the_child_of_a_taker_has_taken_nothing(ctx: Context, process: Process) 
     tasks.join()
 
 
-def test_threads_finish_their_own_tasks_first_and_the_oldest_of_them(ctx: Context, actors: Actors) -> None:
+def test_task_done_finishes_the_threads_own_oldest_item_first(ctx: Context, actors: Actors) -> None:
     tasks = ctx.JoinableQueue(lease=30)
     for number in range(3):
         tasks.put(number)

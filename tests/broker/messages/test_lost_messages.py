@@ -1,4 +1,4 @@
-"""Requests and replies of queues and pipes get lost; every item is put once and got once all the same."""
+"""Requests and replies of queues and pipes get lost: every item is put once and got once all the same."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_put(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault, kind: s
     assert [direct.get(), direct.get()] == ["once", "next"]
 
 
-def test_put_that_finds_no_room(proxy: Proxy, proxied: Context, fault: Fault) -> None:
+def test_put_into_full_queue(proxy: Proxy, proxied: Context, fault: Fault) -> None:
     items = proxied.Queue(1)
     items.put("first")
     proxy.inject(PUT, fault)
@@ -43,13 +43,13 @@ def test_put_that_finds_no_room(proxy: Proxy, proxied: Context, fault: Fault) ->
     assert items.qsize() == 1
 
 
-def test_put_by_a_waiter(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault, actors: Actors) -> None:
+def test_put_that_waits(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault, actors: Actors) -> None:
     items = proxied.Queue(1)
     direct = ctx.Queue(1, name=items.name)
     direct.put("first")
     putter = actors.thread(items)
     with pytest.raises(queue.Full):
-        putter.call("put", "given up", timeout=0.01)  # from now on it listens, and its next request queues
+        putter.call("put", "given up", timeout=0.01)  # it is now subscribed, so its next request joins the queue
     proxy.inject(PUT, fault)
     putter.begin("put", "second")
     wait_until(lambda: proxy.all_injected and count_putters(direct) == 1)
@@ -59,9 +59,7 @@ def test_put_by_a_waiter(proxy: Proxy, proxied: Context, ctx: Context, fault: Fa
     assert direct.empty()
 
 
-def test_put_by_a_waiter_whose_turn_has_come(
-    proxy: Proxy, proxied: Context, ctx: Context, fault: Fault, actors: Actors
-) -> None:
+def test_put_after_a_grant(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault, actors: Actors) -> None:
     items = proxied.Queue(1)
     direct = ctx.Queue(1, name=items.name)
     direct.put("first")
@@ -93,7 +91,7 @@ def test_get(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault, kind: s
 
 
 @KINDS
-def test_get_that_finds_nothing(proxy: Proxy, proxied: Context, fault: Fault, kind: str) -> None:
+def test_get_from_empty_queue(proxy: Proxy, proxied: Context, fault: Fault, kind: str) -> None:
     items = getattr(proxied, kind)()
     proxy.inject(GET, fault)
     with pytest.raises(queue.Empty):
@@ -104,12 +102,12 @@ def test_get_that_finds_nothing(proxy: Proxy, proxied: Context, fault: Fault, ki
 
 
 @KINDS
-def test_get_by_a_waiter(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault, kind: str, actors: Actors) -> None:
+def test_get_that_waits(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault, kind: str, actors: Actors) -> None:
     items = getattr(proxied, kind)()
     direct = getattr(ctx, kind)(name=items.name)
     getter = actors.thread(items)
     with pytest.raises(queue.Empty):
-        getter.call("get", timeout=0.01)  # from now on it listens, and its next request queues
+        getter.call("get", timeout=0.01)  # it is now subscribed, so its next request joins the queue
     proxy.inject(GET, fault)
     getter.begin("get")
     wait_until(lambda: proxy.all_injected and count_waiters(direct) == 1)
@@ -120,7 +118,7 @@ def test_get_by_a_waiter(proxy: Proxy, proxied: Context, ctx: Context, fault: Fa
 
 
 @KINDS
-def test_get_by_a_waiter_whose_turn_has_come(
+def test_get_after_a_grant(
     proxy: Proxy, proxied: Context, ctx: Context, fault: Fault, kind: str, actors: Actors
 ) -> None:
     items = getattr(proxied, kind)()
@@ -145,12 +143,12 @@ def test_task_done(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault) -
     proxy.inject(TASK_DONE, fault)
     assert tasks.task_done() is None
     assert proxy.all_injected
-    assert len(holders(tasks)) == 1, "one is done, not two"
+    assert len(holders(tasks)) == 1, "one item is done, not two"
     tasks.task_done()
     ctx.JoinableQueue(name=tasks.name).join()
 
 
-def test_task_done_of_what_was_lost_is_still_an_error(
+def test_task_done_after_lost_lease_still_raises(
     proxy: Proxy, proxied: Context, ctx: Context, fault: Fault, actors: Actors
 ) -> None:
     tasks = proxied.JoinableQueue(lease=0.2)
@@ -163,12 +161,12 @@ def test_task_done_of_what_was_lost_is_still_an_error(
     with pytest.raises(LeaseLostError):
         tasks.task_done()
     assert proxy.all_injected
-    assert len(holders(direct)) == 1, "the other one still has it"
+    assert len(holders(direct)) == 1, "the other consumer still has it"
     direct.task_done()
     direct.join()
 
 
-def test_renewing_a_taken_task(proxy: Proxy, proxied: Context, fault: Fault) -> None:
+def test_renew(proxy: Proxy, proxied: Context, fault: Fault) -> None:
     tasks = proxied.JoinableQueue(lease=1.5)
     tasks.put("task")
     tasks.get()
@@ -192,7 +190,7 @@ def test_join(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault, actors
     assert joiner.result() is None
 
 
-def test_counting(proxy: Proxy, proxied: Context, fault: Fault) -> None:
+def test_qsize(proxy: Proxy, proxied: Context, fault: Fault) -> None:
     items = proxied.Queue(2)
     items.put("x")
     proxy.inject(COUNT_ITEMS, fault)
@@ -201,7 +199,7 @@ def test_counting(proxy: Proxy, proxied: Context, fault: Fault) -> None:
 
 
 @pytest.mark.parametrize("script", [PUT, GET, REMAINING_OPEN])
-def test_sending_and_receiving(proxy: Proxy, proxied: Context, fault: Fault, script: Script) -> None:
+def test_send_and_receive(proxy: Proxy, proxied: Context, fault: Fault, script: Script) -> None:
     left, right = proxied.Pipe()
     proxy.inject(script, fault)
     left.send("once")
@@ -211,7 +209,7 @@ def test_sending_and_receiving(proxy: Proxy, proxied: Context, fault: Fault, scr
     assert proxy.all_injected
 
 
-def test_opening_a_pipe(proxy: Proxy, proxied: Context, fault: Fault) -> None:
+def test_open_pipe(proxy: Proxy, proxied: Context, fault: Fault) -> None:
     proxy.inject(OPEN_END, fault)
     left, right = proxied.Pipe()
     assert proxy.all_injected
@@ -222,10 +220,10 @@ def test_opening_a_pipe(proxy: Proxy, proxied: Context, fault: Fault) -> None:
         right.recv()
 
 
-def test_closing_a_pipe(proxy: Proxy, proxied: Context, fault: Fault) -> None:
+def test_close_pipe(proxy: Proxy, proxied: Context, fault: Fault) -> None:
     left, right = proxied.Pipe()
     proxy.inject(CLOSE_END, fault)
     left.close()
     assert proxy.all_injected
     with pytest.raises(EOFError):
-        right.recv()  # at once, or when the lease of the end ends
+        right.recv()  # at once, or when the lease of the closed end expires
