@@ -13,7 +13,7 @@ from rich.text import Text
 
 from broker.transport.address import without_password
 from jobs.exchange.worker_list import list_workers
-from lab.cli.worker_commands import require_url, server_options
+from lab.cli.server import require_url, worker_options
 from lab.doctor.findings import Finding, Status
 from lab.doctor.probes import probe_workers, versions_here
 from lab.doctor.server_facts import inspect_server
@@ -23,7 +23,7 @@ from lab.doctor.worker_findings import worker_findings
 STYLES = {Status.OK: "green", Status.PROBLEM: "bold red", Status.UNKNOWN: "yellow"}
 
 
-@server_options
+@worker_options
 @click.command(short_help="Check a Redis server and its workers.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(url: str | None, queue: str, as_json: bool) -> int:

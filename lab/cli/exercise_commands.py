@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-import broker
 from lab import files
 from lab.backends import Settings
 from lab.checks.verdicts import Judgement, worst
-from lab.cli import options, unsigned_jobs
+from lab.cli import options
+from lab.cli.server import open_server
 from lab.compare import compare as run_on_each
 from lab.errors import LabError
 from lab.exercise import Exercise
@@ -24,12 +25,12 @@ from lab.report.table import report
 from lab.result import Result, judge, to_json
 from lab.trace import Event, Trace
 
-STATUS = {Judgement.VALID: 0, Judgement.INVALID: 1, Judgement.UNKNOWN: 2}
-INTERRUPTED = "interrupted; all that was started has been ended, and nothing was written"
+EXIT_STATUS = {Judgement.VALID: 0, Judgement.INVALID: 1, Judgement.UNKNOWN: 2}
+INTERRUPTED = "interrupted; all processes of the run were ended, and nothing was written"
 
 
 def compare_command(exercise: type[Exercise]) -> click.Command:
-    """Return the command that runs an exercise on each backend and shows what differed."""
+    """Return the command that runs an exercise on several backends and shows what differed."""
     return _command(exercise, options.for_compare(exercise), _compare)
 
 
@@ -38,72 +39,68 @@ def run_command(exercise: type[Exercise]) -> click.Command:
     return _command(exercise, options.for_run(exercise), _run)
 
 
-def status(results: Sequence[Result]) -> int:
-    """Return the exit status of these results: 0 valid, 1 invalid, 2 unknown."""
-    return STATUS[worst([result.verdict for result in results]).judgement]
+def exit_status(results: Sequence[Result]) -> int:
+    """Return the exit status for these results: 0 valid, 1 invalid, 2 unknown."""
+    return EXIT_STATUS[worst([result.verdict for result in results]).judgement]
 
 
 def _command(
-    exercise: type[Exercise], parameters: list[click.Parameter], do: Callable[[type[Exercise], Mapping[str, Any]], int]
+    exercise: type[Exercise],
+    parameters: list[click.Parameter],
+    execute: Callable[[type[Exercise], Mapping[str, Any]], int],
 ) -> click.Command:
     return click.Command(
         exercise.name,
         params=parameters,
-        callback=lambda **given: do(exercise, given),
+        callback=lambda **given: execute(exercise, given),
         help=exercise.statement(),
         short_help=exercise.summary,
     )
 
 
 def _compare(exercise: type[Exercise], given: Mapping[str, Any]) -> int:
-    variants, wanted = options.parse_compare(exercise, given)
-    with _settings(wanted) as settings:
+    variants, chosen = options.parse_compare(exercise, given)
+    with _settings(chosen) as settings:
         if settings.server:
             click.echo(f"server: {settings.server}")
-        traces = _watch(variants, wanted.backends, settings)
+        traces = _run_with_progress(variants, chosen.backends, settings)
     results = [judge(trace) for trace in traces]
-    _keep(traces, wanted)
-    if wanted.json_file is not None:
-        files.write_file(wanted.json_file, json.dumps(to_json(results), indent=2) + "\n")
+    _save_traces(traces, chosen.trace_folder)
+    if chosen.json_file is not None:
+        files.write_file(chosen.json_file, json.dumps(to_json(results), indent=2) + "\n")
     report(results, Console())
-    return status(results)
+    return exit_status(results)
 
 
 def _run(exercise: type[Exercise], given: Mapping[str, Any]) -> int:
-    chosen, wanted = options.parse_run(exercise, given)
+    variant, chosen = options.parse_run(exercise, given)
     console = Console(highlight=False, soft_wrap=True)
 
-    def say(event: Event) -> None:
-        line = format_line(exercise.printed_lines, event, wanted.language)
+    def print_line(event: Event) -> None:
+        line = format_line(exercise.printed_lines, event, chosen.language)
         if line is not None:
             console.print(line)
 
-    with _settings(wanted) as settings:
-        traces = run_on_each([chosen], wanted.backends, settings, on_event=say)
+    with _settings(chosen) as settings:
+        traces = run_on_each([variant], chosen.backends, settings, on_event=print_line)
     result = judge(traces[0])
-    _keep(traces, wanted)
+    _save_traces(traces, chosen.trace_folder)
     console.print(f"{result.verdict}: {result.verdict.evidence}")
-    return status([result])
+    return exit_status([result])
 
 
 @contextmanager
-def _settings(wanted: options.Options) -> Iterator[Settings]:
-    """Find a server that is fit, if one is needed; a run that is interrupted ends with one sentence."""
+def _settings(chosen: options.Options) -> Iterator[Settings]:
+    """Yield the settings of a run, with its server; raise `LabError` if the run is interrupted."""
     try:
-        if wanted.backends == ["local"]:
-            yield Settings(workers=wanted.workers)
-            return
-        with broker.Context(wanted.url) as ctx:
-            server = ctx.check()
-            if "rq" in wanted.backends:
-                unsigned_jobs.warn(ctx.url)
-            yield Settings(ctx.url, server, wanted.workers)
+        with open_server(chosen.url, chosen.backends) as server:
+            yield Settings(server.url, server.description, chosen.workers)
     except KeyboardInterrupt:
         raise LabError(INTERRUPTED) from None
 
 
-def _watch(variants: Sequence[Exercise], backends: Sequence[str], settings: Settings) -> list[Trace]:
-    """Run them behind a bar that shows how many actors have ended."""
+def _run_with_progress(variants: Sequence[Exercise], backends: Sequence[str], settings: Settings) -> list[Trace]:
+    """Run each variant on each backend, with a progress bar that counts the actors that have ended."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -118,9 +115,9 @@ def _watch(variants: Sequence[Exercise], backends: Sequence[str], settings: Sett
         )
 
 
-def _keep(traces: Sequence[Trace], wanted: options.Options) -> None:
-    if wanted.trace_folder is not None:
-        files.write_folder(wanted.trace_folder, {_file_name(trace): trace.dump() for trace in traces})
+def _save_traces(traces: Sequence[Trace], folder: Path | None) -> None:
+    if folder is not None:
+        files.write_folder(folder, {_file_name(trace): trace.dump() for trace in traces})
 
 
 def _file_name(trace: Trace) -> str:

@@ -26,53 +26,58 @@ from lab.report.table import report
 from lab.result import in_order, judge
 from lab.trace import load_traces
 
+MAX_HELP_WIDTH = 100  # columns
 
-class _Plays(click.Group):
-    """A command for each exercise, and for each program of one's own: a file whose name ends in .py."""
+
+class _ExerciseGroup(click.Group):
+    """A group with a command for each exercise, and for each program of one's own: a file whose name ends in .py."""
 
     def __init__(
         self,
         *args: Any,
-        of_exercise: Callable[[type[Exercise]], click.Command],
-        of_program: Callable[[str], click.Command],
+        exercise_command: Callable[[type[Exercise]], click.Command],
+        program_command: Callable[[str], click.Command],
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self._of_exercise = of_exercise
-        self._of_program = of_program
+        self._exercise_command = exercise_command
+        self._program_command = program_command
 
     def get_command(self, _: click.Context, cmd_name: str) -> click.Command:
         if cmd_name.endswith(".py"):
-            return self._of_program(cmd_name)
-        return self._of_exercise(_find(cmd_name))
+            return self._program_command(cmd_name)
+        return self._exercise_command(_find(cmd_name))
 
     def list_commands(self, _: click.Context) -> list[str]:
         return list(EXERCISES)
 
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": MAX_HELP_WIDTH},
+)
 @click.version_option(package_name="multiprocessing-lab", prog_name="lab")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
-    """Run a multiprocessing course's exercises on one machine's processes and on Redis, side by side."""
-    _help_alone(ctx)
+    """Run the exercises of a multiprocessing course as local processes, over Redis and as RQ jobs, side by side."""
+    _print_help_without_subcommand(ctx)
 
 
-@cli.command(name="list")
+@cli.command(name="list", short_help="List the exercises.")
 def list_exercises() -> None:
-    """Say which exercises there are, in the course's order."""
+    """List the exercises, in the course's order."""
     width = max(map(len, EXERCISES))
     for name, exercise in EXERCISES.items():
         click.echo(f"{name.ljust(width)}  {exercise.summary}")
 
 
-@cli.command()
-@click.argument("exercise")
-def show(exercise: str) -> None:
-    """Print what the course asks, and the exercise's source."""
-    shown = _find(exercise)
-    source = _without_docstring(inspect.getsource(sys.modules[shown.__module__]))
-    click.echo(f"{shown.name}: {shown.summary}\n\n{shown.statement()}\n")
+@cli.command(short_help="Show what an exercise asks, and its source.")
+@click.argument("name", metavar="EXERCISE")
+def show(name: str) -> None:
+    """Show what the course asks in an exercise, and the exercise's source."""
+    exercise = _find(name)
+    source = _without_docstring(inspect.getsource(sys.modules[exercise.__module__]))
+    click.echo(f"{exercise.name}: {exercise.summary}\n\n{exercise.statement()}\n")
     console = Console()
     if console.is_terminal:
         console.print(Syntax(source, "python", word_wrap=True, background_color="default"))
@@ -81,37 +86,42 @@ def show(exercise: str) -> None:
 
 
 @cli.group(
-    cls=_Plays,
-    of_exercise=exercise_commands.run_command,
-    of_program=program_commands.run_command,
+    cls=_ExerciseGroup,
+    exercise_command=exercise_commands.run_command,
+    program_command=program_commands.run_command,
     invoke_without_command=True,
+    short_help="Run an exercise or a program on one backend.",
 )
 @click.pass_context
 def run(ctx: click.Context) -> None:
-    """Run an exercise, or a program of your own (FILE.py), on one backend, and see what it prints as it happens."""
-    _help_alone(ctx)
+    """Run an exercise, or a program of your own (FILE.py), on one backend, and print what it prints as it happens."""
+    _print_help_without_subcommand(ctx)
 
 
 @cli.group(
-    cls=_Plays,
-    of_exercise=exercise_commands.compare_command,
-    of_program=program_commands.compare_command,
+    cls=_ExerciseGroup,
+    exercise_command=exercise_commands.compare_command,
+    program_command=program_commands.compare_command,
     invoke_without_command=True,
+    short_help="Compare an exercise or a program on several backends.",
 )
 @click.pass_context
 def compare(ctx: click.Context) -> None:
-    """Run an exercise, or a program of your own (FILE.py), on each backend, and show what differed."""
-    _help_alone(ctx)
+    """Run an exercise, or a program of your own (FILE.py), on several backends, and show what differed.
+
+    Exit status: 0 valid, 1 invalid, 2 unknown or could not run.
+    """
+    _print_help_without_subcommand(ctx)
 
 
-@cli.command()
+@cli.command(short_help="Judge saved traces again.")
 @click.argument("folder", type=click.Path(path_type=Path))
 def check(folder: Path) -> int:
-    """Judge the traces in FOLDER again, which `lab compare --trace` has written; this needs no Redis."""
+    """Judge again the traces in FOLDER, which `lab compare --trace` has written. This needs no Redis."""
     results = [judge(trace) for trace in load_traces(folder)]
     for exercise in dict.fromkeys(result.exercise.name for result in results):
         report(in_order([result for result in results if result.exercise.name == exercise]), Console())
-    return exercise_commands.status(results)
+    return exercise_commands.exit_status(results)
 
 
 cli.add_command(worker_commands.worker)
@@ -119,7 +129,7 @@ cli.add_command(worker_commands.workers)
 cli.add_command(doctor)
 
 
-def _help_alone(ctx: click.Context) -> None:
+def _print_help_without_subcommand(ctx: click.Context) -> None:
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
 
@@ -141,10 +151,10 @@ def _interrupt(*_: object) -> NoReturn:
 
 
 def main() -> NoReturn:
-    """Run the command line; whatever goes wrong is one sentence on standard error and exit status 2."""
+    """Run the command line; an error is one sentence on standard error and exit status 2."""
     signal.signal(signal.SIGTERM, _interrupt)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal without block characters gets question marks
+        sys.stdout.reconfigure(errors="replace")  # a terminal without block characters shows question marks
     try:
         status = cli.main(standalone_mode=False)
     except click.UsageError as error:
@@ -152,7 +162,7 @@ def main() -> NoReturn:
     except click.Abort:
         _fail("interrupted")
     except redis.RedisError as error:
-        _fail(f"the Redis server failed during the run ({error}); see whether it still runs, and try again")
+        _fail(f"the Redis server failed during the run ({error}); check that it is running, and try again")
     except (LabError, broker.BrokerError, click.ClickException, OSError) as error:
         _fail(str(error))
     sys.exit(status or 0)

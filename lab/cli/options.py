@@ -1,4 +1,4 @@
-"""The options of `lab compare` and `lab run`: those of every exercise, and those that its parameters make."""
+"""The options of `lab compare` and `lab run`: those of every run, and those made from an exercise's parameters."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from lab.errors import InvalidParameterError
 from lab.exercise import Exercise, check_number
 from lab.printed_lines import LANGUAGES, locale_language
 
-WORKERS = {"minimum": 1, "maximum": 64}
+MIN_WORKERS, MAX_WORKERS = 1, 64
+DEFAULT_WORKERS = 8
 ALL = "all"
+_PATH = click.Path(path_type=Path)
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What a command is told besides an exercise's parameters; raises `LabError` for what cannot be meant."""
+    """The options of a run that are no parameters of its exercise; raises `LabError` for invalid ones."""
 
     backends: list[str]
     url: str | None = dataclasses.field(repr=False)  # it may hold a password
@@ -32,57 +34,109 @@ class Options:
     language: str = ""
 
     def __post_init__(self) -> None:
-        wrong = [name for name in self.backends if name not in BACKENDS]
-        if wrong or not self.backends:
-            raise InvalidParameterError(f"there is no backend {', '.join(wrong)!r}; choose from {','.join(BACKENDS)}")
-        check_number("workers", self.workers, int, **WORKERS)
-        if self.json_file is not None:
-            files.require_file(self.json_file)
-        if self.trace_folder is not None:
-            files.require_folder(self.trace_folder)
+        check_backends(self.backends)
+        check_number("workers", self.workers, int, minimum=MIN_WORKERS, maximum=MAX_WORKERS)
+        check_output(self.json_file, self.trace_folder)
+
+
+def check_backends(names: list[str]) -> None:
+    """Raise `InvalidParameterError` for a backend that does not exist."""
+    for name in names:
+        if name not in BACKENDS:
+            raise InvalidParameterError(f"there is no backend {name!r}; choose from {','.join(BACKENDS)}")
+
+
+def check_output(json_file: Path | None, trace_folder: Path | None) -> None:
+    """Raise `LabError` if a file or folder for the output cannot be written."""
+    if json_file is not None:
+        files.require_file(json_file)
+    if trace_folder is not None:
+        files.require_folder(trace_folder)
 
 
 def for_compare(exercise: type[Exercise]) -> list[click.Parameter]:
     """Return the options of `lab compare` for an exercise, its own ones first."""
-    several = "; several with commas, or all"
     return [
-        *_parameters(exercise, several),
-        click.Option(["--on", "backends"], default=",".join(BACKENDS), show_default=True, help="where to run it"),
-        *_common(),
-        click.Option(["--json", "json_file"], type=_PATH, help="a file for the figures"),
+        *_parameters(exercise, "; several with commas, or all"),
+        backends_option(),
+        redis_url_option(),
+        _workers_option(),
+        trace_option(),
+        json_option(),
     ]
 
 
 def for_run(exercise: type[Exercise]) -> list[click.Parameter]:
     """Return the options of `lab run` for an exercise, its own ones first."""
-    language = click.Choice(LANGUAGES)
+    help_text = f"Backend to run on: {', '.join(BACKENDS)}."
     return [
         *_parameters(exercise, ""),
-        click.Option(["--on", "backend"], default="local", show_default=True, help=f"one of {', '.join(BACKENDS)}"),
-        *_common(),
-        click.Option(["--lang", "language"], type=language, help="Chinese or English; else the locale's"),
+        click.Option(["--on", "backend"], default="local", show_default=True, help=help_text),
+        redis_url_option(),
+        _workers_option(),
+        trace_option(),
+        click.Option(
+            ["--lang", "language"], type=click.Choice(LANGUAGES), show_default="the locale's", help="Language."
+        ),
     ]
 
 
 def parse_compare(exercise: type[Exercise], given: Mapping[str, Any]) -> tuple[list[Exercise], Options]:
-    """Return the variants to compare, and the rest."""
+    """Return the variants to compare, and the other options."""
     parameters, common = _split(exercise, given)
-    options = Options(backends=_names(common.pop("backends")), **common)
+    options = Options(backends=parse_names(common.pop("backends")), **common)
     if "how" not in parameters:
         return [exercise(**parameters)], options
-    named = _names(parameters.pop("how"))
+    named = parse_names(parameters.pop("how"))
     variants = list(exercise.variants()) if named == [ALL] else named
     return [exercise(**parameters, how=how) for how in variants], options  # type: ignore[call-arg]
 
 
 def parse_run(exercise: type[Exercise], given: Mapping[str, Any]) -> tuple[Exercise, Options]:
-    """Return the exercise to run, and the rest."""
+    """Return the exercise to run, and the other options."""
     parameters, common = _split(exercise, given)
     common["language"] = common["language"] or locale_language(os.environ)
     return exercise(**parameters), Options(backends=[common.pop("backend")], **common)
 
 
+def parse_names(text: str) -> list[str]:
+    """Return the names in a list with commas, each once."""
+    return list(dict.fromkeys(name.strip() for name in text.split(",")))
+
+
+def backends_option() -> click.Option:
+    """Return the option for the backends of a comparison."""
+    return click.Option(["--on", "backends"], default=",".join(BACKENDS), show_default=True, help="Backends to run on.")
+
+
+def redis_url_option() -> click.Option:
+    """Return the option for the Redis server."""
+    default = "LAB_REDIS_URL, or else a private server"
+    return click.Option(["--redis-url", "url"], show_default=default, help="Redis server.")
+
+
+def workers_option(kind: click.ParamType[Any]) -> click.Option:
+    """Return the option for the number of workers."""
+    help_text = "RQ workers to start if none listens."
+    return click.Option(["--workers"], type=kind, default=DEFAULT_WORKERS, show_default=True, help=help_text)
+
+
+def trace_option() -> click.Option:
+    """Return the option for the folder to which the traces are written."""
+    return click.Option(["--trace", "trace_folder"], type=_PATH, help="New folder for the traces.")
+
+
+def json_option() -> click.Option:
+    """Return the option for the file to which the figures are written."""
+    return click.Option(["--json", "json_file"], type=_PATH, help="File for the figures, as JSON.")
+
+
+def _workers_option() -> click.Option:
+    return workers_option(click.INT)  # `Options` checks the range
+
+
 def _split(exercise: type[Exercise], given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the exercise's parameters, and the other options."""
     own = {field.name for field in dataclasses.fields(exercise)}
     return (
         {name: value for name, value in given.items() if name in own},
@@ -90,30 +144,18 @@ def _split(exercise: type[Exercise], given: Mapping[str, Any]) -> tuple[dict[str
     )
 
 
-def _names(text: str) -> list[str]:
-    """Return the names in a list with commas, each once."""
-    return list(dict.fromkeys(name.strip() for name in text.split(",")))
-
-
 def _parameters(exercise: type[Exercise], several: str) -> list[click.Parameter]:
-    return [_option(field, several) for field in dataclasses.fields(exercise)]
+    return [_parameter(field, several) for field in dataclasses.fields(exercise)]
 
 
-def _option(field: dataclasses.Field[Any], several: str) -> click.Option:
+def _parameter(field: dataclasses.Field[Any], several: str) -> click.Option:
     text, phrases = field.metadata["help"], field.metadata.get("phrases")
     if phrases:
         text = f"{text}: {', '.join(phrases)}{several}"
     return click.Option(
-        [f"--{field.name}"], type=type(field.default), default=field.default, show_default=True, help=text
+        [f"--{field.name}"],
+        type=type(field.default),
+        default=field.default,
+        show_default=True,
+        help=f"{text[0].upper()}{text[1:]}.",
     )
-
-
-_PATH = click.Path(path_type=Path)
-
-
-def _common() -> list[click.Parameter]:
-    return [
-        click.Option(["--redis-url", "url"], help="a Redis server; else LAB_REDIS_URL, else a private one is started"),
-        click.Option(["--workers"], type=int, default=8, show_default=True, help="RQ workers to start if none listen"),
-        click.Option(["--trace", "trace_folder"], type=_PATH, help="a new folder for the traces"),
-    ]

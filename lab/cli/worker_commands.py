@@ -1,4 +1,4 @@
-"""The commands for RQ workers: `lab worker` runs some, `lab workers` shows all."""
+"""The commands for RQ workers: `lab worker` runs some, `lab workers` lists all."""
 
 from __future__ import annotations
 
@@ -17,55 +17,36 @@ from rich.table import Table
 from rich.text import Text
 
 from broker.server.check import check_server
-from broker.server.environment import server_url
 from jobs.exchange.worker_list import WorkerInfo, list_workers
 from jobs.worker.supervisor import Supervisor
-from lab.backends import QUEUE
-from lab.cli.unsigned_jobs import warn
-from lab.errors import LabError
+from lab.cli.server import require_url, warn_if_unsigned, worker_options
 from lab.formatting import age
 
 LOG_FORMAT = "%(asctime)s %(message)s"
 
 
-def server_options(command: click.Command) -> click.Command:
-    """Give a command the options that say where the workers are: `url` and `queue`."""
-    command.params += [
-        click.Option(["--redis-url", "url"], default=server_url, help="the Redis server; else LAB_REDIS_URL"),
-        click.Option(["--queue"], default=QUEUE, show_default=True, help="the RQ queue"),
-    ]
-    return command
-
-
-def require_url(url: str | None) -> str:
-    """Return `url`; raise `LabError` if there is none."""
-    if not url:
-        raise LabError(
-            "which Redis server? --redis-url names it, or LAB_REDIS_URL, whose password nobody else can read"
-        )
-    return url
-
-
-@server_options
-@click.command()
-@click.option("-n", "count", type=click.IntRange(1), help="how many; by default as many as this machine has cores")
+@worker_options
+@click.command(short_help="Run RQ workers.")
+@click.option(
+    "-n", "count", type=click.IntRange(1), show_default="the number of cores", help="Number of workers to run."
+)
 def worker(count: int | None, url: str | None, queue: str) -> None:
-    """Run RQ workers until SIGTERM or Ctrl-C; running jobs are finished, unless the signal is sent twice."""
+    """Run RQ workers until SIGTERM or Ctrl-C. They finish running jobs first; a second signal kills these."""
     url = require_url(url)
     server = check_server(url)
-    warn(url)
+    warn_if_unsigned(url)
     count = count or os.cpu_count() or 1
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stdout)
-    sys.path.append(os.getcwd())  # jobs may name functions of the folder in which this runs
+    sys.path.append(os.getcwd())  # jobs may use functions of modules in the current folder
     workers = "1 worker" if count == 1 else f"{count} workers"
     logging.info("%s on %s for queue %s of %s", workers, socket.gethostname(), queue, server)
     Supervisor(url, queue, count).run()
 
 
-@server_options
-@click.command()
-@click.option("--here", is_flag=True, help="only this host's; the exit status is 2 if none of them responds")
-@click.option("--json", "as_json", is_flag=True, help="for programs")
+@worker_options
+@click.command(short_help="List the workers of a queue.")
+@click.option("--here", is_flag=True, help="List only this host's; exit with 2 if none of them responds.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def workers(url: str | None, queue: str, here: bool, as_json: bool) -> int:
     """List the workers of a queue: their hosts, what each of them is doing, and which no longer respond."""
     url = require_url(url)
@@ -82,7 +63,7 @@ def workers(url: str | None, queue: str, here: bool, as_json: bool) -> int:
 
 
 def summary(workers: Sequence[WorkerInfo]) -> str:
-    """Return in words how many workers there are, and in which state."""
+    """Return in words how many workers there are, and in which states."""
     if not workers:
         return "no workers; start some with `lab worker`"
     hosts = len({worker.host for worker in workers})

@@ -171,7 +171,7 @@ class Chat(Exercise):
     """The course's socket servers."""
 
     name = "chat"
-    summary = "6 clients talk to a server with one process, one per connection, or several behind a queue"
+    summary = "6 clients talk to a server: one process, several, or a queue"
     section = "service"
     actor_noun = "clients"
     printed_lines: ClassVar = {

@@ -115,7 +115,7 @@ class Daemon(Exercise):
     """The course's daemons."""
 
     name = "daemon"
-    summary = "a daemon ends with its parent's code, a plain child is waited for; a daemon has no children"
+    summary = "a daemon ends with its parent's code; other children are joined"
     printed_lines: ClassVar = {
         "begins": PrintedLine("{on}", "{on}"),
         "finishes": PrintedLine("{on}", "{on}"),

@@ -107,7 +107,7 @@ class Isolation(Exercise):
     """The course's first lesson on processes."""
 
     name = "isolation"
-    summary = "a child changes a global, its parent's stays; the result comes back by socket, pipe or queue"
+    summary = "a child changes a global; its parent's copy stays as it was"
     printed_lines: ClassVar = {
         "changes": PrintedLine("子进程内: {value}", "in the child: {value}"),
         "gets": PrintedLine("子进程的执行结果: {value}", "the child's result: {value}"),

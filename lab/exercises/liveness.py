@@ -104,7 +104,7 @@ class Liveness(Exercise):
     """The course's use of a daemon."""
 
     name = "liveness"
-    summary = "6 processes report that they are alive, one is killed; a monitor names the dead, and only them"
+    summary = "6 processes report that they are alive; a monitor detects the dead"
     printed_lines: ClassVar = {
         "is alive": PrintedLine("{on} 还活着", "{on} is alive"),
         "hears": PrintedLine("{on} 报活", "{on} reports that it is alive"),

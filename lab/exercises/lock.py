@@ -57,7 +57,7 @@ class Lock(Exercise):
     """The course's smallest program with a lock."""
 
     name = "lock"
-    summary = "a second acquire waits until the first one releases"
+    summary = "a second acquire waits until the first holder releases"
     section = "lock"
     printed_lines: ClassVar = {"prints": PrintedLine("{value}", "{value}")}
 

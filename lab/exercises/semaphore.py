@@ -66,7 +66,7 @@ class Semaphore(Exercise):
     """The course's smallest program with a semaphore."""
 
     name = "semaphore"
-    summary = "3 acquires pass, the fourth one waits until somebody releases"
+    summary = "3 acquires return at once; the fourth waits for a release"
     printed_lines: ClassVar = {"prints": PrintedLine("{value}", "{value}")}
 
     permits: int = parameter(3, "how many acquires pass", minimum=1, maximum=1000)

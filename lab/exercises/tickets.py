@@ -142,7 +142,7 @@ class Tickets(Exercise):
     """The course's tickets."""
 
     name = "tickets"
-    summary = "100 clients buy 5 tickets; a lock keeps them from selling one twice"
+    summary = "100 clients buy 5 tickets; a lock keeps one from being sold twice"
     section = "db"
     actor_noun = "clients"
     printed_lines: ClassVar = {

@@ -31,8 +31,9 @@ def test_local_needs_no_server(lab: Run, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_list_and_show(lab: Run):
-    listed = [line.split()[0] for line in lab("list").stdout.splitlines()]
-    assert ", ".join(listed) == COURSE
+    lines = lab("list").stdout.splitlines()
+    assert ", ".join(line.split()[0] for line in lines) == COURSE
+    assert max(map(len, lines)) <= 80
     for name, exercise in EXERCISES.items():
         shown = lab("show", name).stdout
         assert exercise.statement().splitlines()[0] in shown
@@ -52,6 +53,8 @@ def test_help(lab: Run, words: tuple[str, ...]):
     done = lab(*words)
     assert done.returncode == 0
     assert "Usage: lab" in done.stdout
+    assert "..." not in done.stdout.partition("\n")[2], "no sentence is cut"
+    assert max(map(len, done.stdout.splitlines())) <= 80
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from tests.support.actors import TIMEOUT
 from tests.support.waiting import wait_until
 
 SLOW = ("compare", "tickets", "--clients", 6, "--pace", 60, "--workers", 2)
-SENTENCE = "lab: interrupted; all that was started has been ended, and nothing was written\n"
+SENTENCE = "lab: interrupted; all processes of the run were ended, and nothing was written\n"
 
 
 def ctrl_c(session: Session) -> None:

@@ -98,7 +98,7 @@ def test_every_process_of_a_group_that_gets_a_sigterm_finishes_what_it_does(star
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ("worker", "which Redis server? --redis-url names it, or LAB_REDIS_URL"),
+        ("worker", "no Redis server is named; set LAB_REDIS_URL"),
         ("worker --redis-url redis://127.0.0.1:1", "no Redis server answers at redis://127.0.0.1:1"),
         ("worker --redis-url nonsense", "'nonsense' is not a Redis URL"),
         ("worker -n 0 --redis-url redis://127.0.0.1:1", "0 is not in the range"),

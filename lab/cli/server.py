@@ -1,0 +1,60 @@
+"""The Redis server that a command uses: the options that name it, and the checks before its use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import click
+
+import broker
+from broker.server.environment import server_url
+from jobs.exchange.signing import unsigned_jobs_warning
+from lab.backends import QUEUE
+from lab.errors import LabError
+
+
+@dataclass(frozen=True)
+class Server:
+    """The server of a run, after its checks; both fields are empty if the run needs none."""
+
+    url: str = field(default="", repr=False)  # it may hold a password
+    description: str | None = None
+
+
+@contextmanager
+def open_server(url: str | None, backends: Sequence[str]) -> Iterator[Server]:
+    """Check the server that the backends need, and start a private one if `url` and the environment name none."""
+    if list(backends) == ["local"]:
+        yield Server()
+        return
+    with broker.Context(url) as ctx:
+        description = ctx.check()
+        if "rq" in backends:
+            warn_if_unsigned(ctx.url)
+        yield Server(ctx.url, description)
+
+
+def worker_options(command: click.Command) -> click.Command:
+    """Give a command the options that say where the workers are: `url` and `queue`."""
+    command.params += [
+        click.Option(["--redis-url", "url"], default=server_url, show_default="LAB_REDIS_URL", help="Redis server."),
+        click.Option(["--queue"], default=QUEUE, show_default=True, help="RQ queue."),
+    ]
+    return command
+
+
+def require_url(url: str | None) -> str:
+    """Return `url`; raise `LabError` if there is none."""
+    if not url:
+        raise LabError(
+            "no Redis server is named; set LAB_REDIS_URL, which hides a password from other users, or --redis-url"
+        )
+    return url
+
+
+def warn_if_unsigned(url: str) -> None:
+    """Print a warning to standard error if workers run unsigned jobs; raise `SecretError` for an unusable secret."""
+    if warning := unsigned_jobs_warning(url):
+        click.echo(warning, err=True)
