@@ -1,4 +1,4 @@
-"""The backends: each opens a context, a log and a store for one run, and leaves nothing behind when that is over."""
+"""The backends: each creates a context, a log and a store for one run, and deletes them afterwards."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from jobs.exchange.worker_list import list_workers
 from lab.errors import LabError
 from lab.exercise import Exercise
 from lab.runtime import children
-from lab.runtime.logs import FileLog, Log, StreamLog
+from lab.runtime.event_log import EventLog, FileLog, StreamLog
 from lab.runtime.run import Run
 from lab.runtime.store import FileStore, RedisStore, Store
 
@@ -27,7 +27,7 @@ QUEUE = "lab"
 
 @dataclass(frozen=True)
 class Settings:
-    """Which Redis server to run on, and how many RQ workers to start there if none listen."""
+    """Which Redis server to use, and how many RQ workers to start if none are running."""
 
     url: str = field(default="", repr=False)  # it may hold a password
     server: str | None = None
@@ -35,19 +35,19 @@ class Settings:
 
 
 def require_workers(exercise: Exercise, backends: Collection[str], settings: Settings) -> None:
-    """Raise `LabError` if the workers that listen cannot run the exercise: too few at a time, or on too many hosts."""
-    listening = [worker for worker in list_workers(settings.url, QUEUE) if worker.responds] if "rq" in backends else []
-    count, needed, hosts = len(listening), exercise.min_workers, sorted({worker.host for worker in listening})
+    """Raise `LabError` if the running workers cannot run the exercise: they are too few, or on too many hosts."""
+    running = [worker for worker in list_workers(settings.url, QUEUE) if worker.responds] if "rq" in backends else []
+    count, needed, hosts = len(running), exercise.min_workers, sorted({worker.host for worker in running})
     if 0 < count < needed:
         missing, smaller = needed - count, exercise.options_for(count)
         raise LabError(
-            f"{exercise.name} needs {needed} workers at the same time and {count} listen on queue {QUEUE}: "
-            f"start {missing} more with `lab worker -n {missing}`{smaller and f', or take {smaller}'}"
+            f"{exercise.name} needs {needed} workers at the same time, and {count} are running on queue {QUEUE}: "
+            f"start {missing} more with `lab worker -n {missing}`{smaller and f', or use {smaller}'}"
         )
     if exercise.single_host and len(hosts) > 1:
         raise LabError(
-            f"{exercise.name} --how {exercise.variant} hands connections from process to process, which no other host "
-            f"can take, and workers listen on {', '.join(hosts)}: leave it to those of one host, or take another --how"
+            f"{exercise.name} --how {exercise.variant} passes connections between processes, which works on one host "
+            f"only, and workers are running on {', '.join(hosts)}: run them on one host, or use another --how"
         )
 
 
@@ -63,9 +63,9 @@ def local(exercise: Exercise, _: Settings) -> Iterator[Run]:
         return store
 
     try:
-        yield Run(multiprocessing.get_context(children.METHOD), FileLog(folder / "trace"), make_store)
+        yield Run(multiprocessing.get_context(children.START_METHOD), FileLog(folder / "trace"), make_store)
     finally:
-        children.end()
+        children.terminate()
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -73,24 +73,25 @@ def local(exercise: Exercise, _: Settings) -> Iterator[Run]:
 def redis(exercise: Exercise, settings: Settings) -> Iterator[Run]:
     """Run on local processes with Redis-backed primitives."""
     children.prepare(exercise.actors)
-    with _keys(settings) as (log, make_store), broker.get_context(settings.url, method=children.METHOD) as ctx:
+    with (
+        _redis_data(settings) as (log, make_store),
+        broker.get_context(settings.url, method=children.START_METHOD) as ctx,
+    ):
         try:
             yield Run(ctx, log, make_store, server=settings.server)
         finally:
-            children.end()
+            children.terminate()
 
 
 @contextmanager
 def rq(exercise: Exercise, settings: Settings) -> Iterator[Run]:
-    """Run as RQ jobs: on the workers that listen already, on whatever host, else on local ones, enough of them."""
-    listening = jobs.worker_count(settings.url, QUEUE)
-    count = listening or max(settings.workers, exercise.min_workers)
-    queue = (
-        QUEUE if listening else f"{QUEUE}-{uuid.uuid4().hex}"
-    )  # nobody else's jobs on workers that end with this run
-    workers = nullcontext() if listening else jobs.Workers(settings.url, queue, count, preload=["lab.exercises"])
-    # The context is closed first: workers that live end their jobs and put them away, dead ones leave them lying.
-    with workers, _keys(settings) as (log, make_store), jobs.get_context(settings.url, queue=queue) as ctx:
+    """Run as RQ jobs: on the workers that are running, on any host; if there are none, on new local workers."""
+    running = jobs.worker_count(settings.url, QUEUE)
+    count = running or max(settings.workers, exercise.min_workers)
+    queue = QUEUE if running else f"{QUEUE}-{uuid.uuid4().hex}"  # workers that end with this run get only its jobs
+    workers = nullcontext() if running else jobs.Workers(settings.url, queue, count, preload=["lab.exercises"])
+    # The context is closed before the workers end: they still have to finish their jobs and delete them.
+    with workers, _redis_data(settings) as (log, make_store), jobs.get_context(settings.url, queue=queue) as ctx:
         yield Run(ctx, log, make_store, server=settings.server, workers=count)
 
 
@@ -99,8 +100,8 @@ BACKENDS: dict[str, Backend] = {"local": local, "redis": redis, "rq": rq}
 
 
 @contextmanager
-def _keys(settings: Settings) -> Iterator[tuple[Log, Callable[[int], Store]]]:
-    """Give a run its log and its store on the server, and delete them; an actor that still plays then is told."""
+def _redis_data(settings: Settings) -> Iterator[tuple[EventLog, Callable[[int], Store]]]:
+    """Create a run's log and store on the server, and delete them; an actor that still runs gets `RunEndedError`."""
     prefix = f"lab:{uuid.uuid4().hex}"
     log, store = StreamLog(settings.url, f"{prefix}:trace"), RedisStore(settings.url, f"{prefix}:db")
 
@@ -112,6 +113,6 @@ def _keys(settings: Settings) -> Iterator[tuple[Log, Callable[[int], Store]]]:
     try:
         yield log, make_store
     finally:
-        with suppress(ServerUnavailableError):  # then they expire
+        with suppress(ServerUnavailableError):  # the keys expire
             log.delete()
             store.delete()

@@ -1,4 +1,4 @@
-"""Comparing: the same exercise, with the same parameters, on one backend after the other, in one variant or several."""
+"""Comparisons: the same exercise with the same parameters, on one backend after the other, in one or more variants."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from lab.backends import BACKENDS, Settings, require_workers
 from lab.checks.clocks import align_clocks
 from lab.exercise import Exercise
-from lab.runtime.follow import followed
+from lab.runtime.follow import follow_log
 from lab.runtime.interrupts import Interrupts
 from lab.trace import Event, Trace
 
@@ -18,15 +18,15 @@ def compare(
     backends: Sequence[str],
     settings: Settings,
     *,
-    on_begin: Callable[[Exercise, str], object] = lambda *_: None,
-    on_end: Callable[[], object] = lambda: None,
+    on_run_start: Callable[[Exercise, str], object] = lambda *_: None,
+    on_actor_end: Callable[[], object] = lambda: None,
     on_event: Callable[[Event], object] | None = None,
 ) -> list[Trace]:
     """Run each variant on each backend and return the traces.
 
-    `on_begin` hears of each run, `on_end` of each actor that has ended, `on_event` of each event soon after it was
-    recorded, in a thread of its own. A signal that asks to stop raises `KeyboardInterrupt` once everything that was
-    started is gone. Raises what the broker and RQ's workers raise.
+    `on_run_start` is called before each run, `on_actor_end` after each actor has ended, and `on_event`, in a thread of
+    its own, with each event soon after it was recorded. A signal that asks to stop raises `KeyboardInterrupt` after all
+    that was started has been stopped. Errors of the broker and of RQ's workers are not caught.
     """
     traces = []
     with Interrupts() as interrupts:
@@ -34,10 +34,10 @@ def compare(
             require_workers(exercise, backends, settings)
         for exercise in variants:
             for backend in backends:
-                on_begin(exercise, backend)
+                on_run_start(exercise, backend)
                 with BACKENDS[backend](exercise, settings) as run:
-                    run.interrupts, run.on_end = interrupts, on_end
-                    with followed(run.log, on_event):
+                    run.interrupts, run.on_actor_end = interrupts, on_actor_end
+                    with follow_log(run.log, on_event):
                         exercise.run_actors(run)
                     events = align_clocks(run.log.events())
                 parameters = dataclasses.asdict(exercise)

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Atomic writing of files and folders."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from lab.errors import LabError
 
 
 def require_file(path: Path) -> None:
-    """Raise `LabError` unless `write_file` can be expected to work."""
+    """Raise `LabError` if `write_file` would certainly fail."""
     if path.is_dir():
         raise LabError(f"{path} is a folder; name a file")
     _require_parent(path)
 
 
 def require_folder(path: Path) -> None:
-    """Raise `LabError` unless `write_folder` can be expected to work."""
+    """Raise `LabError` if `write_folder` would certainly fail."""
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise LabError(f"{path} exists and is not empty; name a new folder, or an empty one")
     _require_parent(path)
@@ -27,15 +27,15 @@ def require_folder(path: Path) -> None:
 
 def write_file(path: Path, text: str) -> None:
     """Write a file, replacing an old one in one step; raise `LabError` if that fails."""
-    with _beside(path) as made:
-        (made / "file").write_text(text, encoding="utf-8")
-        (made / "file").replace(path)
+    with _temporary_folder(path) as temporary:
+        (temporary / "file").write_text(text, encoding="utf-8")
+        (temporary / "file").replace(path)
 
 
 def write_folder(path: Path, files: Mapping[str, str]) -> None:
-    """Make a folder with these files in one step; it may exist if it is empty. Raise `LabError` if that fails."""
-    with _beside(path) as made:
-        folder = made / "folder"
+    """Create a folder with these files in one step; it may exist if it is empty. Raise `LabError` if that fails."""
+    with _temporary_folder(path) as temporary:
+        folder = temporary / "folder"
         folder.mkdir()
         for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8")
@@ -43,11 +43,11 @@ def write_folder(path: Path, files: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """Give a place on the same file system, so that what was made there can be moved to `path` in one step."""
+def _temporary_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder on the file system of `path`, so that its content can be moved there in one step."""
     try:
-        with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=f".{path.name}.") as made:
-            yield Path(made)
+        with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=f".{path.name}.") as temporary:
+            yield Path(temporary)
     except OSError as error:
         raise LabError(f"{path} cannot be written ({error.strerror}); name another place") from error
 

@@ -108,10 +108,10 @@ def _run_with_progress(variants: Sequence[Exercise], backends: Sequence[str], se
             variants,
             backends,
             settings,
-            on_begin=lambda exercise, backend: progress.add_task(
+            on_run_start=lambda exercise, backend: progress.add_task(
                 f"{exercise.variant} {backend}".strip(), total=exercise.actors
             ),
-            on_end=lambda: progress.advance(progress.task_ids[-1]),
+            on_actor_end=lambda: progress.advance(progress.task_ids[-1]),
         )
 
 

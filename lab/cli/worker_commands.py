@@ -20,7 +20,7 @@ from broker.server.check import check_server
 from jobs.exchange.worker_list import WorkerInfo, list_workers
 from jobs.worker.supervisor import Supervisor
 from lab.cli.server import require_url, warn_if_unsigned, worker_options
-from lab.formatting import age
+from lab.formatting import format_age
 
 LOG_FORMAT = "%(asctime)s %(message)s"
 
@@ -79,8 +79,8 @@ def _table(workers: Sequence[WorkerInfo]) -> Table:
     for column in ("running for", "last heartbeat", "uptime"):
         table.add_column(column, justify="right")
     for worker in workers:
-        running_for = "" if worker.running_for is None else age(worker.running_for)
-        ages = age(worker.heartbeat_age), age(worker.uptime)
+        running_for = "" if worker.running_for is None else format_age(worker.running_for)
+        ages = format_age(worker.heartbeat_age), format_age(worker.uptime)
         table.add_row(Text(worker.host), str(worker.pid), _job_or_state(worker), running_for, *ages)
     return table
 

@@ -7,7 +7,7 @@ from enum import Enum
 
 from jobs.worker.worker import UNHEARD
 from lab.doctor.facts import ClockOffset
-from lab.formatting import seconds
+from lab.formatting import format_seconds
 
 MAX_OFFSET = 1.0  # seconds by which clocks may differ
 
@@ -48,8 +48,8 @@ def not_permitted(subject: str, command: str) -> Finding:
 def clock_finding(subject: str, owner: str, offset: ClockOffset) -> Finding:
     """Judge a clock; `owner` says whose it is, such as "this host's"."""
     if abs(offset.ahead) <= offset.error:
-        return ok(subject, f"{owner} agrees with the server's, ± {seconds(offset.error)}")
-    difference = f"{seconds(abs(offset.ahead))} {'ahead of' if offset.ahead > 0 else 'behind'} the server's"
+        return ok(subject, f"{owner} agrees with the server's, ± {format_seconds(offset.error)}")
+    difference = f"{format_seconds(abs(offset.ahead))} {'ahead of' if offset.ahead > 0 else 'behind'} the server's"
     if abs(offset.ahead) - offset.error > MAX_OFFSET:
         return problem(
             subject,
@@ -57,7 +57,7 @@ def clock_finding(subject: str, owner: str, offset: ClockOffset) -> Finding:
             f"difference of {UNHEARD} s on",
             "run chrony or another time service",
         )
-    return ok(subject, f"{owner} is {difference}, ± {seconds(offset.error)}")
+    return ok(subject, f"{owner} is {difference}, ± {format_seconds(offset.error)}")
 
 
 def size(count: int) -> str:

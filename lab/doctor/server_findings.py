@@ -5,7 +5,7 @@ from __future__ import annotations
 from broker.server.check import MIN_VERSION
 from lab.doctor.facts import ServerFacts
 from lab.doctor.findings import Finding, clock_finding, not_permitted, ok, problem, size
-from lab.formatting import seconds
+from lab.formatting import format_seconds
 
 MAX_MEMORY_USE = 0.8  # of the limit: above it, the next run may reach the limit
 PROCESSES = 100  # in the course's largest exercise
@@ -139,7 +139,7 @@ def round_trip(facts: ServerFacts) -> Finding:
     """Judge the time of a round trip to the server."""
     if facts.round_trip is None:
         return not_permitted("round trip", "TIME")
-    median = f"median {seconds(facts.round_trip)}"
+    median = f"median {format_seconds(facts.round_trip)}"
     if facts.round_trip > MAX_ROUND_TRIP:
         text = f"{median}: each acquire and each release takes one, so even a short hold takes long"
         return problem("round trip", text, "run the server closer to its clients")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from jobs.exchange.worker_list import WorkerInfo
 from lab.doctor.facts import ClockOffset, ProbeResult, Versions
 from lab.doctor.findings import Finding, Status, clock_finding, ok, problem
-from lab.formatting import age
+from lab.formatting import format_age
 
 RISKS = {  # of a different version
     "Python": "functions of __main__ are sent as bytecode, which another version cannot run",
@@ -29,7 +29,7 @@ def _silent_workers(workers: Sequence[WorkerInfo]) -> Iterator[Finding]:
         if worker.problem:
             yield problem(
                 f"worker {worker.name}",
-                f"does not respond, last heartbeat {age(worker.heartbeat_age)} ago: {worker.problem}",
+                f"does not respond, last heartbeat {format_age(worker.heartbeat_age)} ago: {worker.problem}",
                 f"check host {worker.host}; `lab worker` starts new workers",
             )
 

@@ -30,7 +30,7 @@ from lab.formatting import Figure
 from lab.printed_lines import PrintedLine
 from lab.runtime.addresses import own_address, server_url
 from lab.runtime.context import SimpleQueue
-from lab.runtime.parent_actors import process_class
+from lab.runtime.parent_actors import child_process_class
 from lab.runtime.recorder import Recorder, actor
 from lab.runtime.run import Run
 from lab.trace import Trace
@@ -231,7 +231,7 @@ class Chat(Exercise):
         args: tuple[Any, ...] = (run.recorder("server"), addresses, self.clients, server_url(run.ctx))
         if self.how == "each":
             talkers = [run.recorder(f"talker {number}") for number in range(self.clients)]
-            args = (*args, process_class(run.ctx), talkers)
+            args = (*args, child_process_class(run.ctx), talkers)
         server = run.ctx.Process(target=process_each if self.how == "each" else one_process, args=args, name="server")
         clients = [self._client(run, client, number, addresses) for number in range(self.clients)]
         run.start_and_join([server, *clients], max_silence=self.clients * self.messages * self.pace)

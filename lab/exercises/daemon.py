@@ -31,7 +31,7 @@ from lab.checks.clocks import min_elapsed
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import Figure
 from lab.printed_lines import PrintedLine
-from lab.runtime.parent_actors import process_class
+from lab.runtime.parent_actors import child_process_class
 from lab.runtime.recorder import Recorder, actor
 from lab.runtime.run import Run
 from lab.trace import Event, Trace
@@ -146,7 +146,7 @@ class Daemon(Exercise):
     def run_actors(self, run: Run) -> None:
         """Start the parent."""
         children, seconds = self._family(run)
-        args = (run.recorder("parent"), process_class(run.ctx), children, seconds * self.pace)
+        args = (run.recorder("parent"), child_process_class(run.ctx), children, seconds * self.pace)
         run.start_and_join([run.ctx.Process(target=parent, args=args, name="parent")], max_silence=3 * self.pace)
 
     def _family(self, run: Run) -> tuple[list[Child], float]:
@@ -160,7 +160,7 @@ class Daemon(Exercise):
             return [func1, Child(daemon, True, for_ever, (self.pace / 2, "in func2"))], 1.0
         if self.how == "chat":
             return [Child(daemon, True)], 2.0
-        return [Child(daemon, True, with_child, (process_class(run.ctx), run.recorder("grandchild")))], 2.0
+        return [Child(daemon, True, with_child, (child_process_class(run.ctx), run.recorder("grandchild")))], 2.0
 
     def check(self, trace: Trace) -> verdicts.Verdict:
         """Judge the daemon's end, the plain child's, and what becomes of a daemon's child."""

@@ -24,7 +24,7 @@ from lab.exercise import Exercise, choice
 from lab.formatting import Figure
 from lab.printed_lines import PrintedLine
 from lab.runtime.addresses import own_address, server_url
-from lab.runtime.parent_actors import process_class
+from lab.runtime.parent_actors import child_process_class
 from lab.runtime.recorder import Recorder, actor
 from lab.runtime.run import Run
 from lab.trace import Trace
@@ -141,7 +141,7 @@ class Isolation(Exercise):
             queue = run.ctx.Queue()
             ways = (queue, queue)
         recorders = (run.recorder("parent"), run.recorder("child"))
-        args = (*recorders, process_class(run.ctx), self.how, ways, server_url(run.ctx))
+        args = (*recorders, child_process_class(run.ctx), self.how, ways, server_url(run.ctx))
         run.start_and_join([run.ctx.Process(target=parent, args=args, name="parent")], max_silence=PATIENCE)
 
     def check(self, trace: Trace) -> verdicts.Verdict:

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from lab.checks import metrics
-from lab.formatting import seconds
+from lab.formatting import format_seconds
 from lab.programs.run import ProgramRun
 
 MAX_PRIMITIVES = 6  # whose use is described
@@ -62,7 +62,7 @@ def _exit_codes(runs: Sequence[ProgramRun], limit: float | None) -> str:
     codes = {run.backend: run.exit_code for run in runs if run.exit_code is not None}
     sentences = []
     if stopped:
-        sentences.append(f"It was stopped at the limit of {seconds(limit)} on {', '.join(stopped)}.")
+        sentences.append(f"It was stopped at the limit of {format_seconds(limit)} on {', '.join(stopped)}.")
     if len(set(codes.values())) > 1:
         sentences.append(f"The exit code differs: {_per_backend(codes)}.")
     return " ".join(sentences)
@@ -120,7 +120,7 @@ def _waits(runs: Sequence[ProgramRun]) -> str:
     longest = max(totals, key=lambda name: totals[name], default="")
     if not longest or not totals[longest]:
         return ""
-    times = _per_backend({run.backend: seconds(_total_wait(run, longest)) for run in runs})
+    times = _per_backend({run.backend: format_seconds(_total_wait(run, longest)) for run in runs})
     return f"Most of the waiting was for {longest}, in total {times}."
 
 

@@ -6,13 +6,13 @@ import threading
 from multiprocessing import current_process
 from typing import Any
 
-from lab.runtime.logs import Log
+from lab.runtime.event_log import EventLog
 from lab.runtime.recorder import Recorder
 
-_log: Log | None = None
+_log: EventLog | None = None
 
 
-def set_log(log: Log | None) -> None:
+def set_log(log: EventLog | None) -> None:
     """Make this process record in `log` from now on; with None, record nothing."""
     global _log
     _log = log

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lab.checks import metrics
-from lab.formatting import counted, seconds
+from lab.formatting import format_names, format_seconds
 from lab.programs.differences import equal, explain, primitives
 from lab.programs.run import ProgramRun
 from lab.programs.usage import PERCENTILES
@@ -20,11 +20,11 @@ MAX_PRIMITIVES = 6  # in the table: the others are only in the JSON
 ROWS: tuple[tuple[str, Callable[[ProgramRun], str]], ...] = (
     ("exit code", lambda run: "stopped" if run.exit_code is None else str(run.exit_code)),
     ("lines printed", lambda run: str(run.lines.total())),
-    ("elapsed", lambda run: seconds(run.elapsed)),
+    ("elapsed", lambda run: format_seconds(run.elapsed)),
     ("processes", lambda run: str(metrics.process_count(run.children))),
     ("max concurrent", lambda run: str(metrics.max_concurrent(run.children))),
     ("processes failed", lambda run: str(run.failures)),
-    ("hosts", lambda run: counted(metrics.hosts(run.trace))),
+    ("hosts", lambda run: format_names(metrics.hosts(run.trace))),
 )
 
 
@@ -76,7 +76,7 @@ def _table(runs: Sequence[ProgramRun]) -> Table:
         for what in first.times:
             for label in PERCENTILES if what == "wait" else ["median"]:
                 times = (None if usage is None else usage.time(what, PERCENTILES[label]) for usage in usages)
-                table.add_row(f"{name}: {what}, {label}", *map(seconds, times))
+                table.add_row(f"{name}: {what}, {label}", *map(format_seconds, times))
     if len(names) > MAX_PRIMITIVES:
         table.caption = f"and {len(names) - MAX_PRIMITIVES} more primitives: see --json"
     return table

@@ -21,8 +21,8 @@ from lab.programs.folder_copy import copy_folder
 from lab.programs.instrumentation import MAIN
 from lab.programs.run_config import RunConfig
 from lab.programs.usage import Usage, usage_by_primitive
+from lab.runtime.event_log import StreamLog
 from lab.runtime.interrupts import Interrupts
-from lab.runtime.logs import StreamLog
 from lab.trace import Trace
 
 GRACE = 5.0  # seconds from a SIGTERM to a SIGKILL

@@ -7,7 +7,7 @@ import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from lab.runtime.logs import FileLog, Log, StreamLog
+from lab.runtime.event_log import EventLog, FileLog, StreamLog
 
 VARIABLE = "LAB_RUN_CONFIG"  # children inherit it with every start method
 
@@ -50,7 +50,7 @@ class RunConfig:
         """Return the configuration in this process's environment."""
         return cls.from_json(os.environ[VARIABLE])
 
-    def open_log(self) -> Log | None:
+    def open_log(self) -> EventLog | None:
         """Return the log to record in; None if nothing is recorded."""
         if not self.log:
             return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lab.formatting import figure, seconds
+from lab.formatting import format_figure, format_seconds
 from lab.result import Result, by_variant
 
 MIN_DIFFERENCE = 0.1  # smaller relative differences are not worth a sentence
@@ -39,7 +39,7 @@ def _counts(result: Result) -> str:
     """Return the outcome in words, without times, which always differ."""
     counts = {what: value for what, value in result.outcome.items() if not isinstance(value, float | None)}
     return ", ".join(
-        f"{what}: {figure(value)}" if isinstance(value, bool | str) else f"{value} {what}"
+        f"{what}: {format_figure(value)}" if isinstance(value, bool | str) else f"{value} {what}"
         for what, value in counts.items()
     )
 
@@ -78,7 +78,7 @@ def _handoff(results: Sequence[Result]) -> str:
     measured = [(result.handoff_time, result) for result in results if result.handoff_time is not None]
     if not measured:
         return ""
-    times = ", ".join(f"{seconds(time)} on {result.backend}" for time, result in measured)
+    times = ", ".join(f"{format_seconds(time)} on {result.backend}" for time, result in measured)
     shares = ", ".join(f"{result.busy_time / (result.elapsed or 1):.0%}" for _, result in measured)
     return (
         f"The median hand-off, from one leaving to the next one entering, took {times}; {results[0].exercise.section} "
@@ -87,7 +87,9 @@ def _handoff(results: Sequence[Result]) -> str:
 
 
 def _clocks(results: Sequence[Result]) -> str:
-    errors = [f"{seconds(result.clock_uncertainty)} on {result.backend}" for result in results if len(result.hosts) > 1]
+    errors = [
+        f"{format_seconds(result.clock_uncertainty)} on {result.backend}" for result in results if len(result.hosts) > 1
+    ]
     return f"As the hosts' clocks differ, times between hosts may be off by {', '.join(errors)}." if errors else ""
 
 
@@ -105,7 +107,7 @@ def _concurrency(results: Sequence[Result]) -> str:
     if wait is not None and other is not None and _clearly_less(wait, other):
         sentence += (
             f": the others waited for a worker, not yet for {exercise.section}, so the median wait is "
-            f"{seconds(wait)}, not {seconds(other)}"
+            f"{format_seconds(wait)}, not {format_seconds(other)}"
         )
     return sentence + "."
 
@@ -118,8 +120,8 @@ def _compare_elapsed(first: Sequence[Result], other: Sequence[Result]) -> str:
     """Return how long another variant took compared with the first one, on each backend that ran both."""
     reference = {result.backend: result.elapsed for result in first}
     times = [
-        f"{seconds(result.elapsed)} on {result.backend} ({result.elapsed / reference[result.backend]:.0%} of "
-        f"{first[0].variant}'s {seconds(reference[result.backend])})"
+        f"{format_seconds(result.elapsed)} on {result.backend} ({result.elapsed / reference[result.backend]:.0%} of "
+        f"{first[0].variant}'s {format_seconds(reference[result.backend])})"
         for result in other
         if reference.get(result.backend)
     ]

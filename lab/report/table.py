@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lab.checks.verdicts import Judgement, Verdict
-from lab.formatting import counted, figure, seconds
+from lab.formatting import format_figure, format_names, format_seconds
 from lab.report.chart import draw
 from lab.report.explanations import explain
 from lab.result import Result, by_variant, labels, parameters, where
@@ -20,15 +20,15 @@ UNLIMITED = 10_000  # columns
 STYLES = {Judgement.VALID: "bold green", Judgement.INVALID: "bold red", Judgement.UNKNOWN: "bold yellow"}
 
 ROWS: tuple[tuple[str, Callable[[Result], str]], ...] = (
-    ("elapsed", lambda result: seconds(result.elapsed)),
-    ("wait, median", lambda result: seconds(result.wait(0.5))),
-    ("wait, p99", lambda result: seconds(result.wait(0.99))),
-    ("wait, max", lambda result: seconds(result.wait(1.0))),
-    ("hand-off, median", lambda result: seconds(result.handoff_time)),
+    ("elapsed", lambda result: format_seconds(result.elapsed)),
+    ("wait, median", lambda result: format_seconds(result.wait(0.5))),
+    ("wait, p99", lambda result: format_seconds(result.wait(0.99))),
+    ("wait, max", lambda result: format_seconds(result.wait(1.0))),
+    ("hand-off, median", lambda result: format_seconds(result.handoff_time)),
     ("fairness (Jain)", lambda result: "-" if result.fairness is None else f"{result.fairness:.2f}"),
     ("processes", lambda result: str(result.processes)),
     ("max concurrent", lambda result: str(result.max_concurrent)),
-    ("hosts", lambda result: counted(result.hosts)),
+    ("hosts", lambda result: format_names(result.hosts)),
 )
 
 
@@ -63,7 +63,7 @@ def _table(shown: Sequence[Result], results: Sequence[Result]) -> Table:
         table.add_column(label.replace(" ", "\n"), justify="right")
     table.add_row("verdict", *(_styled(result.verdict) for result in shown))
     for what in results[0].outcome:
-        _add_row(table, what, [figure(result.outcome.get(what)) for result in shown])
+        _add_row(table, what, [format_figure(result.outcome.get(what)) for result in shown])
     table.add_section()
     for name, cell in ROWS:
         _add_row(table, name, [cell(result) for result in shown])

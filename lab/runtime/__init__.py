@@ -1,1 +1,1 @@
-"""What an exercise runs on: processes, where they meet, and where what happens is recorded."""
+"""What an exercise runs on: processes, a context, an event log, a store and boards."""

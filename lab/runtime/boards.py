@@ -1,4 +1,4 @@
-"""Boards for exercises: the broker's where there is one, and for one machine's processes a folder of files."""
+"""Liveness boards for exercises: the broker's, or a folder of files for processes of one machine."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from lab.runtime.recorder import Recorder, actor
 
 
 class Heartbeat(Protocol):
-    """What a process reports with."""
+    """Reports that a process is alive."""
 
     def beat(self) -> None:
         """Report once."""
 
     def stop(self) -> None:
-        """Report no more, and be taken off the board."""
+        """Stop reporting, and remove the process from the board."""
 
 
 class Board(Protocol):
-    """Who is alive, late and dead."""
+    """Shows which processes are alive, late and dead."""
 
     @property
     def rhythm(self) -> Rhythm:
-        """When each has to report."""
+        """When each process has to report."""
 
     def look(self) -> Roll:
-        """Return for how many seconds each has not been heard of."""
+        """Return the seconds since each process's last report, by its state."""
 
 
 @contextmanager
 def make_board(ctx: Context, interval: float) -> Iterator[Board]:
-    """Give the processes of a context a board for the length of the block."""
+    """Yield a board for the processes of a context, which exists during the block."""
     if hasattr(ctx, "Board"):
         yield ctx.Board(interval)
     else:
@@ -52,7 +52,10 @@ def make_board(ctx: Context, interval: float) -> Iterator[Board]:
 
 
 def start_heartbeat(board: Board, daemon: Recorder | None, who: str) -> Heartbeat:
-    """Let this process, called `who`, report by a daemon that records as `daemon`, or without one by itself."""
+    """Start the heartbeat of this process, called `who`.
+
+    With the recorder `daemon`, a daemon sends the reports; without one, this process does.
+    """
     if isinstance(board, BrokerBoard):
         return BrokerHeartbeat(board, who, daemon=daemon is not None)
     assert isinstance(board, FileBoard)
@@ -61,23 +64,23 @@ def start_heartbeat(board: Board, daemon: Recorder | None, who: str) -> Heartbea
 
 @dataclass(frozen=True)
 class FileBoard:
-    """A folder with a file for each process, whose date is that of its last report."""
+    """A folder with a file for each process, whose modification time is that of its last report."""
 
     folder: Path
     rhythm: Rhythm
 
     def report(self, who: str) -> None:
-        """Set the date."""
+        """Set the modification time."""
         file, now = self.folder / who, time.time()
         file.touch()
         os.utime(file, (now, now))
 
-    def forget(self, who: str) -> None:
+    def remove(self, who: str) -> None:
         """Remove the file."""
         (self.folder / who).unlink()
 
     def look(self) -> Roll:
-        """Return for how many seconds each has not been heard of."""
+        """Return the seconds since each process's last report, by its state."""
         now = time.time()
         roll = Roll({}, {}, {})
         for file in self.folder.iterdir():
@@ -88,7 +91,7 @@ class FileBoard:
 
 
 class FileHeartbeat:
-    """Reports to a `FileBoard`, by multiprocessing's daemon as in the course, or when it is told to."""
+    """Reports to a `FileBoard`: by a daemon process as in the course, or only when `beat` is called."""
 
     def __init__(self, board: FileBoard, daemon: Recorder | None, who: str) -> None:
         self._board = board
@@ -96,9 +99,9 @@ class FileHeartbeat:
         self._daemon = None
         self.beat()
         if daemon is not None:
-            # Forked, or else its first report would have to wait for an interpreter that imports all of this.
+            # Forked: otherwise its first report would wait for a new interpreter and its imports.
             fork = multiprocessing.get_context("fork")
-            self._daemon = fork.Process(target=report_for_ever, args=(daemon, board, who), daemon=True)
+            self._daemon = fork.Process(target=report_periodically, args=(daemon, board, who), daemon=True)
             self._daemon.start()
 
     def beat(self) -> None:
@@ -106,22 +109,22 @@ class FileHeartbeat:
         self._board.report(self._who)
 
     def stop(self) -> None:
-        """Report no more, and be taken off the board."""
+        """Stop reporting, and remove the process from the board."""
         if self._daemon is not None:
             self._daemon.terminate()
             self._daemon.join()
-        self._board.forget(self._who)
+        self._board.remove(self._who)
 
 
 @actor
-def report_for_ever(
-    me: Recorder,  # noqa: ARG001 - that it begins is recorded
+def report_periodically(
+    me: Recorder,  # noqa: ARG001 - the decorator records its start
     board: FileBoard,
     who: str,
 ) -> None:
-    """Report at moments that do not depend on how long a report takes."""
-    moment = time.monotonic()
+    """Report at fixed times, however long each report takes."""
+    due = time.monotonic()
     while True:
         board.report(who)
-        moment += board.rhythm.period
-        time.sleep(max(0.0, moment - time.monotonic()))
+        due += board.rhythm.period
+        time.sleep(max(0.0, due - time.monotonic()))

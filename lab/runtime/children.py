@@ -1,4 +1,4 @@
-"""The lab's child processes: what they are forked from, what they need, and their end."""
+"""The lab's child processes: the server that they are forked from, the limits that they need, and their end."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from typing import Final
 
 from lab.errors import LabError
 
-# A fork of this process would take its threads' locks along, and a fresh interpreter for each child costs too much:
-# children are forked from a process of one thread that has imported all they need.
-METHOD: Final = "forkserver"
+# A fork of this process would inherit locks that its threads hold, and a new interpreter for each child is too slow. So
+# children are forked from a server process, which has one thread and has imported all modules.
+START_METHOD: Final = "forkserver"
 PRELOAD = ["lab.cli.main"]
 FILES_PER_CHILD = 2  # that this process keeps open
 OTHER_FILES = 64
 
 
 def prepare(count: int) -> None:
-    """Start what children are forked from; raise `LabError` if this machine does not allow `count` of them.
+    """Start the fork server; raise `LabError` if the limit on open files does not allow `count` children.
 
-    They are deaf to Ctrl-C, which is for the lab: it ends them.
+    The children ignore Ctrl-C: it reaches the lab, which terminates them.
     """
     _allow_files(FILES_PER_CHILD * count + OTHER_FILES)
     multiprocessing.set_forkserver_preload(PRELOAD)
-    resource_tracker.ensure_running()  # or else starting the server would lift the mask
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    resource_tracker.ensure_running()  # otherwise starting the fork server would start it, and unblock the signal
+    previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         forkserver.ensure_running()
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    first = multiprocessing.get_context(METHOD).Process(target=_nothing)
-    first.start()  # the imports are over when it ends, and no run's clock counts them
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous)
+    first = multiprocessing.get_context(START_METHOD).Process(target=_do_nothing)
+    first.start()  # when it ends, the server has imported its modules, and no run's time includes that
     first.join()
 
 
-def end() -> None:
-    """End all children that still run."""
+def terminate() -> None:
+    """Terminate all children that are still running."""
     children = multiprocessing.active_children()
     for child in children:
         child.terminate()
@@ -50,9 +50,11 @@ def _allow_files(needed: int) -> None:
     if needed <= soft or soft == resource.RLIM_INFINITY:
         return
     if hard != resource.RLIM_INFINITY and needed > hard:
-        raise LabError(f"so many processes need {needed} open files of {hard}; take fewer, or raise ulimit -n")
+        raise LabError(
+            f"so many processes need {needed} open files, and the limit is {hard}; take fewer, or raise ulimit -n"
+        )
     resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     pass

@@ -1,4 +1,4 @@
-"""The part of multiprocessing's contexts that exercises are written against; see multiprocessing's documentation."""
+"""The part of multiprocessing's contexts that exercises use, as protocols; see multiprocessing's documentation."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ class Process(Protocol):
     name: str
 
     def start(self) -> None:
-        """Begin."""
+        """Start it."""
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait for the end, `timeout` seconds at most."""
+        """Wait until it has ended, `timeout` seconds at most."""
 
     @property
     def exitcode(self) -> int | None:
-        """None until it has ended, and 0 if it ended well."""
+        """None until it has ended, and 0 if it succeeded."""
 
 
 class Daemon(Process, Protocol):
-    """A process that the lab ends when the others have ended."""
+    """A process that the lab terminates after the others have ended."""
 
     daemon: bool
 
     def terminate(self) -> None:
-        """End it."""
+        """Terminate it."""
 
 
 class Permits(Protocol):
     """A lock or a semaphore."""
 
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
-        """Take a permit; return whether there was one in time."""
+        """Acquire a permit; return False if the time is up."""
 
     def release(self) -> None:
-        """Give a permit back."""
+        """Release a permit."""
 
     def __enter__(self) -> bool: ...
 
@@ -47,72 +47,72 @@ class Permits(Protocol):
 
 
 class Event(Protocol):
-    """A flag to wait for."""
+    """A flag that processes can wait for."""
 
     def is_set(self) -> bool:
         """Return whether the flag is set."""
 
     def set(self) -> None:
-        """Set the flag and wake all who wait."""
+        """Set the flag and wake all waiters."""
 
     def clear(self) -> None:
         """Clear the flag."""
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Block until the flag is set; return whether it was in time."""
+        """Wait until the flag is set; return False if the time is up."""
 
 
 class SimpleQueue(Protocol):
-    """A queue with the least that a queue needs."""
+    """A queue with the most basic operations only."""
 
     def put(self, obj: Any) -> None:
-        """Put an object in."""
+        """Put an object into the queue."""
 
     def get(self) -> Any:
-        """Wait for an object and take it out."""
+        """Wait for an object and remove it."""
 
     def empty(self) -> bool:
-        """Return whether there is nothing to get."""
+        """Return whether the queue is empty."""
 
 
 class Queue(Protocol):
     """A queue."""
 
     def put(self, obj: Any, block: bool = True, timeout: float | None = None) -> None:
-        """Put an object in; raise `queue.Full` if there was no room in time."""
+        """Put an object into the queue; raise `queue.Full` if there was no room in time."""
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        """Wait for an object and take it out; raise `queue.Empty` if there was none in time."""
+        """Wait for an object and remove it; raise `queue.Empty` if there was none in time."""
 
 
 class JoinableQueue(Queue, Protocol):
-    """A queue that knows whether all that was put in is done."""
+    """A queue that counts unfinished items."""
 
     def task_done(self) -> None:
-        """Say that one object taken out is done."""
+        """Mark one item as finished."""
 
     def join(self) -> None:
-        """Wait until all objects are done."""
+        """Wait until all items are finished."""
 
 
 class Connection(Protocol):
-    """An end of a pipe."""
+    """One end of a pipe."""
 
     def send(self, obj: Any) -> None:
         """Send an object to the other end."""
 
     def recv(self) -> Any:
-        """Wait for an object; raise `EOFError` if none can come any more."""
+        """Wait for an object; raise `EOFError` if the other end is closed."""
 
     def poll(self, timeout: float | None = 0.0) -> bool:
-        """Return whether there is something to receive in time."""
+        """Wait for at most `timeout` seconds; return whether there is something to receive."""
 
     def close(self) -> None:
-        """Say that this end is not needed any more."""
+        """Close this end."""
 
 
 class Result(Protocol):
-    """What will come of a pool's task."""
+    """The result of a pool's task."""
 
     def ready(self) -> bool:
         """Return whether the task has ended."""
@@ -121,21 +121,21 @@ class Result(Protocol):
         """Return whether it has ended without an exception."""
 
     def wait(self, timeout: float | None = None) -> None:
-        """Wait for its end, `timeout` seconds at most."""
+        """Wait until the task has ended, `timeout` seconds at most."""
 
     def get(self, timeout: float | None = None) -> Any:
-        """Wait for its end and return what it returned."""
+        """Wait until the task has ended, and return its result."""
 
 
 class Pool(AbstractContextManager["Pool", None], Protocol):
-    """So many processes that work off tasks; leaving the `with` block ends them."""
+    """A number of processes that run tasks; leaving the `with` block terminates them."""
 
     def apply_async(self, func: Callable[..., Any], args: Sequence[Any] = (), kwds: Mapping[str, Any] = ...) -> Result:
-        """Hand in a task."""
+        """Submit a task."""
 
 
 class Context(Protocol):
-    """Where primitives and processes come from."""
+    """Creates primitives and processes."""
 
     @property
     def Process(self) -> type[Any]:  # noqa: N802
@@ -154,13 +154,13 @@ class Context(Protocol):
         """Return a simple queue."""
 
     def Queue(self, maxsize: int = 0) -> Queue:  # noqa: N802
-        """Return a queue for `maxsize` objects; 0 for any number."""
+        """Return a queue for at most `maxsize` objects; 0 means no limit."""
 
     def JoinableQueue(self, maxsize: int = 0) -> JoinableQueue:  # noqa: N802
         """Return a joinable queue."""
 
     def Pipe(self, duplex: bool = True) -> tuple[Connection, Connection]:  # noqa: N802
-        """Return the two ends of a pipe; without `duplex`, the first one receives and the second one sends."""
+        """Return the two ends of a pipe; without `duplex`, the first only receives and the second only sends."""
 
     def Pool(self, processes: int | None = None) -> Any:  # noqa: N802
-        """Return a pool of so many processes."""
+        """Return a pool of this many processes."""

@@ -1,4 +1,4 @@
-"""Following a run: each event is told soon after it was recorded."""
+"""Following a run: a callback gets each event soon after it was recorded."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from lab.runtime.logs import Log
+from lab.runtime.event_log import EventLog
 from lab.trace import Event
 
 
 @contextmanager
-def followed(log: Log, tell: Callable[[Event], object] | None) -> Iterator[None]:
-    """Tell of each event in order while the block runs, and of the last ones before it is left.
+def follow_log(log: EventLog, on_event: Callable[[Event], object] | None) -> Iterator[None]:
+    """Call `on_event` in a thread with each event in order; the last calls are made before the block is left.
 
-    What `tell` raises is raised at the end of the block.
+    What `on_event` raises is raised at the end of the block.
     """
-    if tell is None:
+    if on_event is None:
         yield
         return
-    over = threading.Event()
+    ended = threading.Event()
     with ThreadPoolExecutor(1) as executor:
-        following = executor.submit(_follow, log, tell, over)
+        follower = executor.submit(_follow, log, on_event, ended)
         try:
             yield
         finally:
-            over.set()
-        following.result()
+            ended.set()
+        follower.result()
 
 
-def _follow(log: Log, tell: Callable[[Event], object], over: threading.Event) -> None:
-    for event in log.follow(over.is_set):
-        tell(event)
+def _follow(log: EventLog, on_event: Callable[[Event], object], ended: threading.Event) -> None:
+    for event in log.follow(ended.is_set):
+        on_event(event)

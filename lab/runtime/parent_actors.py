@@ -1,4 +1,4 @@
-"""Actors that are parents."""
+"""Actors that start processes of their own."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from lab.runtime import children
 from lab.runtime.context import Context
 
 
-def process_class(ctx: Context) -> Any:
-    """Return the class with which an actor starts processes of its own; it travels to the actor.
+def child_process_class(ctx: Context) -> Any:
+    """Return the class of the processes that an actor starts; it can be passed to the actor.
 
-    On this machine they are forked, as in the course. A fork server of the actor's own would first have to import all
-    that the lab's has imported.
+    On this machine they are forked, as in the course. With forkserver, the actor would start its own fork server, which
+    would first import all that the lab's has imported.
     """
-    if ctx.Process is multiprocessing.get_context(children.METHOD).Process:
+    if ctx.Process is multiprocessing.get_context(children.START_METHOD).Process:
         return multiprocessing.get_context("fork").Process
     return ctx.Process

@@ -1,4 +1,4 @@
-"""A pool's task, handled as if it were a process: started, joined, and asked for its exit code."""
+"""A pool's task with the interface of a process: it can be started and joined, and has an exit code."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lab.runtime.context import Pool, Result
 
 
 class PoolTask:
-    """A call of an actor's function in one of a pool's processes; promises what `lab.runtime.context.Process` does."""
+    """A call of an actor's function in one of a pool's processes; implements `lab.runtime.context.Process`."""
 
     def __init__(self, pool: Pool, target: Callable[..., None], args: tuple[Any, ...], name: str) -> None:
         self.name = name
@@ -18,26 +18,26 @@ class PoolTask:
         self._result: Result | None = None
 
     def start(self) -> None:
-        """Hand it in; it begins when one of the pool's processes is free."""
+        """Submit it; it starts when one of the pool's processes is free."""
         self._result = self._pool.apply_async(_exit_code, self._call)
 
     def join(self, timeout: float | None = None) -> None:
         """Wait for its end, `timeout` seconds at most."""
-        assert self._result is not None, "it has been started"
+        assert self._result is not None, "the task was not started"
         self._result.wait(timeout)
 
     @property
     def exitcode(self) -> int | None:
-        """None until it has ended, and 0 if it ended well."""
+        """None until it has ended, and 0 if it succeeded."""
         if self._result is None or not self._result.ready():
             return None
         return int(self._result.get()) if self._result.successful() else 1
 
 
 def _exit_code(target: Callable[..., None], args: tuple[Any, ...]) -> int:
-    """Play, and return what a process of its own would have exited with; its exit would take the pool's along."""
+    """Call `target`, and return the exit code; a `SystemExit` would end the pool's process."""
     try:
         target(*args)
-    except SystemExit as end:
-        return int(end.code or 0)
+    except SystemExit as exit_:
+        return int(exit_.code or 0)
     return 0

@@ -1,4 +1,4 @@
-"""Recorders: what an actor writes its events with, in a child process or on another host."""
+"""Recorders, with which actors record events, in a child process or on another host."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import redis
 from broker import BrokerError, LeaseLostError
 from lab.errors import LabError, RunEndedError
 from lab.runtime.context import Permits
-from lab.runtime.logs import Log
+from lab.runtime.event_log import EventLog
 from lab.trace import new_event
 
 P = ParamSpec("P")
@@ -24,40 +24,40 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True)
 class Recorder:
-    """An actor's own access to the log: `me.record("buys", value=4)`."""
+    """Records the events of one actor: `me.record("buys", value=4)`."""
 
-    log: Log
+    log: EventLog
     who: str
 
     def record(self, what: str, last: bool = False, **more: Any) -> None:
-        """Record that `who` did `what`, maybe as its `last` event; by keyword: on, fence, value, why (see `Event`)."""
+        """Record that `who` did `what`, possibly as its `last` event; `more` are the fields on, fence, value, why."""
         self.log.append(lambda when, error: new_event(self.who, what, when, error, **more), last)
 
     @contextmanager
-    def inside(self, section: str, guard: Permits | None) -> Iterator[int | None]:
-        """Ask for `guard` and hold it for the length of the block, recording both; without one just go in.
+    def inside(self, section: str, lock: Permits | None) -> Iterator[int | None]:
+        """Hold `lock`, if there is one, during the block, and record the request, the entry and the exit.
 
-        The block gets the fence under which it acts, if there is one. A lease that was lost meanwhile is recorded,
-        too: `loses`, with the fence. What was done in the block may then be void, which only who keeps it can tell.
+        Yield the lock's fence, or None. A lost lease is recorded as `loses`, with the fence: what was done in the block
+        may then have been refused.
         """
-        if guard is None:
-            with self._staying(section, None):
+        if lock is None:
+            with self._section(section, None):
                 yield None
             return
         self.record("asks", on=section)
-        guard.acquire()
-        fence = getattr(guard, "fence", None)
+        lock.acquire()
+        fence = getattr(lock, "fence", None)
         try:
-            with self._staying(section, fence):
+            with self._section(section, fence):
                 yield fence
         finally:
             try:
-                guard.release()
-            except LeaseLostError as loss:
-                self.record("loses", on=section, fence=fence, why=str(loss))
+                lock.release()
+            except LeaseLostError as error:
+                self.record("loses", on=section, fence=fence, why=str(error))
 
     @contextmanager
-    def _staying(self, section: str, fence: int | None) -> Iterator[None]:
+    def _section(self, section: str, fence: int | None) -> Iterator[None]:
         self.record("enters", on=section, fence=fence)
         try:
             yield
@@ -65,18 +65,18 @@ class Recorder:
             self.record("leaves", on=section, fence=fence)
 
 
-def actor(play: Callable[Concatenate[Recorder, P], None]) -> Callable[Concatenate[Recorder, P], None]:
-    """Make of a function what a child process or a job runs: its beginning, end and failure are recorded.
+def actor(function: Callable[Concatenate[Recorder, P], None]) -> Callable[Concatenate[Recorder, P], None]:
+    """Decorate a function that a child process or a job runs: its start, end and failure are recorded.
 
-    A failure that has a sentence ends the process with exit code 1; any other is a bug, with its traceback.
+    An expected error ends the process with exit code 1; any other exception is a bug, and has a traceback.
     """
 
-    @functools.wraps(play)
-    def perform(me: Recorder, /, *args: P.args, **kwargs: P.kwargs) -> None:
-        _end_with_parent(os.getpid())
+    @functools.wraps(function)
+    def run(me: Recorder, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        _exit_with_parent(os.getpid())
         try:
             me.record("starts")
-            play(me, *args, **kwargs)
+            function(me, *args, **kwargs)
             me.record("ends", last=True)
         except RunEndedError:
             raise SystemExit(1) from None
@@ -85,16 +85,16 @@ def actor(play: Callable[Concatenate[Recorder, P], None]) -> Callable[Concatenat
                 me.record("fails", last=True, why=str(error))
             raise SystemExit(1) from None
 
-    return perform
+    return run
 
 
-@functools.cache  # a process of a pool plays one after the other
-def _end_with_parent(_: int) -> None:
+@functools.cache  # once per process: a pool's process runs several actors
+def _exit_with_parent(_: int) -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=_outlive_nobody, args=(parent,), daemon=True).start()
+        threading.Thread(target=_exit_after, args=(parent,), daemon=True).start()
 
 
-def _outlive_nobody(parent: Any) -> None:
+def _exit_after(parent: Any) -> None:
     parent.join()
     os._exit(1)

@@ -1,6 +1,6 @@
-"""The lab's own requests to the Redis server: sent again for half a minute if it is away, as the broker's are.
+"""The lab's own requests to the Redis server, which are retried for half a minute, as the broker's are.
 
-So each of them must be one that may be carried out twice.
+So every request must be idempotent.
 """
 
 from __future__ import annotations
@@ -18,38 +18,38 @@ from broker.transport.connection import NEVER, retry
 T = TypeVar("T")
 
 
-class Client:
-    """A client for one URL; a forked child has connections of its own."""
+class RetryingClient:
+    """A client for one URL; a forked child opens its own connections."""
 
     def __init__(self, url: str) -> None:
         self._redis = redis.Redis.from_url(
             url, decode_responses=True, protocol=2, socket_timeout=REPLY_TIMEOUT, socket_connect_timeout=REPLY_TIMEOUT
         )
-        self._given_up = False
+        self._unreachable = False
 
-    def ask(self, request: Callable[[redis.Redis], T]) -> T:
+    def execute(self, request: Callable[[redis.Redis], T]) -> T:
         """Return what a request returns; raise `ServerUnavailableError` if there is no reply for too long.
 
-        After that, each request is sent once only until one is answered: whoever tidies up need not wait again.
+        After that, requests are not retried until one succeeds, so that the clean-up does not wait again.
         """
         try:
-            reply = retry(lambda: request(self._redis), deadline=0.0 if self._given_up else NEVER)
+            reply = retry(lambda: request(self._redis), deadline=0.0 if self._unreachable else NEVER)
         except ServerUnavailableError:
-            self._given_up = True
+            self._unreachable = True
             raise
-        self._given_up = False
+        self._unreachable = False
         return reply
 
     def close(self) -> None:
-        """Close its connections."""
+        """Close the connections."""
         self._redis.close()
 
 
 @contextmanager
-def client(url: str) -> Iterator[Client]:
-    """Give a client for the length of the block."""
-    made = Client(url)
+def open_client(url: str) -> Iterator[RetryingClient]:
+    """Yield a client, which is closed after the block."""
+    client = RetryingClient(url)
     try:
-        yield made
+        yield client
     finally:
-        made.close()
+        client.close()

@@ -8,23 +8,23 @@ from contextlib import contextmanager
 
 from lab.errors import LabError
 from lab.runtime.context import Context, Daemon, Process
+from lab.runtime.event_log import EventLog
 from lab.runtime.interrupts import Interrupts
-from lab.runtime.logs import Log
 from lab.runtime.recorder import Recorder
 from lab.runtime.store import Store
 from lab.trace import LAB
 
-GLANCE = 1.0  # seconds between looks at whether anything still happens
-PATIENCE = 15.0  # seconds without an event, longer than a dead holder's lease, after which a crash has stopped the run
+POLL_INTERVAL = 1.0  # seconds between checks of whether the run makes progress
+STALL_TIMEOUT = 15.0  # seconds without an event after which a run with a crashed actor has stalled; longer than a lease
 
 
 class Run:
-    """What an exercise plays with: a context, a log, a store, and somebody who waits for the actors."""
+    """What an exercise runs on: a context, a log and a store; starts the actors and waits for them."""
 
     def __init__(
         self,
         ctx: Context,
-        log: Log,
+        log: EventLog,
         make_store: Callable[[int], Store],
         *,
         workers: int | None = None,
@@ -35,23 +35,24 @@ class Run:
         self.workers = workers
         self.server = server
         self.interrupts = Interrupts()
-        self.on_end: Callable[[], object] = lambda: None
+        self.on_actor_end: Callable[[], object] = lambda: None
         self._make_store = make_store
-        self._seen = (0, time.monotonic())
+        self._progress = (0, time.monotonic())  # how many events there were, and since when
 
     def recorder(self, who: str) -> Recorder:
-        """Return what an actor called `who` records its events with."""
+        """Return the recorder of the actor called `who`."""
         return Recorder(self.log, who)
 
     def store(self, count: int) -> Store:
-        """Return a `db` that holds `count`; it lasts as long as the run."""
+        """Return a new `db` that contains `count`; it exists as long as the run."""
         return self._make_store(count)
 
     def start_and_join(self, processes: Sequence[Process], max_silence: float, daemons: Sequence[Daemon] = ()) -> None:
-        """Start all processes and wait until all have ended, or a crash has left the others waiting for ever.
+        """Start all processes and wait until all have ended, or the run has stalled after a crash.
 
-        `max_silence` is how many seconds an actor may be silent for by design. The daemons are started first, and
-        ended when the others have ended. A process's end is an event, `joins`, also that of a daemon which ended early.
+        `max_silence` is the longest time in seconds for which an actor may record nothing by design. The daemons are
+        started first, and terminated after the other processes have ended. The end of each process is recorded as
+        `joins`, also that of a daemon that ended early.
         """
         lab = self.recorder(LAB)
         lab.record("opens")
@@ -60,7 +61,7 @@ class Run:
                 self.interrupts.check()
                 self._start(process)
             for process in processes:
-                self._join(process, [*processes, *daemons], max_silence + PATIENCE)
+                self._join(process, [*processes, *daemons], max_silence + STALL_TIMEOUT)
                 lab.record("joins", on=process.name, value=process.exitcode)
         lab.record("closes", last=True)
 
@@ -85,16 +86,16 @@ class Run:
                 f"{process.name} could not be started ({error}); take fewer, or allow more (ulimit -n, ulimit -u)"
             ) from error
 
-    def _join(self, process: Process, processes: Sequence[Process], patience: float) -> None:
+    def _join(self, process: Process, processes: Sequence[Process], timeout: float) -> None:
         while process.exitcode is None:
             with self.interrupts.allowed():
-                process.join(GLANCE)
-            if process.exitcode is None and self._stuck(processes, patience):
+                process.join(POLL_INTERVAL)
+            if process.exitcode is None and self._has_stalled(processes, timeout):
                 break
-        self.on_end()
+        self.on_actor_end()
 
-    def _stuck(self, processes: Sequence[Process], patience: float) -> bool:
+    def _has_stalled(self, processes: Sequence[Process], timeout: float) -> bool:
         events, now = len(self.log.events()), time.monotonic()
-        if events != self._seen[0]:
-            self._seen = (events, now)
-        return now - self._seen[1] > patience and any(process.exitcode for process in processes)
+        if events != self._progress[0]:
+            self._progress = (events, now)
+        return now - self._progress[1] > timeout and any(process.exitcode for process in processes)

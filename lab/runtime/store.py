@@ -1,9 +1,10 @@
-"""The tickets' `db`: a JSON file on one machine, a Redis key where hosts share it.
+"""The tickets' `db`: a JSON file for processes of one machine, a Redis key for processes of several hosts.
 
-Each read and each write is whole; what stands between a read and the write that follows is the exercise's affair, and
-so is the lock around both. Where that lock has a lease, its holder may be stopped for longer, and go on when another
-is in. So the Redis key knows fences. The invariant: once anything was read or written under a fence, nothing is under
-an older one. Then nobody writes between a holder's read and its write, whoever else believes to hold the lock.
+Each read and each write is atomic. A read and the write that follows it are not: that is the subject of the exercise,
+and so is the lock around both. If the lock has a lease, its holder may be paused for longer, and resume when another
+process holds the lock. So the Redis key checks fences. The invariant: after a read or a write under a fence, every read
+and write under an older one is refused. So between a holder's read and its write no other process writes, even if it
+believes that it holds the lock.
 """
 
 from __future__ import annotations
@@ -18,32 +19,32 @@ from typing import Protocol, cast
 import redis
 
 from lab.errors import CorruptStoreError, RunEndedError, StaleFenceError
-from lab.runtime.logs import GONE, KEPT
-from lab.runtime.redis_client import client
+from lab.runtime.event_log import DATA_MISSING, KEY_TTL
+from lab.runtime.redis_client import open_client
 
 SCRIPT = (resources.files(__package__) / "lua" / "store.lua").read_text()
-WROTE = "wrote:"  # as the script calls it
+WRITTEN = "wrote:"  # in the script, the prefix of the fields with what was written under each fence
 
 
 class Store(Protocol):
-    """Where the number of tickets left is kept.
+    """Where the number of tickets left is stored.
 
-    With a fence both calls raise `StaleFenceError`, and do nothing, if the store has seen a newer one.
+    With a fence, `read` and `write` raise `StaleFenceError` and do nothing if the store has seen a newer fence.
     """
 
     def read(self, fence: int | None = None) -> int:
-        """Return how many are left; raise `CorruptStoreError` if that cannot be told."""
+        """Return how many are left; raise `CorruptStoreError` if there is no valid number."""
 
     def write(self, count: int, fence: int | None = None) -> None:
-        """Say how many are left."""
+        """Set how many are left."""
 
-    def written(self) -> dict[int, int]:
-        """Return what was last written under each fence: the proof of what somebody did who can no longer say so."""
+    def last_writes(self) -> dict[int, int]:
+        """Return what was last written under each fence: evidence of what an actor did that was killed afterwards."""
 
 
 @dataclass(frozen=True)
 class FileStore:
-    """The course's own `db`: a file that holds {"count": 5}. Locks of one machine have no fence, so it knows none."""
+    """The course's own `db`: a file with {"count": 5}. It ignores fences, as multiprocessing's locks have none."""
 
     path: Path
 
@@ -52,83 +53,87 @@ class FileStore:
         return _parse(self.path.read_text(), f"the file {self.path}")
 
     def write(self, count: int, fence: int | None = None) -> None:  # noqa: ARG002
-        """Say how many are left; a reader sees the old file or the new one, never half of one."""
-        written = self.path.with_name(f"{self.path.name}.{os.getpid()}")
-        written.write_text(_text(count))
-        written.replace(self.path)
+        """Set how many are left, by replacing the file in one step."""
+        new = self.path.with_name(f"{self.path.name}.{os.getpid()}")
+        new.write_text(_format(count))
+        new.replace(self.path)
 
-    def written(self) -> dict[int, int]:
-        """Return nothing."""
+    def last_writes(self) -> dict[int, int]:
+        """Return nothing, as there are no fences."""
         return {}
 
 
 @dataclass(frozen=True)
 class RedisStore:
-    """The same under a Redis key, for processes on several hosts."""
+    """The same in a Redis key, for processes of several hosts."""
 
     url: str = field(repr=False)  # it may hold a password
     key: str
 
     def create(self, count: int) -> None:
-        """Make the key."""
+        """Create the key."""
 
-        def make(server: redis.Redis) -> None:
-            with server.pipeline(transaction=True) as step:
-                step.hset(self.key, "text", _text(count))
-                step.expire(self.key, KEPT)
-                step.execute()
+        def create(server: redis.Redis) -> None:
+            with server.pipeline(transaction=True) as transaction:
+                transaction.hset(self.key, "text", _format(count))
+                transaction.expire(self.key, KEY_TTL)
+                transaction.execute()
 
-        with client(self.url) as server:
-            server.ask(make)
+        with open_client(self.url) as client:
+            client.execute(create)
 
     def read(self, fence: int | None = None) -> int:
-        """Return how many are left; raise `RunEndedError` if the key is gone."""
-        return _parse(self._do(fence, ""), f"the Redis key {self.key}")
+        """Return how many are left; raise `RunEndedError` if the key does not exist any more."""
+        return _parse(self._run_script(fence, ""), f"the Redis key {self.key}")
 
     def write(self, count: int, fence: int | None = None) -> None:
-        """Say how many are left; raise `RunEndedError` if the key is gone.
+        """Set how many are left; raise `RunEndedError` if the key does not exist any more.
 
-        If the reply is lost, that is said again. Under a fence it is done once; without one, who else has written in
-        between is written over, as by any write that comes late.
+        If the reply is lost, the request is sent again. Under a fence, the write is done once. Without one, it may
+        overwrite what another process has written in between, as any late write does.
         """
-        self._do(fence, _text(count))
+        self._run_script(fence, _format(count))
 
-    def written(self) -> dict[int, int]:
+    def last_writes(self) -> dict[int, int]:
         """Return what was last written under each fence."""
-        with client(self.url) as server:
-            fields = cast("dict[str, str]", server.ask(lambda redis: redis.hgetall(self.key)))
+        with open_client(self.url) as client:
+            fields = cast("dict[str, str]", client.execute(lambda server: server.hgetall(self.key)))
         return {
-            int(name.removeprefix(WROTE)): _parse(text, f"the Redis key {self.key}")
+            int(name.removeprefix(WRITTEN)): _parse(text, f"the Redis key {self.key}")
             for name, text in fields.items()
-            if name.startswith(WROTE)
+            if name.startswith(WRITTEN)
         }
 
     def delete(self) -> None:
-        """Remove the key."""
-        with client(self.url) as server:
-            server.ask(lambda redis: redis.unlink(self.key))
+        """Delete the key."""
+        with open_client(self.url) as client:
+            client.execute(lambda server: server.unlink(self.key))
 
-    def _do(self, fence: int | None, text: str) -> str:
-        known = "" if fence is None else str(fence)
-        with client(self.url) as server:
-            reply = server.ask(lambda redis: cast("str | int | None", redis.eval(SCRIPT, 1, self.key, known, text)))
+    def _run_script(self, fence: int | None, text: str) -> str:
+        argument = "" if fence is None else str(fence)
+
+        def evaluate(server: redis.Redis) -> str | int | None:
+            return cast("str | int | None", server.eval(SCRIPT, 1, self.key, argument, text))
+
+        with open_client(self.url) as client:
+            reply = client.execute(evaluate)
         if reply is None:
-            raise RunEndedError(GONE)
+            raise RunEndedError(DATA_MISSING)
         if isinstance(reply, int):
-            assert fence is not None, "only who has one can have an old one"
+            assert fence is not None, "a request without a fence is never refused"
             raise StaleFenceError(fence, reply)
         return reply
 
 
-def _text(count: int) -> str:
+def _format(count: int) -> str:
     return json.dumps({"count": count})
 
 
-def _parse(text: str, where: str) -> int:
+def _parse(text: str, place: str) -> int:
     try:
         count = json.loads(text)["count"]
     except (ValueError, TypeError, KeyError):
         count = None
     if not isinstance(count, int) or isinstance(count, bool):
-        raise CorruptStoreError(f'{where} is corrupt: it should hold {{"count": 5}} or the like, not {text[:40]!r}')
+        raise CorruptStoreError(f'{place} is corrupt: it should hold {{"count": 5}} or the like, not {text[:40]!r}')
     return count

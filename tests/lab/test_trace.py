@@ -10,7 +10,7 @@ import pytest
 from lab.errors import InvalidTraceError, LabError, RunEndedError
 from lab.files import require_file, require_folder, write_file, write_folder
 from lab.result import judge
-from lab.runtime.logs import FileLog, StreamLog
+from lab.runtime.event_log import FileLog, StreamLog
 from lab.runtime.recorder import Recorder
 from lab.trace import Trace, load_traces
 from tests.lab.handwritten import TWO_BUY, trace

@@ -13,7 +13,7 @@ from broker.server.private_server import PrivateServer
 from lab.checks import liveness, traffic
 from lab.checks.clocks import align_clocks, min_elapsed, uncertainty
 from lab.checks.verdicts import Judgement
-from lab.runtime.logs import StreamLog
+from lab.runtime.event_log import StreamLog
 from lab.runtime.recorder import Recorder
 from lab.trace import LAB, Event, Trace
 from tests.lab.scripted import made, scripted

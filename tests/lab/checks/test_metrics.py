@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from lab.checks import metrics
-from lab.formatting import counted, seconds
+from lab.formatting import format_names, format_seconds
 from lab.report.chart import draw
 from lab.report.explanations import explain
 from lab.report.table import report
@@ -68,7 +68,7 @@ def test_a_percentile_is_one_of_the_values(share: float, value: int):
     ],
 )
 def test_figures_are_written_with_their_unit(value: float | None, text: str):
-    assert seconds(value) == text
+    assert format_seconds(value) == text
 
 
 def strips(chart: str, backend: str) -> list[str]:
@@ -136,7 +136,7 @@ def printed(results: list[Result]) -> str:
 
 
 def test_of_many_hosts_some_are_named():
-    assert counted([f"h{number}" for number in range(10)]).splitlines()[-2:] == ["h7", "and 2 more"]
+    assert format_names([f"h{number}" for number in range(10)]).splitlines()[-2:] == ["h7", "and 2 more"]
 
 
 def test_the_chart_of_almost_nothing():

@@ -169,8 +169,8 @@ def test_workers_that_are_too_few_are_said_before_anything_runs(lab: Run, url: s
             done = lab(verb, "traffic", "--vehicles", 4, "--on", "rq", "--redis-url", url)
             assert done.returncode == 2
             assert done.stderr == (
-                "lab: traffic needs 5 workers at the same time and 2 listen on queue lab: start 3 more with "
-                "`lab worker -n 3`, or take --vehicles 1\n"
+                "lab: traffic needs 5 workers at the same time, and 2 are running on queue lab: start 3 more with "
+                "`lab worker -n 3`, or use --vehicles 1\n"
             )
 
 

@@ -82,14 +82,14 @@ def test_too_few_workers_are_named_at_once(lab: Run, url: str):
         each = lab("compare", "chat", "--on", "rq", "--redis-url", url)
         queue = lab("compare", "chat", "--how", "queue", "--servers", 9, "--on", "rq", "--redis-url", url)
     assert (each.returncode, queue.returncode) == (2, 2)
-    assert "start 9 more with `lab worker -n 9`, or take --clients 1" in each.stderr
-    assert "start 6 more with `lab worker -n 6`, or take --servers 3" in queue.stderr
+    assert "start 9 more with `lab worker -n 9`, or use --clients 1" in each.stderr
+    assert "start 6 more with `lab worker -n 6`, or use --servers 3" in queue.stderr
 
 
 def test_connections_are_not_handed_to_other_hosts(monkeypatch: pytest.MonkeyPatch):
     workers = [SimpleNamespace(host=host, responds=responds) for host, responds in [("one", True), ("two", True)] * 10]
     monkeypatch.setattr(backends, "list_workers", lambda *_: workers)
-    with pytest.raises(LabError, match="workers listen on one, two: leave it to those of one host"):
+    with pytest.raises(LabError, match="workers are running on one, two: run them on one host"):
         backends.require_workers(Chat(how="each"), ["rq"], backends.Settings())
     backends.require_workers(Chat(how="queue"), ["rq"], backends.Settings())
     backends.require_workers(Chat(how="each"), ["redis"], backends.Settings())

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.runtime.follow import followed
-from lab.runtime.logs import FileLog, Log, StreamLog
+from lab.runtime.event_log import EventLog, FileLog, StreamLog
+from lab.runtime.follow import follow_log
 from lab.runtime.recorder import Recorder
 from lab.trace import Event
 from tests.support.actors import TIMEOUT
@@ -17,7 +17,7 @@ from tests.support.waiting import wait_until
 
 
 @pytest.fixture(params=["file", "stream"])
-def log(request: pytest.FixtureRequest, tmp_path: Path, url: str) -> Iterator[Log]:
+def log(request: pytest.FixtureRequest, tmp_path: Path, url: str) -> Iterator[EventLog]:
     if request.param == "file":
         yield FileLog(tmp_path / "trace")
         return
@@ -27,17 +27,17 @@ def log(request: pytest.FixtureRequest, tmp_path: Path, url: str) -> Iterator[Lo
     stream.delete()
 
 
-def test_each_event_is_told_while_the_run_goes_on(log: Log):
+def test_each_event_is_told_while_the_run_goes_on(log: EventLog):
     told: list[Event] = []
     me = Recorder(log, "me")
-    with followed(log, told.append):
+    with follow_log(log, told.append):
         for number in range(3):
             me.record("counts", value=number)
             wait_until(lambda number=number: len(told) == number + 1)
     assert told == list(log.events())
 
 
-def test_what_was_recorded_last_is_told_before_the_end(log: Log):
+def test_what_was_recorded_last_is_told_before_the_end(log: EventLog):
     told: list[Event] = []
     busy, go_on = threading.Event(), threading.Event()
 
@@ -47,7 +47,7 @@ def test_what_was_recorded_last_is_told_before_the_end(log: Log):
         go_on.wait()
 
     me = Recorder(log, "me")
-    with followed(log, tell):
+    with follow_log(log, tell):
         me.record("counts", value=0)
         assert busy.wait(TIMEOUT)
         for number in range(1, 200):
@@ -56,17 +56,17 @@ def test_what_was_recorded_last_is_told_before_the_end(log: Log):
     assert [event.value for event in told] == list(range(200))
 
 
-def test_what_goes_wrong_in_the_telling_is_not_lost(log: Log):
+def test_what_goes_wrong_in_the_telling_is_not_lost(log: EventLog):
     def tell(_: Event) -> None:
         raise BrokenPipeError("nobody reads")
 
-    with pytest.raises(BrokenPipeError), followed(log, tell):
+    with pytest.raises(BrokenPipeError), follow_log(log, tell):
         Recorder(log, "me").record("counts")
 
 
-def test_the_runs_own_failure_comes_first(log: Log):
+def test_the_runs_own_failure_comes_first(log: EventLog):
     Recorder(log, "me").record("counts")
-    with pytest.raises(KeyboardInterrupt), followed(log, lambda event: 1 / 0):
+    with pytest.raises(KeyboardInterrupt), follow_log(log, lambda event: 1 / 0):
         raise KeyboardInterrupt
 
 
@@ -75,7 +75,7 @@ def test_half_a_line_waits_for_its_other_half(tmp_path: Path):
     Recorder(whole, "me").record("counts")
     line = whole.path.read_bytes()
     told: list[Event] = []
-    with log.path.open("ab", buffering=0) as file, followed(log, told.append):
+    with log.path.open("ab", buffering=0) as file, follow_log(log, told.append):
         file.write(line + line[:20])
         wait_until(lambda: told)
         file.write(line[20:])

@@ -18,7 +18,7 @@ import redis
 from broker import Context
 from lab.exercises import EXERCISES
 from lab.result import judge
-from lab.runtime.logs import FileLog
+from lab.runtime.event_log import FileLog
 from lab.runtime.run import Run
 from lab.runtime.store import RedisStore
 from lab.trace import Event, Trace, load_traces

@@ -13,7 +13,7 @@ import pytest
 from broker import Context
 from lab.checks import verdicts
 from lab.runtime import run as run_module
-from lab.runtime.logs import FileLog
+from lab.runtime.event_log import FileLog
 from lab.runtime.pool_tasks import PoolTask
 from lab.runtime.recorder import Recorder, actor
 from lab.runtime.run import Run
@@ -80,8 +80,8 @@ def perform(ctx, folder: Path, lock) -> Trace:
 
 
 def test_a_dead_holder_of_multiprocessings_lock_blocks_the_others_for_ever(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(run_module, "PATIENCE", 0.2)
-    monkeypatch.setattr(run_module, "GLANCE", 0.1)
+    monkeypatch.setattr(run_module, "STALL_TIMEOUT", 0.2)
+    monkeypatch.setattr(run_module, "POLL_INTERVAL", 0.1)
     fork = multiprocessing.get_context("fork")
     trace = perform(fork, tmp_path, fork.Lock())
     assert [(event.on, event.value) for event in trace.of("joins")] == [("a", -signal.SIGKILL), ("b", None)]
@@ -123,8 +123,8 @@ def test_a_daemon_runs_until_the_others_have_ended(tmp_path: Path):
 
 
 def test_a_daemon_that_dies_early_is_named_and_nobody_waits_for_it_for_ever(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(run_module, "PATIENCE", 0.2)
-    monkeypatch.setattr(run_module, "GLANCE", 0.1)
+    monkeypatch.setattr(run_module, "STALL_TIMEOUT", 0.2)
+    monkeypatch.setattr(run_module, "POLL_INTERVAL", 0.1)
     fork = multiprocessing.get_context("fork")
     run, begun = Run(fork, FileLog(tmp_path / "trace"), lambda count: FileStore(tmp_path / "db")), fork.Event()
     daemon = fork.Process(target=dies_when_told, args=(run.recorder("daemon"), begun), name="daemon")

@@ -14,7 +14,7 @@ import redis
 from broker import ServerUnavailableError
 from broker.server.private_server import PrivateServer
 from lab.runtime import redis_client as server_module
-from lab.runtime.logs import StreamLog
+from lab.runtime.event_log import StreamLog
 from lab.runtime.recorder import Recorder
 from lab.runtime.store import RedisStore
 from tests.lab.conftest import Start, table

@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from lab.errors import CorruptStoreError, RunEndedError, StaleFenceError
-from lab.runtime.logs import KEPT
+from lab.runtime.event_log import KEY_TTL
 from lab.runtime.store import FileStore, RedisStore
 
 KEY = "lab:test:db"
@@ -57,7 +57,7 @@ def test_an_actor_that_has_not_heard_that_the_run_is_over_leaves_no_key_behind(c
 def test_what_a_killed_lab_leaves_is_forgotten(client: redis.Redis, shared: RedisStore):
     shared.read(FENCE)
     shared.write(4, FENCE)
-    assert 0 < client.ttl(KEY) <= KEPT
+    assert 0 < client.ttl(KEY) <= KEY_TTL
 
 
 def test_it_knows_what_was_written_under_each_fence(tmp_path: Path, shared: RedisStore):
@@ -67,8 +67,8 @@ def test_it_knows_what_was_written_under_each_fence(tmp_path: Path, shared: Redi
     shared.write(2)
     with pytest.raises(StaleFenceError):
         shared.write(1, FENCE + 1)
-    assert shared.written() == {FENCE: 4, FENCE + 2: 3}
-    assert FileStore(tmp_path / "db").written() == {}
+    assert shared.last_writes() == {FENCE: 4, FENCE + 2: 3}
+    assert FileStore(tmp_path / "db").last_writes() == {}
 
 
 def test_a_late_write_is_refused_and_changes_nothing(shared: RedisStore):
