@@ -13,9 +13,12 @@ def client(url: str) -> redis.Redis:
     return redis.Redis.from_url(url, protocol=2, socket_timeout=SOCKET_TIMEOUT)
 
 
-def delete_unused_queue(url: str, name: str) -> None:
-    """Delete a queue from RQ's list if it is empty and has no workers."""
+def unlist_unused_queue(url: str, name: str) -> None:
+    """Remove a queue from RQ's list if it is empty and has no workers.
+
+    Nothing else is deleted: a job that is enqueued at this moment is not lost, and an empty queue has no key.
+    """
     with client(url) as connection:
         queue = rq.Queue(name, connection=connection)
         if queue.is_empty() and not rq.Worker.count(queue=queue):
-            queue.delete()
+            connection.srem(queue.redis_queues_keys, queue.key)

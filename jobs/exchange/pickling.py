@@ -1,4 +1,4 @@
-"""What travels to a worker: functions and classes of `__main__` by value, open sockets within one host."""
+"""Pickling for workers: functions and classes of `__main__` by value, open sockets within one host."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ import cloudpickle
 
 from broker.errors import BrokerError
 
-# How multiprocessing hands them over: the receiver fetches them from the sender, through a socket on their host.
-OPEN = {kind: ForkingPickler(io.BytesIO()).dispatch_table[kind] for kind in (socket.socket, Connection)}
+# multiprocessing's own way: the receiver fetches them from the sender, through a socket on their host.
+SOCKET_REDUCERS = {kind: ForkingPickler(io.BytesIO()).dispatch_table[kind] for kind in (socket.socket, Connection)}
 
 loads = pickle.loads
 
 
-class CannotTravelError(BrokerError):
-    """Raised on a worker for an argument that exists on its parent's host only."""
+class NotTransferableError(BrokerError):
+    """Raised on a worker for an argument that exists only on its parent's host."""
 
 
 def dumps(obj: object) -> bytes:
-    """Return `obj` as bytes for another process; one that is to open its sockets needs this one's `authkey`."""
+    """Return `obj` pickled for another process, which needs this one's `authkey` to receive sockets in it."""
     file = io.BytesIO()
     _Pickler(file).dump(obj)
     return file.getvalue()
 
 
-class Pickled:
-    """An object that this process need not be able to unpickle: whoever unpickles this gets the object."""
+class PrePickled:
+    """An object that is pickled already: it unpickles as that object, which this process need not know."""
 
     def __init__(self, pickled: bytes) -> None:
         self._pickled = pickled
@@ -43,17 +43,17 @@ class Pickled:
         return loads, (self._pickled,)
 
 
-def _reduce_open(obj: Any) -> tuple[object, ...]:
-    return _open, (type(obj).__name__, *OPEN[type(obj)](obj))
+def _reduce_socket(obj: Any) -> tuple[object, ...]:
+    return _rebuild_socket, (type(obj).__name__, *SOCKET_REDUCERS[type(obj)](obj))
 
 
-def _open(kind: str, rebuild: Callable[..., object], arguments: tuple[Any, ...]) -> object:
+def _rebuild_socket(kind: str, rebuild: Callable[..., object], arguments: tuple[Any, ...]) -> object:
     try:
         return rebuild(*arguments)
     except (OSError, EOFError) as error:
-        raise CannotTravelError(
-            f"a {kind} cannot travel to another host, nor outlive its sender: run a worker on that host, or send "
-            "what it has to say through a Queue or a Pipe of the context"
+        raise NotTransferableError(
+            f"a {kind} cannot be transferred to another host, or after its sender has exited: run a worker on that "
+            "host, or use a Queue or a Pipe of the context"
         ) from error
 
 
@@ -63,7 +63,8 @@ def _reduce_key(key: AuthenticationString) -> tuple[object, ...]:
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     dispatch_table: ClassVar[Any] = ChainMap(
-        {AuthenticationString: _reduce_key, **dict.fromkeys(OPEN, _reduce_open)}, cloudpickle.Pickler.dispatch_table
+        {AuthenticationString: _reduce_key, **dict.fromkeys(SOCKET_REDUCERS, _reduce_socket)},
+        cloudpickle.Pickler.dispatch_table,
     )
 
     def reducer_override(self, obj: Any) -> Any:

@@ -9,7 +9,7 @@ from rq.exceptions import InvalidJobOperation
 from rq.job import Job
 
 from jobs.exchange import claim
-from jobs.exchange.client import client, delete_unused_queue
+from jobs.exchange.client import client, unlist_unused_queue
 from jobs.exchange.job import SignedJob
 
 RESULT_TTL = 24 * 3600  # seconds for which RQ keeps the result of a job that nobody deletes
@@ -63,6 +63,6 @@ class RqQueue:
         self._connection.delete(self._queue.intermediate_queue.get_first_seen_key(job.id))
 
     def close(self) -> None:
-        """Delete the queue from RQ's list if it is unused."""
-        delete_unused_queue(self._url, self._queue.name)
+        """Remove the queue from RQ's list if it is unused."""
+        unlist_unused_queue(self._url, self._queue.name)
         self._connection.close()

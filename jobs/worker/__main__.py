@@ -1,4 +1,4 @@
-"""The program behind `jobs.Workers`: so many RQ workers, forked from one process that has imported everything once."""
+"""The program of `jobs.Workers`: a number of RQ workers, forked from one process that has imported everything once."""
 
 from __future__ import annotations
 
@@ -11,33 +11,35 @@ from contextlib import suppress
 from multiprocessing.process import BaseProcess
 
 from broker.locks.semaphore import Semaphore
-from jobs.exchange.client import client, delete_unused_queue
-from jobs.worker.local_worker import PrivateWorker
-from jobs.worker.local_workers import URL
-from jobs.worker.worker import AWAY, log, new_name
+from jobs.exchange.client import client, unlist_unused_queue
+from jobs.worker.local_worker import LocalWorker
+from jobs.worker.local_workers import URL_VARIABLE
+from jobs.worker.worker import CONNECTION_ERRORS, log, new_name
 
-QUIET = "CRITICAL"
-STOP_TIMEOUT = 10.0  # seconds from a request to stop until a worker is killed
+LOG_LEVEL = "CRITICAL"
+STOP_TIMEOUT = 10.0  # seconds after a request to stop until a worker is killed
 
 
-def _work(url: str, queue: str, ready: str) -> None:
-    worker = PrivateWorker([queue], name=new_name(), connection=client(url))
+def _run_worker(url: str, queue: str, ready: str) -> None:
+    worker = LocalWorker([queue], name=new_name(), connection=client(url))
     worker.ready = Semaphore.at(url, ready, value=0)
-    log.setLevel(QUIET)
-    with suppress(*AWAY):  # whoever started it finds that out himself
-        worker.work(logging_level=QUIET)
-        delete_unused_queue(url, queue)  # the last one does; whoever started it may have been killed
+    log.setLevel(LOG_LEVEL)
+    with suppress(*CONNECTION_ERRORS):  # the process that has started the workers gets the same error
+        worker.work(logging_level=LOG_LEVEL)
+        unlist_unused_queue(
+            url, queue
+        )  # succeeds for the last worker; the process that has started them may have been killed
 
 
 def main(url: str, queue: str, count: int, ready: str, folder: str, *preload: str) -> None:
-    """Run `count` workers of the server at `url` until a SIGTERM, in `folder` unless that is empty."""
+    """Run `count` workers of the server at `url` until a SIGTERM, in `folder` unless it is empty."""
     if folder:
         os.chdir(folder)
         sys.path.insert(0, folder)
     for module in preload:
         importlib.import_module(module)
     fork = multiprocessing.get_context("fork")
-    workers = [fork.Process(target=_work, args=(url, queue, ready)) for _ in range(count)]
+    workers = [fork.Process(target=_run_worker, args=(url, queue, ready)) for _ in range(count)]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     try:
         for worker in workers:
@@ -58,4 +60,4 @@ def _stop(workers: list[BaseProcess]) -> None:
 
 
 if __name__ == "__main__":
-    main(os.environ[URL], sys.argv[1], int(sys.argv[2]), *sys.argv[3:])
+    main(os.environ[URL_VARIABLE], sys.argv[1], int(sys.argv[2]), *sys.argv[3:])

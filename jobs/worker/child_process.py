@@ -1,4 +1,4 @@
-"""The process itself: a child of whatever runs its job, which gets its output and its outcome through pipes."""
+"""The process itself: a child of the process that runs its job, and sends it output and outcome through pipes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import pickle
 import selectors
 import signal
+import socket
 import sys
 import threading
 import traceback
@@ -18,29 +19,30 @@ from typing import IO
 
 from rq.defaults import UNSERIALIZABLE_RETURN_VALUE_PAYLOAD
 
-from jobs.exchange.pickling import Pickled, dumps, loads
-from jobs.worker.output_order import Office, Printer
+from jobs.exchange.pickling import PrePickled, dumps, loads
+from jobs.worker.output_order import AcknowledgedWriter, Acknowledgements
 
-CHUNK = 65536  # bytes: what a pipe holds
+CHUNK_SIZE = 65536  # bytes; the capacity of a pipe
 OUTCOME = 0  # beside 1 and 2, which are standard output and standard error
 
-Pipes = dict[int, tuple[int, int]]  # what goes through it -> the two ends
+Pipes = dict[int, tuple[int, int]]  # outcome or stream -> read end, write end
 
 
-class Child:
-    """Runs a pickled process, from now on."""
+class ChildProcess:
+    """A child that runs a pickled process; it starts at once."""
 
     def __init__(self, payload: bytes) -> None:
         self.alive = True
         self._outcome = b""
         self._selector = selectors.DefaultSelector()
-        self._office = Office()
+        self._acknowledgements = Acknowledgements()
         pipes: Pipes = {stream: os.pipe() for stream in (OUTCOME, 1, 2)}
-        self._process = multiprocessing.get_context("fork").Process(target=_live, args=(payload, pipes, self._office))
+        fork = multiprocessing.get_context("fork")
+        self._process = fork.Process(target=_child_main, args=(payload, pipes, self._acknowledgements))
         self._process.start()
-        running.add(self)
-        self._office.customers.close()
-        self._selector.register(self._office, selectors.EVENT_READ)
+        child_processes.add(self)
+        self._acknowledgements.sender.close()
+        self._selector.register(self._acknowledgements, selectors.EVENT_READ)
         for stream, (reader, writer) in pipes.items():
             os.close(writer)
             self._selector.register(reader, selectors.EVENT_READ, stream)
@@ -53,47 +55,47 @@ class Child:
 
     def signal(self, number: int) -> None:
         """Send it a signal."""
-        if self.alive:  # it is not waited for until this is false, so its process id is no other's
+        if self.alive:  # until then it is not waited for, so no other process has its pid
             os.kill(self.pid, number)
 
-    def output(self, timeout: float) -> list[tuple[int, bytes]]:
-        """Return what it has printed, and where, after `timeout` seconds at most; `alive` turns false with the last.
+    def read_output(self, timeout: float) -> list[tuple[int, bytes]]:
+        """Return streams and what was written to them, within `timeout` seconds; the last call makes `alive` false.
 
-        Who calls this again says that he has passed on what he got before.
+        A call acknowledges the output that the previous one has returned.
         """
-        self._office.give()
+        self._acknowledgements.acknowledge()
         ready = self._ready(timeout)
-        if self._office in ready:
-            if not self._office.hear():
-                self._selector.unregister(self._office)
-            ready = self._ready(0)  # also what he who asks has just written
-        pieces = [(self._selector.get_key(pipe).data, self._read(pipe)) for pipe in ready if isinstance(pipe, int)]
-        for stream, piece in pieces:
+        if self._acknowledgements in ready:
+            if not self._acknowledgements.receive():
+                self._selector.unregister(self._acknowledgements)
+            ready = self._ready(0)  # includes what was written just before the request
+        chunks = [(self._selector.get_key(pipe).data, self._read(pipe)) for pipe in ready if isinstance(pipe, int)]
+        for stream, chunk in chunks:
             if stream == OUTCOME:
-                self._outcome += piece
-                self.alive = bool(piece)  # what it had printed is among the pieces, since a read empties a pipe
-        return [(stream, piece) for stream, piece in pieces if piece and stream != OUTCOME]
+                self._outcome += chunk
+                self.alive = bool(chunk)  # all its output is among the chunks, since a read empties a pipe
+        return [(stream, chunk) for stream, chunk in chunks if chunk and stream != OUTCOME]
 
     def join(self) -> int:
-        """Wait until it has ended, and return its exit code."""
+        """Wait until it has exited, and return its exit code."""
         self._process.join()
         assert self._process.exitcode is not None
         return self._process.exitcode
 
     @property
-    def returned(self) -> Pickled | None:
-        """What its `run` returned; None also if it did not."""
-        returned, value = self._report()
-        return Pickled(value) if returned else None
+    def return_value(self) -> PrePickled | None:
+        """The return value of `run`; None also if it has not returned."""
+        returned, value = self._read_outcome()
+        return PrePickled(value) if returned else None
 
     @property
-    def raised(self) -> str:
-        """The traceback of what its `run` raised, or nothing."""
-        returned, trace = self._report()
-        return "" if returned else trace.decode()
+    def error(self) -> str:
+        """The formatted traceback if `run` raised; otherwise empty."""
+        returned, formatted = self._read_outcome()
+        return "" if returned else formatted.decode()
 
     def close(self) -> None:
-        """Kill it if it still lives, and let go of all that was needed for it."""
+        """Kill it if it is still alive, and release its resources."""
         self.alive = False
         self._process.kill()
         self._process.join()
@@ -101,85 +103,86 @@ class Child:
         for pipe in list(self._selector.get_map().values()):
             if isinstance(pipe.fileobj, int):
                 os.close(pipe.fileobj)
-        self._office.close()
+        self._acknowledgements.close()
         self._selector.close()
 
-    def _report(self) -> tuple[bool, bytes]:
+    def _read_outcome(self) -> tuple[bool, bytes]:
         try:
-            report: tuple[bool, bytes] = loads(self._outcome)
-        except (EOFError, pickle.UnpicklingError):  # it ended before it could report, or while it did
+            outcome: tuple[bool, bytes] = loads(self._outcome)
+        except (EOFError, pickle.UnpicklingError):  # it exited before it had written the outcome
             return False, b""
-        return report
+        return outcome
 
     def _ready(self, timeout: float) -> list[object]:
         return [key.fileobj for key, _ in self._selector.select(timeout)]
 
     def _read(self, reader: int) -> bytes:
-        piece = os.read(reader, CHUNK)
-        if not piece:
+        chunk = os.read(reader, CHUNK_SIZE)
+        if not chunk:
             self._selector.unregister(reader)
             os.close(reader)
-        return piece
+        return chunk
 
 
-running: weakref.WeakSet[Child] = weakref.WeakSet()  # and those that have ended, which no signal reaches
+child_processes: weakref.WeakSet[ChildProcess] = weakref.WeakSet()  # of this process, including those that have exited
 
 
-def _live(payload: bytes, pipes: Pipes, office: Office) -> None:
+def _child_main(payload: bytes, pipes: Pipes, acknowledgements: Acknowledgements) -> None:
     for reader, _ in pipes.values():
         os.close(reader)
-    office.counter.close()
+    acknowledgements.receiver.close()
     for stream in (1, 2):
         os.dup2(pipes[stream][1], stream)
         os.close(pipes[stream][1])
-    # A line at a time, whatever the worker's own output is; its buffers are not this process's.
-    sys.stdout, sys.stderr = _lines(1, office, "strict"), _lines(2, office, "backslashreplace")
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # not as the worker has set them
+    requests = acknowledgements.sender
+    # New streams, since what is in the buffers of the worker's own streams is the worker's output.
+    sys.stdout, sys.stderr = _line_buffered(1, requests, "strict"), _line_buffered(2, requests, "backslashreplace")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # resets what the worker has set
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     outcome = os.fdopen(pipes[OUTCOME][1], "wb")
-    os.register_at_fork(after_in_child=outcome.close)  # when it is closed, this process has ended
+    os.register_at_fork(after_in_child=outcome.close)  # so that it is closed when this process has exited
     parent = multiprocessing.parent_process()
     assert parent is not None
-    threading.Thread(target=_die_with, args=(parent.sentinel,), daemon=True).start()
-    sys.exit(_perform(payload, outcome, parent.sentinel))
+    threading.Thread(target=_exit_with_parent, args=(parent.sentinel,), daemon=True).start()
+    sys.exit(_run_process(payload, outcome, parent.sentinel))
 
 
-def _lines(stream: int, office: Office, errors: str) -> io.TextIOWrapper:
-    printer = io.BufferedWriter(Printer(stream, office.customers))
-    return io.TextIOWrapper(printer, encoding="utf-8", errors=errors, line_buffering=True)
+def _line_buffered(stream: int, requests: socket.socket, errors: str) -> io.TextIOWrapper:
+    writer = io.BufferedWriter(AcknowledgedWriter(stream, requests))
+    return io.TextIOWrapper(writer, encoding="utf-8", errors=errors, line_buffering=True)
 
 
-def _die_with(parent: int) -> None:
-    wait([parent])
+def _exit_with_parent(parent_sentinel: int) -> None:
+    wait([parent_sentinel])
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _perform(payload: bytes, outcome: IO[bytes], parent: int) -> int:
+def _run_process(payload: bytes, outcome: IO[bytes], parent_sentinel: int) -> int:
     try:
         authkey, pickled = loads(payload)
-        multiprocessing.current_process().authkey = authkey  # opens what the parent has handed over
+        multiprocessing.current_process().authkey = authkey  # needed to receive sockets from the parent
         process = loads(pickled)
     except Exception:
         traceback.print_exc()
-        _report(outcome, False, traceback.format_exc().encode())
+        _write_outcome(outcome, False, traceback.format_exc().encode())
         return 1
-    process.run = _reporting(process.run, outcome)
-    return int(process._bootstrap(parent_sentinel=parent))
+    process.run = _with_outcome(process.run, outcome)
+    return int(process._bootstrap(parent_sentinel=parent_sentinel))
 
 
-def _reporting(run: Callable[[], object], outcome: IO[bytes]) -> Callable[[], None]:
-    def reporting() -> None:
+def _with_outcome(run: Callable[[], object], outcome: IO[bytes]) -> Callable[[], None]:
+    def run_with_outcome() -> None:
         try:
             value = run()
         except SystemExit:
             raise
         except BaseException:
-            _report(outcome, False, traceback.format_exc().encode())
+            _write_outcome(outcome, False, traceback.format_exc().encode())
             raise
         if value is not None:
-            _report(outcome, True, _pickled(value))
+            _write_outcome(outcome, True, _pickled(value))
 
-    return reporting
+    return run_with_outcome
 
 
 def _pickled(value: object) -> bytes:
@@ -189,6 +192,6 @@ def _pickled(value: object) -> bytes:
         return dumps(UNSERIALIZABLE_RETURN_VALUE_PAYLOAD)  # as RQ does
 
 
-def _report(outcome: IO[bytes], returned: bool, what: bytes) -> None:
-    pickle.dump((returned, what), outcome)
+def _write_outcome(outcome: IO[bytes], returned: bool, content: bytes) -> None:
+    pickle.dump((returned, content), outcome)
     outcome.flush()

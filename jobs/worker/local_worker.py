@@ -1,4 +1,4 @@
-"""The RQ worker that `jobs.Workers` starts."""
+"""The RQ worker of `jobs.Workers`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from broker.locks.semaphore import Semaphore
 from jobs.worker.worker import Worker
 
 
-class PrivateWorker(Worker):
-    """A worker that tells whoever started it when it listens, and whose first request to stop ends a running job."""
+class LocalWorker(Worker):
+    """A worker that releases `ready` when it listens, and kills its current job on the first request to stop."""
 
     ready: Semaphore
 
@@ -21,9 +21,9 @@ class PrivateWorker(Worker):
         self.ready.release()
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        self._stop_requested = True  # first: what RQ raises is lost where the signal has interrupted a destructor
+        self._stop_requested = True  # first: what RQ raises is lost if the signal interrupts a destructor
         self.kill_horse()
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
     def _shutdown(self) -> None:
-        rq.Worker._shutdown(self)  # at once: nobody else's jobs are on its queue
+        rq.Worker._shutdown(self)  # at once, even while it waits for a job: no other program uses its queue

@@ -1,8 +1,9 @@
-"""Receipts for what a process prints: whoever has one knows that no line which is printed later overtakes his.
+"""Acknowledged output: no line that is printed later, by any process, overtakes a line that was printed before.
 
-A process prints into a pipe, and somebody else passes on what comes out. If it wakes another process meanwhile, on
-whatever host, that one's line might be there first. So a write asks for a receipt: it hands over one end of a pair of
-sockets and waits until that is closed, by whoever has passed on what was in the pipe, or by his end.
+A process prints into a pipe, and its parent forwards what it reads from there. If the process woke another one in the
+meantime, on any host, that one's line might arrive first. So each write requests an acknowledgement: it sends one end
+of a socket pair to the parent, and waits until that end is closed. The parent closes it when it has forwarded what was
+in the pipe, or when it exits.
 """
 
 from __future__ import annotations
@@ -14,47 +15,47 @@ from contextlib import suppress
 from typing import Any
 
 
-class Printer(io.FileIO):
-    """The writing end of a pipe; `write` returns when what was written has been passed on."""
+class AcknowledgedWriter(io.FileIO):
+    """The write end of a pipe; `write` returns when what was written has been forwarded."""
 
-    def __init__(self, pipe: int, office: socket.socket) -> None:
+    def __init__(self, pipe: int, requests: socket.socket) -> None:
         super().__init__(pipe, "w", closefd=False)
-        self._office = office
+        self._requests = requests
 
     def write(self, data: Any, /) -> int:
-        """Write and wait for the receipt."""
+        """Write, and wait for the acknowledgement."""
         written = super().write(data)
         ours, theirs = socket.socketpair()
-        with ours, suppress(OSError):  # nobody reads any more
+        with ours, suppress(OSError):  # the reader is gone
             with theirs:
-                socket.send_fds(self._office, [b"?"], [theirs.fileno()])
+                socket.send_fds(self._requests, [b"?"], [theirs.fileno()])
             ours.recv(1)
         return written
 
 
-class Office:
-    """Where receipts are asked for, and given."""
+class Acknowledgements:
+    """The reader's side: receives requests through `receiver`, which a writer sends through `sender`."""
 
     def __init__(self) -> None:
-        self.counter, self.customers = socket.socketpair()
-        self._asked: list[int] = []
+        self.receiver, self.sender = socket.socketpair()
+        self._pending: list[int] = []
 
     def fileno(self) -> int:
-        """Return what is ready for reading when somebody asks."""
-        return self.counter.fileno()
+        """Return the file descriptor that is readable when there is a request."""
+        return self.receiver.fileno()
 
-    def hear(self) -> bool:
-        """Take in one who asks: what he has written is in its pipe. Return False if nobody can ask any more."""
-        said, asked, _, _ = socket.recv_fds(self.counter, 1, 1)
-        self._asked += asked
-        return bool(said)
+    def receive(self) -> bool:
+        """Receive a request, whose writer has written to its pipe before; return False if no writer is left."""
+        message, descriptors, _, _ = socket.recv_fds(self.receiver, 1, 1)
+        self._pending += descriptors
+        return bool(message)
 
-    def give(self) -> None:
-        """Give those who have asked their receipts."""
-        while self._asked:
-            os.close(self._asked.pop())
+    def acknowledge(self) -> None:
+        """Acknowledge all requests that were received."""
+        while self._pending:
+            os.close(self._pending.pop())
 
     def close(self) -> None:
-        """Let everybody go on who waits for a receipt."""
-        self.give()
-        self.counter.close()
+        """Acknowledge everything, and receive no more."""
+        self.acknowledge()
+        self.receiver.close()

@@ -1,8 +1,8 @@
-"""The worker's side of a process: starts it, passes on what it prints and what it is sent, and tells how it ended.
+"""The function of a job: it starts the process, forwards its output and its signals, and reports its exit code.
 
-The process is a child of whatever runs this, as it would be its parent's with multiprocessing. So it is known to live
-while it is stopped or keeps its own threads from running, a signal reaches it in any state, what it printed before it
-was killed is not lost, and its exit code is the system's.
+The process is a child of the one that runs this function, as it would be a child of its parent with multiprocessing. So
+it counts as alive while it is paused or keeps its own threads from running, a signal reaches it in any state, what it
+printed before it was killed is not lost, and its exit code is the system's.
 """
 
 from __future__ import annotations
@@ -22,89 +22,89 @@ from broker.engine.handle import Handle
 from broker.errors import BrokerError
 from broker.locks.lock import Lock
 from jobs.exchange.control import liveness_lock, signal_queue
-from jobs.exchange.pickling import Pickled
+from jobs.exchange.pickling import PrePickled
 from jobs.exchange.queues import SimpleQueue
 from jobs.exchange.status import Exited, Output, Started, StatusWriter
-from jobs.worker.child_process import Child
+from jobs.worker.child_process import ChildProcess
 
-TICK = 0.5  # seconds between looks at whether it still does
-NO_MORE = 0  # among the numbers of signals
+POLL_INTERVAL = 0.5  # seconds between checks that the liveness lock is still held
+NULL_SIGNAL = 0  # in the queue of signals: stop forwarding
 
 
-def run(payload: bytes, url: str, status_queue: str) -> Pickled | None:
-    """Run a process; return what its `run` returned. This is what the worker calls.
+def run(payload: bytes, url: str, status_queue: str) -> PrePickled | None:
+    """Run a process on this worker, and return what its `run` returned.
 
-    Raises `ChildProcessError` for a process that ended with another exit code than 0, because of what it raised.
+    Raises `ChildProcessError` if the exit code is not 0; its cause is what the process raised.
     """
     job = rq.get_current_job()
     assert job is not None, "only an RQ worker calls this"
     status = StatusWriter(url, status_queue, job.id)
-    astray: bool | None = False  # None while it cannot be told
-    with closing(Child(payload)) as child:  # before there are threads
-        with _holding(liveness_lock(url, job.id)) as own, _passing_on(signal_queue(url, job.id), child):
+    orphaned: bool | None = False  # None while unknown
+    with closing(ChildProcess(payload)) as child:  # a fork, so before any threads are started
+        with _holding(liveness_lock(url, job.id)) as lock, _forwarding(signal_queue(url, job.id), child):
             status.send(Started(child.pid, socket.gethostname()))
             while child.alive:
-                for stream, text in child.output(TICK):
+                for stream, text in child.read_output(POLL_INTERVAL):
                     status.send(Output(stream, text))
-                if astray is None or not own.held:  # cut off, or the server was away, or lost what it had
-                    astray = _astray(job, own, status, child.pid)
-                if astray:
+                if orphaned is None or not lock.held:  # cut off, or the server was down, or has lost its data
+                    orphaned = _is_orphaned(job, lock, status, child.pid)
+                if orphaned:
                     child.signal(signal.SIGKILL)
             exitcode = child.join()
-            if astray is None or not own.held:
-                astray = _astray(job, own, status, child.pid)
+            if orphaned is None or not lock.held:
+                orphaned = _is_orphaned(job, lock, status, child.pid)
         status.send(Exited(exitcode))
-        if astray:
-            _leave_nothing(liveness_lock(url, job.id), signal_queue(url, job.id))
+        if orphaned:
+            _delete(liveness_lock(url, job.id), signal_queue(url, job.id))
         if exitcode:
-            raised = RemoteTraceback(child.raised) if child.raised else None
-            raise ChildProcessError(f"{job.description} ended with exit code {exitcode}") from raised
-        return child.returned
+            cause = RemoteTraceback(child.error) if child.error else None
+            raise ChildProcessError(f"{job.description} ended with exit code {exitcode}") from cause
+        return child.return_value
 
 
-def _astray(job: Job, own: Lock, status: StatusWriter, pid: int) -> bool | None:
-    """Take up the lease of life again; return whether the parent is done with this job, None if that cannot be told.
+def _is_orphaned(job: Job, lock: Lock, status: StatusWriter, pid: int) -> bool | None:
+    """Acquire the liveness lock again; return whether the parent no longer waits for this job, or None if unknown.
 
-    If RQ does not know the job any more, the server may also have lost its data; but then the parent still listens.
+    That RQ does not know the job is not enough: the server may have lost its data while the parent still waits.
     """
     with suppress(BrokerError, redis.RedisError):
-        own.acquire(block=False)
-        known = job.connection.hexists(job.key, "data")  # a key there is again after RQ's next heartbeat
+        lock.acquire(block=False)
+        known = job.connection.hexists(job.key, "data")  # the key alone proves nothing: RQ's heartbeat creates it again
         return not known and not status.send_confirmed(Started(pid, socket.gethostname()))
     return None
 
 
-def _leave_nothing(*handles: Handle) -> None:
-    # But the status_queue, which expire: another job that went astray may be finding out that nobody reads them.
+def _delete(*handles: Handle) -> None:
+    # The status queue is left to expire: another orphaned job may be checking whether it is read.
     with suppress(BrokerError):
         for handle in handles:
             handle.delete()
 
 
 @contextmanager
-def _holding(own: Lock) -> Iterator[Lock]:
-    own.acquire()
+def _holding(lock: Lock) -> Iterator[Lock]:
+    lock.acquire()
     try:
-        yield own
+        yield lock
     finally:
         with suppress(BrokerError):
-            own.release()
+            lock.release()
 
 
 @contextmanager
-def _passing_on(numbers: SimpleQueue, child: Child) -> Iterator[None]:
-    def pass_on() -> None:
+def _forwarding(signals: SimpleQueue, child: ChildProcess) -> Iterator[None]:
+    def forward() -> None:
         number = None
-        while number != NO_MORE:
+        while number != NULL_SIGNAL:
             with suppress(BrokerError):
-                number = numbers.get()
+                number = signals.get()
                 child.signal(number)
 
-    thread = threading.Thread(target=pass_on, daemon=True)
+    thread = threading.Thread(target=forward, daemon=True)
     thread.start()
     try:
         yield
     finally:
         with suppress(BrokerError):
-            numbers.put(NO_MORE)
+            signals.put(NULL_SIGNAL)
             thread.join()

@@ -1,4 +1,4 @@
-"""The RQ worker behind `lab worker`: it stops between two jobs, and bears a server that is away."""
+"""The RQ worker of `lab worker`: it stops between two jobs, and survives an outage of the server."""
 
 from __future__ import annotations
 
@@ -33,27 +33,30 @@ from jobs.exchange import claim
 from jobs.exchange.job import SignedJob
 from jobs.exchange.worker_list import HEARTBEAT_INTERVAL, WORKER_TTL
 from jobs.worker import process_job
-from jobs.worker.child_process import running
+from jobs.worker.child_process import child_processes
 
-LOOK = 1  # seconds for which it waits for a job before it looks whether it is to stop
-UNHEARD = 30  # seconds without one after which RQ takes its job for abandoned
-MAINTENANCE = 10  # seconds between looks for abandoned jobs
-PATIENCE = 10  # seconds for which it waits for a reply
-TWICE = timedelta(seconds=1)  # Ctrl-C comes from the terminal and from the parent
-AWAY = (redis.ConnectionError, redis.TimeoutError)
-PROCESS = f"{process_job.run.__module__}.{process_job.run.__qualname__}"
+# In seconds.
+DEQUEUE_TIMEOUT = 1  # after which the worker checks whether it is to stop
+RETRY_INTERVAL = 1  # between attempts to reach the server
+JOB_HEARTBEAT_TTL = 30  # without a heartbeat for so long, a job counts as abandoned
+MAINTENANCE_INTERVAL = 10  # between searches for abandoned jobs
+CONNECTION_TIMEOUT = 10  # without a reply for so long, the server counts as unreachable
+
+FORCE_STOP_DELAY = timedelta(seconds=1)  # a Ctrl-C arrives twice, from the terminal and from the supervisor
+CONNECTION_ERRORS = (redis.ConnectionError, redis.TimeoutError)
+PROCESS_FUNCTION = f"{process_job.run.__module__}.{process_job.run.__qualname__}"
 
 log = logging.getLogger(__name__)
 
 
 def new_name() -> str:
-    """Return a name for a worker of this process: its host, its process id, and what makes it new."""
+    """Return a unique name for a worker of this process: its host, its process id, and a random number."""
     return f"{socket.gethostname()}/{os.getpid()}/{random.getrandbits(32):08x}"
 
 
 @functools.cache
 def project_version() -> str:
-    """Return the version of this project, or a question mark where it was not installed."""
+    """Return the version of this project, or a question mark if it is not installed."""
     try:
         return version("multiprocessing-lab")
     except PackageNotFoundError:
@@ -63,61 +66,61 @@ def project_version() -> str:
 class Worker(rq.Worker):
     """RQ's worker, with these differences.
 
-    A job that is a process has a process of its own already, so it needs no work horse besides.
+    A job that runs a process gets no work horse, since the process is a child process already.
 
-    SIGTERM and SIGINT never break into what it does: it finishes the job that it runs and begins no other; one that it
-    has taken by then goes back to the head of the queue, and its keys are deleted. Sent again, a second later or more,
-    they kill what runs, which is told and written down as ever. The death of the process that forked it counts as
-    a request to stop.
+    SIGTERM and SIGINT do not interrupt the worker: it finishes its current job, starts no other, and deletes its keys.
+    A job that it has dequeued by then goes back to the head of the queue. A second signal, at least a second later,
+    kills the current job, which is reported and recorded as usual. The exit of the process that forked the worker
+    counts as a request to stop.
 
-    While the server is away it tries again once a second.
+    During an outage of the server it tries again once per second.
     """
 
     job_class = SignedJob
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        suiting = {
+        defaults = {
             "worker_ttl": WORKER_TTL - 60,
-            "maintenance_interval": MAINTENANCE,
+            "maintenance_interval": MAINTENANCE_INTERVAL,
             "job_monitoring_interval": HEARTBEAT_INTERVAL,
         }
-        super().__init__(*args, **suiting | options)
+        super().__init__(*args, **defaults | options)
 
-    # What it does with a job.
+    # How it runs a job.
 
     def execute_job(self, job: Job, queue: rq.Queue) -> None:
         if self._stop_requested:
             claim.requeue_job(queue, job.id)
         else:
-            self._begin(job, queue)
+            self._start(job, queue)
 
-    def _begin(self, job: Job, queue: rq.Queue) -> None:
+    def _start(self, job: Job, queue: rq.Queue) -> None:
         assert isinstance(job, SignedJob)
         job.verify_queue(queue.name)
         function = _function_of(job)
-        what = f"{job.description if function == PROCESS else function} ({job.id})"  # RQ describes by arguments
-        log.info("%s begins %s", self.name, what)
+        what = f"{job.description if function == PROCESS_FUNCTION else function} ({job.id})"  # without arguments
+        log.info("%s starts %s", self.name, what)
         started = time.monotonic()
-        if function == PROCESS:
-            self._run_here(job, queue)
+        if function == PROCESS_FUNCTION:
+            self._run_process(job, queue)
         else:
             super().execute_job(job, queue)
-        log.info("%s has ended %s after %.1f s", self.name, what, time.monotonic() - started)
+        log.info("%s finished %s after %.1f s", self.name, what, time.monotonic() - started)
 
-    def _run_here(self, job: Job, queue: rq.Queue) -> None:
-        execution = self.prepare_execution(job)  # first: if this worker is killed, RQ or the list knows of the job
+    def _run_process(self, job: Job, queue: rq.Queue) -> None:
+        execution = self.prepare_execution(job)  # first: RQ must have a record of the job if this worker is killed
         if claim.claim_job(queue, job, self.name):
-            with self._beating(job, execution):
+            with self._sending_heartbeats(job, execution):
                 self.perform_job(job, queue, execution)
         else:
-            log.warning("%s is too late: %s was put back", self.name, job.id)
+            log.warning("%s is too late: %s was requeued", self.name, job.id)
             with self.connection.pipeline() as transaction:
                 self.cleanup_execution(job, transaction, execution)
                 transaction.execute()
         self.set_state(WorkerStatus.IDLE)
 
     def handle_exception(self, job: Job, *raised: Any) -> None:
-        log.info("%s: %s has failed", self.name, job.id)  # RQ's result says why, and that may be nobody else's business
+        log.info("%s: %s failed", self.name, job.id)  # the reason is in RQ's result; it may be confidential
         call_exception_handlers(self._exc_handlers, job, *raised)
 
     # How it stops.
@@ -131,13 +134,13 @@ class Worker(rq.Worker):
 
     def request_force_stop(self, signum: int, frame: FrameType | None) -> None:
         assert self._shutdown_requested_date is not None
-        if now() - self._shutdown_requested_date >= TWICE:
+        if now() - self._shutdown_requested_date >= FORCE_STOP_DELAY:
             self.kill_horse()
 
     def kill_horse(self, sig: Signals = SIGKILL) -> None:
-        if self.horse_pid:  # or else RQ would kill the group of this process
+        if self.horse_pid:  # without one, RQ would kill the process group of this process
             super().kill_horse(sig)
-        for child in list(running):
+        for child in list(child_processes):
             child.signal(sig)
 
     def register_death(self) -> None:
@@ -148,22 +151,22 @@ class Worker(rq.Worker):
 
     @property
     def connection_timeout(self) -> int:
-        return PATIENCE
+        return CONNECTION_TIMEOUT
 
     def dequeue_job_and_maintain_ttl(
         self, timeout: int | None, max_idle_time: int | None = None
     ) -> tuple[Job, rq.Queue] | None:
-        beat, away = 0.0, False
+        next_heartbeat, unreachable = 0.0, False
         while not (self._stop_requested or _orphaned()):
             try:
-                if away or time.monotonic() >= beat:
-                    self._show_idle()
-                    beat, away = time.monotonic() + HEARTBEAT_INTERVAL, False
+                if unreachable or time.monotonic() >= next_heartbeat:
+                    self._send_idle_heartbeat()
+                    next_heartbeat, unreachable = time.monotonic() + HEARTBEAT_INTERVAL, False
                 if self.should_run_maintenance_tasks:
                     self.run_maintenance_tasks()  # type: ignore[no-untyped-call]
                 return self.queue_class.dequeue_any(
                     self._ordered_queues,
-                    timeout and LOOK,  # None in RQ's burst mode, which ends when the queue is empty
+                    timeout and DEQUEUE_TIMEOUT,  # None in RQ's burst mode, which ends when the queue is empty
                     self.connection,
                     self.job_class,
                     self.serializer,
@@ -171,16 +174,16 @@ class Worker(rq.Worker):
                 )
             except DequeueTimeout:
                 pass
-            except AWAY as error:
-                if not away:
-                    log.warning("%s does not reach the server: %s", self.name, error)
-                away = True
-                time.sleep(LOOK)
+            except CONNECTION_ERRORS as error:
+                if not unreachable:
+                    log.warning("%s cannot reach the server: %s", self.name, error)
+                unreachable = True
+                time.sleep(RETRY_INTERVAL)
         raise StopRequested
 
-    # How it shows that it lives.
+    # How it sends heartbeats.
 
-    def _show_idle(self) -> None:
+    def _send_idle_heartbeat(self) -> None:
         with self.connection.pipeline() as transaction:
             self.heartbeat(pipeline=transaction)
             self.set_state(WorkerStatus.IDLE, transaction)
@@ -193,39 +196,39 @@ class Worker(rq.Worker):
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
         super().heartbeat(WORKER_TTL, pipeline)
-        register(self, pipeline)  # again, since a server may have lost what it had
+        register(self, pipeline)  # each time, since the server may have lost its data
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
-        return UNHEARD
+        return JOB_HEARTBEAT_TTL
 
     def maintain_heartbeats(self, job: Job, execution: Execution) -> None:
-        with suppress(*AWAY):
+        with suppress(*CONNECTION_ERRORS):
             super().maintain_heartbeats(job, execution)
 
     @contextmanager
-    def _beating(self, job: Job, execution: Execution) -> Iterator[None]:
-        def beat() -> None:
-            while not ended.wait(self.job_monitoring_interval):
+    def _sending_heartbeats(self, job: Job, execution: Execution) -> Iterator[None]:
+        def send_heartbeats() -> None:
+            while not finished.wait(self.job_monitoring_interval):
                 self.maintain_heartbeats(job, execution)
 
-        ended = threading.Event()
-        thread = threading.Thread(target=beat, daemon=True)
+        finished = threading.Event()
+        thread = threading.Thread(target=send_heartbeats, daemon=True)
         thread.start()
         try:
             yield
         finally:
-            ended.set()
+            finished.set()
             thread.join()
 
     def _pubsub_exception_handler(self, *_: object) -> None:
-        time.sleep(LOOK)  # and subscribe again, whatever it was
+        time.sleep(RETRY_INTERVAL)  # then RQ subscribes again
 
 
 def _function_of(job: Job) -> str:
     try:
         return str(job.func_name)
-    except DeserializationError:  # the work horse will find that, too, and write it down
-        return "what cannot be read"
+    except DeserializationError:  # the work horse gets the same error, and records it
+        return "an unreadable job"
 
 
 def _orphaned() -> bool:

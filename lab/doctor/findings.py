@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from jobs.worker.worker import UNHEARD
+from jobs.worker.worker import JOB_HEARTBEAT_TTL
 from lab.doctor.facts import ClockOffset
 from lab.formatting import format_seconds
 
@@ -54,7 +54,7 @@ def clock_finding(subject: str, owner: str, offset: ClockOffset) -> Finding:
         return problem(
             subject,
             f"{owner} clock is {difference}: RQ compares the clocks of hosts, and abandons running jobs from a "
-            f"difference of {UNHEARD} s on",
+            f"difference of {JOB_HEARTBEAT_TTL} s on",
             "run chrony or another time service",
         )
     return ok(subject, f"{owner} is {difference}, ± {format_seconds(offset.error)}")

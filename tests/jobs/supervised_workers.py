@@ -14,7 +14,7 @@ import psutil
 import rq
 
 from jobs.exchange.client import client
-from jobs.worker.local_workers import URL
+from jobs.worker.local_workers import URL_VARIABLE
 from tests.support.actors import TIMEOUT
 from tests.support.waiting import wait_until
 
@@ -23,7 +23,8 @@ import logging, os, sys
 import jobs.worker.worker
 from jobs.worker.supervisor import Supervisor
 logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-jobs.worker.worker.UNHEARD, jobs.worker.worker.MAINTENANCE = int(sys.argv[3]), int(sys.argv[4])
+jobs.worker.worker.JOB_HEARTBEAT_TTL = int(sys.argv[3])
+jobs.worker.worker.MAINTENANCE_INTERVAL = int(sys.argv[4])
 Supervisor(os.environ["LAB_REDIS_URL"], sys.argv[1], int(sys.argv[2])).run()
 """
 
@@ -40,7 +41,7 @@ class Crew:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd=Path(__file__).parents[2],
-            env=os.environ | {URL: url},
+            env=os.environ | {URL_VARIABLE: url},
             text=True,
         )
         wait_until(lambda: self.idle() >= count)

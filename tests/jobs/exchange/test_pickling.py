@@ -42,4 +42,4 @@ def test_a_socket_that_cannot_be_fetched_is_explained(url, capfd):
         with jobs.Workers(url, "remote", 1):
             process.join(TIMEOUT)
         assert process.exitcode == 1
-    assert "CannotTravelError: a socket cannot travel to another host" in capfd.readouterr().err
+    assert "NotTransferableError: a socket cannot be transferred to another host" in capfd.readouterr().err

@@ -14,11 +14,13 @@ import psutil
 import pytest
 import rq
 from rq.command import send_stop_job_command
+from rq.exceptions import StopRequested
 
 import jobs
 from broker import BrokerError
 from broker.server.private_server import PrivateServer
 from jobs.exchange.client import client
+from jobs.worker.local_worker import LocalWorker
 from jobs.worker.worker import Worker
 from tests.support.actors import TIMEOUT
 
@@ -92,6 +94,22 @@ def test_workers_and_their_jobs_end_with_their_owner(url, signum):
         assert b"rq:queue:owned" not in connection.smembers("rq:queues")
 
 
+@pytest.mark.usefixtures("signals")
+def test_a_signal_that_interrupts_a_destructor_stops_a_local_worker(url, monkeypatch):
+    class Interrupted:
+        def __del__(self):
+            worker.request_stop(signal.SIGTERM, None)
+
+    ignored = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: ignored.append(unraisable.exc_type))
+    with client(url) as connection:
+        worker = LocalWorker(["interrupted"], connection=connection)
+        Interrupted()
+        assert ignored == [StopRequested]
+        with pytest.raises(StopRequested):
+            worker.dequeue_job_and_maintain_ttl(None)
+
+
 def test_workers_run_in_a_folder_and_find_its_modules(url, tmp_path, monkeypatch):
     (tmp_path / "shop.py").write_text("import os\ndef folder(): return os.getcwd()\n")
     monkeypatch.syspath_prepend(tmp_path)
@@ -144,7 +162,7 @@ def test_a_worker_shows_that_it_lives_while_a_process_runs(url):
         worker = Worker(["beats"], connection=connection, job_monitoring_interval=0)
         beats = threading.Semaphore(0)
         worker.maintain_heartbeats = lambda job, execution: beats.release()
-        with worker._beating(None, None):
+        with worker._sending_heartbeats(None, None):
             assert all(beats.acquire(timeout=TIMEOUT) for _ in range(3))
 
 

@@ -66,7 +66,7 @@ def test_what_runs_is_finished_and_nothing_else_begun(own: str):
         scene.go.set()
         scene.running.join(TIMEOUT)
         assert scene.running.exitcode == 0
-        assert "begins" in crew.finish()
+        assert "starts" in crew.finish()
         assert connection.lrange("rq:queue:busy", 0, -1) == [scene.waiting.job.id.encode()]
         assert scene.waiting.is_alive()
         with Crew(own, "busy") as other:

@@ -48,8 +48,8 @@ def test_workers_say_where_they_are_and_run_the_lab(lab: Run, start: Start, own:
     assert (done.returncode, done.stderr) == (0, "")
     first, *following = done.stdout.splitlines()
     assert f"3 workers on {os.uname().nodename} for queue lab of Redis" in first
-    assert sum("begins client" in line for line in following) == 6
-    assert len(following) == 12  # a line for each begin, and one for each end
+    assert sum("starts client" in line for line in following) == 6
+    assert len(following) == 12  # a line for each start, and one for each end
     assert "open-sesame" not in done.stdout + words
 
 
@@ -76,8 +76,8 @@ def test_plain_jobs_find_the_modules_of_the_folder_and_their_arguments_stay_thei
             job.delete()
     session.process.send_signal(signal.SIGTERM)
     said = session.finish(GRACE).stdout
-    assert "begins shop.sell" in said
-    assert "has failed" in said
+    assert "starts shop.sell" in said
+    assert " failed" in said
     assert "secret" not in said
 
 
