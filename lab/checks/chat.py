@@ -12,8 +12,8 @@ def exchanges(trace: Trace) -> list[tuple[Event, Event]]:
     """Return each message with the reply that its client received next."""
     sent: dict[str, Event] = {}
     pairs = []
-    for event in trace.of("says", "hears"):
-        if event.what == "says":
+    for event in trace.of("sends", "receives"):
+        if event.what == "sends":
             sent[event.who] = event
         elif event.who in sent:
             pairs.append((sent.pop(event.who), event))
@@ -37,7 +37,7 @@ def all_greeted(trace: Trace, expected: int) -> verdicts.Verdict:
     for event in greeted:
         if event.why != GREETING:
             return verdicts.invalid(f"{event.who} was greeted with {event.why!r}")
-    learned = sorted(event.value or 0 for event in trace.of("learns"))
+    learned = sorted(event.value or 0 for event in trace.of("receives pid"))
     if len(greeted) != expected or len(learned) != expected:
         return verdicts.unknown(
             f"{len(greeted)} of {expected} clients were greeted, and {len(learned)} sent their process ID"

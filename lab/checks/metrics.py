@@ -28,7 +28,7 @@ def wait_times(trace: Trace, section: str) -> list[float]:
     asked: dict[str, float] = {}
     waited = []
     for event in section_events(trace, section):
-        if event.what == "asks":
+        if event.what == "requests":
             asked[event.who] = event.when
         elif event.what == "enters" and event.who in asked:
             waited.append(event.when - asked.pop(event.who))
@@ -57,8 +57,8 @@ def inside_over_time(trace: Trace, section: str) -> list[Step]:
 
 def waiting_over_time(trace: Trace, section: str) -> list[Step]:
     """Return how many actors waited to enter, over time; nothing if none asked."""
-    asked = trace.of("asks")
-    return _steps(section_events(trace, section), {"asks": 1, "enters": -1}) if asked else []
+    asked = trace.of("requests")
+    return _steps(section_events(trace, section), {"requests": 1, "enters": -1}) if asked else []
 
 
 def max_inside(trace: Trace, section: str) -> int:
@@ -88,7 +88,7 @@ def handoff_time(trace: Trace, section: str, limit: int) -> float | None:
     left: float | None = None
     gaps = []
     for event in section_events(trace, section):
-        if event.what == "asks":
+        if event.what == "requests":
             waiting += 1
         elif event.what == "enters":
             waiting, inside = waiting - 1, inside + 1

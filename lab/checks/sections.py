@@ -21,7 +21,7 @@ def section_events(trace: Trace, section: str) -> list[Event]:
     An actor that did not leave by itself and under its lease `expires` when the next one enters, at the latest. If it
     recorded its entry only after a later grant, it was never inside.
     """
-    recorded = [event for event in trace.of("asks", "enters", "leaves") if event.on == section]
+    recorded = [event for event in trace.of("requests", "enters", "leaves") if event.on == section]
     unfinished = _unfinished_entries(trace, recorded)
     events, newest = list[Event](), 0
     doubtful: Event | None = None  # the entry of an actor that may be outside by now
@@ -50,12 +50,12 @@ def section_events(trace: Trace, section: str) -> list[Event]:
 
 def lost_lease(trace: Trace, section: str) -> list[str]:
     """Return the names of those who lost their lease inside."""
-    return list(dict.fromkeys(event.who for event in trace.of("loses") if event.on == section))
+    return list(dict.fromkeys(event.who for event in trace.of("loses lease") if event.on == section))
 
 
 def _unfinished_entries(trace: Trace, recorded: list[Event]) -> set[int]:
     """Return the positions of the entries after which the actor did not leave by itself and under its lease."""
-    lost = {(event.process, event.fence) for event in trace.of("loses")}
+    lost = {(event.process, event.fence) for event in trace.of("loses lease")}
     unfinished, open_ = set[int](), dict[Process, int]()
     for number, event in enumerate(recorded):
         if event.what == "enters":

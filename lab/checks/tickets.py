@@ -7,7 +7,7 @@ import dataclasses
 from lab.checks import verdicts
 from lab.trace import LAB, Event, Trace
 
-STORES = "keeps"  # the store at the end of the run: what was written under a fence
+CONFIRMS = "confirms write"  # the store at the end of the run: what was written under a fence
 
 
 def sold_once(trace: Trace, stock: int, first_step: str = "enters") -> verdicts.Verdict:
@@ -32,9 +32,9 @@ def sold_once(trace: Trace, stock: int, first_step: str = "enters") -> verdicts.
     missing = stock - len(sales) - counts[-1]
     sentence = f"{len(sales)} sold and {counts[-1]} left, of {stock}"
     if missing == 0:
-        silent = [sale.who for sale in sales if sale.what == STORES]
+        silent = [sale.who for sale in sales if sale.what == CONFIRMS]
         return verdicts.valid(sentence + (f" ({', '.join(silent)} could not record it any more)" if silent else ""))
-    suspects = [] if trace.of(STORES) else _interrupted_buyers(trace, first_step)
+    suspects = [] if trace.of(CONFIRMS) else _interrupted_buyers(trace, first_step)
     if 0 < missing <= len(suspects):
         return verdicts.valid(f"{sentence}, and {missing} perhaps by {' or '.join(suspects)}, lost while buying")
     return verdicts.invalid(f"{len(sales)} tickets sold and {counts[-1]} left, of {stock}")
@@ -49,12 +49,12 @@ def sold_tickets(trace: Trace) -> list[Event]:
         *recorded,
         *(
             dataclasses.replace(event, who=holders.get(event.fence, "nobody"))
-            for event in trace.of(STORES)
+            for event in trace.of(CONFIRMS)
             if event.fence not in fences
         ),
     ]
 
 
 def _interrupted_buyers(trace: Trace, first_step: str) -> list[str]:
-    last = {event.process: event.what for event in trace.of(first_step, "buys", "goes without", "is refused")}
+    last = {event.process: event.what for event in trace.of(first_step, "buys", "gets no ticket", "is refused")}
     return [process[-1] for process, what in last.items() if what == first_step]

@@ -81,7 +81,7 @@ def all_finished(trace: Trace, expected: int) -> Verdict:
     An actor that is killed, with its worker or its host, has not failed, and the run may still be right: the other
     checks judge what it did before. One that fails or never ends was not served although it lived.
     """
-    if not trace.of("closes"):
+    if not trace.of("ends run"):
         return unknown("the trace stops before the end of the run")
     reasons = {event.who: event.why for event in trace.of("fails")}
     joins = [event for event in trace.of("joins") if event.value != 0]

@@ -47,7 +47,7 @@ def talk(me: Recorder, connection: socket.socket) -> None:
 def _talk(me: Recorder, connection: socket.socket) -> None:
     with connection, connection.makefile("rw") as lines:
         print(chat.GREETING, file=lines, flush=True)
-        me.record("learns", value=int(lines.readline()))
+        me.record("receives pid", value=int(lines.readline()))
         for line in lines:
             print(line.strip().upper(), file=lines, flush=True)
 
@@ -105,7 +105,7 @@ def client(
 ) -> None:
     """Connect, be greeted, and talk."""
     address = addresses.get()
-    me.record("asks", on="service")
+    me.record("requests", on="service")
     with socket.create_connection(address) as connection, connection.makefile("rw") as lines:
 
         def ask(text: str) -> str:
@@ -129,7 +129,7 @@ def queue_server(
     while True:
         who, text = requests.get()
         if isinstance(text, int):
-            me.record("learns", value=text)
+            me.record("receives pid", value=text)
             replies[who].put(chat.GREETING)
         else:
             replies[who].put(text.upper())
@@ -150,7 +150,7 @@ def queue_client(
         requests.put((me.who, text))
         return str(replies.get())
 
-    me.record("asks", on="service")
+    me.record("requests", on="service")
     me.record("is greeted", why=ask(os.getpid()))
     me.record("enters", on="service")
     _chat(me, ask, messages, seed, pace)
@@ -162,8 +162,8 @@ def _chat(me: Recorder, ask: Callable[[str], str], messages: int, seed: str, pac
     for number in range(messages):
         time.sleep(rng.random() * pace)
         text = f"message {number} from {me.who}"
-        me.record("says", why=text)
-        me.record("hears", why=ask(text))
+        me.record("sends", why=text)
+        me.record("receives", why=ask(text))
 
 
 @dataclass(frozen=True)
@@ -175,10 +175,10 @@ class Chat(Exercise):
     section = "service"
     actor_noun = "clients"
     printed_lines: ClassVar = {
-        "learns": PrintedLine("{value}", "{value}"),
+        "receives pid": PrintedLine("{value}", "{value}"),
         "is greeted": PrintedLine("{who}: {why}", "{who}: {why}"),
-        "says": PrintedLine("{who} >>: {why}", "{who} >>: {why}"),
-        "hears": PrintedLine("{why}", "{why}"),
+        "sends": PrintedLine("{who} >>: {why}", "{who} >>: {why}"),
+        "receives": PrintedLine("{why}", "{why}"),
     }
 
     clients: int = parameter(6, "how many talk to the server", minimum=1, maximum=31)

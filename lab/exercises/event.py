@@ -23,7 +23,7 @@ from lab.runtime.recorder import Recorder, actor
 from lab.runtime.run import Run
 from lab.trace import Trace
 
-EXPECTED = ["is not set", "sets", "is set", "passes", "clears", "waits in vain", "is not set", "lets go"]
+EXPECTED = ["is not set", "sets", "is set", "passes", "clears", "times out", "is not set", "releases waiter"]
 EARLY = 0.01  # seconds by which a time-out may come before its time: it is measured with another clock
 
 
@@ -44,10 +44,10 @@ def program(
     me.record("passes")
     flag.clear()
     me.record("clears")
-    me.record("passes" if flag.wait(timeout=pace) else "waits in vain")
+    me.record("passes" if flag.wait(timeout=pace) else "times out")
     _look(me, flag)
     waiting.wait()
-    me.record("lets go")
+    me.record("releases waiter")
     last.set()
 
 
@@ -60,7 +60,7 @@ def waiter(
     """Wait without a time-out."""
     waiting.set()
     last.wait()
-    me.record("is let go")
+    me.record("is released")
 
 
 def _look(me: Recorder, flag: Flag) -> None:
@@ -105,8 +105,8 @@ class Event(Exercise):
     def outcome(self, trace: Trace) -> Mapping[str, Figure]:
         """How long the time-out took, and how long the last set took to arrive."""
         return {
-            "wait with a time-out": _between(trace, "clears", "waits in vain"),
-            "from set to woken": _between(trace, "lets go", "is let go"),
+            "wait with a time-out": _between(trace, "clears", "times out"),
+            "from set to woken": _between(trace, "releases waiter", "is released"),
         }
 
     def _steps(self, trace: Trace) -> verdicts.Verdict:
@@ -115,7 +115,7 @@ class Event(Exercise):
             if what != expected:
                 after = f"after it {done[number - 1]!r}" if number else "at first"
                 return verdicts.invalid(f"{after}, program recorded {what!r} where {expected!r} is right")
-        waited = _between(trace, "clears", "waits in vain")
+        waited = _between(trace, "clears", "times out")
         if waited is None:
             return verdicts.unknown("no wait has timed out")
         if waited < self.pace - EARLY:
@@ -124,8 +124,8 @@ class Event(Exercise):
 
 
 def _let_go(trace: Trace) -> verdicts.Verdict:
-    steps = [event.what for event in trace.of("lets go", "is let go")]
-    if steps[:1] == ["is let go"]:
+    steps = [event.what for event in trace.of("releases waiter", "is released")]
+    if steps[:1] == ["is released"]:
         return verdicts.invalid("waiter went on before the event was set")
     return verdicts.valid("")
 

@@ -93,7 +93,7 @@ def monitor(
                 before = heard.setdefault(who, now - silent)
                 if state == "alive" and now - silent > before + board.rhythm.glance / 10:
                     heard[who] = now - silent
-                    me.record("hears", on=who, value=round((heard[who] - before) * MICROSECONDS))
+                    me.record("receives report", on=who, value=round((heard[who] - before) * MICROSECONDS))
         if len(states) == members and not roll.alive and not roll.late:
             break
         time.sleep(board.rhythm.interval / LOOKS)
@@ -107,7 +107,7 @@ class Liveness(Exercise):
     summary = "6 processes report that they are alive; a monitor detects the dead"
     printed_lines: ClassVar = {
         "is alive": PrintedLine("{on} 还活着", "{on} is alive"),
-        "hears": PrintedLine("{on} 报活", "{on} reports that it is alive"),
+        "receives report": PrintedLine("{on} 报活", "{on} reports that it is alive"),
         "is late": PrintedLine("{on} 没有按时报活", "{on} is late", "yellow"),
         "dies": PrintedLine("{who} 被杀死", "{who} is killed", "bold red"),
         "is dead": PrintedLine("{on} 已经死了", "{on} is dead", "red"),
@@ -176,7 +176,7 @@ class Liveness(Exercise):
     def outcome(self, trace: Trace) -> Mapping[str, Figure]:
         """Who was named, and how regularly the living were heard."""
         gaps: dict[str | None, list[float]] = {}
-        for event in trace.of("hears"):
+        for event in trace.of("receives report"):
             gaps.setdefault(event.on, []).append((event.value or 0) / MICROSECONDS)
         regular = {who: of[1:] for who, of in gaps.items() if len(of) > 1}  # the first is that of a daemon's start
         overdue = [sum(max(0.0, gap - self.rhythm.period) for gap in of) for of in regular.values()]

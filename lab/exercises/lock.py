@@ -37,7 +37,7 @@ def first(
         me.record("prints", value=111)
         taken.set()
         again = lock.acquire(timeout=pace)
-        me.record("is let in again" if again else "waits in vain")
+        me.record("acquires again" if again else "times out")
 
 
 @actor
@@ -95,12 +95,12 @@ class Lock(Exercise):
         """Who had to wait."""
         return {
             "second process waits": _asks_while_held(trace),
-            "holder waits for itself": bool(trace.of("waits in vain")),
+            "holder waits for itself": bool(trace.of("times out")),
         }
 
 
 def _second_waits(trace: Trace) -> verdicts.Verdict:
-    if trace.of("is let in again"):
+    if trace.of("acquires again"):
         return verdicts.invalid("first was let in again while it held the lock")
     if not _asks_while_held(trace):
         return verdicts.unknown("second did not ask for the lock while first held it")
@@ -109,7 +109,7 @@ def _second_waits(trace: Trace) -> verdicts.Verdict:
 
 def _asks_while_held(trace: Trace) -> bool:
     held = False
-    for event in trace.of("asks", "enters", "leaves"):
+    for event in trace.of("requests", "enters", "leaves"):
         if event.who == "second":
             return held
         held = event.what == "enters"

@@ -41,7 +41,7 @@ def taker(
     if semaphore.acquire(timeout=pace):
         me.record("prints", value=permits + 1)
     else:
-        me.record("waits in vain")
+        me.record("times out")
     empty.set()
     semaphore.acquire()
     me.record("prints", value=permits + 1)

@@ -87,7 +87,7 @@ def _buy(
     count = db.read(fence)
     time.sleep(rng.random() * pace)
     if count < 1:
-        me.record("goes without")
+        me.record("gets no ticket")
         return
     count -= 1
     if pause:
@@ -127,11 +127,11 @@ def caller(
     me.record("sees", value=db.read())
     answer, reply = pipe
     time.sleep(rng.random() * pace)
-    me.record("asks", on="db")
+    me.record("requests", on="db")
     requests.put(reply)
     ticket = answer.recv()
     if ticket is None:
-        me.record("goes without")
+        me.record("gets no ticket")
     else:
         time.sleep(rng.random() * pace)
         me.record("buys", value=ticket)
@@ -148,7 +148,7 @@ class Tickets(Exercise):
     printed_lines: ClassVar = {
         "sees": PrintedLine("剩余票数{value}", "tickets left: {value}", "on yellow"),
         "buys": PrintedLine("购票成功", "bought a ticket", "green"),
-        "goes without": PrintedLine("购票失败", "no ticket", "red"),
+        "gets no ticket": PrintedLine("购票失败", "no ticket", "red"),
         "pauses": PrintedLine("{who} 停住了", "{who} pauses", "magenta"),
         "resumes": PrintedLine("{who} 继续", "{who} resumes", "magenta"),
         "is refused": PrintedLine("{who} 的锁已过期 写入被拒绝", "{who} lost the lock, its write is refused", "red"),
@@ -186,7 +186,7 @@ class Tickets(Exercise):
             self._share(run, db)
         lab = run.recorder(LAB)
         for fence, count in db.last_writes().items():
-            lab.record(tickets.STORES, fence=fence, value=count)
+            lab.record(tickets.CONFIRMS, fence=fence, value=count)
         lab.record("counts", value=db.read())
 
     def _share(self, run: Run, db: Store) -> None:
@@ -219,7 +219,7 @@ class Tickets(Exercise):
         """Each ticket is sold once, by one client at a time."""
         return verdicts.worst(
             [
-                tickets.sold_once(trace, self.stock, "asks" if self.how == "queue" else "enters"),
+                tickets.sold_once(trace, self.stock, "requests" if self.how == "queue" else "enters"),
                 verdicts.within_limit(trace, self.section, self.limit),
                 verdicts.fences_increase(trace, self.section),
                 verdicts.all_finished(trace, self.actors),
@@ -229,7 +229,7 @@ class Tickets(Exercise):
     def outcome(self, trace: Trace) -> Mapping[str, Figure]:
         """How many were sold, and to how many there was nothing to sell."""
         sold = len(tickets.sold_tickets(trace))
-        refused = len(trace.of("goes without"))
+        refused = len(trace.of("gets no ticket"))
         return {
             "sold": sold,
             "refused": refused,
@@ -242,5 +242,5 @@ class Tickets(Exercise):
 def _service(trace: Trace) -> float | None:
     """Return how long it took from looking at the stock until one had a ticket, or was told that there is none."""
     seen = {event.who: event.when for event in trace.of("sees")}
-    served = [event.when - seen[event.who] for event in trace.of("buys", "goes without") if event.who in seen]
+    served = [event.when - seen[event.who] for event in trace.of("buys", "gets no ticket") if event.who in seen]
     return median(served) if served else None

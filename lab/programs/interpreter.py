@@ -59,7 +59,7 @@ def _set_up_main_process(config: RunConfig) -> None:
         kind, error, _program_frames(trace, config.program)
     )
     multiprocessing.set_start_method(None, force=True)  # the program chooses; the lab's imports may have set one
-    util.Finalize(None, record, args=("closes",), exitpriority=AFTER_CHILDREN)
+    util.Finalize(None, record, args=("ends run",), exitpriority=AFTER_CHILDREN)
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # under nohup, SIGHUP is ignored
             signal.signal(number, _terminate)
@@ -67,7 +67,7 @@ def _set_up_main_process(config: RunConfig) -> None:
     if config.backend != "local" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
     os.register_at_fork(after_in_child=_restore_signal_handlers)
-    record("opens")
+    record("starts run")
 
 
 def _program_frames(trace: TracebackType | None, path: str) -> TracebackType | None:
@@ -103,7 +103,7 @@ def _terminate(number: int, _: FrameType | None) -> None:
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(EXIT_TIMEOUT)
     providers.terminate_children()
-    record("closes")
+    record("ends run")
     providers.close()
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)

@@ -30,11 +30,11 @@ class PermitsProxy(RecordingProxy):
 
     def acquire(self, *args: Any, **kwargs: Any) -> bool:
         """Acquire; record the request before and the outcome after it."""
-        record("asks", self._name)
+        record("requests", self._name)
         if self._primitive.acquire(*args, **kwargs):
             record("enters", self._name, fence=getattr(self._primitive, "fence", None))
             return True
-        record("quits", self._name)
+        record("times out", self._name)
         return False
 
     def release(self) -> None:
@@ -68,7 +68,7 @@ class EventProxy(RecordingProxy):
         """Wait; record the call before and the outcome after it."""
         record("waits", self._name)
         was_set = bool(self._primitive.wait(timeout))
-        record("wakes" if was_set else "quits", self._name)
+        record("wakes" if was_set else "times out", self._name)
         return was_set
 
 
@@ -82,7 +82,7 @@ class QueueProxy(RecordingProxy):
 
     def get(self, *args: Any, **kwargs: Any) -> Any:
         """Get; record the request before and the item's arrival after it."""
-        record("asks", self._name)
+        record("requests", self._name)
         item = self._primitive.get(*args, **kwargs)
         record("gets", self._name)
         return item
@@ -106,7 +106,7 @@ class ConnectionProxy(RecordingProxy):
 
     def recv(self) -> Any:
         """Receive; record the request before and the item's arrival after it."""
-        record("asks", self._name)
+        record("requests", self._name)
         item = self._primitive.recv()
         record("gets", self._name)
         return item

@@ -12,8 +12,8 @@ from lab.trace import Event, Process, Trace
 
 PERCENTILES = {"median": 0.5, "p99": 0.99, "max": 1.0}
 
-PERMITS = {"grants": "enters"}, {"wait": ("asks", "enters"), "hold": ("enters", "leaves")}
-MESSAGES = {"puts": "puts", "gets": "gets"}, {"wait": ("asks", "gets")}
+PERMITS = {"grants": "enters"}, {"wait": ("requests", "enters"), "hold": ("enters", "leaves")}
+MESSAGES = {"puts": "puts", "gets": "gets"}, {"wait": ("requests", "gets")}
 # By kind of primitive: which events are counted, and the durations between which two events of a process.
 KINDS: dict[str, tuple[dict[str, str], dict[str, tuple[str, str]]]] = {
     "lock": PERMITS,

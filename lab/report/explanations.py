@@ -68,7 +68,7 @@ def _consequence(result: Result) -> str:
     if resumed is None:
         return ""
     whats = {event.what for event in result.trace.events if event.process == resumed.process}
-    if "loses" not in whats:
+    if "loses lease" not in whats:
         return "all others waited for it"
     write = "was refused by the store" if "is refused" in whats else "was accepted, as nothing checked its fence"
     return f"its lease expired, others entered, and its late write {write}"

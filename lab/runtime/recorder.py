@@ -37,14 +37,14 @@ class Recorder:
     def inside(self, section: str, lock: Permits | None) -> Iterator[int | None]:
         """Hold `lock`, if there is one, during the block, and record the request, the entry and the exit.
 
-        Yield the lock's fence, or None. A lost lease is recorded as `loses`, with the fence: what was done in the block
-        may then have been refused.
+        Yield the lock's fence, or None. A lost lease is recorded as `loses lease`, with the fence: what was done in the
+        block may then have been refused.
         """
         if lock is None:
             with self._section(section, None):
                 yield None
             return
-        self.record("asks", on=section)
+        self.record("requests", on=section)
         lock.acquire()
         fence = getattr(lock, "fence", None)
         try:
@@ -54,7 +54,7 @@ class Recorder:
             try:
                 lock.release()
             except LeaseLostError as error:
-                self.record("loses", on=section, fence=fence, why=str(error))
+                self.record("loses lease", on=section, fence=fence, why=str(error))
 
     @contextmanager
     def _section(self, section: str, fence: int | None) -> Iterator[None]:

@@ -55,7 +55,7 @@ class Run:
         `joins`, also that of a daemon that ended early.
         """
         lab = self.recorder(LAB)
-        lab.record("opens")
+        lab.record("starts run")
         with self._running(daemons):
             for process in processes:
                 self.interrupts.check()
@@ -63,7 +63,7 @@ class Run:
             for process in processes:
                 self._join(process, [*processes, *daemons], max_silence + STALL_TIMEOUT)
                 lab.record("joins", on=process.name, value=process.exitcode)
-        lab.record("closes", last=True)
+        lab.record("ends run", last=True)
 
     @contextmanager
     def _running(self, daemons: Sequence[Daemon]) -> Iterator[None]:

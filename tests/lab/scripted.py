@@ -24,7 +24,7 @@ def scripted(name: str, *events: Event, ended: tuple[str, ...] = ()) -> Trace:
     """Return the trace of a run of an exercise in which these finished and were joined."""
     ends = [event(90, who, "ends") for who in ended]
     joins = [event(91, LAB, "joins", on=who, value=0) for who in ended]
-    return Trace(name, "local", {}, (*events, *ends, *joins, event(92, LAB, "closes")))
+    return Trace(name, "local", {}, (*events, *ends, *joins, event(92, LAB, "ends run")))
 
 
 def without(trace: Trace, *whats: str) -> Trace:

@@ -118,15 +118,15 @@ def test_an_actor_measures_at_its_beginning_and_at_its_end(server: PrivateServer
     log.create()
     try:
         me = Recorder(log, LAB)
-        me.record("opens")
+        me.record("starts run")
         me.record("counts", value=1)
-        me.record("closes", last=True)
+        me.record("ends run", last=True)
         raw = log.events()
         assert [event.offset is not None for event in raw] == [True, False, True]
         assert all(event.error < 1 for event in raw)
         exact = align_clocks(raw)
         assert max(event.error for event in raw) <= exact[0].error == exact[1].error == exact[2].error
-        assert [event.what for event in exact] == ["opens", "counts", "closes"]
+        assert [event.what for event in exact] == ["starts run", "counts", "ends run"]
         assert exact[0].when < exact[1].when < exact[2].when
         trace = Trace("tickets", "rq", {}, exact)
         assert Trace.parse(trace.dump(), "") == trace

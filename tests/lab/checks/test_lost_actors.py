@@ -19,10 +19,10 @@ VALID, UNKNOWN, INVALID = Judgement.VALID, Judgement.UNKNOWN, Judgement.INVALID
 
 # One buys, standing still for longer than its lease; one buys meanwhile; a third one comes too late.
 LATE = """
-0.0 lab opens
-0.1 a asks
-0.1 b asks
-0.1 c asks
+0.0 lab starts_run
+0.1 a requests
+0.1 b requests
+0.1 c requests
 0.2 a enters 1
 0.2 a pauses
 1.2 b enters 2
@@ -32,12 +32,12 @@ LATE = """
 2.0 a resumes
 2.1 a is_refused 1
 2.2 a leaves
-2.2 a loses 1
-2.3 c goes_without
+2.2 a loses_lease 1
+2.3 c gets_no_ticket
 2.3 c leaves
-2.3 a asks
+2.3 a requests
 2.4 a enters 4
-2.5 a goes_without
+2.5 a gets_no_ticket
 2.6 a leaves
 2.6 lab counts 0
 """ + ended("a", "b", "c")
@@ -63,7 +63,7 @@ def test_a_late_write_that_was_taken():
 
 def test_the_sentence_says_what_became_of_whoever_stood_still():
     taken = LATE.replace("2.1 a is_refused 1", "2.1 a buys 0")
-    waited = "\n".join(line for line in LATE.splitlines() if " b " not in line and "loses" not in line)
+    waited = "\n".join(line for line in LATE.splitlines() if " b " not in line and "loses_lease" not in line)
     runs = {"local": waited, "redis": LATE, "rq": taken}
     results = [judge(trace(text, backend=name, clients=3, stock=1, stall=1.8)) for name, text in runs.items()]
     assert (
@@ -76,35 +76,39 @@ def test_the_sentence_says_what_became_of_whoever_stood_still():
 
 
 def test_who_says_that_it_lost_its_lease_is_believed_only_for_that_stay():
-    overlap = LATE.replace("2.4 a enters 4", "2.25 a enters 4").replace("2.3 c goes_without\n2.3 c leaves\n", "")
-    moved = overlap.replace("2.5 a goes_without", "2.5 c goes_without\n2.5 c leaves\n2.5 a goes_without")
+    overlap = LATE.replace("2.4 a enters 4", "2.25 a enters 4").replace("2.3 c gets_no_ticket\n2.3 c leaves\n", "")
+    moved = overlap.replace("2.5 a gets_no_ticket", "2.5 c gets_no_ticket\n2.5 c leaves\n2.5 a gets_no_ticket")
     assert tickets(moved) == verdicts.invalid("a entered db while c was still inside")
-    assert tickets(LATE.replace("2.2 a loses 1\n", "")) == verdicts.invalid("b entered db while a was still inside")
-    assert tickets(LATE.replace("a loses 1", "a loses 4")) == verdicts.invalid("b entered db while a was still inside")
+    assert tickets(LATE.replace("2.2 a loses_lease 1\n", "")) == verdicts.invalid(
+        "b entered db while a was still inside"
+    )
+    assert tickets(LATE.replace("a loses_lease 1", "a loses_lease 4")) == verdicts.invalid(
+        "b entered db while a was still inside"
+    )
 
 
 def test_who_stood_still_on_the_threshold_may_record_late_that_it_was_let_in():
     text = """
-0 a asks
-0 b asks
+0 a requests
+0 b requests
 1 b enters 2
 2 a enters 1
 3 a is_refused 1
 3 a leaves
-3 a loses 1
+3 a loses_lease 1
 4 b leaves
 """
     run = trace(text + ended("a", "b"))
     assert verdicts.within_limit(run, "db", 1).judgement is VALID
     assert verdicts.fences_increase(run, "db").judgement is VALID
     assert [(event.who, event.what) for event in section_events(run, "db")][2:] == [("b", "enters"), ("b", "leaves")]
-    wrong = trace(text.replace("3 a loses 1\n", "") + ended("a", "b"))
+    wrong = trace(text.replace("3 a loses_lease 1\n", "") + ended("a", "b"))
     assert verdicts.within_limit(wrong, "db", 1).judgement is INVALID
     assert verdicts.fences_increase(wrong, "db").judgement is INVALID
 
 
 def test_a_semaphores_permit_that_was_lost_makes_room_for_one_and_no_more():
-    text = "0 a enters 1\n0 b enters 2\n5 c enters 3\n6 d enters 4\n7 a leaves\n7 a loses 1"
+    text = "0 a enters 1\n0 b enters 2\n5 c enters 3\n6 d enters 4\n7 a leaves\n7 a loses_lease 1"
     rooms = text.replace("db", "rooms")
     run = trace(rooms + "\n" + ended("a", "b", "c", "d"), "ktv")
     assert verdicts.within_limit(run, "rooms", 2) == verdicts.invalid("d entered rooms while b, c were still inside")
@@ -124,7 +128,7 @@ def killed_after(run: Trace, position: int) -> Trace:
 ALONE = """
 0.0 a starts
 0.1 a sees 3
-0.1 a asks
+0.1 a requests
 0.2 a enters 1
 0.5 a buys 2
 0.6 a leaves
@@ -165,7 +169,10 @@ SILENT = ALONE.replace("0.5 a buys 2\n0.6 a leaves\n", "").replace("90 a ends\n"
 
 def test_the_store_says_what_a_killed_buyer_wrote():
     """No ticket is missing then, and none may be."""
-    kept = [Event(LAB, "here", 0, "keeps", 6.0, fence=fence, value=value) for fence, value in ((1, 2), (2, 1), (3, 0))]
+    kept = [
+        Event(LAB, "here", 0, "confirms write", 6.0, fence=fence, value=value)
+        for fence, value in ((1, 2), (2, 1), (3, 0))
+    ]
     told = [
         dataclasses.replace(event, fence=3 - (event.value or 0)) if event.what == "buys" else event
         for event in trace(SILENT).events
@@ -197,8 +204,8 @@ def test_no_more_tickets_may_be_missing_than_buyers_were_lost():
 def test_a_caller_that_was_killed_while_the_seller_answered():
     text = (
         """
-0.1 a asks
-0.1 b asks
+0.1 a requests
+0.1 b requests
 0.2 seller enters
 0.2 seller leaves
 0.3 seller enters
@@ -213,7 +220,7 @@ def test_a_caller_that_was_killed_while_the_seller_answered():
     verdict = shop.check(trace(text))
     assert verdict.judgement is VALID
     assert "1 sold and 0 left, of 2, and 1 perhaps by a, lost while buying" in verdict.evidence
-    assert shop.check(trace(text.replace("0.1 a asks\n", ""))).judgement is INVALID
+    assert shop.check(trace(text.replace("0.1 a requests\n", ""))).judgement is INVALID
 
 
 @pytest.mark.parametrize(("value", "judgement"), [("-9", VALID), ("-15", VALID), ("1", UNKNOWN), ("", UNKNOWN)])

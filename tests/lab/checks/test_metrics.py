@@ -31,7 +31,7 @@ def test_waits_and_hand_over():
 
 
 def test_a_hand_over_needs_somebody_who_waits():
-    alone = trace("0 a asks\n0 a enters\n1 a leaves\n5 b asks\n5 b enters\n6 b leaves")
+    alone = trace("0 a requests\n0 a enters\n1 a leaves\n5 b requests\n5 b enters\n6 b leaves")
     assert metrics.handoff_time(alone, "db", 1) is None
 
 
@@ -76,14 +76,14 @@ def strips(chart: str, backend: str) -> list[str]:
 
 
 QUEUE = """
-0.00 lab opens
-0.15 a asks
-0.15 b asks
+0.00 lab starts_run
+0.15 a requests
+0.15 b requests
 0.25 a enters
 0.45 a leaves
 0.75 b enters
 0.95 b leaves
-1.00 lab closes
+1.00 lab ends_run
 """
 
 
@@ -140,7 +140,7 @@ def test_of_many_hosts_some_are_named():
 
 
 def test_the_chart_of_almost_nothing():
-    assert draw([result("0 lab opens")], 80).plain
+    assert draw([result("0 lab starts_run")], 80).plain
 
 
 def test_the_sentences_say_only_what_the_figures_say():
@@ -150,7 +150,7 @@ def test_the_sentences_say_only_what_the_figures_say():
     both = TWO_BUY.replace("0.6 a leaves\n0.7 b enters 2", "0.6 b enters 2\n0.7 a leaves")
     differing = explain([result(), result(both, "redis")])
     assert "(up to 2 on redis): what they waited for did not keep them out" in differing
-    unasked = "\n".join(line for line in both.splitlines() if "asks" not in line)
+    unasked = "\n".join(line for line in both.splitlines() if "requests" not in line)
     assert "(up to 2 on local): there was nothing to wait for" in explain([result(unasked, how="nothing")])
 
 

@@ -48,7 +48,7 @@ def test_one_more_than_there_are_rooms():
 
 
 def test_whoever_died_inside_may_have_been_gone_when_the_next_one_came():
-    text = "0 a enters 1\n9 b enters 2\n9 b leaves\n9 b ends\n9 lab joins a -9\n9 lab joins b 0\n9 lab closes"
+    text = "0 a enters 1\n9 b enters 2\n9 b leaves\n9 b ends\n9 lab joins a -9\n9 lab joins b 0\n9 lab ends_run"
     assert verdicts.within_limit(trace(text), "db", 1).judgement is VALID
     assert verdicts.all_finished(trace(text), 2) == verdicts.valid("a was killed; the other one finished")
 
@@ -65,7 +65,7 @@ def test_one_who_lived_on_inside_has_no_excuse():
 
 
 def test_nobody_came():
-    assert verdicts.within_limit(trace("0 lab opens"), "db", 1).judgement is UNKNOWN
+    assert verdicts.within_limit(trace("0 lab starts_run"), "db", 1).judgement is UNKNOWN
 
 
 def test_the_same_ticket_sold_twice():
@@ -106,7 +106,7 @@ def test_a_backend_without_fences_is_not_praised_for_them():
 @pytest.mark.parametrize(
     ("text", "evidence"),
     [
-        (without(TWO_BUY, "1.0 lab closes"), "the trace stops before the end of the run"),
+        (without(TWO_BUY, "1.0 lab ends_run"), "the trace stops before the end of the run"),
         (without(TWO_BUY, "1.0 b ends"), "1 of 2 finished"),
         (
             without(TWO_BUY, "0.9 a ends", "1.0 b ends")
@@ -132,7 +132,7 @@ def test_what_is_wrong_outweighs_what_is_unknown():
 
 
 def test_ktv_puts_its_checks_together():
-    text = "0 a asks\n0 a enters 1\n1 a leaves\n1 a ends\n1 lab joins a 0\n1 lab closes"
+    text = "0 a requests\n0 a enters 1\n1 a leaves\n1 a ends\n1 lab joins a 0\n1 lab ends_run"
     bar = EXERCISES["ktv"](guests=1, rooms=1)  # type: ignore[call-arg]
     assert bar.check(trace(text, "ktv")).judgement is VALID
     assert bar.check(trace("0 b enters 1\n" + text, "ktv")).judgement is INVALID

@@ -24,10 +24,10 @@ def played(**changed: str) -> Trace:
     events = []
     for begin, who in ((0.0, "client 0"), (1.0, "client 1")):
         hello = event(begin, who, "is greeted", why=changed.get("hello", "hello"))
-        said = event(begin + 0.2, who, "says", why=f"I am {who}")
-        heard = event(begin + 0.3, who, "hears", why=changed.get("heard", f"I AM {who.upper()}"))
-        events += [event(begin, who, "asks", on="service"), hello, event(begin, who, "enters", on="service")]
-        events += [event(begin + 0.1, "server", "learns", value=PIDS[who]), said, heard]
+        said = event(begin + 0.2, who, "sends", why=f"I am {who}")
+        heard = event(begin + 0.3, who, "receives", why=changed.get("heard", f"I AM {who.upper()}"))
+        events += [event(begin, who, "requests", on="service"), hello, event(begin, who, "enters", on="service")]
+        events += [event(begin + 0.1, "server", "receives pid", value=PIDS[who]), said, heard]
         events += [event(begin + 0.4, who, "leaves", on="service")]
     return scripted("chat", *events, ended=("server", "client 0", "client 1"))
 
@@ -48,8 +48,8 @@ def test_wrong_traces():
     said = invalid("client 0 sent 'I am client 0' and received 'I am client 0'")
     assert CHAT.check(played(heard="I am client 0")) == said
     assert CHAT.check(played(hello="go away")) == invalid("client 0 was greeted with 'go away'")
-    stranger = event(0.1, "server", "learns", value=7)
-    events = tuple(stranger if each.what == "learns" and each.when < 1 else each for each in played().events)
+    stranger = event(0.1, "server", "receives pid", value=7)
+    events = tuple(stranger if each.what == "receives pid" and each.when < 1 else each for each in played().events)
     learned = invalid("the process IDs that the server learned are not those of its clients")
     assert CHAT.check(Trace("chat", "local", {}, events)) == learned
     together = sorted(played().events, key=lambda each: (each.when > 80, each.what != "enters"))
@@ -58,7 +58,7 @@ def test_wrong_traces():
     assert made("chat", clients=2, messages=1, how="queue").limit == 2
 
 
-@pytest.mark.parametrize("missing", ["hears", "is greeted", "learns", "enters", "ends", "closes"])
+@pytest.mark.parametrize("missing", ["receives", "is greeted", "receives pid", "enters", "ends", "ends run"])
 def test_what_is_missing_proves_nothing(missing: str):
     assert CHAT.check(without(played(), missing)).judgement is Judgement.UNKNOWN
 

@@ -51,7 +51,7 @@ def test_a_plain_child_that_was_not_waited_for():
     assert daemon.check(early) == gone
 
 
-@pytest.mark.parametrize("missing", ["code ends", "begins", "joins", "ends", "closes"])
+@pytest.mark.parametrize("missing", ["code ends", "begins", "joins", "ends", "ends run"])
 def test_what_is_missing_proves_nothing(missing: str):
     assert made("daemon").check(without(foo(), missing)).judgement is Judgement.UNKNOWN
 

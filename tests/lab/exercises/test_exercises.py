@@ -18,7 +18,7 @@ def made(name: str, **parameters: object) -> Exercise:
 
 
 OUTPUT = """
-0.0 process_0 asks
+0.0 process_0 requests
 0.0 process_0 enters
 0.0 process_0 is_running
 0.5 process_0 is_done
@@ -48,11 +48,11 @@ def test_output_that_interleaves():
 
 
 LOCK = """
-0.0 first asks
+0.0 first requests
 0.0 first enters
 0.0 first prints 111
-0.1 second asks
-0.5 first waits_in_vain
+0.1 second requests
+0.5 first times_out
 0.5 first leaves
 0.5 second enters
 0.5 second prints 222
@@ -64,10 +64,10 @@ LOCK = """
     ("before", "after", "verdict"),
     [
         ("", "", VALID),
-        ("first waits_in_vain", "first is_let_in_again", INVALID),
+        ("first times_out", "first acquires_again", INVALID),
         ("0.5 first leaves\n0.5 second enters", "0.5 second enters\n0.5 first leaves", INVALID),
-        ("0.1 second asks\n", "", UNKNOWN),
-        ("0.1 second asks\n0.5 first waits_in_vain\n", "0.5 first waits_in_vain\n", UNKNOWN),
+        ("0.1 second requests\n", "", UNKNOWN),
+        ("0.1 second requests\n0.5 first times_out\n", "0.5 first times_out\n", UNKNOWN),
         ("0.5 first leaves\n", "", INVALID),
         ("90 second ends\n", "", UNKNOWN),
     ],
@@ -81,16 +81,18 @@ def test_who_waited_for_the_lock():
     lock = made("lock")
     waited = {"second process waits": True, "holder waits for itself": True}
     assert lock.outcome(trace(LOCK, "lock")) == waited
-    late = LOCK.replace("0.1 second asks\n", "").replace("0.5 second enters", "0.5 second asks\n0.5 second enters")
+    late = LOCK.replace("0.1 second requests\n", "").replace(
+        "0.5 second enters", "0.5 second requests\n0.5 second enters"
+    )
     assert lock.outcome(trace(late, "lock")) == waited | {"second process waits": False}
-    assert set(lock.outcome(trace("0 lab opens", "lock")).values()) == {False}
+    assert set(lock.outcome(trace("0 lab starts_run", "lock")).values()) == {False}
 
 
 SEMAPHORE = """
 0.0 taker prints 1
 0.0 taker prints 2
 0.0 taker prints 3
-0.5 taker waits_in_vain
+0.5 taker times_out
 1.0 giver releases
 1.2 taker prints 4
 """ + ended("taker", "giver")
@@ -105,12 +107,12 @@ def test_semaphore():
         "passed after it": 1,
         "from release to acquire": pytest.approx(0.2),
     }
-    too_many = SEMAPHORE.replace("taker waits_in_vain", "taker prints 4")
+    too_many = SEMAPHORE.replace("taker times_out", "taker prints 4")
     sentence = "acquire 4 of a semaphore of 3 came back before any release"
     assert semaphore.check(trace(too_many, "semaphore")) == verdicts.invalid(sentence)
     for missing in ("0.0 taker prints 2\n", "1.2 taker prints 4\n", "1.0 giver releases\n", "90 giver ends\n"):
         assert semaphore.check(trace(SEMAPHORE.replace(missing, ""), "semaphore")).judgement is not VALID
-    assert semaphore.outcome(trace("0 lab opens", "semaphore"))["from release to acquire"] is None
+    assert semaphore.outcome(trace("0 lab starts_run", "semaphore"))["from release to acquire"] is None
 
 
 EVENT = """
@@ -119,10 +121,10 @@ EVENT = """
 0.1 program is_set
 0.1 program passes
 0.1 program clears
-0.6 program waits_in_vain
+0.6 program times_out
 0.6 program is_not_set
-0.7 program lets_go
-0.9 waiter is_let_go
+0.7 program releases_waiter
+0.9 waiter is_released
 """ + ended("program", "waiter")
 
 
@@ -132,12 +134,16 @@ EVENT = """
         ("", "", VALID),
         ("0.0 program is_not_set", "0.0 program is_set", INVALID),
         ("0.1 program is_set", "0.1 program is_not_set", INVALID),
-        ("program waits_in_vain", "program passes", INVALID),
+        ("program times_out", "program passes", INVALID),
         ("0.6 program is_not_set", "0.6 program is_set", INVALID),
-        ("0.6 program waits_in_vain", "0.5 program waits_in_vain", INVALID),
-        ("0.7 program lets_go\n0.9 waiter is_let_go", "0.7 waiter is_let_go\n0.9 program lets_go", INVALID),
-        ("0.7 program lets_go\n", "", INVALID),
-        ("0.9 waiter is_let_go\n", "", VALID),  # its end was recorded
+        ("0.6 program times_out", "0.5 program times_out", INVALID),
+        (
+            "0.7 program releases_waiter\n0.9 waiter is_released",
+            "0.7 waiter is_released\n0.9 program releases_waiter",
+            INVALID,
+        ),
+        ("0.7 program releases_waiter\n", "", INVALID),
+        ("0.9 waiter is_released\n", "", VALID),  # its end was recorded
         ("90 waiter ends\n", "", UNKNOWN),
     ],
 )
@@ -155,7 +161,7 @@ def test_an_event_that_was_left_early_proves_nothing():
         "wait with a time-out": pytest.approx(0.5),
         "from set to woken": pytest.approx(0.2),
     }
-    assert set(event.outcome(trace("0 lab opens", "event")).values()) == {None}
+    assert set(event.outcome(trace("0 lab starts_run", "event")).values()) == {None}
 
 
 TRAFFIC = """
@@ -231,14 +237,14 @@ def test_tickets_through_a_seller():
     text = """
 0.0 client_0 sees 1
 0.0 client_1 sees 1
-0.1 client_0 asks
-0.1 client_1 asks
+0.1 client_0 requests
+0.1 client_1 requests
 0.2 seller enters
 0.2 seller leaves
 0.3 seller enters
 0.3 seller leaves
 0.4 client_1 buys 0
-0.6 client_0 goes_without
+0.6 client_0 gets_no_ticket
 1.0 lab counts 0
 """ + ended("seller", "client_0", "client_1")
     shop = made("tickets", clients=2, stock=1, how="queue")
@@ -252,12 +258,13 @@ def test_tickets_through_a_seller():
         "refused by fence": None,
         "served after, median": pytest.approx(0.5),
     }
-    assert shop.check(trace(text.replace("client_0 goes_without", "client_0 buys 0"))).judgement is INVALID
+    assert shop.check(trace(text.replace("client_0 gets_no_ticket", "client_0 buys 0"))).judgement is INVALID
 
 
 def test_ktv_tells_where_guests_wait():
-    queue = "0 a asks\n0 b asks\n0 c asks\n0 a enters 1\n1 a leaves\n1 b enters 2\n2 b leaves\n2 c enters 3\n3 c leaves"
-    tasks = "\n".join(line for line in queue.splitlines() if "asks" not in line)
+    requests = "0 a requests\n0 b requests\n0 c requests\n"
+    queue = requests + "0 a enters 1\n1 a leaves\n1 b enters 2\n2 b leaves\n2 c enters 3\n3 c leaves"
+    tasks = "\n".join(line for line in queue.splitlines() if "requests" not in line)
     bar = made("ktv", rooms=1, guests=3)
     assert bar.outcome(trace(queue, "ktv")) == {"served": 3, "most in rooms": 1, "most at the door": 3}
     assert bar.outcome(trace(tasks, "ktv")) == {"served": 3, "most in rooms": 1, "most at the door": 0}
@@ -265,7 +272,7 @@ def test_ktv_tells_where_guests_wait():
 
 @pytest.mark.parametrize("name", EXERCISES)
 def test_every_exercise_and_variant_judges_a_trace_of_nothing(name: str):
-    nothing = trace("0 lab opens", name)
+    nothing = trace("0 lab starts_run", name)
     for variant in EXERCISES[name].variants() or [""]:
         exercise = made(name, **({"how": variant} if variant else {}))
         assert exercise.check(nothing).judgement is UNKNOWN

@@ -40,7 +40,7 @@ def test_wrong_traces():
     seen = invalid("the child made 99 of its global, and the parent's is 99")
     assert isolation.check(played(sees=99)) == seen
     assert isolation.check(played(got=98)) == invalid("the child came to 99, and its parent heard 98")
-    for missing in ("changes", "gets", "sees", "ends", "closes"):
+    for missing in ("changes", "gets", "sees", "ends", "ends run"):
         assert isolation.check(without(played(), missing)).judgement is Judgement.UNKNOWN
     assert isolation.outcome(scripted("isolation"))["result received"] is False
 

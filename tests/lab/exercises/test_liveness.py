@@ -23,14 +23,14 @@ def played(*events: Event) -> Trace:
     return scripted("liveness", *events, KILLED, ended=("process 0", "monitor"))
 
 
-def hears(when: float, who: str, seconds: float) -> Event:
-    return event(when, "monitor", "hears", on=who, value=round(seconds * 1e6))
+def report(when: float, who: str, seconds: float) -> Event:
+    return event(when, "monitor", "receives report", on=who, value=round(seconds * 1e6))
 
 
 def test_a_right_trace():
     liveness = made("liveness", **SMALL)
-    reports = [hears(0.2, "process 0", 0.2), hears(1.2, "process 0", 1.0), hears(2.3, "process 0", 1.1)]
-    trace = played(*reports, hears(0.3, "process 1", 0.3), hears(1.0, "process 1", 0.7), DIES, NAMED)
+    reports = [report(0.2, "process 0", 0.2), report(1.2, "process 0", 1.0), report(2.3, "process 0", 1.1)]
+    trace = played(*reports, report(0.3, "process 1", 0.3), report(1.0, "process 1", 0.7), DIES, NAMED)
     assert liveness.check(trace).judgement is Judgement.VALID
     assert liveness.outcome(trace) == {
         "killed": 1,
@@ -61,7 +61,7 @@ def test_wrong_traces():
     assert liveness.outcome(twice)["named dead though alive"] == 1
 
 
-@pytest.mark.parametrize("missing", ["dies", "ends", "closes"])
+@pytest.mark.parametrize("missing", ["dies", "ends", "ends run"])
 def test_what_is_missing_proves_nothing(missing: str):
     assert made("liveness", **SMALL).check(without(played(DIES, NAMED), missing)).judgement is not Judgement.VALID
 

@@ -40,7 +40,7 @@ def test_a_late_write_is_refused_and_without_its_fence_a_ticket_is_sold_twice(la
         if late:
             assert (late.who, late.fence) == (stood.who, trace.of("enters")[0].fence)
             assert trace.of("enters")[1].when - stood.when > 0.5  # not before a good part of the lease was over
-            bought = [event.who for event in trace.of("buys", "goes without")]
+            bought = [event.who for event in trace.of("buys", "gets no ticket")]
             assert sorted(bought) == sorted({event.who for event in trace.of("sees")})  # it asked once more
 
 

@@ -7,19 +7,19 @@ from lab.trace import Event, Trace
 
 
 def trace(*lines: str) -> Trace:
-    """Return the trace of lines such as `1.5 a asks lock 1`."""
+    """Return the trace of lines such as `1.5 a requests lock 1`."""
     events = []
     for line in lines:
         when, who, what, on = line.split(" ", 3)
-        events.append(Event(who, "host", ord(who), what, float(when), on=on))
+        events.append(Event(who, "host", ord(who), what.replace("_", " "), float(when), on=on))
     return Trace("program.py", "local", {}, tuple(events))
 
 
 def test_waits_and_holds_are_each_ones_own():
     used = usage_by_primitive(
         trace(
-            "0 a asks lock 1",
-            "1 b asks lock 1",
+            "0 a requests lock 1",
+            "1 b requests lock 1",
             "2 a enters lock 1",
             "5 a leaves lock 1",
             "7 b enters lock 1",
@@ -33,7 +33,13 @@ def test_waits_and_holds_are_each_ones_own():
 
 def test_who_gave_up_has_not_waited_for_what_he_asks_later():
     used = usage_by_primitive(
-        trace("0 a asks lock 1", "3 a quits lock 1", "10 a asks lock 1", "11 a enters lock 1", "12 a leaves lock 1")
+        trace(
+            "0 a requests lock 1",
+            "3 a times_out lock 1",
+            "10 a requests lock 1",
+            "11 a enters lock 1",
+            "12 a leaves lock 1",
+        )
     )["lock 1"]
     assert used.counts == {"grants": 1}
     assert used.times["wait"] == [1]
@@ -42,9 +48,9 @@ def test_who_gave_up_has_not_waited_for_what_he_asks_later():
 def test_a_semaphore_may_be_taken_twice():
     used = usage_by_primitive(
         trace(
-            "0 a asks semaphore 1",
+            "0 a requests semaphore 1",
             "0 a enters semaphore 1",
-            "1 a asks semaphore 1",
+            "1 a requests semaphore 1",
             "1 a enters semaphore 1",
             "2 a leaves semaphore 1",
             "5 a leaves semaphore 1",
@@ -54,7 +60,7 @@ def test_a_semaphore_may_be_taken_twice():
 
 
 def test_what_another_releases_was_not_held_by_him():
-    used = usage_by_primitive(trace("0 a asks lock 1", "0 a enters lock 1", "4 b leaves lock 1"))["lock 1"]
+    used = usage_by_primitive(trace("0 a requests lock 1", "0 a enters lock 1", "4 b leaves lock 1"))["lock 1"]
     assert used.counts == {"grants": 1}
     assert used.times["hold"] == []
     assert used.time("hold", 0.5) is None
@@ -67,8 +73,8 @@ def test_events_queues_and_pipes():
             "1 b sets event 1",
             "2 a wakes event 1",
             "3 a waits event 1",
-            "4 a quits event 1",
-            "5 a asks queue 1",
+            "4 a times_out event 1",
+            "5 a requests queue 1",
             "6 b puts queue 1",
             "7 a gets queue 1",
             "8 b puts pipe 1",

@@ -60,7 +60,7 @@ class DeadlyLog:
         return self.log.follow(over)
 
 
-@pytest.mark.parametrize("before", ["starts", "sees", "asks", "enters", "buys", "leaves", "ends"])
+@pytest.mark.parametrize("before", ["starts", "sees", "requests", "enters", "buys", "leaves", "ends"])
 def test_a_buyer_that_is_killed_before_any_of_its_steps(
     url: str, ctx: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str
 ):
@@ -95,7 +95,7 @@ def test_a_buyer_that_is_killed_inside(start: Start, tmp_path: Path, backend: st
         text = " ".join(done.stdout.split())
         assert (done.returncode, "was killed; all 5 others finished" in text) == (0, True), done.stdout
         (trace,) = load_traces(tmp_path / "traces")
-        bought = [event.who for event in trace.of("buys", "goes without")]
+        bought = [event.who for event in trace.of("buys", "gets no ticket")]
         assert len(bought) == len(set(bought)) == 5
         keys = [key for key in client.keys("*") if not key.startswith(b"rq:")]
         assert not keys

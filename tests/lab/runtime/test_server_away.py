@@ -36,14 +36,14 @@ def test_an_event_is_recorded_once_and_in_its_place(proxy: Proxy, fault: Fault):
     log = StreamLog(proxy.url, "lab:test:trace")
     log.create()
     me, other = Recorder(log, "me"), Recorder(StreamLog(proxy.url, "lab:test:trace"), "other")
-    me.record("asks")
+    me.record("requests")
     proxy.inject(b"enters", fault)
     me.record("enters")
     assert proxy.all_injected
-    other.record("asks")
+    other.record("requests")
     me.record("leaves")
     told = [(event.who, event.what) for event in log.events()]
-    assert told == [("me", "asks"), ("me", "enters"), ("other", "asks"), ("me", "leaves")]
+    assert told == [("me", "requests"), ("me", "enters"), ("other", "requests"), ("me", "leaves")]
     assert [(event.who, event.what) for event in log.follow(lambda: True)] == told
     log.delete()
     other.log.delete()  # type: ignore[attr-defined]
