@@ -15,7 +15,7 @@ from lab.runtime.store import Store
 from lab.trace import LAB
 
 POLL_INTERVAL = 1.0  # seconds between checks of whether the run makes progress
-STALL_TIMEOUT = 15.0  # seconds without an event after which a run with a crashed actor has stalled; longer than a lease
+STALL_TIMEOUT = 30.0  # seconds without an event after which a run with a crashed actor has stalled; far above a lease
 
 
 class Run:

@@ -30,7 +30,10 @@ class Clerk:
     def hold(self, seconds: float = float("inf")) -> float:
         """Keep it until it is lost, or for so long; return the last moment when it was still held."""
         last, over = 0.0, time.monotonic() + seconds
-        while (now := time.monotonic()) < over and self._guard.held:
+        while last < over:
+            now = time.monotonic()
+            if not self._guard.held:
+                break
             last = now
             time.sleep(GLANCE)
         return last

@@ -10,25 +10,28 @@ import pytest
 from broker import LeaseLostError
 from lab.errors import StaleFenceError
 from tests.hosts.site import STOCK, Site
-from tests.support.actors import Actor
+from tests.support.actors import SLACK, Actor
 from tests.support.server_state import start_waiting
 
-HEALED = 4.0  # seconds after which everybody works on
+HEALED = 4.0 + SLACK  # seconds after which everybody works on
 
-faults = pytest.mark.parametrize("fault", ["cut", "refuse", "unplug"])
+faults = pytest.mark.parametrize(
+    "fault", ["cut", pytest.param("refuse", marks=pytest.mark.slow), pytest.param("unplug", marks=pytest.mark.slow)]
+)
 
 
 @faults
 def test_nobody_notices_that_it_was_away_for_less_than_a_lease(site: Site, fault: str) -> None:
-    lock = site.ctx.Lock(lease=6.0)
+    lock = site.ctx.Lock(lease=10.0)
     holder, waiter = site.clerk(site.one, lock), site.clerk(site.two, lock)
     holder.call("acquire")
     start_waiting(lock, [waiter])
-    holder.begin("hold", 8.0)
+    held_for = time.monotonic() + 13.0
+    holder.begin("hold", 13.0)
     getattr(site.broker, fault)()
     assert waiter.blocked(1.5)
     site.broker.heal()
-    assert time.monotonic() - holder.result() < 0.1, "it holds on, longer than without a renewal"
+    assert holder.result() >= held_for, "it holds on, longer than without a renewal"
     released = holder.call("release")
     assert waiter.result() - released < HEALED
     assert waiter.call("sell") == 99
@@ -69,25 +72,26 @@ always = pytest.mark.server(appendonly="yes", appendfsync="always")
 everysec = pytest.mark.server(appendonly="yes", appendfsync="everysec")
 with_data = [
     pytest.param(restart, marks=always),
-    pytest.param(restart, marks=everysec),
-    pytest.param(lose_power, marks=always),
+    pytest.param(restart, marks=[everysec, pytest.mark.slow]),
+    pytest.param(lose_power, marks=[always, pytest.mark.slow]),
 ]
 
 
 @pytest.mark.parametrize("fail", with_data)
 def test_it_is_restarted_with_its_data(site: Site, fail: Callable[[Site], None]) -> None:
     """A lease that survived counts: nobody else is let in, and the places in the queue are kept."""
-    lock, event = site.ctx.Lock(lease=6.0), site.ctx.Event()
+    lock, event = site.ctx.Lock(lease=10.0), site.ctx.Event()
     holder, second, third = (site.clerk(host, lock) for host in site.hosts)
     listener = site.three.actor(event)
     holder.call("acquire")
     start_waiting(lock, [second, third])
     start_waiting(event, [listener], "wait")
-    holder.begin("hold", 8.0)
+    held_for = time.monotonic() + 13.0
+    holder.begin("hold", 13.0)
     fail(site)
     event.set()
     assert listener.result(HEALED) is True
-    assert time.monotonic() - holder.result() < 0.1, "it holds on, longer than without a renewal"
+    assert holder.result() >= held_for, "it holds on, longer than without a renewal"
     assert second.blocked()
     assert serve([holder, second, third]) == [99, 98, 97]
 

@@ -9,26 +9,31 @@ import pytest
 from broker import LeaseLostError
 from lab.errors import StaleFenceError
 from tests.hosts.site import Site
+from tests.support.actors import SLACK
 from tests.support.server_state import count_event_waiters, count_waiters, start_waiting
 from tests.support.waiting import wait_until
 
-HEALED = 4.0  # seconds after which whoever was cut off works on
+LONG = 60.0  # seconds: a lease that nobody waits for
+PROBATION = 1.0  # seconds that one who does not take its turn delays the next
+HEALED = 4.0 + SLACK  # seconds after which whoever was cut off works on
 
-faults = pytest.mark.parametrize("fault", ["cut", "refuse", "unplug"])
+faults = pytest.mark.parametrize(
+    "fault", ["cut", pytest.param("refuse", marks=pytest.mark.slow), pytest.param("unplug", marks=pytest.mark.slow)]
+)
 
 
 @faults
 def test_a_holder_is_cut_off_for_less_than_its_lease(site: Site, fault: str) -> None:
-    lock = site.ctx.Lock(lease=6.0)
+    lock = site.ctx.Lock(lease=10.0)
     holder, waiter = site.clerk(site.one, lock), site.clerk(site.two, lock)
     holder.call("acquire")
     start_waiting(lock, [waiter])
-    holder.begin("hold", 8.0)
+    held_for = time.monotonic() + 13.0
+    holder.begin("hold", 13.0)
     getattr(site.one, fault)()
     assert waiter.blocked(1.5)
     site.one.heal()
-    held, until = holder.result(), time.monotonic()
-    assert until - held < 0.1, "it holds on, longer than without a renewal"
+    assert holder.result() >= held_for, "it holds on, longer than without a renewal"
     holder.call("release")
     waiter.result()
 
@@ -44,7 +49,7 @@ def test_a_holder_is_cut_off_for_more_than_its_lease(site: Site, fault: str) -> 
     cut = time.monotonic()
     getattr(site.one, fault)()
     let_in = waiter.result()
-    assert let_in - cut < 2.0 + 0.5
+    assert let_in - cut < 2.0 + SLACK
     assert holder.result() < let_in, "it knew before"
     assert waiter.call("sell") == 98
     site.one.heal()
@@ -61,13 +66,13 @@ def test_a_holder_is_cut_off_for_more_than_its_lease(site: Site, fault: str) -> 
 
 @faults
 def test_a_waiter_is_cut_off_when_its_turn_comes(site: Site, fault: str) -> None:
-    lock = site.ctx.Lock(lease=2.0)
+    lock = site.ctx.Lock(lease=LONG)
     holder, cut_off, waiter = (site.clerk(host, lock) for host in site.hosts)
     holder.call("acquire")
     start_waiting(lock, [cut_off, waiter])
     getattr(site.two, fault)()
     released = holder.call("release")
-    assert waiter.result() - released < 1.0 + 0.5
+    assert waiter.result() - released < PROBATION + SLACK
     healed = time.monotonic()
     site.two.heal()
     waiter.call("release")

@@ -7,6 +7,7 @@ import sys
 import time
 
 import psutil
+import pytest
 import rq
 from rq.registry import StartedJobRegistry
 
@@ -23,6 +24,7 @@ from tests.support.waiting import wait_until
 LONG = 3600.0  # seconds after which RQ's maintenance takes a worker for dead that it has not heard of
 
 
+@pytest.mark.slow
 def test_the_orphan_runs_on(site: Site) -> None:
     """It holds the lock, so the second run waits for it, and then finds the ticket sold."""
     sale = Sale(site)
@@ -34,6 +36,7 @@ def test_the_orphan_runs_on(site: Site) -> None:
     assert sale.sellers() == ["one"]
 
 
+@pytest.mark.slow
 def test_the_orphan_is_stopped_for_longer_than_its_lease(site: Site) -> None:
     """The second run sells the ticket; what the orphan writes when it goes on is refused."""
     sale = Sale(site)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -12,8 +11,7 @@ from typing import Any
 import redis
 
 from broker.server.private_server import find_server_program
-
-START_TIMEOUT = 10.0
+from tests.support.waiting import wait_until
 
 
 class Server:
@@ -30,10 +28,7 @@ class Server:
     def start(self) -> None:
         self._path.unlink(missing_ok=True)
         self._process = self._launch(self._command)
-        deadline = time.monotonic() + START_TIMEOUT
-        while not self._answers():
-            assert time.monotonic() < deadline, "the server did not start"
-            time.sleep(0.01)
+        wait_until(self._answers)
 
     def _answers(self) -> bool:
         with redis.Redis.from_url(self.url) as client:
