@@ -24,7 +24,7 @@ from bench.figures import Measurement, Row, Rows, Target
 from bench.server import Server
 from broker import Context
 from broker.liveness.board import Board
-from broker.liveness.timing import Rhythm
+from broker.liveness.timing import Timing
 from broker.transport.connection import Connection
 from broker.transport.wire import wire_factory
 
@@ -72,8 +72,8 @@ def _simulate(index: int, barrier: Barrier, crowd: Crowd) -> None:
     connections = [Connection(lambda: open_wire(TIMEOUT)) for _ in names]
     due = []
     for number, connection in enumerate(connections):
-        connection.run_once(board._join, connection.new_token(), names[number])
-        due.append((time.monotonic() + random.uniform(0, board.rhythm.period), number))
+        connection.run_once(board._join_script, connection.new_token(), names[number])
+        due.append((time.monotonic() + random.uniform(0, board.timing.period), number))
     heapq.heapify(due)
     barrier.wait()
     while not crowd.stopped.value:
@@ -81,12 +81,12 @@ def _simulate(index: int, barrier: Barrier, crowd: Crowd) -> None:
         if (left := moment - time.monotonic()) > 0:
             time.sleep(min(left, NAP))
             continue
-        connections[number].run_once(board._report, names[number])
+        connections[number].run_once(board._report_script, names[number])
         if number < DOOMED:
             crowd.heard[index * DOOMED + number] = time.monotonic()
             heapq.heappop(due)
         else:
-            heapq.heapreplace(due, (moment + board.rhythm.period, number))
+            heapq.heapreplace(due, (moment + board.timing.period, number))
 
 
 def _allow_files(needed: int) -> None:
@@ -98,7 +98,7 @@ def _allow_files(needed: int) -> None:
 def _watch(server: Server, crowd: Crowd) -> Row:
     began, used = time.monotonic(), server.cpu_seconds()
     named = {}
-    for change in crowd.board.watch(timeout=crowd.board.interval + crowd.board.rhythm.period + 2):
+    for change in crowd.board.watch(timeout=crowd.board.interval + crowd.board.timing.period + 2):
         if change.state == "dead":
             named[change.who] = time.monotonic()
     used, took = server.cpu_seconds() - used, time.monotonic() - began
@@ -111,7 +111,7 @@ def _look(board: Board) -> Row:
     times = []
     for _ in range(LOOKS):
         began = time.perf_counter()
-        board.look()
+        board.snapshot()
         times.append((time.perf_counter() - began) * 1e3)
     return {"looks": times}
 
@@ -119,7 +119,7 @@ def _look(board: Board) -> Row:
 def table(rows: Rows) -> Table:
     """Return what it cost and how soon the silent ones were named."""
     row = rows["broker"]
-    reports = row["names"] / Rhythm(row["interval"]).period
+    reports = row["names"] / Timing(row["interval"]).period
     result = Table("", "median", "most")
     for column in result.columns[1:]:
         column.justify = "right"

@@ -12,11 +12,11 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, ClassVar, NoReturn
 
-from broker.engine.leased_handle import LEASE
+from broker.engine.leased_handle import DEFAULT_LEASE
 from broker.engine.owner import Primitive
-from broker.engine.session import leave, session
+from broker.engine.session import get_session, leave_session
 from broker.errors import InvalidArgumentError, ServerUnavailableError, UnsupportedError
-from broker.liveness.board import INTERVAL, Board
+from broker.liveness.board import DEFAULT_INTERVAL, Board
 from broker.liveness.heartbeat import Heartbeat
 from broker.locks.event import Event
 from broker.locks.lock import Lock
@@ -82,18 +82,18 @@ class Context(BaseContext):
         """Return the server's name, version and address; raise what `broker.server.check.check_server` raises."""
         return check_server(self.url)
 
-    def Lock(self, *, name: str | None = None, lease: float = LEASE) -> Lock:  # type: ignore[override]
+    def Lock(self, *, name: str | None = None, lease: float = DEFAULT_LEASE) -> Lock:  # type: ignore[override]
         """Return a lock."""
         return Lock(name, lease=lease, context=self)
 
     def Semaphore(  # type: ignore[override]
-        self, value: int = 1, *, name: str | None = None, lease: float = LEASE
+        self, value: int = 1, *, name: str | None = None, lease: float = DEFAULT_LEASE
     ) -> Semaphore:
         """Return a semaphore of `value` permits; raise `MismatchError` if the name has another value already."""
         return Semaphore(value, name=name, lease=lease, context=self)
 
     def BoundedSemaphore(  # type: ignore[override]
-        self, value: int = 1, *, name: str | None = None, lease: float = LEASE
+        self, value: int = 1, *, name: str | None = None, lease: float = DEFAULT_LEASE
     ) -> BoundedSemaphore:
         """Return a semaphore that never has more than `value` permits; raise `MismatchError` as `Semaphore` does."""
         return BoundedSemaphore(value, name=name, lease=lease, context=self)
@@ -111,7 +111,7 @@ class Context(BaseContext):
         return self._queue(maxsize, name=name, context=self)
 
     def JoinableQueue(  # type: ignore[override]
-        self, maxsize: int = 0, *, name: str | None = None, lease: float = LEASE
+        self, maxsize: int = 0, *, name: str | None = None, lease: float = DEFAULT_LEASE
     ) -> JoinableQueue:
         """Return a queue whose items are their getters' until done; raise `MismatchError` as `Semaphore` does."""
         return self._joinable_queue(maxsize, name=name, lease=lease, context=self)
@@ -143,7 +143,7 @@ class Context(BaseContext):
         made: pool.Pool = self._local.Pool(processes, initializer, initargs, maxtasksperchild)
         return made
 
-    def Board(self, interval: float = INTERVAL, *, name: str | None = None) -> Board:
+    def Board(self, interval: float = DEFAULT_INTERVAL, *, name: str | None = None) -> Board:
         """Return a board; raise `MismatchError` if the name has another interval already."""
         return Board(interval, name=name, context=self)
 
@@ -169,7 +169,7 @@ class Context(BaseContext):
 
     def own(self, primitive: Primitive, name: str | None) -> None:
         """Keep the session open for `primitive`; delete it in `close` if it has no name."""
-        session(self.url).users.add(self)
+        get_session(self.url).contexts.add(self)
         if name is None:
             self._unnamed.append(primitive)
 
@@ -189,7 +189,7 @@ class Context(BaseContext):
                     handle.delete()
         self._unnamed.clear()
         if self._url is not None:
-            leave(self._url, self)
+            leave_session(self._url, self)
         if self._server is not None:
             self._server.close()
             self._server = self._url = None

@@ -1,4 +1,4 @@
-"""Handles: a primitive is a name on a server, and any process finds it again by that name."""
+"""Handles: a primitive is a name on a server, and a handle gives any process access to it by that name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeVar
 import redis
 
 from broker.engine.owner import Owner, default_owner
-from broker.engine.session import Session, session
+from broker.engine.session import Session, get_session
 from broker.errors import BrokerError, InvalidArgumentError, MismatchError
 from broker.transport.connection import NEVER, Connection
 from broker.transport.scripts import BoundScript
@@ -17,10 +17,10 @@ H = TypeVar("H", bound="Handle")
 
 
 class Handle:
-    """What all primitives share: a name, the keys behind it, and this process's session with the server."""
+    """What all primitives share: a name, its keys on the server, and this process's session there."""
 
     _kind: ClassVar[str]
-    _parts: ClassVar[tuple[str, ...]] = ()
+    _key_suffixes: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, name: str | None = None, *, context: Owner | None = None, **options: Any) -> None:
         owner = default_owner() if context is None else context
@@ -29,7 +29,7 @@ class Handle:
 
     @classmethod
     def at(cls: type[H], url: str, name: str, **options: Any) -> H:
-        """Return the handle of that name at the server, with no context that owns it; it asks nobody."""
+        """Return a handle for `name` on the server at `url` that no context owns; this sends no request."""
         handle = cls.__new__(cls)
         handle._bind(url, name, options)
         return handle
@@ -40,72 +40,77 @@ class Handle:
         self._options = options
         self._session: Session | None = None
         self._key = f"broker:{{{self._kind}:{name}}}".encode()  # braces: all keys of one name share a hash slot
-        self._keys = (self._key, *(self._key + f":{part}".encode() for part in self._parts))
+        self._keys = (self._key, *(self._key + f":{suffix}".encode() for suffix in self._key_suffixes))
         self._configure(**options)
         self._attributes = frozenset(vars(self))
 
     def _configure(self, *args: Any, **options: Any) -> None:
-        """Check the options that the kind has, and bind its scripts to the keys."""
+        """Check the options of this kind of primitive, and bind its scripts to the keys."""
 
     def __reduce__(self) -> tuple[object, ...]:
+        # A subclass may have added attributes.
         added = {name: value for name, value in vars(self).items() if name not in self._attributes}
         added.pop("_attributes")
-        return _restore, (type(self), self._url, self.name, self._options), added or None  # a subclass's own travels
+        return (
+            _restore,
+            (type(self), self._url, self.name, self._options),
+            added or None,
+        )  # with the attributes of a subclass
 
     def delete(self) -> None:
-        """Remove it from the server; whoever still uses it begins with a new one.
+        """Delete the primitive from the server; a process that still uses it starts with a new one.
 
         Raises `ServerUnavailableError` if the server cannot be reached.
         """
-        here = self._here()
-        connection = here.borrow()
+        session = self._get_session()
+        connection = session.acquire_connection()
         try:
             connection.run_command(b"UNLINK", *self._keys)
         finally:
-            here.give_back(connection)
+            session.release_connection(connection)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
 
-    def _here(self) -> Session:
+    def _get_session(self) -> Session:
         if self._session is None or self._session.closed:
-            self._session = session(self._url)
+            self._session = get_session(self._url)
         return self._session
 
-    def _run(self, command: BoundScript, *arguments: bytes) -> tuple[Any, bool]:
-        """Run a script; return its reply, and whether it was sent again. Without arguments a new token is sent."""
-        here = self._here()
-        connection = here.borrow()
+    def _run(self, script: BoundScript, *arguments: bytes) -> tuple[Any, bool]:
+        """Run a script as `Connection.run` does; its only argument is a new token if none is given."""
+        session = self._get_session()
+        connection = session.acquire_connection()
         try:
-            return self._ask(connection, command, *(arguments or (connection.new_token(),)))
+            return self._run_on(connection, script, *(arguments or (connection.new_token(),)))
         finally:
-            here.give_back(connection)
+            session.release_connection(connection)
 
-    def _ask(
-        self, connection: Connection, command: BoundScript, *arguments: bytes, until: float = NEVER
+    def _run_on(
+        self, connection: Connection, script: BoundScript, *arguments: bytes, deadline: float = NEVER
     ) -> tuple[Any, bool]:
         try:
-            return connection.run(command, *arguments, deadline=until)
+            return connection.run(script, *arguments, deadline=deadline)
         except redis.ResponseError as error:
-            raise self._translated(error) from error
+            raise self._translate_error(error) from error
 
-    def _translated(self, error: redis.ResponseError) -> BrokerError:
-        kind, _, rest = str(error).partition(" ")
-        if kind == "MISMATCH":
+    def _translate_error(self, error: redis.ResponseError) -> BrokerError:
+        code, _, rest = str(error).partition(" ")
+        if code == "MISMATCH":
             return MismatchError(f"{self!r} already exists with the value {rest}; use that value, or another name")
-        return BrokerError(f"the Redis server refused a script: {error}")
+        return BrokerError(f"the Redis server rejected a script: {error}")
 
 
-def _restore(kind: type[H], url: str, name: str, options: dict[str, Any]) -> H:
-    return kind.at(url, name, **options)
+def _restore(handle_class: type[H], url: str, name: str, options: dict[str, Any]) -> H:
+    return handle_class.at(url, name, **options)
 
 
 def check_name(name: str) -> str:
-    """Return `name`; raise `InvalidArgumentError` if nothing could be found again under it."""
+    """Return `name`; raise `InvalidArgumentError` if it is not a string that can be part of a key."""
     if not isinstance(name, str) or not name:
-        raise InvalidArgumentError(f"a name is a string of one character or more, not {name!r}")
+        raise InvalidArgumentError(f"a name must be a non-empty string, not {name!r}")
     try:
         name.encode()
     except UnicodeEncodeError as error:
-        raise InvalidArgumentError(f"a name is text that UTF-8 can write, not {name!r}") from error
+        raise InvalidArgumentError(f"a name must be text that UTF-8 can encode, not {name!r}") from error
     return name

@@ -1,4 +1,4 @@
-"""Holders: what a process has from a handle under leases, and gives back."""
+"""Leased handles: what a process holds through a handle, it holds under leases."""
 
 from __future__ import annotations
 
@@ -11,50 +11,51 @@ from broker.errors import InvalidArgumentError, LeaseLostError
 from broker.transport.connection import NEVER
 from broker.transport.scripts import BoundScript
 
-LEASE = 10.0  # seconds, unless told otherwise
+DEFAULT_LEASE = 10.0  # seconds
 
 
-class Holder(Handle):
-    """A handle whose process may hold something under a lease: a permit, an item that is not done."""
+class LeasedHandle(Handle):
+    """A handle through which a process can hold permits, or items that are not done, each under a lease."""
 
-    _order: ClassVar[int] = -1  # what a thread gives back first: -1 what it got last, 1 what it got first
-    _loss: ClassVar[str] = "it was released; others may have been let in"
+    _release_order: ClassVar[int] = -1  # which of its leases a thread releases first: -1 the newest, 1 the oldest
+    _expired_message: ClassVar[str] = "expired before release(); another process may have acquired it"
 
-    def _leases(self) -> list[Lease]:
-        return self._here().held(self._key)
+    def _held_leases(self) -> list[Lease]:
+        return self._get_session().leases(self._key)
 
-    def _own(self, order: int | None = None) -> Lease | None:
-        # A thread whose own lease was lost must be told so, and must not lay hands on another thread's.
-        thread = threading.get_ident()
-        leases = self._leases()[:: order or self._order]
+    def _current_lease(self, order: int | None = None) -> Lease | None:
+        # The calling thread's own lease comes first, even if it is lost: the thread must learn of that, and must not
+        # release the lease of another thread instead.
+        thread_id = threading.get_ident()
+        leases = self._held_leases()[:: order or self._release_order]
         for lease in leases:
-            if lease.thread == thread:
+            if lease.thread_id == thread_id:
                 return lease
-        return next((lease for lease in leases if lease.live), next(iter(leases), None))
+        return next((lease for lease in leases if lease.is_valid), next(iter(leases), None))
 
-    def _give_back(self, command: BoundScript, order: int | None = None) -> bool:
-        """Return False if there is nothing to give back; raise `LeaseLostError` if the lease ended before.
+    def _release_lease(self, script: BoundScript, order: int | None = None) -> bool:
+        """Release the current lease; return False if there is none, raise `LeaseLostError` if it had expired.
 
-        `order` is -1 for what the thread got last, whatever is usual here.
+        `order` replaces `_release_order`.
         """
-        leases = self._leases()
-        while (lease := self._own(order)) is not None:
+        leases = self._held_leases()
+        while (lease := self._current_lease(order)) is not None:
             try:
                 leases.remove(lease)
-            except ValueError:  # another thread was faster
+            except ValueError:  # another thread has released it
                 continue
-            self._here().keeper.drop(lease)
-            lost = lease.lost  # read now: a renewal that is under way may yet find it given back
-            given, again = self._run(command, lease.token)
-            # Not held, but sent more than once: the first request gave it back, and only its reply was lost.
-            if given == 1 or (given == 0 and again and not lost):
+            self._get_session().lease_renewer.remove(lease)
+            lost = lease.lost  # read before the release: a renewal that is under way may find it released
+            released, retried = self._run(script, lease.token)
+            # Not held, but sent more than once: the first request released it, and only its reply was lost.
+            if released == 1 or (released == 0 and retried and not lost):
                 return True
-            raise LeaseLostError(f"the lease of {self!r} had ended before {self._loss}")
+            raise LeaseLostError(f"the lease of {self!r} {self._expired_message}")
         return False
 
 
 def check_lease(lease: float) -> float:
-    """Return `lease`; raise `InvalidArgumentError` if it is no length of time."""
+    """Return `lease`; raise `InvalidArgumentError` if it is not a positive, finite number of seconds."""
     if not isinstance(lease, (int, float)) or isinstance(lease, bool) or not 0 < lease < NEVER:
-        raise InvalidArgumentError(f"a lease is a number of seconds above 0, not {lease!r}")
+        raise InvalidArgumentError(f"a lease must be a number of seconds above 0, not {lease!r}")
     return lease

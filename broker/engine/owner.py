@@ -1,4 +1,4 @@
-"""The owner of a primitive: the context that it was made from."""
+"""The owner of a primitive: the context that created it."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ from typing import Protocol
 
 
 class Primitive(Protocol):
-    """What an owner may have to delete."""
+    """A primitive, as its owner sees it."""
 
     def delete(self) -> None:
-        """Remove it from the server."""
+        """Delete it from the server."""
 
 
 class Owner(Protocol):
-    """Says where a new primitive's server is, and deletes the primitive if it has no name; `broker.Context` is one."""
+    """Gives a new primitive its server, and deletes the primitive if it has no name; `broker.Context` is one."""
 
     def url_for(self, name: str | None) -> str:
-        """Return the server's URL; raise `InvalidArgumentError` if a name would exclude nobody there."""
+        """Return the server's URL; raise `InvalidArgumentError` for a name that other processes could not use."""
 
     def own(self, primitive: Primitive, name: str | None) -> None:
-        """Take note of a new primitive; one without a name is deleted when its owner is closed."""
+        """Register a new primitive; one without a name is deleted when its owner is closed."""
 
 
 _default: Owner
 
 
 def set_default_owner(owner: Owner) -> None:
-    """Let `owner` own what is made without a context."""
+    """Make `owner` the owner of primitives that are created without a context."""
     global _default
     _default = owner
 
 
 def default_owner() -> Owner:
-    """Return the owner of what is made without a context."""
+    """Return the owner of primitives that are created without a context."""
     return _default

@@ -1,4 +1,4 @@
-"""Requests for a permit or an item, until they are granted; `request_permit.lua` is the server's side."""
+"""Requests for a permit or an item, until they are granted; `engine/lua/request_permit.lua` is the server's side."""
 
 from __future__ import annotations
 
@@ -13,85 +13,90 @@ from broker.errors import ServerUnavailableError
 from broker.transport.connection import NEVER, Connection
 from broker.transport.scripts import BoundScript
 
-PROBATION = 1.0  # seconds in which a waiter must react to its grant, as in engine/lua/handoff.lua
-NEIGHBOUR = 0.5  # seconds by which each waiter lets the one before it look first
-MARGIN = 0.005  # seconds: look just after a lease has ended, not just before
+ACK_TIMEOUT = 1.0  # seconds within which a waiter must acknowledge its grant, as in engine/lua/handoff.lua
+STAGGER = 0.5  # seconds by which each waiter checks later than the one before it in the queue
+MARGIN = 0.005  # seconds: check just after a lease expires, not just before
 MICROSECOND = 1e-6
 
 
 class Request(ABC):
-    """Asks by `command`, with a token, whether it may wait, and what else its script wants."""
+    """A request that is sent with one token until it is granted, times out or is cancelled; a `WaitCondition`.
 
-    look_at = NEVER
-    _asked = _clock = 0.0
+    Its script takes the token, whether to join the queue, and `arguments`.
+    """
 
-    def __init__(self, handle: Handle, connection: Connection, script: BoundScript, lease: float, *more: bytes) -> None:
+    recheck_at = NEVER
+    _sent_at = _server_time = 0.0
+
+    def __init__(
+        self, handle: Handle, connection: Connection, script: BoundScript, lease: float, *arguments: bytes
+    ) -> None:
         self.channel = connection.channel
         self._handle = handle
         self._connection = connection
         self._script = script
         self._lease = lease
-        self._more = more
+        self._arguments = arguments
         self._token = connection.new_token()
 
-    def obtain(self, deadline: float) -> bool:
-        """Return whether the wish came true until `deadline`; raise `ServerUnavailableError` if nobody can tell."""
+    def complete(self, deadline: float) -> bool:
+        """Return whether the request is granted by `deadline`; raise `ServerUnavailableError` if that is unknown."""
         try:
-            # Only one who listens may queue; whoever does not yet first sees whether he has to.
-            if (deadline <= 0 or not self._connection.is_subscribed(self.channel)) and self._try(False, deadline):
+            # Only a subscriber may join the queue. One that is not subscribed yet first tries without it.
+            if (deadline <= 0 or not self._connection.is_subscribed(self.channel)) and self._send(False, deadline):
                 return True
             if deadline <= 0:
                 return False
-            # The last try leaves the queue, unless the grant came in this very moment.
-            return wait(self._connection, self, deadline) or self._try(False, deadline)
+            # The last request leaves the queue, unless the grant was made at that very moment.
+            return wait(self._connection, self, deadline) or self._send(False, deadline)
         except ServerUnavailableError:
             raise
         except BaseException:
-            with contextlib.suppress(Exception):  # out of reach, the server finds this waiter gone, or ends its lease
-                self._withdraw()
+            with contextlib.suppress(Exception):  # without it, the server drops this waiter, or its lease expires
+                self._cancel()
             raise
 
-    def ask(self, until: float) -> bool:
-        """Ask, and queue if it cannot be had now."""
-        return self._try(True, until)
+    def check(self, deadline: float) -> bool:
+        """Send the request; join the queue if it is not granted now."""
+        return self._send(True, deadline)
 
-    def hear(self, message: bytes) -> bool:
-        """Take note of a grant, or of when to look for one."""
+    def on_message(self, message: bytes) -> bool:
+        """Process a grant, or the time at which to check again."""
         token, fence, expiry = message.split(b" ")
         if token != self._token:
-            return False  # meant for an earlier request, which was answered otherwise
-        ends, now = self._local(int(expiry)), time.monotonic()
+            return False  # for an earlier request, which has ended
+        expires_at, now = self._to_local_time(int(expiry)), time.monotonic()
         if fence == b"0":
-            self.look_at = ends + MARGIN
+            self.recheck_at = expires_at + MARGIN
             return False
-        if ends < now + min(PROBATION, self._lease) / 2:  # heard late: it may be another's by now
-            self.look_at = now
+        if expires_at < now + min(ACK_TIMEOUT, self._lease) / 2:  # received late: the grant may have expired
+            self.recheck_at = now
             return False
-        return self._told(int(fence), min(ends, now + PROBATION))
+        return self._on_grant_message(int(fence), min(expires_at, now + ACK_TIMEOUT))
 
-    def _try(self, queue: bool, until: float) -> bool:
-        self._asked = time.monotonic()
-        arguments = (self._token, b"1" if queue else b"0", *self._more)
-        reply, _ = self._handle._ask(self._connection, self._script, *arguments, until=until)
+    def _send(self, join_queue: bool, deadline: float) -> bool:
+        self._sent_at = time.monotonic()
+        arguments = (self._token, b"1" if join_queue else b"0", *self._arguments)
+        reply, _ = self._handle._run_on(self._connection, self._script, *arguments, deadline=deadline)
         if type(reply) is not list:
-            self._take(reply)
+            self._on_grant(reply)
             return True
-        self._clock, look, rank = reply
-        self.look_at = self._local(look) + min(rank * NEIGHBOUR, self._lease) + MARGIN
+        self._server_time, next_expiry, rank = reply
+        self.recheck_at = self._to_local_time(next_expiry) + min(rank * STAGGER, self._lease) + MARGIN
         return False
 
-    def _local(self, moment: int) -> float:
-        # The reply to a request is later than its sending, so this is never later than the server means.
-        return self._asked + (moment - self._clock) * MICROSECOND
+    def _to_local_time(self, server_time: int) -> float:
+        # The server read its clock after the request was sent, so the result is never later than `server_time`.
+        return self._sent_at + (server_time - self._server_time) * MICROSECOND
 
     @abstractmethod
-    def _take(self, reply: Any) -> None:
-        """Keep what the script granted."""
+    def _on_grant(self, reply: Any) -> None:
+        """Keep what the script's reply grants."""
 
     @abstractmethod
-    def _told(self, fence: int, ends: float) -> bool:
-        """React to a grant that is on probation until `ends`; return whether the wish has come true."""
+    def _on_grant_message(self, fence: int, expires_at: float) -> bool:
+        """Acknowledge a grant that expires at `expires_at` otherwise; return whether the request is complete."""
 
     @abstractmethod
-    def _withdraw(self) -> None:
-        """Give back what may have been granted, or leave the queue, in one request."""
+    def _cancel(self) -> None:
+        """Release what may have been granted, or leave the queue, in one request."""

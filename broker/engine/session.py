@@ -1,4 +1,4 @@
-"""Sessions: all that one process has at one server, and what becomes of it when the process forks."""
+"""Sessions: what this process has at a server, and what a forked child does with it."""
 
 from __future__ import annotations
 
@@ -6,91 +6,91 @@ import os
 import threading
 import weakref
 
-from broker.engine.lease import Keeper, Lease
+from broker.engine.lease import Lease, LeaseRenewer
 from broker.transport.connection import Connection
 from broker.transport.wire import WireFactory, wire_factory
 
-REPLY_TIMEOUT = 5.0  # seconds without a reply after which a connection is given up and the request sent again
-RENEWAL_TIMEOUT = 1.0  # the same for the daemon that renews: a lease of a few seconds must survive a lost packet
+REPLY_TIMEOUT = 5.0  # seconds without a reply after which the connection is closed and the request sent again
+RENEWAL_TIMEOUT = 1.0  # the same for renewals: a lease of a few seconds must survive a lost packet
 
 
 class Session:
-    """Idle connections, the leases that this process holds, and the daemon that renews them."""
+    """A pool of connections, the leases that this process holds, and the thread that renews them."""
 
     def __init__(self, open_wire: WireFactory) -> None:
         self.closed = False
-        self.users: weakref.WeakSet[object] = weakref.WeakSet()  # the contexts that are still open
-        self.keeper = Keeper(lambda: self._open(RENEWAL_TIMEOUT))
+        self.contexts: weakref.WeakSet[object] = weakref.WeakSet()  # those that are still open
+        self.lease_renewer = LeaseRenewer(lambda: self._connect(RENEWAL_TIMEOUT))
         self._open_wire = open_wire
-        self._idle: list[Connection] = []
-        self._all: weakref.WeakSet[Connection] = weakref.WeakSet()
-        self._held: dict[bytes, list[Lease]] = {}
+        self._idle_connections: list[Connection] = []
+        self._connections: weakref.WeakSet[Connection] = weakref.WeakSet()
+        self._leases: dict[bytes, list[Lease]] = {}
 
-    def borrow(self) -> Connection:
-        """Return a connection for the calling thread alone; give it back with `give_back`."""
+    def acquire_connection(self) -> Connection:
+        """Return a connection for the calling thread alone; it goes back with `release_connection`."""
         try:
-            return self._idle.pop()
+            return self._idle_connections.pop()
         except IndexError:
-            return self._open()
+            return self._connect()
 
-    def give_back(self, connection: Connection) -> None:
-        """Let other threads use a borrowed connection."""
+    def release_connection(self, connection: Connection) -> None:
+        """Make an acquired connection available to other threads."""
         if self.closed:
             connection.close()
         else:
-            self._idle.append(connection)
+            self._idle_connections.append(connection)
 
-    def held(self, key: bytes) -> list[Lease]:
-        """Return the list of leases that this process holds under `key`, oldest first; it is the list itself."""
-        return self._held.setdefault(key, [])
-
-    def _open(self, reply_timeout: float = REPLY_TIMEOUT) -> Connection:
-        connection = Connection(lambda: self._open_wire(reply_timeout))
-        self._all.add(connection)
-        return connection
+    def leases(self, key: bytes) -> list[Lease]:
+        """Return the leases that this process holds under `key`, oldest first: the list itself, not a copy."""
+        return self._leases.setdefault(key, [])
 
     def close(self) -> None:
-        """Renew nothing any more and close every connection; what is held comes back when its lease ends."""
+        """Stop renewing and close all connections; what this process holds becomes free when its leases expire."""
         self.closed = True
-        self.keeper.stop()
-        for connection in list(self._all):
+        self.lease_renewer.stop()
+        for connection in list(self._connections):
             connection.close()
+
+    def _connect(self, reply_timeout: float = REPLY_TIMEOUT) -> Connection:
+        connection = Connection(lambda: self._open_wire(reply_timeout))
+        self._connections.add(connection)
+        return connection
 
 
 _sessions: dict[str, Session] = {}
-_making = threading.Lock()  # two sessions at one URL would each miss what the other one's threads hold
+_sessions_lock = threading.Lock()  # with two sessions at one URL, neither would know all leases of this process
 
 
-def session(url: str) -> Session:
-    """Return this process's session at `url`."""
-    with _making:
-        found = _sessions.get(url)
-        return found if found is not None and not found.closed else register(url, wire_factory(url))
+def get_session(url: str) -> Session:
+    """Return this process's session at `url`; create it if there is none."""
+    with _sessions_lock:
+        session = _sessions.get(url)
+        return session if session is not None and not session.closed else register_session(url, wire_factory(url))
 
 
-def leave(url: str, user: object) -> None:
-    """Close this process's session at `url`, if there is one, unless somebody else uses it."""
-    found = _sessions.get(url)
-    if found is not None:
-        found.users.discard(user)
-        if not found.users:
-            found.close()
+def leave_session(url: str, context: object) -> None:
+    """Close this process's session at `url`, if there is one and no other context uses it."""
+    session = _sessions.get(url)
+    if session is not None:
+        session.contexts.discard(context)
+        if not session.contexts:
+            session.close()
 
 
-def register(url: str, open_wire: WireFactory) -> Session:
-    """Make `url` mean the server that `open_wire` reaches, in this process, and return the new session there."""
-    _sessions[url] = made = Session(open_wire)
-    return made
+def register_session(url: str, open_wire: WireFactory) -> Session:
+    """Return a new session that opens its wires with `open_wire`; from now on it is this process's session at `url`."""
+    _sessions[url] = session = Session(open_wire)
+    return session
 
 
-def _forget_parent() -> None:
-    global _making
-    _making = threading.Lock()  # another thread of the parent may have had it
-    for inherited in _sessions.values():
-        inherited.closed = True
-        for connection in list(inherited._all):
+def _close_inherited_sessions() -> None:
+    global _sessions_lock
+    _sessions_lock = threading.Lock()  # another thread may have held it when the parent forked
+    for session in _sessions.values():
+        session.closed = True
+        for connection in list(session._connections):
             connection.close()
     _sessions.clear()
 
 
-os.register_at_fork(after_in_child=_forget_parent)
+os.register_at_fork(after_in_child=_close_inherited_sessions)

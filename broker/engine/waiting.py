@@ -1,4 +1,4 @@
-"""The one place where the broker blocks: every acquire and every wait goes through `wait`."""
+"""Waiting: the only place where the broker blocks until a message arrives."""
 
 from __future__ import annotations
 
@@ -10,47 +10,47 @@ import redis
 from broker.transport.connection import NEVER, Connection
 
 
-class Question(Protocol):
-    """What is waited for: a grant, an event."""
+class WaitCondition(Protocol):
+    """What `wait` waits for, such as a grant or an event."""
 
     channel: bytes
-    """Where the answer will be published."""
-    look_at: float
-    """When to ask again although nothing was heard, on the monotonic clock."""
+    """The channel on which messages about it are published."""
+    recheck_at: float
+    """When to check again if no message arrives, on the monotonic clock."""
 
-    def ask(self, until: float) -> bool:
-        """Ask the server, trying until that moment if it is out of reach; True ends the wait."""
+    def check(self, deadline: float) -> bool:
+        """Ask the server whether the wait is over; retry until `deadline` if the server does not answer."""
 
-    def hear(self, message: bytes) -> bool:
-        """Take note of a message; True ends the wait."""
+    def on_message(self, message: bytes) -> bool:
+        """Process a message; return whether the wait is over."""
 
 
-def wait(connection: Connection, question: Question, deadline: float) -> bool:
-    """Block until `question` is answered, and return True, or until `deadline`, and return False.
+def wait(connection: Connection, condition: WaitCondition, deadline: float) -> bool:
+    """Block until `condition` is met; return False if it is not met by `deadline`.
 
-    Subscribe, then ask, then wait: what happens after the subscription is heard, what happened before is in the
-    reply. A broken subscription starts this over, so a wake-up cannot be lost. Raises `ServerUnavailableError` if
-    the server stays out of reach.
+    It subscribes, then checks, then waits for messages. What happens after the subscription arrives as a message; what
+    happened before is in the reply to the check. If the subscription breaks, it starts again, so no wake-up is lost.
+    Raises `ServerUnavailableError` if the server does not answer.
     """
     while True:
-        connection.subscribe(question.channel, deadline)
+        connection.subscribe(condition.channel, deadline)
         try:
-            answered = question.ask(deadline)
-            while not answered:
-                message = connection.receive(question.channel, min(deadline, question.look_at))
+            met = condition.check(deadline)
+            while not met:
+                message = connection.receive(condition.channel, min(deadline, condition.recheck_at))
                 if message is not None:
-                    answered = question.hear(message)
+                    met = condition.on_message(message)
                 elif time.monotonic() >= deadline:
                     return False
                 else:
-                    answered = question.ask(deadline)
+                    met = condition.check(deadline)
             return True
         except (redis.ConnectionError, redis.TimeoutError):
             continue
 
 
 def deadline_of(block: bool, timeout: float | None) -> float:
-    """Return until when multiprocessing's arguments say to wait, on the monotonic clock; 0 if not at all."""
+    """Return the deadline of a call with these arguments, on the monotonic clock; 0 if it must not block."""
     if not block or (timeout is not None and timeout <= 0):
         return 0.0
     return NEVER if timeout is None else time.monotonic() + timeout

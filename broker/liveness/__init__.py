@@ -1,1 +1,1 @@
-"""Boards and heartbeats: which processes are alive."""
+"""Boards and heartbeats, which show which processes are alive."""

@@ -9,8 +9,8 @@ import redis
 
 from broker.engine.handle import Handle, check_name
 from broker.engine.owner import Owner
-from broker.liveness.snapshot import MICROSECOND, Change, Roll, Sight, State, changes
-from broker.liveness.timing import Rhythm
+from broker.liveness.snapshot import MICROSECOND, Change, Reading, Snapshot, State, changes
+from broker.liveness.timing import Timing
 from broker.transport.connection import NEVER, Connection
 from broker.transport.scripts import Script
 
@@ -20,121 +20,123 @@ LEAVE = Script("liveness/lua/leave_board.lua", arguments=3)
 SNAPSHOT = Script("liveness/lua/snapshot.lua")
 FORGET = Script("liveness/lua/forget.lua")
 
-INTERVAL = 60.0  # seconds, unless told otherwise
-PAUSE = 0.5  # seconds between looks, at least
-UNKNOWN = b"-"  # a moment at which nothing was known
+DEFAULT_INTERVAL = 60.0  # seconds
+MIN_POLL_INTERVAL = 0.5  # seconds between two reads of a watched board, at least
+NO_VERSION = b"-"  # no reading has it
 
 
 class Board(Handle):
-    """Says which processes are alive, by the server's clock; each of them has a `Heartbeat`.
+    """Shows which processes are alive, late or dead, by the server's clock; each of them reports through a `Heartbeat`.
 
-    A name without a report for `interval` seconds is dead. It is dead at once if its heartbeat has seen the process
-    end, so that only the end of a whole host takes an interval. A heartbeat reports 10 s before its interval is over
-    (three times an interval of up to 15 s), and with half of those 10 s gone its name is late. A dead name stays
-    for a day, until it is forgotten, or until a process reports under it again.
+    A name is dead after `interval` seconds without a report. It is dead at once if its heartbeat notices that the
+    process has ended, so only the failure of a whole host takes an interval to detect. Heartbeats report 10 s before
+    the interval is over (three times in an interval of up to 15 s); a name is late if half of those 10 s have passed
+    without a report. A dead name stays on the board for a day, until it is forgotten, or until a process reports under
+    it again.
 
-    Nobody is called dead because the server was away, was restarted or did not get round to it: where a look finds
-    that it may have been, nobody new is dead for two seconds more (an interval, if that is shorter; and half a
-    millisecond for each name). A process that alone cannot reach the server for so long is dead as far as anybody can
-    know, and alive with its next report.
+    No name becomes dead because the server was unavailable, restarted or overloaded: after a gap in which it may have
+    been, no name becomes dead for another two seconds (or an interval, if that is shorter) and half a millisecond per
+    name. A process that alone cannot reach the server for an interval is dead until its next report.
 
-    An interval is longer than a busy machine may hold a process up. The same name with another one raises
+    The interval should be longer than a busy machine may delay a process. The same name with another interval raises
     `MismatchError`.
     """
 
     _kind = "board"
-    _parts = ("reports", "dead", "tokens", "ended")
+    _key_suffixes = ("reports", "dead", "tokens", "ended")
 
-    def __init__(self, interval: float = INTERVAL, *, name: str | None = None, context: Owner | None = None) -> None:
+    def __init__(
+        self, interval: float = DEFAULT_INTERVAL, *, name: str | None = None, context: Owner | None = None
+    ) -> None:
         super().__init__(name, context=context, interval=interval)
         if name is not None:
             self.open()
 
-    def _configure(self, *, interval: float = INTERVAL) -> None:
-        self.rhythm = rhythm = Rhythm(interval)
-        fixed = _microseconds(rhythm.interval, rhythm.gap)
-        self._join = JOIN.bind(self._keys, *fixed)
-        self._report = REPORT.bind(self._keys[1:2], *_microseconds(rhythm.gap))
-        self._farewell = LEAVE.bind(self._keys, *fixed)
-        self._forget = FORGET.bind(self._keys, *fixed)
-        self._roll = SNAPSHOT.bind(self._keys, *fixed, *_microseconds(rhythm.late, rhythm.grace))
+    def _configure(self, *, interval: float = DEFAULT_INTERVAL) -> None:
+        self.timing = timing = Timing(interval)
+        fixed = _microseconds(timing.interval, timing.gap)
+        self._join_script = JOIN.bind(self._keys, *fixed)
+        self._report_script = REPORT.bind(self._keys[1:2], *_microseconds(timing.gap))
+        self._leave_script = LEAVE.bind(self._keys, *fixed)
+        self._forget_script = FORGET.bind(self._keys, *fixed)
+        self._snapshot_script = SNAPSHOT.bind(self._keys, *fixed, *_microseconds(timing.late, timing.grace))
 
     @property
     def interval(self) -> float:
-        """The seconds of silence after which a name is dead."""
-        return self.rhythm.interval
+        """The seconds without a report after which a name is dead."""
+        return self.timing.interval
 
     def open(self) -> None:
-        """Raise `MismatchError` if the name is in use with another interval."""
-        self._run(self._roll, UNKNOWN)
+        """Create it on the server unless it exists; raise `MismatchError` if it exists with another interval."""
+        self._run(self._snapshot_script, NO_VERSION)
 
-    def look(self) -> Roll:
-        """Return who is alive, late and dead.
+    def snapshot(self) -> Snapshot:
+        """Return which names are alive, late and dead.
 
-        That is one request, unless it leaves open whether somebody is dead or the server was away: then it is asked
-        again until that is known, two seconds as a rule.
+        This is one request. But if the server may have been unavailable, and it is uncertain whether some name is dead,
+        the board is read again until that is certain, usually for two seconds.
         """
-        here = self._here()
-        connection = here.borrow()
+        session = self._get_session()
+        connection = session.acquire_connection()
         try:
-            sight = self._see(connection)
-            while sight.doubt > 0:
-                time.sleep(min(sight.doubt, self.rhythm.glance))
-                sight = self._see(connection)
-            return sight.roll
+            reading = self._read(connection)
+            while reading.uncertain_for > 0:
+                time.sleep(min(reading.uncertain_for, self.timing.poll_interval))
+                reading = self._read(connection)
+            return reading.snapshot
         finally:
-            here.give_back(connection)
+            session.release_connection(connection)
 
     def watch(self, timeout: float | None = None) -> Iterator[Change]:
-        """Yield the state of each who is on the board, and then every change, for `timeout` seconds or without end.
+        """Yield the state of each name on the board, then each change, for `timeout` seconds or without end.
 
-        It looks when somebody has come, left or died, when the next one would be late or dead, and every four seconds,
-        lest it be in doubt then; but half a second lies between two looks, unless the interval is below 2 s. Raises
-        `ServerUnavailableError` if the server cannot be reached.
+        The board is read when a name joins, leaves or dies, when the next name would become late or dead, and at least
+        every four seconds, so that no gap makes the result uncertain; but at most every half second, unless the
+        interval is below 2 s. Raises `ServerUnavailableError` if the server cannot be reached.
         """
         deadline = NEVER if timeout is None else time.monotonic() + timeout
-        here = self._here()
-        connection = here.borrow()
+        session = self._get_session()
+        connection = session.acquire_connection()
         known: Mapping[str, State] = {}
-        as_of = UNKNOWN
+        version = NO_VERSION
         try:
             while True:
                 connection.subscribe(self._key, deadline)
-                sight = self._see(connection, as_of, deadline)
-                looked = time.monotonic()
-                states = sight.states(known if sight.as_of == as_of else ())
+                reading = self._read(connection, version, deadline)
+                read_at = time.monotonic()
+                states = reading.states(known if reading.version == version else ())
                 yield from changes(known, states)
-                known, as_of = states, sight.as_of
-                self._rest(connection, looked, min(deadline, looked + sight.holds))
+                known, version = states, reading.version
+                self._wait_for_change(connection, read_at, min(deadline, read_at + reading.valid_for))
                 if time.monotonic() >= deadline:
                     return
         finally:
             connection.unsubscribe(self._key)
-            here.give_back(connection)
+            session.release_connection(connection)
 
     def forget(self, who: str) -> None:
-        """Take a name off the board if it is dead."""
-        self._run(self._forget, check_name(who).encode())
+        """Remove a name from the board if it is dead."""
+        self._run(self._forget_script, check_name(who).encode())
 
     def _leave(self, token: str, who: str) -> None:
-        here = self._here()
-        connection = here.borrow()
+        session = self._get_session()
+        connection = session.acquire_connection()
         try:
-            self._ask(connection, self._farewell, token.encode(), who.encode(), b"0", until=0.0)
+            self._run_on(connection, self._leave_script, token.encode(), who.encode(), b"0", deadline=0.0)
         finally:
-            here.give_back(connection)
+            session.release_connection(connection)
 
-    def _see(self, connection: Connection, known: bytes = UNKNOWN, until: float = NEVER) -> Sight:
-        return Sight(self.rhythm, *self._ask(connection, self._roll, known, until=until)[0])
+    def _read(self, connection: Connection, version: bytes = NO_VERSION, deadline: float = NEVER) -> Reading:
+        return Reading(self.timing, *self._run_on(connection, self._snapshot_script, version, deadline=deadline)[0])
 
-    def _rest(self, connection: Connection, looked: float, until: float) -> None:
-        soonest = looked + min(PAUSE, self.rhythm.glance)
+    def _wait_for_change(self, connection: Connection, read_at: float, deadline: float) -> None:
+        earliest = read_at + min(MIN_POLL_INTERVAL, self.timing.poll_interval)
         try:
-            while connection.receive(self._key, until) is not None:
-                until = min(until, soonest)
+            while connection.receive(self._key, deadline) is not None:
+                deadline = min(deadline, earliest)
         except redis.ConnectionError:  # messages may have been missed
-            time.sleep(max(0.0, min(until, soonest) - time.monotonic()))
+            time.sleep(max(0.0, min(deadline, earliest) - time.monotonic()))
 
 
 def _microseconds(*seconds: float) -> tuple[int, ...]:
-    return tuple(round(length / MICROSECOND) for length in seconds)
+    return tuple(round(value / MICROSECOND) for value in seconds)

@@ -1,4 +1,4 @@
-"""The lengths of time that follow from a board's interval."""
+"""The times that follow from a board's interval."""
 
 from __future__ import annotations
 
@@ -6,48 +6,50 @@ from dataclasses import dataclass
 
 from broker.errors import InvalidArgumentError
 
-LONGEST = 86400.0  # seconds: the dead are listed for a day
-SLACK = 10.0  # seconds by which a report may be late, at most two thirds of an interval
-GRACE = 2.0  # seconds, at most an interval: longer than a heartbeat takes to find a server that is back
+MAX_INTERVAL = 86400.0  # seconds: dead names stay on the board for a day
+MAX_SLACK = 10.0  # seconds
+MAX_GRACE = 2.0  # seconds: longer than a heartbeat needs to reconnect to a server that is available again
 
 
 @dataclass(frozen=True)
-class Rhythm:
-    """When a heartbeat reports and a board looks, in seconds; raises `InvalidArgumentError` for a bad interval."""
+class Timing:
+    """When heartbeats report and boards are read, in seconds; raises `InvalidArgumentError` for a bad interval."""
 
     interval: float
 
     def __post_init__(self) -> None:
         given = self.interval
-        if not isinstance(given, (int, float)) or isinstance(given, bool) or not 0 < given <= LONGEST:
-            raise InvalidArgumentError(f"an interval is a number of seconds above 0, a day at most, not {given!r}")
+        if not isinstance(given, (int, float)) or isinstance(given, bool) or not 0 < given <= MAX_INTERVAL:
+            raise InvalidArgumentError(
+                f"an interval must be a number of seconds above 0 and at most a day, not {given!r}"
+            )
 
     @property
     def slack(self) -> float:
-        """By how much a report may be late."""
-        return min(SLACK, self.interval * 2 / 3)
+        """By how much a report may be delayed before its name is dead."""
+        return min(MAX_SLACK, self.interval * 2 / 3)
 
     @property
     def period(self) -> float:
-        """From one report to the next."""
+        """The time between two reports."""
         return self.interval - self.slack
 
     @property
     def late(self) -> float:
-        """The silence after which a name is late."""
+        """The time without a report after which a name is late."""
         return self.interval - self.slack / 2
 
     @property
     def gap(self) -> float:
-        """For so long the server may be away without any of the living coming too late."""
+        """The time for which the server may be unavailable without making any name dead."""
         return self.slack / 2
 
     @property
-    def glance(self) -> float:
-        """At least so often a watcher looks, and so leaves no gap, also on a busy machine."""
+    def poll_interval(self) -> float:
+        """The longest time between two reads of a watched board: shorter than a gap, even on a busy machine."""
         return self.slack * 0.4
 
     @property
     def grace(self) -> float:
-        """What the living are given after a gap to report again."""
-        return min(GRACE, self.interval)
+        """The time that processes have to report again after a gap."""
+        return min(MAX_GRACE, self.interval)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from broker.engine.flag_wait import wait_for_flag
 from broker.engine.handle import Handle
 from broker.engine.owner import Owner
-from broker.engine.watch import watch
 from broker.transport.scripts import Script
 
 SET = Script("locks/lua/set_event.lua")
@@ -15,33 +15,33 @@ READ = Script("locks/lua/read_event.lua")
 class Event(Handle):
     """`multiprocessing.Event` over Redis: a flag that processes set, clear and wait for.
 
-    Whoever was waiting when `set` was called returns True, also if `clear` follows at once, and also if its
-    connection was broken at that moment: every `set` has a generation number, and a waiter compares.
+    Every process that is waiting when `set` is called returns True, even if `clear` follows at once or its connection
+    is broken at that moment: each `set` raises a generation number, which waiters compare.
     """
 
     _kind = "event"
-    _parts = ("done",)
+    _key_suffixes = ("done",)
 
     def __init__(self, name: str | None = None, *, context: Owner | None = None) -> None:
         super().__init__(name, context=context)
 
     def _configure(self) -> None:
-        self._set = SET.bind(self._keys)
-        self._clear = CLEAR.bind(self._keys)
-        self._look = READ.bind(self._keys)
+        self._set_script = SET.bind(self._keys)
+        self._clear_script = CLEAR.bind(self._keys)
+        self._read_script = READ.bind(self._keys)
 
     def is_set(self) -> bool:
         """Return whether the flag is set now."""
-        return bool(self._run(self._look)[0][0])
+        return bool(self._run(self._read_script)[0][0])
 
     def set(self) -> None:
-        """Set the flag and wake everybody who waits."""
-        self._run(self._set)
+        """Set the flag and wake all waiters."""
+        self._run(self._set_script)
 
     def clear(self) -> None:
-        """Clear the flag; those who already waited when it was set return True all the same."""
-        self._run(self._clear)
+        """Clear the flag; processes that were waiting when it was set still return True."""
+        self._run(self._clear_script)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Block until the flag is set; return True, or False if it was not within `timeout` seconds."""
-        return watch(self, self._look, self._key, timeout)
+        """Block until the flag is set; return True, or False if it is not set within `timeout` seconds."""
+        return wait_for_flag(self, self._read_script, self._key, timeout)

@@ -10,7 +10,7 @@ import time
 from types import TracebackType
 
 from broker.engine.lease import Lease
-from broker.engine.leased_handle import LEASE, Holder, check_lease
+from broker.engine.leased_handle import DEFAULT_LEASE, LeasedHandle, check_lease
 from broker.engine.request import MICROSECOND, Request
 from broker.engine.shared_scripts import RELEASE, RENEW
 from broker.engine.waiting import deadline_of
@@ -23,63 +23,63 @@ ADD_PERMIT = Script("locks/lua/add_permit.lua")
 COUNT_FREE = Script("locks/lua/count_free.lua")
 
 
-class Permits(Holder):
-    """A number of permits under a name, of which processes anywhere take one at a time and give it back."""
+class Permits(LeasedHandle):
+    """A number of permits under a name; processes on any host acquire and release them one at a time."""
 
-    _parts = ("queue", "ended")
+    _key_suffixes = ("queue", "ended")
 
-    def _configure(self, *, value: int = 1, lease: float = LEASE) -> None:
+    def _configure(self, *, value: int = 1, lease: float = DEFAULT_LEASE) -> None:
         self.lease = check_lease(lease)
         self._value = value
         fixed = (value, round(lease / MICROSECOND))
-        self._acquire = ACQUIRE.bind(self._keys, *fixed)
-        self._release = RELEASE.bind(self._keys, *fixed)
-        self._renew = RENEW.bind(self._keys, *fixed)
-        self._add = ADD_PERMIT.bind(self._keys, *fixed)
-        self._count = COUNT_FREE.bind(self._keys, *fixed)
+        self._acquire_script = ACQUIRE.bind(self._keys, *fixed)
+        self._release_script = RELEASE.bind(self._keys, *fixed)
+        self._renew_script = RENEW.bind(self._keys, *fixed)
+        self._add_permit_script = ADD_PERMIT.bind(self._keys, *fixed)
+        self._count_free_script = COUNT_FREE.bind(self._keys, *fixed)
 
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
-        """Take a permit; return whether it was got.
+        """Acquire a permit; return whether it was acquired.
 
-        Waits until one is free, first come, first served: `timeout` seconds at most, not at all with `block` false or
-        a timeout of 0 or less. Whoever gets True holds the permit under a lease that is renewed until `release`.
+        Waits until a permit is free, in order of arrival: for at most `timeout` seconds, and not at all if `block` is
+        false or `timeout` is 0 or less. The permit is held under a lease, which is renewed until `release`.
         """
         deadline = deadline_of(block, timeout)
-        here = self._here()
-        connection = here.borrow()
+        session = self._get_session()
+        connection = session.acquire_connection()
         try:
-            wish = _Wish(self, connection)
-            wish.obtain(deadline)
+            request = _PermitRequest(self, connection)
+            request.complete(deadline)
         except ServerUnavailableError:
             if not 0 < deadline <= time.monotonic():
                 raise
-            return False  # a time-out is no error; a grant that nobody heard of ends with its lease
+            return False  # a time-out is not an error; a permit that was granted unnoticed is free after its lease
         finally:
-            here.give_back(connection)
-        if wish.lease is None:
+            session.release_connection(connection)
+        if request.lease is None:
             return False
-        self._leases().append(wish.lease)
-        here.keeper.add(wish.lease)
+        self._held_leases().append(request.lease)
+        session.lease_renewer.add(request.lease)
         return True
 
     def release(self) -> None:
-        """Give back what this thread took last, or else what another thread of this process did.
+        """Release the permit that this thread acquired last, or one of another thread of this process.
 
-        Raises `NotHeldError` if this process holds nothing, `LeaseLostError` if the lease ended before.
+        Raises `NotHeldError` if this process holds none, and `LeaseLostError` if the lease expired before.
         """
-        if not self._give_back(self._release):
+        if not self._release_lease(self._release_script):
             raise NotHeldError(f"{self!r} is not held by this process")
 
     @property
     def held(self) -> bool:
-        """Whether the calling thread, or else another of this process, surely still holds a permit; asks nobody."""
-        lease = self._own()
-        return lease is not None and lease.live
+        """Whether this thread, or another of this process, is certain to hold a permit; this sends no request."""
+        lease = self._current_lease()
+        return lease is not None and lease.is_valid
 
     @property
     def fence(self) -> int | None:
-        """The number of the grant that `held` speaks of; it rises with every grant of this name. None if none."""
-        lease = self._own()
+        """The fence of the permit that `held` refers to, or None; this number rises with every grant."""
+        lease = self._current_lease()
         return None if lease is None else lease.fence
 
     def __enter__(self) -> bool:
@@ -91,32 +91,27 @@ class Permits(Holder):
         self.release()
 
     def open(self) -> None:
-        """Make it known on the server; raise `MismatchError` if the name has another start value."""
-        self._free()
+        """Create it on the server unless it exists; raise `MismatchError` if it exists with another start value."""
+        self._count_free()
 
-    def _add_permit(self) -> None:
-        self._run(self._add)
-
-    def _free(self) -> int:
-        return int(self._run(self._count)[0])
+    def _count_free(self) -> int:
+        return int(self._run(self._count_free_script)[0])
 
 
-class _Wish(Request):
-    """One wish for a permit."""
-
+class _PermitRequest(Request):
     lease: Lease | None = None
 
     def __init__(self, permits: Permits, connection: Connection) -> None:
-        super().__init__(permits, connection, permits._acquire, permits.lease)
+        super().__init__(permits, connection, permits._acquire_script, permits.lease)
         self._permits = permits
 
-    def _take(self, reply: int) -> None:
-        self.lease = Lease(self._token, reply, self._lease, self._asked + self._lease, self._permits._renew)
+    def _on_grant(self, fence: int) -> None:
+        self.lease = Lease(self._token, fence, self._lease, self._sent_at + self._lease, self._permits._renew_script)
 
-    def _told(self, fence: int, ends: float) -> bool:
-        self._connection.send_without_reply(self._permits._renew, self._token)  # "I live": makes the lease whole
-        self.lease = Lease(self._token, fence, self._lease, ends, self._permits._renew)
+    def _on_grant_message(self, fence: int, expires_at: float) -> bool:
+        self._connection.send_without_reply(self._permits._renew_script, self._token)  # acknowledges the grant
+        self.lease = Lease(self._token, fence, self._lease, expires_at, self._permits._renew_script)
         return True
 
-    def _withdraw(self) -> None:
-        self._connection.run_once(self._permits._release, self._token)
+    def _cancel(self) -> None:
+        self._connection.run_once(self._permits._release_script, self._token)

@@ -2,62 +2,62 @@
 
 from __future__ import annotations
 
-from broker.engine.leased_handle import LEASE
+from broker.engine.leased_handle import DEFAULT_LEASE
 from broker.engine.owner import Owner
 from broker.errors import InvalidArgumentError
 from broker.locks.permits import Permits
 
 
 class Semaphore(Permits):
-    """`multiprocessing.Semaphore` over Redis: so many permits, each held under a lease.
+    """`multiprocessing.Semaphore` over Redis: `value` permits, each held under a lease.
 
-    A permit whose holder is killed comes back when its lease ends. A process that releases while it holds none adds
-    a permit, as Dijkstra's V does, so the semaphore can also count things that one process makes and another takes.
+    If a holder is killed, its permit is free again when the lease expires. A process that calls `release` and holds no
+    permit adds one, as Dijkstra's V does, so a semaphore can also count what one process produces and another consumes.
     The same name with another start value raises `MismatchError`.
     """
 
     _kind = "semaphore"
 
     def __init__(
-        self, value: int = 1, *, name: str | None = None, lease: float = LEASE, context: Owner | None = None
+        self, value: int = 1, *, name: str | None = None, lease: float = DEFAULT_LEASE, context: Owner | None = None
     ) -> None:
         super().__init__(name, context=context, value=value, lease=lease)
         if name is not None:
             self.open()
 
-    def _configure(self, *, value: int = 1, lease: float = LEASE) -> None:
+    def _configure(self, *, value: int = 1, lease: float = DEFAULT_LEASE) -> None:
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise InvalidArgumentError(f"a semaphore starts with a whole number of permits, 0 or more, not {value!r}")
+            raise InvalidArgumentError(f"a semaphore's value must be an integer of 0 or more permits, not {value!r}")
         super()._configure(value=value, lease=lease)
 
     def release(self) -> None:
-        """Give back what this thread took last, or else another thread of this process; or else add a permit.
+        """Release the permit that this thread acquired last, or one of another thread of this process; else add one.
 
-        Raises `LeaseLostError` if the lease ended before.
+        Raises `LeaseLostError` if the lease expired before.
         """
-        if not self._give_back(self._release):
-            self._add_permit()
+        if not self._release_lease(self._release_script):
+            self._run(self._add_permit_script)
 
     def get_value(self) -> int:
         """Return how many permits are free now."""
-        return self._free()
+        return self._count_free()
 
     def locked(self) -> bool:
         """Return whether no permit is free now."""
-        return self._free() == 0
+        return self._count_free() == 0
 
 
 class BoundedSemaphore(Semaphore):
-    """A semaphore that never has more permits than at its start.
+    """`multiprocessing.BoundedSemaphore` over Redis: a semaphore that never has more permits than its start value.
 
-    Only a process that holds a permit can release one: any other release raises `NotHeldError`.
+    `release` raises `NotHeldError` in a process that holds no permit.
     """
 
     _kind = "bounded"
 
     def release(self) -> None:
-        """Give back what this thread took last, or else what another thread of this process did.
+        """Release the permit that this thread acquired last, or one of another thread of this process.
 
-        Raises `NotHeldError` if this process holds nothing, `LeaseLostError` if the lease ended before.
+        Raises `NotHeldError` if this process holds none, and `LeaseLostError` if the lease expired before.
         """
         super(Semaphore, self).release()

@@ -16,19 +16,20 @@ from typing import Any, ClassVar
 import redis
 
 from broker.engine.lease import Lease
-from broker.messages.pipe_ends import CLOSED, LIFE, Inbox, Users, leave
+from broker.messages.pipe_ends import CLOSED, END_LEASE, EndUsers, Inbox, close_end
 from broker.transport.connection import NEVER
 
-TRANSIT = 24 * 3600.0  # seconds that a pickled end may take to where it is unpickled
-DATA = b"="  # how all other items begin
+PICKLE_LEASE = 24 * 3600.0  # seconds within which a pickled end must be unpickled, or it may count as closed
+DATA = b"="  # the prefix of a message, unlike CLOSED
 
 
 class PipeConnection:
-    """One end of a pipe over Redis; `multiprocessing.Pipe` says what it does.
+    """One end of a pipe over Redis, with the methods of `multiprocessing.connection.Connection`.
 
-    An end is open for as long as any process has it: the one that made it, those that it was sent to, and those that
-    were forked with it. Each closes it with `close`, by ending, or, if it is killed, five seconds later. There is no
-    limit to what may be on its way, and an end is no file: it has no `fileno`.
+    An end is open as long as any process has it open: the process that created it, those that unpickled it, and those
+    that were forked with it. A process closes it with `close` or when it exits; if it is killed, its end closes five
+    seconds later. Sending never waits, since the number of messages is not limited. An end is not a file and has no
+    `fileno`.
     """
 
     _inbox_type: ClassVar[type[Inbox]] = Inbox
@@ -39,55 +40,58 @@ class PipeConnection:
         self._address = (url, name, side, readable, writable)
         self._inbox = self._inbox_type.at(url, f"{name}:{side}")
         self._outbox = self._inbox_type.at(url, f"{name}:{1 - side}")
-        self._users = Users.at(url, f"{name}:{side}")
-        self._others = Users.at(url, f"{name}:{1 - side}")
+        self._users = EndUsers.at(url, f"{name}:{side}")
+        self._peer_users = EndUsers.at(url, f"{name}:{1 - side}")
         self.handles = (self._inbox, self._users)
-        self._ahead: deque[bytes] = deque()  # what poll() found
-        self._ticket = b""
+        self._received: deque[bytes] = deque()  # messages that poll() has received and recv() has not returned
+        self._child_token = b""
         self._closed = False
-        self._open(self._users.stay(LIFE), LIFE)
-        util.register_after_fork(self, PipeConnection._inherit)
+        self._open(self._users.add(END_LEASE), END_LEASE)
+        util.register_after_fork(self, PipeConnection._after_fork)
         _ends.add(self)
 
     def send(self, obj: Any) -> None:
-        """Send an object; raise `BrokenPipeError` if nobody has the other end open."""
+        """Send an object; raise `BrokenPipeError` if the other end is closed."""
         self.send_bytes(self._dumps(obj))
 
     def recv(self) -> Any:
-        """Return the next object, waiting for it; raise `EOFError` if none is left and the other end is closed."""
+        """Wait for the next object and return it; raise `EOFError` if none is left and the other end is closed."""
         return pickle.loads(self.recv_bytes())  # noqa: S301 - as with any pipe, the other end is trusted
 
     def send_bytes(self, buf: bytes, offset: int = 0, size: int | None = None) -> None:
-        """Send bytes as one message; raise `BrokenPipeError` if nobody has the other end open."""
+        """Send bytes as one message; raise `BrokenPipeError` if the other end is closed."""
         self._check(self.writable, "read-only")
-        if not self._others.certain():
+        if not self._peer_users.remaining_open():
             raise BrokenPipeError(f"the other end of {self!r} is closed")
         data = memoryview(buf).cast("B")
         if not 0 <= offset <= len(data) or (size is not None and not 0 <= size <= len(data) - offset):
-            raise ValueError(f"a message of {len(data)} bytes has no {size} from {offset} on")
+            raise ValueError(f"{len(data)} bytes do not contain {size} bytes from offset {offset} on")
         self._outbox._put(DATA + data[offset : None if size is None else offset + size], NEVER)
 
     def recv_bytes(self, maxlength: int | None = None) -> bytes:
-        """Return the next message, waiting for it; raise `EOFError` as `recv`, `OSError` if it is longer."""
+        """Wait for the next message and return it; raise `EOFError` as `recv` does.
+
+        Raises `OSError`, and closes the end, if the message is longer than `maxlength`.
+        """
         self._check(self.readable, "write-only")
         if maxlength is not None and maxlength < 0:
-            raise ValueError(f"no message has a negative length ({maxlength})")
-        data = self._ahead.popleft() if self._ahead else self._next(NEVER)
+            raise ValueError(f"maxlength must not be negative, but is {maxlength}")
+        data = self._received.popleft() if self._received else self._next(NEVER)
         if maxlength is not None and len(data) > maxlength:
             self.close()
-            raise OSError(f"a message of {len(data)} bytes, and no more than {maxlength} were wanted")
+            raise OSError(f"the message has {len(data)} bytes, more than the maxlength of {maxlength}")
         return data
 
     def poll(self, timeout: float | None = 0.0) -> bool:
-        """Return whether something can be received, or the end of everything, within `timeout` seconds.
+        """Return whether `recv` will return a message or raise `EOFError` without waiting, within `timeout` seconds.
 
-        What it finds is this process's to receive.
+        A message that `poll` has found can only be received by this process.
         """
         self._check(self.readable, "write-only")
         deadline = NEVER if timeout is None else time.monotonic() + timeout
         try:
-            if not self._ahead:
-                self._ahead.append(self._next(deadline))
+            if not self._received:
+                self._received.append(self._next(deadline))
         except queue.Empty:
             return False
         except EOFError:
@@ -97,7 +101,7 @@ class PipeConnection:
     def close(self) -> None:
         """Close this process's end."""
         self._closed = True
-        self._leave()
+        self._finalize()
 
     @property
     def closed(self) -> bool:
@@ -117,75 +121,81 @@ class PipeConnection:
 
     def __reduce__(self) -> tuple[object, ...]:
         self._check(True, "")
-        return _restore, (type(self), *self._address, self._users.stay(TRANSIT))
+        return _restore, (type(self), *self._address, self._users.add(PICKLE_LEASE))
 
     def _dumps(self, obj: Any) -> bytes:
         return pickle.dumps(obj)
 
-    def _check(self, able: bool, but_is: str) -> None:
+    def _check(self, allowed: bool, restriction: str) -> None:
         if self._closed:
             raise OSError(f"{self!r} is closed")
-        if not able:
-            raise OSError(f"{self!r} is {but_is}")
+        if not allowed:
+            raise OSError(f"{self!r} is {restriction}")
 
     def _next(self, deadline: float) -> bytes:
-        until, over = 0.0, False
+        wait_until, peer_closed = 0.0, False
         while True:
             try:
-                item = bytes(self._inbox._get(until))
+                item = bytes(self._inbox._get(wait_until))
             except queue.Empty:
-                if over:
+                if peer_closed:
                     raise EOFError from None
-                certain = self._others.certain()
-                over = not certain
-                if not over and time.monotonic() >= deadline:
+                remaining = self._peer_users.remaining_open()
+                peer_closed = remaining == 0
+                if not peer_closed and time.monotonic() >= deadline:
                     raise
-                # Once more if it is over: something may have been sent before it was.
-                until = 0.0 if over else min(deadline, time.monotonic() + certain)
+                # Once more if the peer is closed: it may have sent a message just before.
+                wait_until = 0.0 if peer_closed else min(deadline, time.monotonic() + remaining)
             else:
                 if item != CLOSED:
                     return item[len(DATA) :]
-                until = 0.0
+                wait_until = 0.0
 
-    def _open(self, token: bytes, certain: float) -> None:
+    def _open(self, token: bytes, remaining: float) -> None:
         now = time.monotonic()
         self._pid = os.getpid()
-        self._session = self._users._here()
-        self._lease = Lease(token, 0, LIFE, now + certain, self._users.staying)
-        self._session.keeper.add(self._lease)
-        self._leave_at_exit()
+        self._session = self._users._get_session()
+        self._lease = Lease(token, 0, END_LEASE, now + remaining, self._users.renew_script)
+        self._session.lease_renewer.add(self._lease)
+        self._register_finalizer()
 
-    def _leave_at_exit(self) -> None:
+    def _register_finalizer(self) -> None:
         outbox = self._outbox if self.writable else None
         arguments = (self._session, self._users, self._lease, outbox)
-        self._leave = util.Finalize(self, leave, arguments, exitpriority=0)
+        self._finalize = util.Finalize(self, close_end, arguments, exitpriority=0)
 
-    def _inherit(self) -> None:
-        if self._pid == os.getpid():  # unpickled by a child of a fork server, which forgets what it was to do at exit
-            self._leave_at_exit()
+    def _after_fork(self) -> None:
+        if self._pid == os.getpid():  # unpickled in a fork server's child, which then clears its finalizers
+            self._register_finalizer()
         elif not self._closed:
-            self._ahead.clear()  # that is the parent's
-            self._open(self._ticket, 0.0)
+            self._received.clear()  # these messages are the parent's
+            self._open(self._child_token, 0.0)
 
 
 def _restore(
-    kind: type[PipeConnection], url: str, name: str, side: int, readable: bool, writable: bool, ticket: bytes
+    end_class: type[PipeConnection],
+    url: str,
+    name: str,
+    side: int,
+    readable: bool,
+    writable: bool,
+    pickle_token: bytes,
 ) -> PipeConnection:
-    end = kind(url, name, side, readable, writable)
-    end._users.depart(ticket)
+    end = end_class(url, name, side, readable, writable)
+    end._users.remove(pickle_token)
     return end
 
 
 _ends: weakref.WeakSet[PipeConnection] = weakref.WeakSet()
 
 
-def _announce_child() -> None:
+def _add_child_to_ends() -> None:
     for end in list(_ends):
         end._closed = end._closed or end._session.closed
         if not end._closed:
-            end._ticket = end._users.token()  # the child's, which its keeper makes last
+            end._child_token = end._users.new_token()  # the child's lease renewer keeps it alive after the fork
             with contextlib.suppress(redis.RedisError, OSError):
-                end._users.announce(end._ticket)
+                end._users.add_child(end._child_token)
 
 
-os.register_at_fork(before=_announce_child)
+os.register_at_fork(before=_add_child_to_ends)

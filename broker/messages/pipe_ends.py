@@ -1,4 +1,4 @@
-"""The ends of a pipe: what is on its way to one, and which processes have it open."""
+"""The ends of a pipe: the messages sent to an end, and the processes that have it open."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ OPEN_END = Script("messages/lua/open_end.lua")
 CLOSE_END = Script("messages/lua/close_end.lua")
 REMAINING_OPEN = Script("messages/lua/remaining_open.lua")
 
-LIFE = 5.0  # seconds after which a process that was killed no longer has its end open
-FORK = 10.0  # seconds that a forked child has to say that it has the end, too
-CLOSED = b""  # an item that says: look whether the other end is still open
+END_LEASE = 5.0  # seconds after which a killed process no longer has its end open
+FORK_LEASE = 10.0  # seconds within which a forked child must renew the lease that its parent registered for it
+CLOSED = b""  # an item that means: the other end may be closed, check it
 
 
 class Inbox(Items):
-    """What is on its way to one end."""
+    """The messages that were sent to one end and not yet received."""
 
     _kind = "pipe"
 
@@ -32,67 +32,67 @@ class Inbox(Items):
         return item
 
 
-class Users(Handle):
-    """The processes that have one end open."""
+class EndUsers(Handle):
+    """The processes that have one end open, each under a lease."""
 
     _kind = "end"
-    _parts = ("gone",)
+    _key_suffixes = ("gone",)
 
     def _configure(self) -> None:
-        self.staying = self._stay(LIFE)
-        self.departing = CLOSE_END.bind(self._keys, 0)
-        self._look = REMAINING_OPEN.bind(self._keys, 0)
+        self.renew_script = self._open_script(END_LEASE)
+        self.remove_script = CLOSE_END.bind(self._keys, 0)
+        self._remaining_script = REMAINING_OPEN.bind(self._keys, 0)
 
-    def stay(self, seconds: float) -> bytes:
-        """Count as one more for so long, under the token that is returned."""
-        token = self.token()
-        self._run(self._stay(seconds), token)
+    def add(self, lease: float) -> bytes:
+        """Add a user whose lease lasts `lease` seconds; return its token."""
+        token = self.new_token()
+        self._run(self._open_script(lease), token)
         return token
 
-    def announce(self, token: bytes) -> None:
-        """Count as one more under `token` until a forked child does so; raise redis-py's errors, and try once."""
-        here = self._here()
-        connection = here.borrow()
+    def add_child(self, token: bytes) -> None:
+        """Add a forked child under `token`, until it renews its lease; raise redis-py's errors, without retries."""
+        session = self._get_session()
+        connection = session.acquire_connection()
         try:
-            connection.run_once(self._stay(FORK), token)
+            connection.run_once(self._open_script(FORK_LEASE), token)
         finally:
-            here.give_back(connection)
+            session.release_connection(connection)
 
-    def token(self) -> bytes:
-        """Return a name that no other use of the end has."""
-        here = self._here()
-        connection = here.borrow()
+    def new_token(self) -> bytes:
+        """Return a unique token for a user."""
+        session = self._get_session()
+        connection = session.acquire_connection()
         try:
             return connection.new_token()
         finally:
-            here.give_back(connection)
+            session.release_connection(connection)
 
-    def depart(self, token: bytes) -> int:
-        """Count no more; return how many are left."""
-        return int(self._run(self.departing, token)[0])
+    def remove(self, token: bytes) -> int:
+        """Remove a user; return how many are left."""
+        return int(self._run(self.remove_script, token)[0])
 
-    def certain(self) -> float:
-        """Return for how many seconds somebody surely has the end open, 0 if nobody has."""
-        return int(self._run(self._look)[0]) * MICROSECOND
+    def remaining_open(self) -> float:
+        """Return for how many seconds the end is certain to stay open; 0 if it has no users."""
+        return int(self._run(self._remaining_script)[0]) * MICROSECOND
 
-    def _stay(self, seconds: float) -> BoundScript:
-        return OPEN_END.bind(self._keys, round(seconds / MICROSECOND))
+    def _open_script(self, lease: float) -> BoundScript:
+        return OPEN_END.bind(self._keys, round(lease / MICROSECOND))
 
 
-def leave(here: Session, users: Users, lease: Lease, outbox: Inbox | None) -> None:
-    """Close an end for this process; tell the other end if that was the last.
+def close_end(session: Session, users: EndUsers, lease: Lease, outbox: Inbox | None) -> None:
+    """Close an end for this process; notify the other end if no process has it open any more.
 
-    This runs also when an end is forgotten, wherever that may be: so it takes no lock and tries only once. Without it,
-    the lease ends by itself.
+    This also runs when an end is garbage-collected, at any point in the program, so it takes no lock and does not
+    retry. If it fails, the lease expires.
     """
-    if here.closed:
+    if session.closed:
         return
-    here.keeper.drop(lease)
-    connection = here.borrow()
+    session.lease_renewer.remove(lease)
+    connection = session.acquire_connection()
     try:
-        if connection.run_once(users.departing, lease.token) == 0 and outbox is not None:
-            connection.run_once(outbox._putting, connection.new_token(), b"0", outbox._size, CLOSED)
+        if connection.run_once(users.remove_script, lease.token) == 0 and outbox is not None:
+            connection.run_once(outbox._put_script, connection.new_token(), b"0", outbox._size, CLOSED)
     except (redis.RedisError, OSError):
         pass
     finally:
-        here.give_back(connection)
+        session.release_connection(connection)

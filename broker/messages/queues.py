@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from broker.engine.leased_handle import LEASE
+from broker.engine.flag_wait import wait_for_flag
+from broker.engine.leased_handle import DEFAULT_LEASE
 from broker.engine.owner import Owner
 from broker.engine.waiting import deadline_of
-from broker.engine.watch import watch
 from broker.errors import NotHeldError
 from broker.messages.items import Items
 from broker.transport.connection import NEVER
@@ -18,10 +18,10 @@ READ_UNFINISHED = Script("messages/lua/read_unfinished.lua")
 
 
 class SimpleQueue(Items):
-    """`multiprocessing.SimpleQueue` over Redis: processes anywhere put things in, and each thing is got once.
+    """`multiprocessing.SimpleQueue` over Redis: processes on any host put and get items; each item is got once.
 
-    They come out in the order in which they went in, and who has waited longest gets the next. What a killed process
-    had got is lost, as with multiprocessing; what it only waited for is not.
+    Items are got in the order in which they were put, and waiting getters get them in order of arrival. An item is lost
+    only if a process is killed after it got the item, as with multiprocessing.
     """
 
     _kind = "simple"
@@ -30,11 +30,11 @@ class SimpleQueue(Items):
         super().__init__(name, context=context)
 
     def put(self, obj: Any) -> None:
-        """Put `obj` in; on return it is there for everybody."""
+        """Put `obj`; on return, every process can get it."""
         self._put(obj, NEVER)
 
     def get(self) -> Any:
-        """Return the oldest item; wait until there is one."""
+        """Remove and return the oldest item; wait until there is one."""
         return self._get(NEVER)
 
     def empty(self) -> bool:
@@ -43,11 +43,10 @@ class SimpleQueue(Items):
 
 
 class Queue(Items):
-    """`multiprocessing.Queue` over Redis: a queue of at most `maxsize` items, or of any number if that is 0.
+    """`multiprocessing.Queue` over Redis: a queue of at most `maxsize` items, or without a limit if that is 0.
 
-    As `SimpleQueue`, with time-outs; `put` waits while the queue is full. There is no feeder thread: what was put is
-    there for everybody, in the order in which processes put it. The same name with another size raises
-    `MismatchError` where it is opened.
+    Like `SimpleQueue`, but with time-outs, and `put` waits while the queue is full. There is no feeder thread: when
+    `put` returns, every process can get the item. The same name with another `maxsize` raises `MismatchError`.
     """
 
     _kind = "queue"
@@ -58,25 +57,25 @@ class Queue(Items):
             self.open()
 
     def put(self, obj: Any, block: bool = True, timeout: float | None = None) -> None:
-        """Put `obj` in, waiting for room `timeout` seconds at most; raise `queue.Full` if there was none.
+        """Put `obj`; wait for a free slot for at most `timeout` seconds, and raise `queue.Full` if there is none.
 
-        Raises `ServerUnavailableError` if the server does not tell in time whether there was.
+        Raises `ServerUnavailableError` if the server does not answer in time.
         """
         self._put(obj, deadline_of(block, timeout))
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        """Return the oldest item, waiting for one `timeout` seconds at most; raise `queue.Empty` if there was none.
+        """Remove and return the oldest item; wait at most `timeout` seconds, and raise `queue.Empty` if there is none.
 
-        Raises `ServerUnavailableError` if the server does not tell in time whether there was.
+        Raises `ServerUnavailableError` if the server does not answer in time.
         """
         return self._get(deadline_of(block, timeout))
 
     def put_nowait(self, obj: Any) -> None:
-        """Put `obj` in now, or raise `queue.Full`."""
+        """Put `obj` without waiting; raise `queue.Full` if there is no free slot."""
         self.put(obj, block=False)
 
     def get_nowait(self) -> Any:
-        """Return the oldest item now, or raise `queue.Empty`."""
+        """Remove and return the oldest item without waiting; raise `queue.Empty` if there is none."""
         return self.get(block=False)
 
     def qsize(self) -> int:
@@ -88,48 +87,49 @@ class Queue(Items):
         return self._count() == 0
 
     def full(self) -> bool:
-        """Return whether there is no room now."""
+        """Return whether there is no free slot now."""
         return 0 < self._maxsize <= self._count()
 
     def join_thread(self) -> None:
-        """Do nothing: what was put is on the server already."""
+        """Do nothing: there is no feeder thread."""
 
     def cancel_join_thread(self) -> None:
-        """Do nothing: what was put is on the server already."""
+        """Do nothing: there is no feeder thread."""
 
 
 class JoinableQueue(Queue):
-    """`multiprocessing.JoinableQueue` over Redis: an item is its getter's until `task_done`, under a lease.
+    """`multiprocessing.JoinableQueue` over Redis: a getter holds an item under a lease until `task_done`.
 
-    If the getter is killed, the item goes to another when the lease of `lease` seconds ends: a task may be done
-    twice, but is never lost.
+    If the getter is killed, another one gets the item when the lease of `lease` seconds expires. So an item is never
+    lost, but may be processed twice.
     """
 
     _kind = "joinable"
     _keep = b"1"
-    _order = 1
-    _loss = "task_done(); another may have got the item"
+    _release_order = 1
+    _expired_message = "expired before task_done(); another process may have got the item"
 
     def __init__(
-        self, maxsize: int = 0, *, name: str | None = None, lease: float = LEASE, context: Owner | None = None
+        self, maxsize: int = 0, *, name: str | None = None, lease: float = DEFAULT_LEASE, context: Owner | None = None
     ) -> None:
         super(Queue, self).__init__(name, context=context, maxsize=maxsize, lease=lease)
         if name is not None:
             self.open()
 
-    def _configure(self, *, maxsize: int = 0, lease: float = LEASE) -> None:
+    def _configure(self, *, maxsize: int = 0, lease: float = DEFAULT_LEASE) -> None:
         super()._configure(maxsize=maxsize, lease=lease)
-        self._done = TASK_DONE.bind(self._keys, 0, 0)
-        self._idle = READ_UNFINISHED.bind((self._key, self._keys[-1]))
+        self._done_script = TASK_DONE.bind(self._keys, 0, 0)
+        self._read_unfinished_script = READ_UNFINISHED.bind((self._key, self._keys[-1]))
 
     def task_done(self) -> None:
-        """Say that the item which this thread got first, or else another of this process, is done.
+        """Mark the item that this thread got first as done, or one of another thread of this process.
 
-        Raises `NotHeldError`, a `ValueError`, if this process has none, `LeaseLostError` if its lease ended before.
+        Raises `NotHeldError` (a `ValueError`) if this process has no unfinished item, and `LeaseLostError` if the lease
+        expired before.
         """
-        if not self._give_back(self._done):
+        if not self._release_lease(self._done_script):
             raise NotHeldError("task_done() called too many times")
 
     def join(self) -> None:
-        """Block until every item that was put is done."""
-        watch(self, self._idle, self._keys[-1], None)
+        """Block until all items are done."""
+        wait_for_flag(self, self._read_unfinished_script, self._keys[-1], None)

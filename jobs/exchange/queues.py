@@ -54,7 +54,7 @@ class JoinableQueue(_SignedItems, broker.messages.queues.JoinableQueue):
 
     def _discard(self) -> None:
         with suppress(LeaseLostError):
-            self._give_back(self._done, order=-1)
+            self._release_lease(self._done_script, order=-1)
 
 
 class _SignedInbox(_SignedItems, broker.messages.pipe_ends.Inbox):

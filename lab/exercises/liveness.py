@@ -27,7 +27,7 @@ from collections.abc import Mapping
 from statistics import median
 from typing import ClassVar
 
-from broker.liveness.timing import Rhythm
+from broker.liveness.timing import Timing
 from lab.checks import liveness, verdicts
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import Figure
@@ -56,11 +56,11 @@ def member(
 ) -> None:
     """Work, one piece after the other, and report: by the daemon, or between two pieces."""
     rng = random.Random(seed)  # noqa: S311 - the same work on every backend
-    interval = board.rhythm.interval
+    interval = board.timing.interval
     heartbeat = start_heartbeat(board, daemon, me.who)
     started = reported = time.monotonic()
     while (now := time.monotonic()) < started + length:
-        if daemon is None and now >= reported + board.rhythm.period:
+        if daemon is None and now >= reported + board.timing.period:
             heartbeat.beat()
             reported = now
         piece = rng.uniform(*WORK) * interval
@@ -84,19 +84,19 @@ def monitor(
     heard: dict[str, float] = {}
     deadline = time.monotonic() + longest
     while time.monotonic() < deadline:
-        roll, now = board.look(), time.monotonic()
-        for state, silences in roll._asdict().items():
+        snapshot, now = board.snapshot(), time.monotonic()
+        for state, silences in snapshot._asdict().items():
             for who, silent in silences.items():
                 if states.get(who) != state:
                     states[who] = state
                     me.record(f"is {state}", on=who)
                 before = heard.setdefault(who, now - silent)
-                if state == "alive" and now - silent > before + board.rhythm.glance / 10:
+                if state == "alive" and now - silent > before + board.timing.poll_interval / 10:
                     heard[who] = now - silent
                     me.record("receives report", on=who, value=round((heard[who] - before) * MICROSECONDS))
-        if len(states) == members and not roll.alive and not roll.late:
+        if len(states) == members and not snapshot.alive and not snapshot.late:
             break
-        time.sleep(board.rhythm.interval / LOOKS)
+        time.sleep(board.timing.interval / LOOKS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,14 +139,14 @@ class Liveness(Exercise):
         return f"--members {workers - 1}" if workers > 1 else ""
 
     @property
-    def rhythm(self) -> Rhythm:
+    def timing(self) -> Timing:
         """When they have to report."""
-        return Rhythm(self.interval * self.pace)
+        return Timing(self.interval * self.pace)
 
     def run_actors(self, run: Run) -> None:
         """Let all work, and one of them die."""
         rng = random.Random(self.seed)  # noqa: S311 - the same death on every backend
-        victim, interval = rng.randrange(self.members), self.rhythm.interval
+        victim, interval = rng.randrange(self.members), self.timing.interval
         death = rng.uniform(*DEATH) * interval
         longest = (self.length + WORK[1] + 1) * interval + BOUND + START
         with make_board(run.ctx, interval) as board:
@@ -167,7 +167,7 @@ class Liveness(Exercise):
         ends = [event for event in trace.events if event.on not in killed or event.what != "joins"]
         return verdicts.worst(
             [
-                liveness.detected_in_time(trace, self.rhythm.interval + BOUND),
+                liveness.detected_in_time(trace, self.timing.interval + BOUND),
                 liveness.no_false_alarms(trace),
                 verdicts.all_finished(dataclasses.replace(trace, events=tuple(ends)), self.actors - len(killed)),
             ]
@@ -179,14 +179,14 @@ class Liveness(Exercise):
         for event in trace.of("receives report"):
             gaps.setdefault(event.on, []).append((event.value or 0) / MICROSECONDS)
         regular = {who: of[1:] for who, of in gaps.items() if len(of) > 1}  # the first is that of a daemon's start
-        overdue = [sum(max(0.0, gap - self.rhythm.period) for gap in of) for of in regular.values()]
+        overdue = [sum(max(0.0, gap - self.timing.period) for gap in of) for of in regular.values()]
         return {
             "killed": len(trace.of("dies")),
             "named dead": len({event.on for event in trace.of("is dead")}),
             "named dead though alive": len(liveness.false_alarms(trace)),
             "named late": len(trace.of("is late")),
             "named after its death": liveness.detection_delay(trace),
-            "between reports, stated": self.rhythm.period,
+            "between reports, stated": self.timing.period,
             "between reports, longest": max((max(of) for of in regular.values()), default=None),
             "drift at the end, median": median(overdue) if overdue else None,
         }

@@ -14,8 +14,8 @@ from typing import Protocol
 
 from broker.liveness.board import Board as BrokerBoard
 from broker.liveness.heartbeat import Heartbeat as BrokerHeartbeat
-from broker.liveness.snapshot import Roll
-from broker.liveness.timing import Rhythm
+from broker.liveness.snapshot import Snapshot
+from broker.liveness.timing import Timing
 from lab.runtime.context import Context
 from lab.runtime.recorder import Recorder, actor
 
@@ -34,10 +34,10 @@ class Board(Protocol):
     """Shows which processes are alive, late and dead."""
 
     @property
-    def rhythm(self) -> Rhythm:
+    def timing(self) -> Timing:
         """When each process has to report."""
 
-    def look(self) -> Roll:
+    def snapshot(self) -> Snapshot:
         """Return the seconds since each process's last report, by its state."""
 
 
@@ -48,7 +48,7 @@ def make_board(ctx: Context, interval: float) -> Iterator[Board]:
         yield ctx.Board(interval)
     else:
         with TemporaryDirectory(prefix="lab-") as folder:
-            yield FileBoard(Path(folder), Rhythm(interval))
+            yield FileBoard(Path(folder), Timing(interval))
 
 
 def start_heartbeat(board: Board, daemon: Recorder | None, who: str) -> Heartbeat:
@@ -67,7 +67,7 @@ class FileBoard:
     """A folder with a file for each process, whose modification time is that of its last report."""
 
     folder: Path
-    rhythm: Rhythm
+    timing: Timing
 
     def report(self, who: str) -> None:
         """Set the modification time."""
@@ -79,15 +79,15 @@ class FileBoard:
         """Remove the file."""
         (self.folder / who).unlink()
 
-    def look(self) -> Roll:
+    def snapshot(self) -> Snapshot:
         """Return the seconds since each process's last report, by its state."""
         now = time.time()
-        roll = Roll({}, {}, {})
+        snapshot = Snapshot({}, {}, {})
         for file in self.folder.iterdir():
             silent = max(0.0, now - file.stat().st_mtime)
-            state = "alive" if silent < self.rhythm.late else "late" if silent < self.rhythm.interval else "dead"
-            getattr(roll, state)[file.name] = silent
-        return roll
+            state = "alive" if silent < self.timing.late else "late" if silent < self.timing.interval else "dead"
+            getattr(snapshot, state)[file.name] = silent
+        return snapshot
 
 
 class FileHeartbeat:
@@ -126,5 +126,5 @@ def report_periodically(
     due = time.monotonic()
     while True:
         board.report(who)
-        due += board.rhythm.period
+        due += board.timing.period
         time.sleep(max(0.0, due - time.monotonic()))

@@ -10,7 +10,7 @@ import pytest
 
 from broker import Context
 from broker.engine import shared_scripts
-from broker.engine.session import register
+from broker.engine.session import register_session
 from broker.liveness import board
 from broker.locks import event, permits
 from broker.messages import items, pipe_ends, queues
@@ -43,6 +43,6 @@ def proxy(server: PrivateServer, ctx: Context) -> Iterator[Proxy]:
 @pytest.fixture
 def proxied(proxy: Proxy) -> Iterator[Context]:
     """A context behind the proxy, which counts a reply as lost after 0.3 s."""
-    register(proxy.url, lambda reply_timeout: wire_factory(proxy.url)(0.3))
+    register_session(proxy.url, lambda reply_timeout: wire_factory(proxy.url)(0.3))
     with Context(proxy.url) as context:
         yield context

@@ -13,7 +13,7 @@ import fakeredis
 import redis
 
 from broker import Context
-from broker.engine.session import register
+from broker.engine.session import register_session
 from tests.support.actors import Actor, Actors
 from tests.support.server_state import start_waiting
 
@@ -104,7 +104,7 @@ def fake(method: str, url: str) -> Iterator[Context]:
     server = fakeredis.FakeServer()
 
     url = f"redis://fake-{next(_numbers)}"
-    register(url, lambda timeout: FakeWire(server))
+    register_session(url, lambda timeout: FakeWire(server))
     with Context(url) as context:
         yield context
 

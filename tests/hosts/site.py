@@ -12,7 +12,7 @@ from types import TracebackType
 import redis
 
 from broker import Context, Lock, Semaphore
-from broker.engine.session import register
+from broker.engine.session import register_session
 from broker.transport.wire import wire_factory
 from lab.runtime.store import RedisStore
 from tests.hosts.clerk import Clerk
@@ -44,7 +44,7 @@ class Site:
         options |= {"port": str(PORT), "bind": self.broker.address, "protected-mode": "no"}
         self.server = Server(Path(self.folder), self._launch, **options)
         self.url = f"redis://{self.broker.address}:{PORT}"
-        register(self.url, wire_factory(self.server.url))
+        register_session(self.url, wire_factory(self.server.url))
         self.ctx = Context(self.url)
         self.db = RedisStore(self.server.url, "db")
         self.db.create(STOCK)

@@ -75,7 +75,7 @@ def play_with_the_broker(url: str) -> None:
             (there.close(), here.recv())
         board = ctx.Board(1.0)
         with ctx.Heartbeat(board, "me", daemon=False):
-            assert "me" in board.look().alive
+            assert "me" in board.snapshot().alive
             list(board.watch(1.5))  # its second look asks only for what is new
             board.forget("nobody")
         event.clear()

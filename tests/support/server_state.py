@@ -13,12 +13,12 @@ META = {b"start", b"capacity", b"fence", b"ticket", b"look", b"touched"}
 
 def run_command(handle: Handle, *command: bytes) -> Any:
     """Run a plain command on the handle's server."""
-    session = handle._here()
-    connection = session.borrow()
+    session = handle._get_session()
+    connection = session.acquire_connection()
     try:
         return connection.run_command(*command)
     finally:
-        session.give_back(connection)
+        session.release_connection(connection)
 
 
 def waiting_tokens(handle: Handle) -> list[bytes]:

@@ -87,7 +87,7 @@ def test_every_key_expires_when_it_is_idle(ctx: Context, client: redis.Redis) ->
             if not isinstance(handle, BoundedSemaphore):
                 handle.release()  # one more than it began with
     lost = ctx.Lock(lease=0.01)
-    lost._here().keeper.stop()
+    lost._get_session().lease_renewer.stop()
     lost.acquire()
     while lost.locked():
         pass

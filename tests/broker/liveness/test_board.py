@@ -13,21 +13,21 @@ from hypothesis import example, given
 from broker import Context
 from broker.liveness import board
 from broker.liveness.board import Board
-from broker.liveness.snapshot import Roll, Sight
+from broker.liveness.snapshot import Reading, Snapshot
 from tests.support.fake_clock import SECOND, FakeClock, ScriptClient, with_fake_clock
 
 DAY = 86400.0
 STEP = 4.0  # seconds between the reports of one who is always there
 
 
-def see(board: Board) -> Sight:
+def see(board: Board) -> Reading:
     """Look once, without waiting for certainty."""
-    here = board._here()
-    connection = here.borrow()
+    session = board._get_session()
+    connection = session.acquire_connection()
     try:
-        return board._see(connection)
+        return board._read(connection)
     finally:
-        here.give_back(connection)
+        session.release_connection(connection)
 
 
 class World:
@@ -41,17 +41,17 @@ class World:
         self._sender = ScriptClient(url)
 
     def join(self, who: str, token: str = "") -> int:
-        return int(self._sender.run(self.board._join, (token or who).encode(), who.encode()))
+        return int(self._sender.run(self.board._join_script, (token or who).encode(), who.encode()))
 
     def report(self, who: str) -> int:
         """Report as a heartbeat does: whoever is not known joins."""
         return self.hear(who) or self.join(who)
 
     def hear(self, who: str) -> int:
-        return int(self._sender.run(self.board._report, who.encode()))
+        return int(self._sender.run(self.board._report_script, who.encode()))
 
     def die(self, who: str, token: str = "") -> None:
-        self._sender.run(self.board._farewell, (token or who).encode(), who.encode(), b"1")
+        self._sender.run(self.board._leave_script, (token or who).encode(), who.encode(), b"1")
 
     def leave(self, who: str, token: str = "") -> None:
         self.board._leave(token or who, who)
@@ -68,15 +68,15 @@ class World:
             for who in ("other", *living):
                 self.report(who)
 
-    def roll(self) -> Roll:
-        return see(self.board).roll
+    def snapshot(self) -> Snapshot:
+        return see(self.board).snapshot
 
     def close(self) -> None:
         self.board.delete()
         self._sender.disconnect()
 
     def state(self, who: str) -> str | None:
-        return next((state for state, names in self.roll()._asdict().items() if who in names), None)
+        return next((state for state, names in self.snapshot()._asdict().items() if who in names), None)
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_late_and_dead_at_the_stated_seconds(world: World) -> None:
     assert world.state("a") == "late"
     world.go_on(0.1)
     assert world.state("a") == "dead"
-    assert world.roll().dead == {"a": pytest.approx(60.0)}
+    assert world.snapshot().dead == {"a": pytest.approx(60.0)}
     assert world.state("other") == "alive"
 
 
@@ -111,7 +111,7 @@ def test_it_says_for_how_long_each_was_not_heard(world: World) -> None:
     world.go_on(50)
     world.join("b")
     world.go_on(5)
-    alive, late, dead = world.roll()
+    alive, late, dead = world.snapshot()
     assert (alive, late, dead) == ({"b": 5.0, "other": 0.0}, {"a": 55.0}, {})
 
 
@@ -133,7 +133,7 @@ def test_a_death_that_is_reported_is_known_at_once(world: World) -> None:
     world.die("a")
     assert world.state("a") == "dead"
     world.go_on(10)
-    assert world.roll().dead == {"a": 10.0}
+    assert world.snapshot().dead == {"a": 10.0}
 
 
 def test_whoever_leaves_is_gone_also_if_he_was_dead(world: World) -> None:
@@ -194,7 +194,7 @@ def test_a_pickled_board_is_the_same_board(world: World) -> None:
     assert len(pickled) < 500
     copy = pickle.loads(pickled)
     assert (copy.name, copy.interval) == (world.board.name, 60.0)
-    assert see(copy).roll.alive.keys() == {"a"}
+    assert see(copy).snapshot.alive.keys() == {"a"}
 
 
 def test_forgetting_the_dead(world: World) -> None:
@@ -235,21 +235,21 @@ def test_after_lost_data_all_come_back_by_themselves(world: World) -> None:
     world.join("a")
     world.go_on(100, "a")
     world.client.delete(*world.board._keys)
-    assert world.roll() == ({}, {}, {})
+    assert world.snapshot() == ({}, {}, {})
     assert world.report("a") == 1
     assert world.state("a") == "alive"
 
 
 def test_a_look_waits_until_it_is_certain(ctx: Context, client: redis.Redis) -> None:
     board = ctx.Board(0.3)
-    board._run(board._join, b"token", b"a")
-    board._run(board._join, b"another", b"b")
+    board._run(board._join_script, b"token", b"a")
+    board._run(board._join_script, b"another", b"b")
     reports, now = board._keys[1], client.time()[0] * SECOND
     client.zadd(reports, {"": now - 60 * SECOND, "a": now - 60 * SECOND, "b": now - 60 * SECOND})
-    sight = see(board)
-    assert sight.roll.late.keys() == {"a", "b"}
-    assert 0 < sight.doubt < 0.31
-    assert board.look().dead.keys() == {"a", "b"}
+    reading = see(board)
+    assert reading.snapshot.late.keys() == {"a", "b"}
+    assert 0 < reading.uncertain_for < 0.31
+    assert board.snapshot().dead.keys() == {"a", "b"}
 
 
 def test_every_key_expires_when_it_is_idle(world: World) -> None:
@@ -285,7 +285,7 @@ def check_outages(world: World, phases, ends, outages, looks, waits) -> None:
     server was there all the time.
     """
     world.client.delete(*world.board._keys)
-    period, interval = world.board.rhythm.period, world.board.interval
+    period, interval = world.board.timing.period, world.board.interval
     start = world.clock.now
 
     def served(moment: float, wait: float) -> float:
@@ -310,7 +310,7 @@ def check_outages(world: World, phases, ends, outages, looks, waits) -> None:
         if who:
             world.report(who)
             continue
-        dead = world.roll().dead
+        dead = world.snapshot().dead
         assert all(alive[each] <= moment for each in dead)
         if not outages:
             assert {each for each in last if moment > last[each] + interval + 0.01 and moment > 3} <= dead.keys()

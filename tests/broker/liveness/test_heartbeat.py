@@ -105,9 +105,9 @@ def states(board: Board, *, until: str, timeout: float = TIMEOUT) -> list[tuple[
 def test_a_process_is_alive_from_the_first_moment_and_gone_when_it_stops(ctx: Context) -> None:
     board = ctx.Board()
     with ctx.Heartbeat(board, "me") as heartbeat:
-        assert board.look().alive.keys() == {"me"}
+        assert board.snapshot().alive.keys() == {"me"}
         reporter = heartbeat._reporter.pid
-    assert board.look() == ({}, {}, {})
+    assert board.snapshot() == ({}, {}, {})
     assert gone(reporter)
     heartbeat.stop()
 
@@ -116,13 +116,13 @@ def test_a_process_is_alive_from_the_first_moment_and_gone_when_it_stops(ctx: Co
 def test_a_process_may_beat_by_itself(ctx: Context) -> None:
     board = ctx.Board(SHORT)
     with ctx.Heartbeat(board, "me", daemon=False) as heartbeat:
-        assert board.look().alive.keys() == {"me"}
+        assert board.snapshot().alive.keys() == {"me"}
         assert [state for state, _ in states(board, until="dead")] == ["alive", "late", "dead"]
         heartbeat.beat()
-        assert board.look().alive.keys() == {"me"}
+        assert board.snapshot().alive.keys() == {"me"}
         heartbeat.beat()
-        assert board.look().alive["me"] < SHORT
-    assert board.look() == ({}, {}, {})
+        assert board.snapshot().alive["me"] < SHORT
+    assert board.snapshot() == ({}, {}, {})
 
 
 def test_its_name_is_host_and_process_unless_one_is_given(ctx: Context) -> None:
@@ -137,7 +137,7 @@ def test_a_killed_process_is_dead_at_once(ctx: Context, begin: Begin) -> None:
     main.kill()
     assert [state for state, _ in states(board, until="dead")][-1] == "dead"
     wait_until(lambda: gone(reporter))
-    assert board.look().dead.keys() == {"main"}
+    assert board.snapshot().dead.keys() == {"main"}
 
 
 @pytest.mark.slow
@@ -146,7 +146,7 @@ def test_a_host_that_ends_is_dead_after_the_interval_and_not_before(ctx: Context
     main, other = begin(board, "main"), begin(board, "other")
     os.kill(main.call("reporter"), signal.SIGSTOP)  # no more reports, and no farewell
     looked = time.monotonic()
-    silent = board.look().alive["main"]
+    silent = board.snapshot().alive["main"]
     main.kill()
     changes = []
     for change in board.watch(SHORT + SLACK):
@@ -165,7 +165,7 @@ def test_one_look_names_the_dead_also_where_nobody_else_reports(ctx: Context, be
     os.kill(main.call("reporter"), signal.SIGSTOP)
     main.kill()
     time.sleep(0.6)  # without asking the server anything
-    assert board.look().dead.keys() == {"main"}
+    assert board.snapshot().dead.keys() == {"main"}
 
 
 @pytest.mark.slow
@@ -230,7 +230,7 @@ def test_a_forked_child_keeps_nobody_alive_and_stops_nothing(ctx: Context, begin
     child = main.call("fork")
     try:
         wait_until(lambda: psutil.Process(child).status() == psutil.STATUS_SLEEPING)
-        assert board.look().alive.keys() == {"main"}
+        assert board.snapshot().alive.keys() == {"main"}
         main.kill()
         assert states(board, until="dead")
     finally:
@@ -270,7 +270,7 @@ def test_whoever_ends_without_a_stop_is_dead(ctx: Context, end: str, state: str)
         program = subprocess.Popen([sys.executable, "-c", PROGRAM, ctx.url, board.name, end])
         program.wait()
         expected = {"program"} if state == "dead" else set()
-        wait_until(lambda: board.look().dead.keys() == expected and not board.look().alive)
+        wait_until(lambda: board.snapshot().dead.keys() == expected and not board.snapshot().alive)
     finally:
         board.delete()
 
@@ -297,7 +297,7 @@ def test_ctrl_c_ends_the_program_and_not_its_heartbeat(ctx: Context) -> None:
         program.stdin.close()
         program.wait()
         program.stdout.close()
-        wait_until(lambda: board.look().dead)
+        wait_until(lambda: board.snapshot().dead)
         board.delete()
 
 
@@ -311,24 +311,26 @@ def test_closing_the_context_takes_its_names_off(ctx: Context) -> None:
         board = other.Board(name="closing")
         reporter = other.Heartbeat(board)._reporter.pid
     seen = ctx.Board(name="closing")
-    assert seen.look() == ({}, {}, {})
+    assert seen.snapshot() == ({}, {}, {})
     assert gone(reporter)
     seen.delete()
 
 
 def test_one_interval_for_one_name(ctx: Context) -> None:
-    board = ctx.Board(30.0, name="rhythm")
+    board = ctx.Board(30.0, name="timing")
     board.open()
     with pytest.raises(MismatchError, match="already exists with the value 30;"):
-        ctx.Board(31.0, name="rhythm")
+        ctx.Board(31.0, name="timing")
     with pytest.raises(MismatchError):
-        Heartbeat(Board.at(ctx.url, "rhythm", interval=31.0))
+        Heartbeat(Board.at(ctx.url, "timing", interval=31.0))
     board.delete()
 
 
 @pytest.mark.parametrize("interval", [0, -1, float("nan"), float("inf"), 86401, True, None, "60"])
 def test_an_interval_that_cannot_be_meant(ctx: Context, interval: object) -> None:
-    with pytest.raises(InvalidArgumentError, match="an interval is a number of seconds above 0, a day at most, not"):
+    with pytest.raises(
+        InvalidArgumentError, match="an interval must be a number of seconds above 0 and at most a day, not"
+    ):
         ctx.Board(interval)  # type: ignore[arg-type]
 
 
@@ -342,7 +344,7 @@ def test_a_name_that_cannot_be_meant(ctx: Context, who: object) -> None:
 def test_any_other_name_works(ctx: Context, who: str) -> None:
     board = ctx.Board()
     with ctx.Heartbeat(board, who):
-        assert board.look().alive.keys() == {who}
+        assert board.snapshot().alive.keys() == {who}
 
 
 @pytest.fixture
@@ -358,8 +360,8 @@ def test_a_restart_without_data_loses_nobody_who_lives(own: Server) -> None:
         with ctx.Heartbeat(board, "me"):
             own.kill()
             own.start()
-            assert board.look().dead == {}
-            wait_until(lambda: board.look().alive.keys() == {"me"})
+            assert board.snapshot().dead == {}
+            wait_until(lambda: board.snapshot().alive.keys() == {"me"})
 
 
 @pytest.mark.slow
@@ -371,7 +373,7 @@ def test_nobody_is_dead_because_the_server_stood_still(own: Server) -> None:
             time.sleep(1.5 * SHORT)  # nobody can be asked meanwhile
             os.kill(own._process.pid, signal.SIGCONT)
             assert {change.state for change in board.watch(SHORT)} <= {"alive", "late"}
-            assert board.look().alive.keys() == {"me", "you"}
+            assert board.snapshot().alive.keys() == {"me", "you"}
 
 
 def test_a_server_that_stays_away(own: Server) -> None:

@@ -18,8 +18,8 @@ def test_join(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault) -> Non
     proxy.inject(JOIN, fault)
     with proxied.Heartbeat(board, "me", daemon=False):
         assert proxy.all_injected
-        assert board.look().alive.keys() == {"me"}
-    assert board.look() == ({}, {}, {})
+        assert board.snapshot().alive.keys() == {"me"}
+    assert board.snapshot() == ({}, {}, {})
 
 
 def test_report(proxy: Proxy, proxied: Context, fault: Fault) -> None:
@@ -28,19 +28,19 @@ def test_report(proxy: Proxy, proxied: Context, fault: Fault) -> None:
         proxy.inject(REPORT, fault)
         heartbeat.beat()
         assert proxy.all_injected
-        assert board.look().alive.keys() == {"me"}
+        assert board.snapshot().alive.keys() == {"me"}
 
 
 def test_roll_and_forget(proxy: Proxy, proxied: Context, fault: Fault) -> None:
     board = proxied.Board()
-    board._run(board._join, b"token", b"me")
-    board._run(board._farewell, b"token", b"me", b"1")
+    board._run(board._join_script, b"token", b"me")
+    board._run(board._leave_script, b"token", b"me", b"1")
     proxy.inject(SNAPSHOT, fault)
-    assert board.look().dead.keys() == {"me"}
+    assert board.snapshot().dead.keys() == {"me"}
     proxy.inject(FORGET, fault)
     board.forget("me")
     assert proxy.all_injected
-    assert board.look() == ({}, {}, {})
+    assert board.snapshot() == ({}, {}, {})
 
 
 def test_stop(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault) -> None:
@@ -49,7 +49,7 @@ def test_stop(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault) -> Non
     proxy.inject(LEAVE, fault)
     heartbeat.stop()
     assert proxy.all_injected
-    assert board.look() == ({}, {}, {})
+    assert board.snapshot() == ({}, {}, {})
 
 
 def test_reports_of_a_daemon(proxy: Proxy, proxied: Context, fault: Fault) -> None:

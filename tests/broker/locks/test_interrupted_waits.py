@@ -53,7 +53,7 @@ def test_ctrl_c_while_a_grant_arrives_releases_it(
     def interrupted(request: object, message: bytes) -> bool:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(permits._Wish, "hear", interrupted)
+    monkeypatch.setattr(permits._PermitRequest, "on_message", interrupted)
     waiter = actors.thread(lock)
     start_waiting(lock, [waiter])
     lock.release()

@@ -63,7 +63,7 @@ def test_release(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault) -> 
 def test_release_after_lost_lease_still_raises(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault) -> None:
     lock = proxied.Lock(lease=0.2)
     lock.acquire()
-    lock._here().keeper.stop()
+    lock._get_session().lease_renewer.stop()
     assert ctx.Lock(name=lock.name).acquire() is True
     proxy.inject(RELEASE, fault)
     with pytest.raises(LeaseLostError):

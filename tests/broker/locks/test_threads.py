@@ -92,7 +92,7 @@ def test_concurrent_first_uses_share_one_session(ctx: Context, monkeypatch: pyte
 
     monkeypatch.setattr(session, "wire_factory", slow_factory)
     found: list[session.Session] = []
-    threads = [threading.Thread(target=lambda: found.append(session.session(url))) for _ in range(2)]
+    threads = [threading.Thread(target=lambda: found.append(session.get_session(url))) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:

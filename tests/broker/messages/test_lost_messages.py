@@ -155,7 +155,7 @@ def test_task_done_after_lost_lease_still_raises(
     direct = ctx.JoinableQueue(name=tasks.name)
     tasks.put("task")
     tasks.get()
-    tasks._here().keeper.stop()
+    tasks._get_session().lease_renewer.stop()
     assert direct.get() == "task"
     proxy.inject(TASK_DONE, fault)
     with pytest.raises(LeaseLostError):

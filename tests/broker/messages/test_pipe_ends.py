@@ -154,7 +154,7 @@ def test_forked_child_has_both_ends_open(ctx: Context, process: Process) -> None
 def test_delayed_renewal_does_not_reopen_a_closed_end(ctx: Context) -> None:
     left, right = ctx.Pipe()
     right.close()
-    right._users._run(right._users.staying, right._lease.token)
+    right._users._run(right._users.renew_script, right._lease.token)
     assert count_users(right) == 0
     with pytest.raises(EOFError):
         left.recv()

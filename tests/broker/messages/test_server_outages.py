@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from broker import Context, LeaseLostError, ServerUnavailableError
-from broker.messages.items import _Get
+from broker.messages.items import _GetRequest
 from tests.support.actors import Actor, Actors
 from tests.support.server_state import count_putters, count_waiters, holders, start_waiting
 from tests.support.servers import Server
@@ -181,7 +181,7 @@ def test_putter_leaves_the_queue_on_ctrl_c(ctx: Context, process: Process) -> No
 
 
 @KINDS
-@pytest.mark.parametrize("moment", ["_told", "_take"])
+@pytest.mark.parametrize("moment", ["_on_grant_message", "_on_grant"])
 def test_ctrl_c_during_get_loses_no_item(
     ctx: Context, actors: Actors, monkeypatch: pytest.MonkeyPatch, kind: str, moment: str
 ) -> None:
@@ -191,7 +191,7 @@ def test_ctrl_c_during_get_loses_no_item(
     items = getattr(ctx, kind)()
     getter = actors.thread(items)
     with monkeypatch.context() as patch:
-        patch.setattr(_Get, moment, raise_interrupt)
+        patch.setattr(_GetRequest, moment, raise_interrupt)
         start_waiting(items, [getter], "get")
         items.put("first")
         items.put("second")
