@@ -22,9 +22,9 @@ from jobs.worker import process_job
 
 ABANDONED = AbandonedJobError.__name__  # RQ's result for a job whose worker was killed; the job itself may still run
 
-MAX_FAILED_CHECKS = (
-    3  # checks in a row that find a job dequeued and not claimed, or not alive, before it counts as lost
-)
+# So many checks in a row must find a dequeued job not claimed, before it is requeued; or a job not alive, before it
+# counts as lost.
+MAX_FAILED_CHECKS = 3
 
 
 class Startable(Protocol):

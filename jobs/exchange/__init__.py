@@ -1,1 +1,1 @@
-"""What travels between a process and the workers, and what RQ has on record."""
+"""What parents and workers exchange: pickled jobs, status messages, signals, and RQ's records."""

@@ -1,4 +1,4 @@
-"""Workers on a private server, and contexts whose keys must be gone at the end."""
+"""Workers on a private server, and contexts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def ctx(url: str, workers: jobs.Workers) -> Iterator[jobs.Context]:
 
 @pytest.fixture(params=["multiprocessing", "jobs"])
 def either(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """A context of jobs, and multiprocessing's own, which says what is right."""
+    """A context of jobs, and multiprocessing's own, which shows what is right."""
     yield multiprocessing.get_context("fork") if request.param == "multiprocessing" else request.getfixturevalue("ctx")
     for process in multiprocessing.active_children():
         process.kill()
@@ -52,7 +52,7 @@ def connection(url: str) -> Iterator[redis.Redis]:
 
 @pytest.fixture
 def signals() -> Iterator[None]:
-    """Whatever a worker does with this process's signals is undone."""
+    """Restores the signal handlers of this process, which a worker replaces."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
     for number, handler in before.items():

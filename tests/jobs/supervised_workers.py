@@ -1,4 +1,4 @@
-"""Workers under their supervisor, in a program of their own, as `lab worker` runs them."""
+"""A supervisor and its workers in a separate program, as `lab worker` runs them."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ Supervisor(os.environ["LAB_REDIS_URL"], sys.argv[1], int(sys.argv[2])).run()
 """
 
 
-class Crew:
-    """`count` workers that listen; RQ finds a job abandoned `unheard` seconds after its worker was last heard of."""
+class SupervisedWorkers:
+    """`count` workers that listen; RQ abandons a job whose worker sends no heartbeat for `heartbeat_ttl` seconds."""
 
-    def __init__(self, url: str, queue: str, count: int = 1, unheard: int = 30, maintenance: int = 10) -> None:
+    def __init__(self, url: str, queue: str, count: int = 1, heartbeat_ttl: int = 30, maintenance: int = 10) -> None:
         self.url = url
         self.queue = queue
-        arguments = [queue, str(count), str(unheard), str(maintenance)]
+        arguments = [queue, str(count), str(heartbeat_ttl), str(maintenance)]
         self.program = subprocess.Popen(
             [sys.executable, "-c", SUPERVISOR, *arguments],
             stdout=subprocess.PIPE,
@@ -45,7 +45,7 @@ class Crew:
             text=True,
         )
         wait_until(lambda: self.idle() >= count)
-        self.family = psutil.Process(self.program.pid).children(recursive=True)
+        self.processes = psutil.Process(self.program.pid).children(recursive=True)
 
     @property
     def workers(self) -> list[psutil.Process]:
@@ -60,18 +60,18 @@ class Crew:
         self.program.send_signal(number)
 
     def finish(self) -> str:
-        """Wait for its end, which must be a good one, and return what it said."""
+        """Wait until it exits, which must be with status 0, and return its output."""
         out, _ = self.program.communicate(timeout=2 * TIMEOUT)
         assert self.program.returncode == 0, out
         return out
 
-    def __enter__(self) -> Crew:
+    def __enter__(self) -> SupervisedWorkers:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        left = [*self.family]
+        left = [*self.processes]
         with suppress(psutil.NoSuchProcess):
             left += psutil.Process(self.program.pid).children(recursive=True)
         self.program.kill()

@@ -1,4 +1,4 @@
-"""What a process has of its own for being a job: a queue, a worker, a place in RQ's books."""
+"""What differs for a process that is a job: a queue, a worker, a record in RQ."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ import jobs
 from broker import Lock
 from jobs.exchange.client import client
 from tests.support.actors import TIMEOUT
+from tests.support.rq_worker import RQ_MAINTENANCE_KEY
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,7 +49,7 @@ def test_arguments_and_handles_arrive(ctx):
     assert process.host == socket.gethostname()
 
 
-def test_what_it_returned_is_where_rq_puts_it(ctx):
+def test_the_return_value_is_rqs_result(ctx):
     process = ctx.Process(target=lambda: {"sold": 5})
     process.start()
     process.join()
@@ -56,7 +57,7 @@ def test_what_it_returned_is_where_rq_puts_it(ctx):
 
 
 @pytest.mark.parametrize("picklable", [True, False])
-def test_what_it_raised_is_where_rq_puts_it(ctx, capfd, picklable):
+def test_the_traceback_is_rqs_result(ctx, capfd, picklable):
     def target():
         raise LookupError("no such room", None if picklable else threading.Lock())
 
@@ -70,7 +71,7 @@ def test_what_it_raised_is_where_rq_puts_it(ctx, capfd, picklable):
 
 
 @pytest.mark.parametrize("target", [threading.Lock, lambda: sys.exit(3)])
-def test_what_cannot_be_kept_changes_nothing(ctx, target):
+def test_a_return_value_that_cannot_be_pickled_changes_nothing(ctx, target):
     process = ctx.Process(target=target)
     process.start()
     process.join()
@@ -78,21 +79,21 @@ def test_what_cannot_be_kept_changes_nothing(ctx, target):
     assert process.job.latest_result(timeout=TIMEOUT)
 
 
-def test_a_process_that_was_killed_has_failed_for_rq(ctx):
+def test_rq_records_a_killed_process_as_failed(ctx):
     process = ctx.Process(target=lambda: os.kill(os.getpid(), signal.SIGKILL), name="victim")
     process.start()
     process.join()
     assert "victim ended with exit code -9" in process.job.latest_result(timeout=TIMEOUT).exc_string
 
 
-def test_what_cannot_be_sent_is_refused_at_the_start(ctx):
+def test_arguments_that_cannot_be_pickled_are_an_error_at_the_start(ctx):
     process = ctx.Process(target=print, args=(threading.Lock(),))
     with pytest.raises(TypeError, match="pickle"):
         process.start()
     assert not process.is_alive()
 
 
-def test_what_cannot_be_found_on_the_worker_fails_there(ctx, capfd, tmp_path, monkeypatch):
+def test_a_module_that_the_worker_does_not_have_is_an_error_there(ctx, capfd, tmp_path, monkeypatch):
     (tmp_path / "only_here.py").write_text("def target(): pass\n")
     monkeypatch.syspath_prepend(tmp_path)
     from only_here import target
@@ -115,7 +116,7 @@ def test_a_process_that_waits_for_a_worker_ends_at_once(url, number):
         assert not rq.Queue("deserted", connection=process.job.connection).job_ids
 
 
-def test_more_processes_than_workers_wait_their_turn(ctx):
+def test_more_processes_than_workers_wait_for_a_worker(ctx):
     go = ctx.Event()
     processes = [ctx.Process(target=go.wait) for _ in range(5)]
     for process in processes:
@@ -126,7 +127,7 @@ def test_more_processes_than_workers_wait_their_turn(ctx):
     assert [process.exitcode for process in processes] == [0] * 5
 
 
-def test_a_job_that_rq_could_not_run_does_not_hang_its_parent(url, capfd):
+def test_the_parent_of_a_job_that_rq_could_not_run_does_not_hang(url, capfd):
     with jobs.get_context(url, queue="deserted") as context:
         process = context.Process(target=print, name="orphan")
         process.start()
@@ -137,7 +138,7 @@ def test_a_job_that_rq_could_not_run_does_not_hang_its_parent(url, capfd):
         assert capfd.readouterr().err == "orphan did not start: the worker's ModuleNotFoundError\n"
 
 
-def test_a_job_that_somebody_deleted_does_not_hang_its_parent(url):
+def test_the_parent_of_a_deleted_job_does_not_hang(url):
     with jobs.get_context(url, queue="deserted") as context:
         process = context.Process(target=print)
         process.start()
@@ -146,7 +147,7 @@ def test_a_job_that_somebody_deleted_does_not_hang_its_parent(url):
         assert process.exitcode == 1
 
 
-def test_a_function_of_main_travels_by_value(url, workers, tmp_path):
+def test_a_function_of_main_is_pickled_by_value(url, workers, tmp_path):
     program = tmp_path / "program.py"
     program.write_text(
         "import jobs, sys\n"
@@ -164,7 +165,7 @@ def test_a_function_of_main_travels_by_value(url, workers, tmp_path):
     assert run.stdout.split() == ["0", "4"]
 
 
-def test_plain_rq_takes_a_handle_and_a_plain_worker_serves(url, workers, capfd):
+def test_plain_rq_runs_jobs_with_handles_and_processes(url, workers, capfd):
     with client(url) as connection, jobs.get_context(url) as context, jobs.get_context(url, queue="plain") as plain:
         lock = context.Lock()
         job = rq.Queue("plain", connection=connection).enqueue(hold, lock)
@@ -179,7 +180,7 @@ def test_plain_rq_takes_a_handle_and_a_plain_worker_serves(url, workers, capfd):
         job.delete()
 
 
-def test_a_closed_context_leaves_nothing(url, workers, connection):
+def test_a_closed_context_leaves_no_keys(url, workers, connection):
     before = set(connection.scan_iter())
     with jobs.get_context(url) as context:
         ended, waiting = context.Process(target=print, args=("hello",)), context.Process(target=context.Event().wait)
@@ -192,4 +193,6 @@ def test_a_closed_context_leaves_nothing(url, workers, connection):
         assert set(connection.scan_iter()) - before
     assert waiting.exitcode == -signal.SIGKILL
     assert not multiprocessing.active_children()
-    assert not {key for key in set(connection.scan_iter()) - before if b"worker" not in key}
+    assert not {
+        key for key in set(connection.scan_iter()) - before if b"worker" not in key and key != RQ_MAINTENANCE_KEY
+    }

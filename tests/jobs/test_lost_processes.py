@@ -1,4 +1,4 @@
-"""Workers, work horses and hosts that die, and servers that are away, while a process runs."""
+"""Workers, work horses and hosts that are lost, and outages of the server, while a process runs."""
 
 from __future__ import annotations
 
@@ -22,132 +22,136 @@ from tests.support.servers import Server
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
-KNOWN = 5.5  # seconds after which a process that could not say that it is dead would be known to be
+DETECTION_TIME = 5.5  # seconds after which a lost process has an exit code
 
 
-class Scene:
-    """A process that runs; `family` is the process and those that run it, it itself first."""
+class RunningProcess:
+    """A process that runs; `ancestry` is the process itself, its parent, and so on up to its worker."""
 
     def __init__(self, context: jobs.Context) -> None:
-        self.go, begun = context.Event(), context.Event()
-        self.process = context.Process(target=lambda go: (begun.set(), go.wait()), args=(self.go,))
+        self.go, started = context.Event(), context.Event()
+        self.process = context.Process(target=lambda go: (started.set(), go.wait()), args=(self.go,))
         self.process.start()
-        assert begun.wait(TIMEOUT)
+        assert started.wait(TIMEOUT)
         wait_until(lambda: self.process.pid)
-        self.family: list[psutil.Process] = []
+        self.ancestry: list[psutil.Process] = []
 
 
 @contextmanager
-def rqs_worker(url: str) -> Iterator[Scene]:
+def plain_rq_worker(url: str) -> Iterator[RunningProcess]:
     with rq_worker(url, "doomed", ROOT) as worker, jobs.get_context(url, queue="doomed") as context:
-        scene = Scene(context)
-        child = psutil.Process(scene.process.pid)
-        scene.family = [child, child.parent(), psutil.Process(worker.pid)]
-        yield scene
+        running = RunningProcess(context)
+        child = psutil.Process(running.process.pid)
+        running.ancestry = [child, child.parent(), psutil.Process(worker.pid)]
+        yield running
 
 
 @contextmanager
-def own_worker(url: str) -> Iterator[Scene]:
+def local_worker(url: str) -> Iterator[RunningProcess]:
     with jobs.Workers(url, "doomed", 1), jobs.get_context(url, queue="doomed") as context:
-        scene = Scene(context)
-        child = psutil.Process(scene.process.pid)
-        scene.family = [child, child.parent()]
-        yield scene
+        running = RunningProcess(context)
+        child = psutil.Process(running.process.pid)
+        running.ancestry = [child, child.parent()]
+        yield running
 
 
-WORKERS = {"own worker": own_worker, "rq worker": rqs_worker}
+WORKERS = {"local worker": local_worker, "rq worker": plain_rq_worker}
 
 
 @pytest.fixture(params=WORKERS)
-def scene(request: pytest.FixtureRequest, url: str) -> Iterator[Scene]:
-    with WORKERS[request.param](url) as scene:
-        yield scene
+def running(request: pytest.FixtureRequest, url: str) -> Iterator[RunningProcess]:
+    with WORKERS[request.param](url) as running:
+        yield running
 
 
-def gone(*processes: psutil.Process) -> bool:
+def exited(*processes: psutil.Process) -> bool:
     return not psutil.wait_procs(processes, TIMEOUT)[1]
 
 
-def test_a_process_ends_with_what_has_started_it(scene):
-    child, parent, *_ = scene.family
+def test_a_process_is_killed_when_its_parent_is_killed(running):
+    child, parent, *_ = running.ancestry
     parent.kill()
-    scene.process.join(TIMEOUT)
-    assert scene.process.exitcode == -signal.SIGKILL
-    assert gone(child)
+    running.process.join(TIMEOUT)
+    assert running.process.exitcode == -signal.SIGKILL
+    assert exited(child)
 
 
-def test_a_process_that_is_lost_with_its_host_is_known_to_be_dead(scene):
-    for part in reversed(scene.family):
-        part.kill()
-    scene.process.join(TIMEOUT)
-    assert scene.process.exitcode == -signal.SIGKILL
+def test_a_process_that_is_lost_with_its_host_counts_as_killed(running):
+    for process in reversed(running.ancestry):
+        process.kill()
+    running.process.join(TIMEOUT)
+    assert running.process.exitcode == -signal.SIGKILL
 
 
-def test_a_process_that_was_cut_off_and_given_up_does_not_go_on(scene):
-    for part in scene.family:
-        part.suspend()
-    scene.process.join(TIMEOUT)
-    assert scene.process.exitcode == -signal.SIGKILL
-    for part in scene.family:
-        part.resume()
-    assert gone(scene.family[0])
+def test_a_process_that_counts_as_lost_is_killed_when_it_resumes(running):
+    for process in running.ancestry:
+        process.suspend()
+    running.process.join(TIMEOUT)
+    assert running.process.exitcode == -signal.SIGKILL
+    for process in running.ancestry:
+        process.resume()
+    assert exited(running.ancestry[0])
 
 
-def test_a_process_outlives_a_plain_worker(url):
-    with rqs_worker(url) as scene:
-        scene.family[-1].kill()
-        started = scene.process.job.started_job_registry
+def test_a_process_survives_a_plain_worker(url):
+    with plain_rq_worker(url) as running:
+        running.ancestry[-1].kill()
+        started = running.process.job.started_job_registry
         started.cleanup(timestamp=time.time() + 3600)  # as another worker's maintenance does in time
-        assert "Abandoned" in scene.process.job.latest_result().exc_string
-        scene.process.join(KNOWN)
-        assert scene.process.is_alive()
-        scene.go.set()
-        scene.process.join(TIMEOUT)
-        assert scene.process.exitcode == 0
+        assert "Abandoned" in running.process.job.latest_result().exc_string
+        running.process.join(DETECTION_TIME)
+        assert running.process.is_alive()
+        running.go.set()
+        running.process.join(TIMEOUT)
+        assert running.process.exitcode == 0
 
 
-def test_workers_of_ones_own_take_their_process_along(url):
-    with own_worker(url) as scene:
-        child, worker = scene.family
+def test_local_workers_kill_their_process_when_they_stop(url):
+    with local_worker(url) as running:
+        child, worker = running.ancestry
         worker.terminate()
-        scene.process.join(TIMEOUT)
-        assert scene.process.exitcode == -signal.SIGKILL
-        assert gone(child)
+        running.process.join(TIMEOUT)
+        assert running.process.exitcode == -signal.SIGKILL
+        assert exited(child)
 
 
-def test_a_process_outlives_a_server_that_is_away_for_longer_than_its_lease(tmp_path):
-    with Server(tmp_path) as server, jobs.Workers(server.url, "away", 1), jobs.Context(server.url, queue="away") as ctx:
-        scene = Scene(ctx)
+def test_a_process_survives_an_outage_that_is_longer_than_its_lease(tmp_path):
+    with (
+        Server(tmp_path) as server,
+        jobs.Workers(server.url, "outage", 1),
+        jobs.Context(server.url, queue="outage") as ctx,
+    ):
+        running = RunningProcess(ctx)
         os.kill(server._process.pid, signal.SIGSTOP)
         time.sleep(2.5)
         os.kill(server._process.pid, signal.SIGCONT)
-        scene.process.join(KNOWN)
-        assert scene.process.is_alive()
-        scene.go.set()
-        scene.process.join(TIMEOUT)
-        assert scene.process.exitcode == 0
+        running.process.join(DETECTION_TIME)
+        assert running.process.is_alive()
+        running.go.set()
+        running.process.join(TIMEOUT)
+        assert running.process.exitcode == 0
 
 
-def test_a_process_outlives_the_loss_of_its_lease(url):
-    with own_worker(url) as scene:
-        liveness_lock(url, scene.process.job.id).delete()
-        scene.process.join(KNOWN)
-        assert scene.process.is_alive()
-        scene.go.set()
-        scene.process.join(TIMEOUT)
-        assert scene.process.exitcode == 0
+def test_a_process_survives_the_loss_of_its_lease(url):
+    with local_worker(url) as running:
+        liveness_lock(url, running.process.job.id).delete()
+        running.process.join(DETECTION_TIME)
+        assert running.process.is_alive()
+        running.go.set()
+        running.process.join(TIMEOUT)
+        assert running.process.exitcode == 0
 
 
 def test_closing_after_a_host_was_lost_is_quick(url):
     with closing(PrivateServer()) as server, jobs.Workers(server.url, "doomed", 1):
         with jobs.get_context(server.url, queue="doomed") as context:
-            scene = Scene(context)
-            child = psutil.Process(scene.process.pid)
+            running = RunningProcess(context)
+            child = psutil.Process(running.process.pid)
             child.parent().kill()
-        assert scene.process.exitcode == -signal.SIGKILL
+        assert running.process.exitcode == -signal.SIGKILL
 
 
-def test_a_server_that_stays_away_is_an_error_and_no_hang(tmp_path, monkeypatch):
+def test_a_long_outage_is_an_error_and_no_hang(tmp_path, monkeypatch):
     monkeypatch.setattr("jobs.exchange.status.OUTAGE_TIMEOUT", 1.0)
     monkeypatch.setattr("broker.transport.connection.RETRY_TIMEOUT", 1.0)
     with Server(tmp_path) as server, jobs.Context(server.url) as context:

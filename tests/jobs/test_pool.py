@@ -1,4 +1,4 @@
-"""A pool whose processes are jobs does what multiprocessing's does, and loses no task with a process."""
+"""A pool whose processes are jobs behaves like multiprocessing's, and loses no task with a process."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ def test_map_in_all_its_forms(pool):
 
 
 def test_apply_in_all_its_forms(pool):
-    told, heard = [], threading.Event()
+    values, called = [], threading.Event()
     assert pool.apply(int, ("ff",), {"base": 16}) == 255
-    result = pool.apply_async(square, (3,), callback=lambda value: (told.append(value), heard.set()))
+    result = pool.apply_async(square, (3,), callback=lambda value: (values.append(value), called.set()))
     assert result.get(TIMEOUT) == 9
-    assert heard.wait(TIMEOUT)
-    assert told == [9]
+    assert called.wait(TIMEOUT)
+    assert values == [9]
     assert result.successful()
 
 
-def test_an_exception_is_raised_at_the_caller(pool):
+def test_an_exception_is_raised_in_the_caller(pool):
     with pytest.raises(ValueError, match="invalid literal") as raised:
         pool.apply(int, ("many",))
     assert "Traceback (most recent call last)" in str(raised.value.__cause__)
@@ -58,7 +58,7 @@ def test_an_exception_is_raised_at_the_caller(pool):
         pool.starmap(divmod, [(1, 1), (1, 0)])
 
 
-def test_a_result_that_cannot_be_sent_is_an_error(pool):
+def test_a_result_that_cannot_be_pickled_is_an_error(pool):
     with pytest.raises(multiprocessing.pool.MaybeEncodingError, match="pickle"):
         pool.apply(threading.Lock)
 
@@ -73,29 +73,29 @@ def test_a_pool_is_closed_and_joined(either):
         pool.apply(square, (1,))
 
 
-def test_a_process_may_be_for_so_many_tasks_only(either):
+def test_maxtasksperchild(either):
     with either.Pool(1, maxtasksperchild=2) as pool:
         pids = [pool.apply(os.getpid) for _ in range(4)]
     assert pids[0] == pids[1] != pids[2] == pids[3]
 
 
-def test_a_terminated_pool_ends_what_it_does(either):
-    begun = either.Semaphore(0)
-    pool = either.Pool(2, initializer=begun.release)
+def test_a_terminated_pool_kills_its_tasks(either):
+    started = either.Semaphore(0)
+    pool = either.Pool(2, initializer=started.release)
     result = pool.map_async(time.sleep, [60] * 8, chunksize=1)
-    assert begun.acquire(timeout=TIMEOUT)
+    assert started.acquire(timeout=TIMEOUT)
     pool.terminate()
     pool.join()
     assert not result.ready()
     assert not multiprocessing.active_children()
 
 
-def test_functions_of_any_kind_are_sent(ctx):
+def test_lambdas_can_be_sent(ctx):
     with ctx.Pool(1) as pool:
         assert pool.map(lambda number: number + 1, [1, 2]) == [2, 3]
 
 
-def test_there_is_a_process_for_each_worker_unless_told(ctx):
+def test_by_default_there_is_a_process_for_each_worker(ctx):
     with ctx.Pool() as pool:
         assert pool._processes == 2
 
@@ -108,7 +108,7 @@ def test_more_processes_than_workers(ctx):
 
 
 @pytest.mark.parametrize("whole_host", [False, True])
-def test_the_task_of_a_killed_process_is_done_by_another(url, tmp_path, whole_host):
+def test_the_task_of_a_killed_process_is_run_by_another(url, tmp_path, whole_host):
     def task(number):
         if number == 3 and not marker.exists():
             marker.write_text(str(os.getpid()))
@@ -126,7 +126,7 @@ def test_the_task_of_a_killed_process_is_done_by_another(url, tmp_path, whole_ho
             assert result.get(TIMEOUT) == [number * number for number in range(8)]
 
 
-def test_a_task_is_done_when_its_result_is_there(ctx):
+def test_a_task_is_done_when_its_result_is_received(ctx):
     with ctx.Pool(2) as pool:
         pool.map(square, range(10))
         waiting = threading.Thread(target=pool._inqueue.join, daemon=True)
@@ -135,7 +135,7 @@ def test_a_task_is_done_when_its_result_is_there(ctx):
         assert not waiting.is_alive()
 
 
-def test_a_task_that_was_done_twice_counts_once(ctx):
+def test_a_task_that_was_run_twice_counts_once(ctx):
     tasks, results = ctx.JoinableQueue(), ctx.SimpleQueue()
     dispatcher = Dispatcher(tasks, results)
     for number in range(2):

@@ -1,4 +1,4 @@
-"""A process that is a job behaves as multiprocessing's own, beside which each of these tests runs."""
+"""A process that is a job behaves like multiprocessing's own; each test here runs with both."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def run(ctx, target, *args):
     return process
 
 
-def test_a_process_runs_elsewhere_and_ends(either):
+def test_a_process_runs_with_its_own_pid_and_ends(either):
     pids = either.SimpleQueue()
     process = either.Process(target=lambda: pids.put(os.getpid()))
     assert (process.exitcode, process.pid, process.ident, process.is_alive()) == (None, None, None, False)
@@ -60,7 +60,7 @@ def test_exit_codes(either, target, args, exitcode):
     assert run(either, target, *args).exitcode == exitcode
 
 
-def test_an_exceptions_traceback_comes_out_at_the_parent(either, capfd):
+def test_the_traceback_of_an_exception_is_printed_by_the_parent(either, capfd):
     def buy():
         raise LookupError("no such room")
 
@@ -70,12 +70,12 @@ def test_an_exceptions_traceback_comes_out_at_the_parent(either, capfd):
     assert lines[-1] == "LookupError: no such room"
 
 
-def test_what_sys_exit_says_comes_out_at_the_parent(either, capfd):
+def test_the_message_of_sys_exit_is_printed_by_the_parent(either, capfd):
     run(either, sys.exit, "sorry")
     assert capfd.readouterr().err == "sorry\n"
 
 
-def test_a_subclass_has_a_run_of_its_own_and_takes_itself_along(either):
+def test_a_subclass_with_its_own_run_and_attributes(either):
     class Viewer(either.Process):
         def __init__(self, person, told):
             super().__init__()
@@ -104,13 +104,13 @@ def test_names_count_up_unless_given(either):
     assert "name='seller'" in repr(process)
 
 
-def test_a_childs_child(either):
+def test_a_grandchild(either):
     told = either.SimpleQueue()
 
     def parent():
         process = either.Process(target=lambda: told.put(multiprocessing.parent_process().name))
         told.put(process.name)
-        process.start()  # and is joined when this one ends
+        process.start()  # it is joined when this process ends
 
     process = run(either, parent)
     assert process.exitcode == 0
@@ -130,23 +130,23 @@ def test_a_daemon_may_not_have_children(either):
     assert told.get() == "daemonic processes are not allowed to have children"
 
 
-def test_a_processs_end_ends_its_daemons(either):
-    begun, never = either.Semaphore(0), either.Event()
+def test_a_process_terminates_its_daemons_when_it_ends(either):
+    started, never = either.Semaphore(0), either.Event()
 
     def daemon():
-        begun.release()
+        started.release()
         never.wait()
 
     def parent():
         either.Process(target=daemon, daemon=True).start()
-        begun.acquire()
+        started.acquire()
 
     assert run(either, parent).exitcode == 0
 
 
-def test_misuse(either):
+def test_errors(either):
     with pytest.raises(AssertionError, match="group argument must be None"):
-        either.Process("friends")
+        either.Process("group")
     process = either.Process(target=int)
     with pytest.raises(AssertionError, match="can only join a started process"):
         process.join()
@@ -173,7 +173,7 @@ def test_a_process_that_runs_cannot_be_closed(either):
     process.join(TIMEOUT)
 
 
-def test_join_gives_up_after_its_timeout(either):
+def test_join_returns_after_its_timeout(either):
     go = either.Event()
     process = either.Process(target=go.wait)
     process.start()
@@ -198,7 +198,7 @@ def test_threads_may_join_together(either):
         thread.start()
     for thread in threads:
         thread.join(TIMEOUT)
-    assert set(seen) <= {0, None}  # multiprocessing tells one of them only
+    assert set(seen) <= {0, None}  # multiprocessing sets the exit code for one of them only
     assert process.exitcode == 0
 
 
@@ -211,13 +211,13 @@ def busy():
 
 @pytest.fixture
 def running(either):
-    """Makes a process that has begun."""
+    """Starts a process, and waits until it runs."""
 
     def start(target=signal.pause):
-        begun = either.Event()
-        process = either.Process(target=lambda: (begun.set(), target()))
+        started = either.Event()
+        process = either.Process(target=lambda: (started.set(), target()))
         process.start()
-        assert begun.wait(TIMEOUT)
+        assert started.wait(TIMEOUT)
         return process
 
     return start
@@ -231,11 +231,11 @@ def test_a_process_is_terminated_or_killed(running, number, target):
     process.join(TIMEOUT)
     assert (process.exitcode, process.is_alive()) == (-number, False)
     process.terminate()
-    process.kill()  # nobody is there any more
+    process.kill()  # it has ended already
     assert process.exitcode == -number
 
 
-def test_a_process_may_mind_sigterm(either):
+def test_a_process_may_handle_sigterm(either):
     ready = either.Event()
 
     def careful():
@@ -251,15 +251,15 @@ def test_a_process_may_mind_sigterm(either):
     assert process.exitcode == 7
 
 
-def test_a_stopped_process_lives_and_can_be_killed(either):
+def test_a_paused_process_is_alive_and_can_be_killed(either):
     pids = either.SimpleQueue()
     process = either.Process(target=lambda: (pids.put(os.getpid()), signal.pause()))
     process.start()
-    stopped = psutil.Process(pids.get())
-    stopped.suspend()
-    wait_until(lambda: stopped.status() == psutil.STATUS_STOPPED)
+    paused = psutil.Process(pids.get())
+    paused.suspend()
+    wait_until(lambda: paused.status() == psutil.STATUS_STOPPED)
     process.terminate()
-    process.join(3)  # for longer than a job's lease of its life
+    process.join(3)  # longer than the lease of a job's liveness lock
     assert (process.exitcode, process.is_alive()) == (None, True)
     process.kill()
     process.join(TIMEOUT)
@@ -280,4 +280,4 @@ def test_a_socket_is_handed_over(either):
         ours.sendall(b"hello")
         assert ours.recv(1024) == b"HELLO"
         process.join(TIMEOUT)
-        assert ours.recv(1024) == b""  # nobody else has the other end
+        assert ours.recv(1024) == b""  # no other process has the other end open

@@ -11,6 +11,7 @@ from pathlib import Path
 from jobs.exchange.worker_list import list_workers
 from tests.support.waiting import wait_until
 
+RQ_MAINTENANCE_KEY = b"rq:clean_groups"  # written by any worker when it runs RQ's maintenance; it expires
 RQ = str(Path(sys.executable).with_name("rq"))
 
 

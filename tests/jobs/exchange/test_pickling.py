@@ -1,4 +1,4 @@
-"""What travels to a job, and what cannot."""
+"""What can be pickled for a job, and what cannot."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from jobs.exchange.pickling import dumps, loads
 from tests.support.actors import TIMEOUT
 
 
-def test_a_context_travels_by_name(ctx):
-    there = loads(dumps(ctx))
-    assert (there.url, there.queue) == (ctx.url, ctx.queue)
-    assert loads(dumps(ctx)) is there
-    assert loads(dumps(ctx.Process)) is there.Process
+def test_a_context_is_pickled_by_url_and_queue(ctx):
+    copy = loads(dumps(ctx))
+    assert (copy.url, copy.queue) == (ctx.url, ctx.queue)
+    assert loads(dumps(ctx)) is copy
+    assert loads(dumps(ctx.Process)) is copy.Process
     assert len(dumps(ctx)) < 200
 
 
-def test_what_main_defines_goes_through_queues_and_pipes(ctx):
+def test_queues_and_pipes_take_what_main_defines(ctx):
     queue, (near, far) = ctx.Queue(), ctx.Pipe()
     queue.put(lambda: 7)
     near.send(lambda: 8)
     assert (queue.get()(), far.recv()()) == (7, 8)
 
 
-def test_a_lock_of_multiprocessings_own_is_refused(ctx):
+def test_a_lock_of_multiprocessings_own_is_an_error(ctx):
     with pytest.raises(RuntimeError, match="shared between processes through inheritance"):
         ctx.Process(target=print, args=(multiprocessing.Lock(),)).start()
 
 
-def test_a_socket_that_cannot_be_fetched_is_explained(url, capfd):
+def test_a_socket_that_cannot_be_transferred_is_an_error(url, capfd):
     near, far = socket.socketpair()
     with near, far, jobs.get_context(url, queue="remote") as context:
         process = context.Process(target=print, args=(near,))

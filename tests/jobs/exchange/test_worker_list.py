@@ -10,7 +10,7 @@ import pytest
 import jobs
 from jobs.exchange import worker_list
 from jobs.exchange.worker_list import WorkerInfo, WorkerRecord, worker_info
-from tests.jobs.supervised_workers import Crew
+from tests.jobs.supervised_workers import SupervisedWorkers
 from tests.support.actors import TIMEOUT
 from tests.support.waiting import wait_until
 
@@ -89,14 +89,14 @@ def by_pid(url: str, queue: str) -> dict[int, WorkerInfo]:
 
 
 def test_the_current_job_of_each_worker(url: str):
-    with Crew(url, "shown", 2) as crew, jobs.get_context(url, queue="shown") as context:
-        begun = context.Event()
-        process = context.Process(target=lambda: (begun.set(), signal.pause()), name="client 7")
+    with SupervisedWorkers(url, "shown", 2) as supervisor, jobs.get_context(url, queue="shown") as context:
+        started = context.Event()
+        process = context.Process(target=lambda: (started.set(), signal.pause()), name="client 7")
         process.start()
-        assert begun.wait(TIMEOUT)
+        assert started.wait(TIMEOUT)
         one, two = by_pid(url, "shown").values()
         assert {one.current_job, two.current_job} == {"client 7", None}
-        assert {one.pid, two.pid} == {worker.pid for worker in crew.workers}
+        assert {one.pid, two.pid} == {worker.pid for worker in supervisor.workers}
         assert one.name.startswith(f"{one.host}/{one.pid}/")
         assert all(abs(worker.clock_offset or 1) < 1 for worker in (one, two))
 
@@ -105,9 +105,9 @@ def test_a_killed_worker_is_reported_at_once_and_a_paused_one_after_the_timeout(
     url: str, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(worker_list, "HEARTBEAT_TIMEOUT", 4.0)
-    with Crew(url, "gone", 2) as crew:
-        killed, paused = crew.workers
-        crew.signal(signal.SIGSTOP)  # lest it start another
+    with SupervisedWorkers(url, "gone", 2) as supervisor:
+        killed, paused = supervisor.workers
+        supervisor.signal(signal.SIGSTOP)  # lest it start another
         killed.kill()
         wait_until(lambda: by_pid(url, "gone")[killed.pid].problem == "killed or cut off", 2.0)
         assert jobs.worker_count(url, "gone") == 1

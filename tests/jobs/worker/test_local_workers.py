@@ -1,4 +1,4 @@
-"""Workers of one's own, and who counts as listening."""
+"""Local workers: how they start, which jobs they run, and that they exit with their owner."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ with jobs.Workers(sys.argv[1], "owned", 2), jobs.get_context(sys.argv[1], queue=
 """
 
 
-def test_listening_counts_the_living(url):
+def test_the_worker_count(url):
     assert jobs.worker_count(url, "counted") == 0
     with jobs.Workers(url, "counted", 2):
         assert jobs.worker_count(url, "counted") == 2
@@ -55,26 +55,26 @@ def test_closed_workers_leave_nothing_on_the_server():
 def arguments(process: psutil.Process) -> list[str]:
     try:
         return process.cmdline()
-    except psutil.NoSuchProcess:  # one of an earlier test
+    except psutil.NoSuchProcess:  # a process of an earlier test
         return []
 
 
-def test_nobody_can_read_a_password_in_the_list_of_processes():
+def test_the_password_is_not_in_the_list_of_processes():
     with closing(PrivateServer()) as server, client(server.url) as connection:
         connection.config_set("requirepass", "open-sesame")
         url = server.url.replace("unix://", "unix://:open-sesame@")
         with jobs.Workers(url, "hidden", 1), jobs.get_context(url, queue="hidden") as context:
-            begun = context.Event()
-            context.Process(target=lambda: (begun.set(), signal.pause())).start()
-            assert begun.wait(TIMEOUT)
+            started = context.Event()
+            context.Process(target=lambda: (started.set(), signal.pause())).start()
+            assert started.wait(TIMEOUT)
             words = [word for process in psutil.Process().children(recursive=True) for word in arguments(process)]
             assert server.program in words
-            assert words.count("hidden") == 4  # the program, what ends it, a worker, its process
+            assert words.count("hidden") == 4  # the program, its supervisor, a worker, its process
             assert "open-sesame" not in " ".join(words)
 
 
 @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM])
-def test_workers_and_their_jobs_end_with_their_owner(url, signum):
+def test_workers_and_their_jobs_exit_with_their_owner(url, signum):
     owner = subprocess.Popen(
         [sys.executable, "-c", OWNER, url],
         stdin=subprocess.PIPE,
@@ -84,10 +84,10 @@ def test_workers_and_their_jobs_end_with_their_owner(url, signum):
     with owner:
         assert owner.stdout is not None
         assert owner.stdout.readline() == b"running\n"
-        family = psutil.Process(owner.pid).children(recursive=True)
-        assert len(family) >= 5  # the supervisor, the program, two workers, one job
+        processes = psutil.Process(owner.pid).children(recursive=True)
+        assert len(processes) >= 5  # the supervisor, the program, two workers, one job
         os.kill(owner.pid, signum)
-    _, alive = psutil.wait_procs(family, timeout=TIMEOUT)
+    _, alive = psutil.wait_procs(processes, timeout=TIMEOUT)
     assert not alive
     assert jobs.worker_count(url, "owned") == 0
     with client(url) as connection:
@@ -110,7 +110,7 @@ def test_a_signal_that_interrupts_a_destructor_stops_a_local_worker(url, monkeyp
             worker.dequeue_job_and_maintain_ttl(None)
 
 
-def test_workers_run_in_a_folder_and_find_its_modules(url, tmp_path, monkeypatch):
+def test_workers_run_in_a_folder_and_import_its_modules(url, tmp_path, monkeypatch):
     (tmp_path / "shop.py").write_text("import os\ndef folder(): return os.getcwd()\n")
     monkeypatch.syspath_prepend(tmp_path)
     from shop import folder
@@ -122,7 +122,7 @@ def test_workers_run_in_a_folder_and_find_its_modules(url, tmp_path, monkeypatch
         assert process.job.latest_result(timeout=TIMEOUT).return_value == str(tmp_path)
 
 
-def test_workers_import_once_what_all_processes_need(url):
+def test_preloaded_modules_are_imported_once(url):
     with jobs.Workers(url, "ready", 1, preload=["xml.dom"]), jobs.get_context(url, queue="ready") as context:
         process = context.Process(target=lambda: sorted({"xml.dom", "xml.sax"} & set(sys.modules)))
         process.start()
@@ -133,19 +133,19 @@ def test_workers_import_once_what_all_processes_need(url):
 def test_plain_jobs_run_in_a_work_horse(url):
     with jobs.Workers(url, "mixed", 1), client(url) as connection:
         queue = rq.Queue("mixed", connection=connection)
-        horses = [queue.enqueue(os.getpid) for _ in range(2)]
-        first, second = (horse.latest_result(timeout=TIMEOUT).return_value for horse in horses)
+        work_horse_jobs = [queue.enqueue(os.getpid) for _ in range(2)]
+        first, second = (job.latest_result(timeout=TIMEOUT).return_value for job in work_horse_jobs)
         assert first != second
-        for horse in horses:
-            horse.delete()
+        for job in work_horse_jobs:
+            job.delete()
 
 
-def test_a_process_that_is_stopped_through_rq_leaves_its_worker_alone(url):
+def test_a_process_that_is_stopped_by_rqs_command_does_not_stop_its_worker(url):
     with jobs.Workers(url, "halted", 1), jobs.get_context(url, queue="halted") as context:
-        begun = context.Event()
-        process = context.Process(target=lambda: (begun.set(), signal.pause()))
+        started = context.Event()
+        process = context.Process(target=lambda: (started.set(), signal.pause()))
         process.start()
-        assert begun.wait(TIMEOUT)
+        assert started.wait(TIMEOUT)
         send_stop_job_command(process.job.connection, process.job.id)
         process.join(TIMEOUT)
         assert process.exitcode == -signal.SIGKILL
@@ -157,16 +157,16 @@ def test_a_process_that_is_stopped_through_rq_leaves_its_worker_alone(url):
         assert following.exitcode == 0
 
 
-def test_a_worker_shows_that_it_lives_while_a_process_runs(url):
+def test_a_worker_sends_heartbeats_while_a_process_runs(url):
     with client(url) as connection:
         worker = Worker(["beats"], connection=connection, job_monitoring_interval=0)
-        beats = threading.Semaphore(0)
-        worker.maintain_heartbeats = lambda job, execution: beats.release()
+        heartbeats = threading.Semaphore(0)
+        worker.maintain_heartbeats = lambda job, execution: heartbeats.release()
         with worker._sending_heartbeats(None, None):
-            assert all(beats.acquire(timeout=TIMEOUT) for _ in range(3))
+            assert all(heartbeats.acquire(timeout=TIMEOUT) for _ in range(3))
 
 
-def test_workers_that_cannot_start_say_so(url, monkeypatch):
+def test_workers_that_cannot_start_are_an_error(url, monkeypatch):
     monkeypatch.setattr("jobs.worker.local_workers.START_TIMEOUT", 0.2)
     monkeypatch.setattr("jobs.worker.local_workers.sys.executable", "/bin/false")
     with pytest.raises(BrokerError, match="did not start"):

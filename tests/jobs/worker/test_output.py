@@ -1,4 +1,4 @@
-"""What a process prints comes out at its parent's terminal, as it is printed."""
+"""The parent prints the output of a process while it runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def run(ctx, target, *args):
     return process
 
 
-def test_lines_come_in_order_and_are_there_after_join(either, capfd):
+def test_lines_keep_their_order_and_are_complete_after_join(either, capfd):
     def target():
         for number in range(1000):
             print("剩余票数", number)
@@ -32,18 +32,18 @@ def test_lines_come_in_order_and_are_there_after_join(either, capfd):
     assert capfd.readouterr().out.splitlines() == [f"剩余票数 {number}" for number in range(1000)]
 
 
-def test_output_and_errors_stay_apart(either, capfd):
+def test_standard_output_and_standard_error_stay_separate(either, capfd):
     run(either, lambda: (print("out"), print("err", file=sys.stderr), os.write(1, b"raw\n")))
     out, err = capfd.readouterr()
     assert (sorted(out.split()), err) == (["out", "raw"], "err\n")
 
 
-def test_what_a_command_prints_comes_out_too(either, capfd):
+def test_output_of_a_command_is_printed_too(either, capfd):
     run(either, lambda: subprocess.run(["echo", "hello"], check=True))
     assert capfd.readouterr().out == "hello\n"
 
 
-def test_much_output_is_whole(either, capfd):
+def test_much_output_is_complete(either, capfd):
     def target():
         for number in range(200):
             print(f"{number:03}" * 10_000)
@@ -52,12 +52,12 @@ def test_much_output_is_whole(either, capfd):
     assert capfd.readouterr().out == "".join(f"{number:03}" * 10_000 + "\n" for number in range(200))
 
 
-def test_a_killed_process_has_said_what_it_had_to_say(ctx, capfd):
-    run(ctx, lambda: (print("last words"), os.kill(os.getpid(), signal.SIGKILL)))
-    assert capfd.readouterr().out == "last words\n"
+def test_output_of_a_killed_process_is_not_lost(ctx, capfd):
+    run(ctx, lambda: (print("last line"), os.kill(os.getpid(), signal.SIGKILL)))
+    assert capfd.readouterr().out == "last line\n"
 
 
-def test_lines_come_while_the_process_still_runs(ctx, capfd):
+def test_lines_are_printed_while_the_process_runs(ctx, capfd):
     go, seen = ctx.Event(), []
     process = ctx.Process(target=lambda: (print("first"), print("no line", end="", flush=True), go.wait()))
     process.start()
@@ -67,7 +67,7 @@ def test_lines_come_while_the_process_still_runs(ctx, capfd):
     process.join()
 
 
-def test_lines_of_several_processes_stay_whole(ctx, capfd):
+def test_lines_of_several_processes_are_not_mixed(ctx, capfd):
     def target(letter):
         for _ in range(2000):
             print(*letter * 100)
@@ -82,11 +82,11 @@ def test_lines_of_several_processes_stay_whole(ctx, capfd):
     assert set(lines) == {" ".join(letter * 100) for letter in "ab"}
 
 
-def test_a_line_is_not_overtaken_by_what_it_led_to(ctx, capfd):
-    green, keepers = ctx.Event(), ctx.SimpleQueue()
+def test_a_line_is_printed_before_the_lines_that_it_leads_to(ctx, capfd):
+    green, forwarders = ctx.Event(), ctx.SimpleQueue()
 
     def light():
-        keepers.put(os.getppid())  # who passes on what this process prints
+        forwarders.put(os.getppid())  # the process that forwards this output
         os.kill(os.getppid(), signal.SIGSTOP)
         print("green")
         green.set()
@@ -98,51 +98,51 @@ def test_a_line_is_not_overtaken_by_what_it_led_to(ctx, capfd):
     processes = [ctx.Process(target=target) for target in (light, car)]
     for process in processes:
         process.start()
-    keeper = keepers.get()
+    forwarder = forwarders.get()
     try:
         assert not green.wait(0.5)
     finally:
-        os.kill(keeper, signal.SIGCONT)
+        os.kill(forwarder, signal.SIGCONT)
     for process in processes:
         process.join()
     assert capfd.readouterr().out == "green\ngo\n"
 
 
-def test_whoever_outlives_a_process_still_prints(ctx, tmp_path):
-    said = tmp_path / "said"
+def test_a_local_child_that_outlives_its_process_does_not_block_in_print(ctx, tmp_path):
+    marker = tmp_path / "marker"
 
     def target():
         reader, writer = os.pipe()
         if os.fork():
             os._exit(0)
         os.close(writer)
-        os.read(reader, 1)  # the end of the process
+        os.read(reader, 1)  # returns when the process has exited
         with contextlib.suppress(OSError):
-            print("nobody passes this on")
-        said.write_text("and I went on")
+            print("nobody forwards this")
+        marker.write_text("not blocked")
         os._exit(0)
 
     run(ctx, target)
-    wait_until(said.exists)
+    wait_until(marker.exists)
 
 
-def test_a_childs_child_prints_at_the_top(ctx, capfd):
+def test_output_of_a_grandchild_is_printed(ctx, capfd):
     run(ctx, lambda: ctx.Process(target=print, args=("hello",)).start())
     assert capfd.readouterr().out == "hello\n"
 
 
-def test_a_childs_local_child_does_not_keep_its_parent(ctx, capfd):
+def test_a_local_child_does_not_delay_the_exit_of_its_process(ctx, capfd):
     process = run(ctx, lambda: subprocess.Popen(["sleep", "60"]).pid)
     os.kill(process.job.latest_result(timeout=TIMEOUT).return_value, signal.SIGKILL)
 
 
-def test_it_goes_where_the_parents_output_goes(ctx):
+def test_output_follows_the_redirection_of_the_parent(ctx):
     with contextlib.redirect_stdout(io.StringIO()) as text, contextlib.redirect_stderr(None):
         run(ctx, lambda: (print("你好"), print("nobody reads this", file=sys.stderr)))
     assert text.getvalue() == "你好\n"
 
 
-def test_what_nobody_reads_is_dropped(url, monkeypatch):
+def test_output_that_nobody_reads_is_dropped(url, monkeypatch):
     monkeypatch.setattr("jobs.exchange.status.SEND_TIMEOUT", 0.1)
     queue = Queue.at(url, "nobody", maxsize=MAXSIZE)
     writer = StatusWriter(url, queue.name, "job")
@@ -153,6 +153,6 @@ def test_what_nobody_reads_is_dropped(url, monkeypatch):
     assert queue.qsize() == MAXSIZE
     assert waited == [0.1] * (MAXSIZE + 1) + [0.0] * 2
     assert queue.get() == ("job", (0, "here"))
-    writer.send(Exited(0))  # somebody reads again
+    writer.send(Exited(0))  # the queue is read again
     assert [queue.get() for _ in range(MAXSIZE)][-1] == ("job", (0,))
     queue.delete()
