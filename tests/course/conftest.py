@@ -1,4 +1,4 @@
-"""Plays the course's programs through `lab run`, each in a folder of its own."""
+"""Runs the course's programs with `lab run`, each in its own folder."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from tests.support.waiting import wait_until
 
 PROGRAMS = Path(__file__).parent / "programs"
 BACKENDS = ("local", "redis", "rq")
-STOCK = {"tickets_query": 5, "tickets_unlocked": 1, "tickets_locked": 5}  # what the course says that `db` holds
+STOCK = {"tickets_query": 5, "tickets_unlocked": 1, "tickets_locked": 5}  # the course's content of `db`
 LONGEST = ("tickets_locked", "traffic")
-AT_ONCE = 8
+MAX_CONCURRENT = 8
 VEHICLES = 20
-NOTHING: Mapping[str, str] = MappingProxyType({})
-LIMIT = 150.0  # seconds, more than any program that ends by itself takes
+NO_CHANGES: Mapping[str, str] = MappingProxyType({})
+RUN_TIMEOUT = 150.0  # seconds, more than any program that ends by itself needs
 
 
-class Play:
-    """A program of the course's on one backend; what it prints goes to files."""
+class CourseRun:
+    """A running program of the course on one backend; its output goes to files."""
 
     def __init__(self, program: Path, backend: str, url: str) -> None:
         self._files = [program.with_suffix(suffix) for suffix in (".out", ".err")]
-        where = ["--on", backend] + ([] if backend == "local" else ["--redis-url", url])
+        options = ["--on", backend] + ([] if backend == "local" else ["--redis-url", url])
         with self._files[0].open("wb") as out, self._files[1].open("wb") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "lab", "run", str(program), *where],
+                [sys.executable, "-m", "lab", "run", str(program), *options],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
@@ -48,34 +48,34 @@ class Play:
     def errors(self) -> str:
         return self._files[1].read_text("utf-8")
 
-    def count(self, words: str) -> int:
-        return sum(words in line for line in self.lines)
+    def count(self, text: str) -> int:
+        return sum(text in line for line in self.lines)
 
     def stop(self) -> int:
-        """Ask it to end, as a shell's `kill` does; return its exit status."""
+        """Send SIGTERM; return the exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(TIMEOUT)
 
 
-class Stage:
-    """Where programs are played; whatever still runs when it closes is ended."""
+class CourseRunner:
+    """Starts programs; stops those that are still running when it is closed."""
 
     def __init__(self, folder: Path, url: str) -> None:
         self._folder = folder
         self._url = url
-        self._plays: list[Play] = []
+        self._runs: list[CourseRun] = []
 
-    def play(self, name: str, backend: str, changed: Mapping[str, str] = NOTHING) -> Play:
-        """Start a program, some of whose text is changed."""
-        play = Play(self.script(name, backend, changed), backend, self._url)
-        self._plays.append(play)
-        return play
+    def start(self, name: str, backend: str, changes: Mapping[str, str] = NO_CHANGES) -> CourseRun:
+        """Start a program, in whose text the keys of `changes` are replaced by the values."""
+        run = CourseRun(self.script(name, backend, changes), backend, self._url)
+        self._runs.append(run)
+        return run
 
-    def script(self, name: str, backend: str, changed: Mapping[str, str] = NOTHING) -> Path:
-        folder = self._folder / f"{name}-{backend}-{len(changed)}"
+    def script(self, name: str, backend: str, changes: Mapping[str, str] = NO_CHANGES) -> Path:
+        folder = self._folder / f"{name}-{backend}-{len(changes)}"
         folder.mkdir()
         text = (PROGRAMS / f"{name}.py").read_text("utf-8")
-        for old, new in changed.items():
+        for old, new in changes.items():
             assert old in text
             text = text.replace(old, new)
         (folder / f"{name}.py").write_text(text, "utf-8")
@@ -84,9 +84,9 @@ class Stage:
         return folder / f"{name}.py"
 
     def close(self) -> None:
-        for play in self._plays:
-            if play.process.poll() is None:
-                play.stop()
+        for run in self._runs:
+            if run.process.poll() is None:
+                run.stop()
 
 
 @pytest.fixture(params=BACKENDS)
@@ -95,38 +95,42 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def stage(server: PrivateServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    opened = Stage(tmp_path_factory.mktemp("course"), server.url)
+def runner(server: PrivateServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CourseRunner]:
+    opened = CourseRunner(tmp_path_factory.mktemp("course"), server.url)
     yield opened
     opened.close()
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _to_their_end(request: pytest.FixtureRequest, stage: Stage) -> Iterator[dict[tuple[str, str], Future[Play]]]:
-    """All that a selected test wants to see the end of: they mostly sleep, so they are played side by side."""
+def _finished_runs(
+    request: pytest.FixtureRequest, runner: CourseRunner
+) -> Iterator[dict[tuple[str, str], Future[CourseRun]]]:
+    """The finished runs that the selected tests need; run concurrently, as the programs mostly sleep."""
 
-    def play(name: str, backend: str) -> Play:
-        play = stage.play(name, backend)
+    def finish(name: str, backend: str) -> CourseRun:
+        run = runner.start(name, backend)
         if name == "traffic":  # its light never ends
-            wait_until(lambda: play.count("通过") == VEHICLES, LIMIT)
-            play.stop()
-        play.process.wait(LIMIT)
-        return play
+            wait_until(lambda: run.count("通过") == VEHICLES, RUN_TIMEOUT)
+            run.stop()
+        run.process.wait(RUN_TIMEOUT)
+        return run
 
     wanted = [
         (_program(item), str(item.callspec.params["backend"]))
         for item in request.session.items
-        if isinstance(item, pytest.Function) and "ended" in item.fixturenames
+        if isinstance(item, pytest.Function) and "finished" in item.fixturenames
     ]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        yield {key: pool.submit(play, *key) for key in sorted(wanted, key=lambda key: key[0] not in LONGEST)}
+    with ThreadPoolExecutor(MAX_CONCURRENT) as pool:
+        yield {key: pool.submit(finish, *key) for key in sorted(wanted, key=lambda key: key[0] not in LONGEST)}
         pool.shutdown(cancel_futures=True)
 
 
 @pytest.fixture
-def ended(request: pytest.FixtureRequest, backend: str, _to_their_end: dict[tuple[str, str], Future[Play]]) -> Play:
-    """The program that the test is named after, played to its end."""
-    return _to_their_end[_program(request.node), backend].result()
+def finished(
+    request: pytest.FixtureRequest, backend: str, _finished_runs: dict[tuple[str, str], Future[CourseRun]]
+) -> CourseRun:
+    """The finished run of the program that the test is named after."""
+    return _finished_runs[_program(request.node), backend].result()
 
 
 def _program(test: pytest.Function) -> str:

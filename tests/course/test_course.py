@@ -1,7 +1,7 @@
-"""The course's own programs, typed in as they stand, through `lab run`: one sees what the course says, everywhere.
+"""The course's own programs, run with `lab run`, print on every backend what the course says.
 
-Only three things are not as in the notes: indentation, an import that one program has lost, and that two small
-snippets are no longer comments. Ports are changed in a copy, for they may be in use.
+The programs differ from the course's notes in three ways: indentation, an import that one program lacks there, and two
+snippets that are comments there. Ports are changed in a copy, because they may be in use.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from collections import Counter
 
 import pytest
 
-from tests.course.conftest import VEHICLES, Play, Stage
+from tests.course.conftest import VEHICLES, CourseRun, CourseRunner
 from tests.support.waiting import wait_until
 
-TERMINATED = 143  # a shell's word for a SIGTERM
-BLOCKED = 1.0  # seconds in which a program that is not blocked would have gone on
+TERMINATED = 143  # a shell's exit status for SIGTERM
+BLOCKED = 1.0  # seconds in which a program that is not blocked would continue
 
 
 @pytest.mark.parametrize(
@@ -26,38 +26,38 @@ BLOCKED = 1.0  # seconds in which a program that is not blocked would have gone 
     [("lock", "lock.release()", ["111"]), ("semaphore", "sem.release()", ["1", "2", "3"])],
 )
 def test_without_a_release_the_next_acquire_blocks(
-    stage: Stage, backend: str, name: str, release: str, printed: list[str]
+    runner: CourseRunner, backend: str, name: str, release: str, printed: list[str]
 ) -> None:
-    play = stage.play(name, backend, {release: ""})
-    wait_until(lambda: play.lines == printed)
+    run = runner.start(name, backend, {release: ""})
+    wait_until(lambda: run.lines == printed)
     with pytest.raises(subprocess.TimeoutExpired):
-        play.process.wait(BLOCKED)
-    assert play.stop() == TERMINATED
-    assert play.lines == printed
+        run.process.wait(BLOCKED)
+    assert run.stop() == TERMINATED
+    assert run.lines == printed
 
 
-def test_chat_server_serves_several_at_once(stage: Stage, backend: str) -> None:
+def test_chat_server_serves_several_at_once(runner: CourseRunner, backend: str) -> None:
     port = _free_port()
-    play = stage.play("chat_server", backend, {"8080": port})
-    script = stage.script("chat_client", backend, {"8080": port})
+    run = runner.start("chat_server", backend, {"8080": port})
+    script = runner.script("chat_client", backend, {"8080": port})
     clients = []
     for _ in range(3):
         wait_until(lambda: _answers(port))
         clients.append(subprocess.Popen([sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE))
-    for number, client in enumerate(clients):  # all are connected, and none has hung up
+    for number, client in enumerate(clients):  # all are connected at the same time
         assert _ask(client, f"hello {number}") == f">>: HELLO {number}"
     for client in reversed(clients):
         assert _ask(client, "again") == ">>: AGAIN"
     for client in clients:
         client.kill()
         client.communicate()
-    assert play.stop() == TERMINATED
+    assert run.stop() == TERMINATED
 
 
-def test_hello_server_prints_its_clients_pids(stage: Stage, backend: str) -> None:
+def test_hello_server_prints_its_clients_pids(runner: CourseRunner, backend: str) -> None:
     port = _free_port()
-    play = stage.play("hello_server", backend, {"9091": port})
-    script = stage.script("hello_client", backend, {"9091": port})
+    run = runner.start("hello_server", backend, {"9091": port})
+    script = runner.script("hello_client", backend, {"9091": port})
     wait_until(lambda: _answers(port))
     clients = [
         subprocess.Popen([sys.executable, "-u", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -68,112 +68,112 @@ def test_hello_server_prints_its_clients_pids(stage: Stage, backend: str) -> Non
         assert client.stdout.readline() == b"b'hello'\n"
         client.stdout.close()
     for client in clients:
-        wait_until(lambda: any(str(client.pid) in line for line in play.lines))  # noqa: B023 - called in this round
+        wait_until(lambda: any(str(client.pid) in line for line in run.lines))  # noqa: B023 - called in this round
         client.kill()
         client.wait()
-    assert play.stop() == TERMINATED
+    assert run.stop() == TERMINATED
 
 
-def test_daemon_class(ended: Play) -> None:
-    first, *rest = ended.lines
+def test_daemon_class(finished: CourseRun) -> None:
+    first, *rest = finished.lines
     assert re.fullmatch(r"\d+ Myprocess-1", first)
     assert rest == ["哪吒正在和女主播聊天", "主"]
-    assert ended.process.returncode == 0
+    assert finished.process.returncode == 0
 
 
-def test_daemon_foo_bar(ended: Play) -> None:
-    assert "end123" not in ended.lines
-    assert ended.lines[-1] == "end456"
-    assert set(ended.lines) - {"123"} == {"456", "main-------", "end456"}
+def test_daemon_foo_bar(finished: CourseRun) -> None:
+    assert "end123" not in finished.lines
+    assert finished.lines[-1] == "end456"
+    assert set(finished.lines) - {"123"} == {"456", "main-------", "end456"}
 
 
-def test_daemon_alone(ended: Play) -> None:
-    assert ended.lines == ["begin", "主进程"]
+def test_daemon_alone(finished: CourseRun) -> None:
+    assert finished.lines == ["begin", "主进程"]
 
 
-def test_daemon_beside_child(ended: Play) -> None:
-    end = ended.lines.index("主进程")
-    assert ended.lines.count("begin") == 1
-    assert "in func2" in ended.lines[:end]
-    assert ended.lines[-1] == "wahaha"
-    assert ended.lines[end:].count("in func2") <= 1  # printed as the end came
+def test_daemon_beside_child(finished: CourseRun) -> None:
+    end = finished.lines.index("主进程")
+    assert finished.lines.count("begin") == 1
+    assert "in func2" in finished.lines[:end]
+    assert finished.lines[-1] == "wahaha"
+    assert finished.lines[end:].count("in func2") <= 1  # printed while it was being terminated
 
 
-def test_tickets_query(ended: Play) -> None:
-    assert ended.count("余票") == 10
-    assert ended.count("购票成功") == 5
+def test_tickets_query(finished: CourseRun) -> None:
+    assert finished.count("余票") == 10
+    assert finished.count("购票成功") == 5
 
 
-def test_output_unlocked(ended: Play) -> None:
-    running = Counter(re.findall(r"(\d): (\d+) is running", "\n".join(ended.lines)))
-    done = Counter(re.findall(r"(\d):(\d+) is done", "\n".join(ended.lines)))
+def test_output_unlocked(finished: CourseRun) -> None:
+    running = Counter(re.findall(r"(\d): (\d+) is running", "\n".join(finished.lines)))
+    done = Counter(re.findall(r"(\d):(\d+) is done", "\n".join(finished.lines)))
     assert running == done
     assert sorted(number for number, _ in running) == ["0", "1", "2"]
 
 
-def test_output_locked(ended: Play) -> None:
-    words = [re.fullmatch(r"(\d: \d+) is (running|done)", line) for line in ended.lines]
-    said = [(word[1], word[2]) for word in words if word]
-    assert len(said) == 6
-    for before, after in zip(said[::2], said[1::2], strict=True):
+def test_output_locked(finished: CourseRun) -> None:
+    matches = [re.fullmatch(r"(\d: \d+) is (running|done)", line) for line in finished.lines]
+    lines = [(match[1], match[2]) for match in matches if match]
+    assert len(lines) == 6
+    for before, after in zip(lines[::2], lines[1::2], strict=True):
         assert (before[1], after[1]) == ("running", "done")
         assert before[0] == after[0]
 
 
-def test_tickets_unlocked(ended: Play) -> None:
-    assert ended.count("购票成功") > 1  # of one ticket
-    torn = ended.errors.count("JSONDecodeError: ")  # who read `db` while somebody wrote it
-    assert ended.count("剩余票数") + torn >= 100
+def test_tickets_unlocked(finished: CourseRun) -> None:
+    assert finished.count("购票成功") > 1  # of one ticket
+    torn = finished.errors.count("JSONDecodeError: ")  # reads of `db` during a write
+    assert finished.count("剩余票数") + torn >= 100
 
 
-def test_tickets_locked(ended: Play) -> None:
-    assert ended.count("购票成功") == 5
-    torn = ended.errors.count("JSONDecodeError: ")  # the course looks without the lock
-    assert ended.count("购票失败") + torn == 95
+def test_tickets_locked(finished: CourseRun) -> None:
+    assert finished.count("购票成功") == 5
+    torn = finished.errors.count("JSONDecodeError: ")  # the course reads without the lock
+    assert finished.count("购票失败") + torn == 95
 
 
-def test_lock(ended: Play) -> None:
-    assert ended.lines == ["111", "222"]
+def test_lock(finished: CourseRun) -> None:
+    assert finished.lines == ["111", "222"]
 
 
-def test_semaphore(ended: Play) -> None:
-    assert ended.lines == ["1", "2", "3", "4"]
+def test_semaphore(finished: CourseRun) -> None:
+    assert finished.lines == ["1", "2", "3", "4"]
 
 
-def test_ktv(ended: Play) -> None:
+def test_ktv(finished: CourseRun) -> None:
     inside: set[str] = set()
-    for line in ended.lines:
-        person, came = re.fullmatch(r"(person\d)(进入|走出)了ktv", line).groups()  # type: ignore[union-attr]
+    for line in finished.lines:
+        person, direction = re.fullmatch(r"(person\d)(进入|走出)了ktv", line).groups()  # type: ignore[union-attr]
         inside ^= {person}
-        assert (person in inside) == (came == "进入")
+        assert (person in inside) == (direction == "进入")
         assert len(inside) <= 4
-    assert len(ended.lines) == 20
+    assert len(finished.lines) == 20
     assert not inside
 
 
-def test_ktv_join(ended: Play) -> None:
-    *users, last = ended.lines
+def test_ktv_join(finished: CourseRun) -> None:
+    *users, last = finished.lines
     assert sorted(users) == sorted(f"user{number} 占到一间ktv小屋" for number in range(13))
     assert last == "============》"
 
 
-def test_event(ended: Play) -> None:
-    assert ended.lines == ["False", "True", "False"]
+def test_event(finished: CourseRun) -> None:
+    assert finished.lines == ["False", "True", "False"]
 
 
-def test_traffic(ended: Play) -> None:
-    lights = [line for line in ended.lines if "灯亮" in line]
+def test_traffic(finished: CourseRun) -> None:
+    lights = [line for line in finished.lines if "灯亮" in line]
     assert ["红" in line for line in lights] == [number % 2 == 0 for number in range(len(lights))]
-    passes = [line for line in ended.lines if "通过" in line]
+    passes = [line for line in finished.lines if "通过" in line]
     assert sorted(int(word) for line in passes for word in re.findall(r"\d+", line)) == list(range(VEHICLES))
-    green = next(number for number, line in enumerate(ended.lines) if "绿灯亮" in line)
-    assert not [line for line in ended.lines[:green] if line.startswith("car") and "通过" in line]
-    assert ended.process.returncode == TERMINATED
+    green = next(number for number, line in enumerate(finished.lines) if "绿灯亮" in line)
+    assert not [line for line in finished.lines[:green] if line.startswith("car") and "通过" in line]
+    assert finished.process.returncode == TERMINATED
 
 
 def _free_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return str(found.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return str(server.getsockname()[1])
 
 
 def _answers(port: str) -> bool:
@@ -181,9 +181,9 @@ def _answers(port: str) -> bool:
         return probe.connect_ex(("127.0.0.1", int(port))) == 0
 
 
-def _ask(client: subprocess.Popen[bytes], words: str) -> str:
+def _ask(client: subprocess.Popen[bytes], text: str) -> str:
     assert client.stdin is not None
     assert client.stdout is not None
-    client.stdin.write(words.encode() + b"\n")
+    client.stdin.write(text.encode() + b"\n")
     client.stdin.flush()
     return client.stdout.readline().decode().rstrip("\n")
