@@ -1,4 +1,4 @@
-"""Contexts: where primitives come from, as with `multiprocessing.get_context`."""
+"""Contexts: they create primitives, like those of `multiprocessing.get_context`."""
 
 from __future__ import annotations
 
@@ -36,14 +36,15 @@ def _unsupported(name: str) -> Callable[..., NoReturn]:
 
 
 class Context(BaseContext):
-    """Makes the Redis-backed twins of multiprocessing's primitives, all on one server.
+    """Creates multiprocessing's primitives over Redis, all on one server.
 
-    Without `url` it takes the environment's (`LAB_REDIS_URL`, or what stands in the file `LAB_REDIS_URL_FILE`), else
-    starts a private server at the first need of one, which lives as long as this process, or until `close`. `method`
-    is multiprocessing's start method for `Process`.
+    Without `url`, the server is the one that the environment names (in `LAB_REDIS_URL`, or in the file
+    `LAB_REDIS_URL_FILE`), else a private server, which is started when it is first needed and runs until `close` or
+    until this process ends. `method` is multiprocessing's start method for `Process`.
 
-    The factories take what multiprocessing's take, and by keyword a `name`, under which other contexts on other hosts
-    find the same primitive (without one it is new), and, where something can be held, the seconds of its `lease`.
+    The methods take the arguments of multiprocessing's, and as keywords `name` and, if the primitive can be held,
+    `lease` in seconds. The same name is the same primitive in any context on any host; without a name, a new primitive
+    is created.
     """
 
     _simple_queue: ClassVar[type[SimpleQueue]] = SimpleQueue
@@ -51,7 +52,7 @@ class Context(BaseContext):
     _pipe_connection: ClassVar[type[PipeConnection]] = PipeConnection
     _joinable_queue: ClassVar[type[JoinableQueue]] = JoinableQueue
 
-    # Each raises `UnsupportedError`: multiprocessing's own would work on one machine only, and say nothing.
+    # Each raises `UnsupportedError`: those of multiprocessing would silently work on one machine only.
     RLock = _unsupported("RLock")
     Condition = _unsupported("Condition")
     Barrier = _unsupported("Barrier")
@@ -66,14 +67,14 @@ class Context(BaseContext):
         self._server: PrivateServer | None = None
         self._unnamed: list[Primitive] = []
         self._heartbeats: list[Heartbeat] = []
-        # Without a method, whatever the program has set by the time that it starts a process.
+        # Without a method, the one that is set when a process is started.
         local: Any = multiprocessing if method is None else multiprocessing.get_context(method)
         self.Process: type[BaseProcess] = local.Process
         self._local = local
 
     @property
     def url(self) -> str:
-        """Where the server is; a private one is started if none was named."""
+        """The server's URL; a private server is started if no URL was given."""
         if self._url is None:
             self._url = server_url() or self._start_server()
         return self._url
@@ -113,7 +114,7 @@ class Context(BaseContext):
     def JoinableQueue(  # type: ignore[override]
         self, maxsize: int = 0, *, name: str | None = None, lease: float = DEFAULT_LEASE
     ) -> JoinableQueue:
-        """Return a queue whose items are their getters' until done; raise `MismatchError` as `Semaphore` does."""
+        """Return a queue whose items are held until they are done; raise `MismatchError` as `Semaphore` does."""
         return self._joinable_queue(maxsize, name=name, lease=lease, context=self)
 
     def Pipe(  # type: ignore[override]
@@ -128,7 +129,7 @@ class Context(BaseContext):
         return first, second
 
     def Heartbeat(self, board: Board, who: str | None = None, *, daemon: bool = True) -> Heartbeat:
-        """Let a daemon report to `board` from now on that this process is alive; return how to stop it."""
+        """Start to report to `board` that this process is alive; see `broker.Heartbeat`."""
         self._heartbeats.append(Heartbeat(board, who, daemon=daemon))
         return self._heartbeats[-1]
 
@@ -139,27 +140,27 @@ class Context(BaseContext):
         initargs: Iterable[Any] = (),
         maxtasksperchild: int | None = None,
     ) -> pool.Pool:
-        """Return multiprocessing's pool, whose processes are this host's."""
-        made: pool.Pool = self._local.Pool(processes, initializer, initargs, maxtasksperchild)
-        return made
+        """Return multiprocessing's pool, whose processes run on this host."""
+        local_pool: pool.Pool = self._local.Pool(processes, initializer, initargs, maxtasksperchild)
+        return local_pool
 
     def Board(self, interval: float = DEFAULT_INTERVAL, *, name: str | None = None) -> Board:
         """Return a board; raise `MismatchError` if the name has another interval already."""
         return Board(interval, name=name, context=self)
 
     def get_context(self, method: str | None = None) -> Context:  # type: ignore[override]
-        """Return this context, or one on the same server whose processes begin by `method`."""
+        """Return this context, or one on the same server with another start method."""
         return self if method is None else Context(self.url, method=method)
 
     def get_start_method(self, allow_none: bool = False) -> str:
-        """Return how processes begin: multiprocessing's choice unless the context has its own."""
+        """Return this context's start method, or multiprocessing's if it has none."""
         method: str = self._local.get_start_method(allow_none)
         return method
 
     def url_for(self, name: str | None) -> str:
-        """Return the server's URL; raise `InvalidArgumentError` for a name where no server was named.
+        """Return the server's URL; raise `InvalidArgumentError` for a name on a private server.
 
-        On a private server the same name would exclude nobody.
+        There, other processes could not use the name, so a lock would exclude none of them.
         """
         if name is not None and (self._server is not None or (self._url is None and server_url() is None)):
             raise InvalidArgumentError(
@@ -174,17 +175,17 @@ class Context(BaseContext):
             self._unnamed.append(primitive)
 
     def close(self) -> None:
-        """Delete what this context made without a name, end its heartbeats, and stop a private server.
+        """Delete the primitives that this context created without a name, stop its heartbeats and its private server.
 
-        If no other context of this process uses the server, its connections are closed, and what it holds comes back
-        when the leases end.
+        If no other context of this process uses the server, the connections are closed, and what this process holds is
+        free when its leases expire.
         """
         for heartbeat in self._heartbeats:
-            with contextlib.suppress(ServerUnavailableError):  # then its name is dead after an interval
+            with contextlib.suppress(ServerUnavailableError):  # its name will be dead after an interval
                 heartbeat.stop()
         self._heartbeats.clear()
         if self._url is not None and self._server is None:
-            with contextlib.suppress(ServerUnavailableError):  # then they expire
+            with contextlib.suppress(ServerUnavailableError):  # their keys will expire
                 for handle in self._unnamed:
                     handle.delete()
         self._unnamed.clear()
@@ -208,10 +209,9 @@ class Context(BaseContext):
 
 
 def get_context(url: str | None = None, *, method: str | None = None) -> Context:
-    """Return a context whose server was reached and found fit; see `Context` for the arguments.
+    """Return a context, with the arguments of `Context`, after checking that its server is available and suitable.
 
-    Raises `InvalidArgumentError`, `ServerUnavailableError` or `UnsuitableServerError`, each with one sentence that
-    says what to do.
+    Raises `InvalidArgumentError`, `ServerUnavailableError` or `UnsuitableServerError`, whose message says what to do.
     """
     context = Context(url, method=method)
     context.check()

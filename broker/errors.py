@@ -1,33 +1,33 @@
-"""What can go wrong, in one family: every error is a `BrokerError` and, where one fits, a standard error too."""
+"""The exceptions: each is a `BrokerError` and, where one fits, also a standard exception."""
 
 
 class BrokerError(Exception):
-    """Root of the family; catch it to catch whatever the broker raises."""
+    """Base class of the broker's exceptions."""
 
 
 class NotHeldError(BrokerError, ValueError):
-    """Raised when something is released that this process does not hold."""
+    """Raised when a process releases what it does not hold."""
 
 
 class LeaseLostError(NotHeldError):
-    """Raised when a lease ended before its holder released: somebody else may have been let in meanwhile."""
+    """Raised when a lease expired before its holder released it: another process may have acquired it since."""
 
 
 class InvalidArgumentError(BrokerError, ValueError):
-    """Raised for a name, URL, value or lease that cannot be meant."""
+    """Raised for an invalid name, URL, value or lease."""
 
 
 class UnsupportedError(BrokerError, NotImplementedError):
-    """Raised for a primitive of multiprocessing's that has no twin yet."""
+    """Raised for a primitive of multiprocessing that the broker does not provide yet."""
 
 
 class MismatchError(BrokerError, ValueError):
-    """Raised when a name is already in use with another start value."""
+    """Raised when a name is in use with another start value, size or interval."""
 
 
 class ServerUnavailableError(BrokerError, ConnectionError):
-    """Raised when the server cannot be reached, or did not answer for longer than calls are repeated."""
+    """Raised when the server cannot be reached, or has not answered while a call was retried."""
 
 
 class UnsuitableServerError(BrokerError):
-    """Raised when a server answers but cannot keep the promises: password, version, eviction, permissions."""
+    """Raised when a server cannot be used because of its credentials, version, eviction policy or permissions."""

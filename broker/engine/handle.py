@@ -51,11 +51,7 @@ class Handle:
         # A subclass may have added attributes.
         added = {name: value for name, value in vars(self).items() if name not in self._attributes}
         added.pop("_attributes")
-        return (
-            _restore,
-            (type(self), self._url, self.name, self._options),
-            added or None,
-        )  # with the attributes of a subclass
+        return _restore, (type(self), self._url, self.name, self._options), added or None
 
     def delete(self) -> None:
         """Delete the primitive from the server; a process that still uses it starts with a new one.

@@ -14,7 +14,7 @@ from tests.support.server_state import count_event_waiters, count_waiters, start
 from tests.support.waiting import wait_until
 
 LONG = 60.0  # seconds: a lease that nobody waits for
-PROBATION = 1.0  # seconds that one who does not take its turn delays the next
+ACK_TIMEOUT = 1.0  # seconds by which a waiter that does not acknowledge its grant delays the next one
 HEALED = 4.0 + SLACK  # seconds after which whoever was cut off works on
 
 faults = pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_waiter_is_cut_off_when_its_turn_comes(site: Site, fault: str) -> None
     start_waiting(lock, [cut_off, waiter])
     getattr(site.two, fault)()
     released = holder.call("release")
-    assert waiter.result() - released < PROBATION + SLACK
+    assert waiter.result() - released < ACK_TIMEOUT + SLACK
     healed = time.monotonic()
     site.two.heal()
     waiter.call("release")
