@@ -1,4 +1,4 @@
-"""The contexts that keep the contract: multiprocessing's own, which is the oracle, and its twins over Redis."""
+"""The contexts under test: multiprocessing's own, which is the oracle, and the broker's, over Redis and fakeredis."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from broker.engine.session import register_session
 from tests.support.actors import Actor, Actors
 from tests.support.server_state import start_waiting
 
-# Where multiprocessing and its twin knowingly differ, and why.
+# Where multiprocessing and the broker differ on purpose, and why.
 DIFFERENCES = {
-    "who may release": "multiprocessing lets any process release a lock; a lease has one holder, and only it may",
-    "fairness": "a POSIX semaphore wakes anybody; the twin serves first come, first served",
-    "set, then clear": "multiprocessing's waiters may see neither; the twin's compare generations",
-    "locked()": "multiprocessing has it from Python 3.14 on; the twin always",
-    "a negative start": "multiprocessing passes on what the system says; the twin names the argument",
-    "held by a killed process": "multiprocessing never gets it back; the twin when the lease ends",
-    "when put() returns": "multiprocessing's feeder thread pickles and sends later; the twin's server has the item",
-    "sending a queue": "multiprocessing's travels to a new child only; the twin's is a name",
-    "who may say that it is done": "multiprocessing only counts; the twin's item has a taker, and only it may",
-    "taken by a killed process": "multiprocessing loses it and joins for ever; the twin gives it to another",
-    "a getter killed while it waits": "multiprocessing's keeps a lock for ever; the twin's next getter is served",
+    "who may release": "multiprocessing lets any process release a lock; in the broker only its holder can",
+    "fairness": "a POSIX semaphore wakes any waiter; the broker serves first come, first served",
+    "clear() right after set()": "multiprocessing's waiters may miss the set(); the broker's compare generations",
+    "locked()": "multiprocessing has it since Python 3.14; the broker always",
+    "negative initial value": "multiprocessing raises the system's OSError; the broker a ValueError with a reason",
+    "killed holder": "multiprocessing never frees the lock; the broker does when the lease ends",
+    "when put() returns": "multiprocessing's feeder thread sends the item later; the broker's server has it by then",
+    "pickling a queue": "multiprocessing's can only be inherited by a child; the broker's is pickled by name",
+    "who may call task_done()": "multiprocessing only counts; in the broker only the process that got the item can",
+    "killed consumer": "multiprocessing loses the item, and join() blocks for ever; the broker gives it to another",
+    "killed getter": "multiprocessing's holds a lock for ever; in the broker the next getter is served",
 }
 
 METHODS = ("fork", "spawn", "forkserver")
@@ -37,37 +37,37 @@ THREADS = "threads"
 
 
 @dataclass
-class World:
-    """A context, and what its actors are: threads, or processes by one of the start methods."""
+class Backend:
+    """A context, and the kind of its actors: threads, or processes of one start method."""
 
     context: Any
-    twin: bool
+    over_redis: bool
     actor_kind: str
     actors: Actors
 
-    def actor(self, thing: object) -> Actor:
-        return self.actors.thread(thing) if self.actor_kind == THREADS else self.actors.process(self.context, thing)
+    def actor(self, handle: object) -> Actor:
+        return self.actors.thread(handle) if self.actor_kind == THREADS else self.actors.process(self.context, handle)
 
-    def begin(self, waiters: list[Actor], thing: Any, call: str, *arguments: object) -> None:
-        """Let `waiters` begin a call that blocks, one after the other."""
-        if self.twin:
-            start_waiting(thing, waiters, call, *arguments)
+    def begin(self, waiters: list[Actor], handle: Any, call: str, *arguments: object) -> None:
+        """Let `waiters` start a call that blocks, one after the other."""
+        if self.over_redis:
+            start_waiting(handle, waiters, call, *arguments)
             return
         for waiter in waiters:
             waiter.begin(call, *arguments)
-            assert waiter.blocked(0.1)  # nobody can see who waits for a POSIX semaphore
+            assert waiter.blocked(0.1)  # the waiters of a POSIX semaphore cannot be listed
 
     def differs(self, what: str) -> bool:
-        """Whether this is the twin, in a respect in which it is none."""
+        """Return whether this is the broker; `what` is a documented difference."""
         assert what in DIFFERENCES
-        return self.twin
+        return self.over_redis
 
 
 _numbers = itertools.count(1)
 
 
 @contextmanager
-def local(method: str, url: str) -> Iterator[Any]:
+def multiprocessing_context(method: str, url: str) -> Iterator[Any]:
     context = multiprocessing.get_context(method)
     if method == "forkserver":
         context.set_forkserver_preload(["broker", "tests.support.actors"])
@@ -75,7 +75,7 @@ def local(method: str, url: str) -> Iterator[Any]:
 
 
 @contextmanager
-def real(method: str, url: str) -> Iterator[Context]:
+def redis_context(method: str, url: str) -> Iterator[Context]:
     with Context(url, method=method) as context:
         yield context
 
@@ -100,17 +100,21 @@ class FakeWire:
 
 
 @contextmanager
-def fake(method: str, url: str) -> Iterator[Context]:
+def fakeredis_context(method: str, url: str) -> Iterator[Context]:
     server = fakeredis.FakeServer()
-
+    server.dbs[0]  # two first connections at once would each create a database of their own
     url = f"redis://fake-{next(_numbers)}"
     register_session(url, lambda timeout: FakeWire(server))
     with Context(url) as context:
         yield context
 
 
-Opener = Callable[[str, str], Any]
-BACKENDS: dict[str, Opener] = {"multiprocessing": local, "fake": fake, "redis": real}
-ALONE = list(BACKENDS)
+Factory = Callable[[str, str], Any]
+BACKENDS: dict[str, Factory] = {
+    "multiprocessing": multiprocessing_context,
+    "fakeredis": fakeredis_context,
+    "redis": redis_context,
+}
+ALL = list(BACKENDS)
 PROCESSES = [f"{backend}-{method}" for backend in ("multiprocessing", "redis") for method in METHODS]
-TOGETHER = [*(f"{backend}-{THREADS}" for backend in BACKENDS), *PROCESSES]
+WITH_ACTORS = [*(f"{backend}-{THREADS}" for backend in BACKENDS), *PROCESSES]

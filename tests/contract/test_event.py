@@ -1,4 +1,4 @@
-"""What an event promises, wherever it comes from."""
+"""What every event promises, multiprocessing's and the broker's."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from tests.contract.backends import World
+from tests.contract.backends import Backend
 
 
-def test_a_new_event_is_not_set(alone: Any) -> None:
-    event = alone.Event()
+def test_new_event_is_not_set(context: Any) -> None:
+    event = context.Event()
     assert event.is_set() is False
     assert event.wait(0) is False
 
 
-def test_set_and_clear_may_be_repeated(alone: Any) -> None:
-    event = alone.Event()
+def test_set_and_clear_can_be_repeated(context: Any) -> None:
+    event = context.Event()
     assert event.set() is None
     event.set()
     assert event.is_set() is True
@@ -26,8 +26,8 @@ def test_set_and_clear_may_be_repeated(alone: Any) -> None:
 
 
 @pytest.mark.parametrize("timeout", [None, 0, -1, 1e-9, 0.05])
-def test_a_set_event_lets_everybody_pass_at_once(alone: Any, timeout: float | None) -> None:
-    event = alone.Event()
+def test_wait_returns_at_once_if_set(context: Any, timeout: float | None) -> None:
+    event = context.Event()
     event.set()
     assert event.wait(timeout) is True
     assert event.wait(timeout=timeout) is True
@@ -35,17 +35,17 @@ def test_a_set_event_lets_everybody_pass_at_once(alone: Any, timeout: float | No
 
 
 @pytest.mark.parametrize("timeout", [0, -1, 1e-9, 0.05])
-def test_a_time_out_of_any_length_returns_false(alone: Any, timeout: float) -> None:
-    event = alone.Event()
+def test_wait_returns_false_after_any_timeout(context: Any, timeout: float) -> None:
+    event = context.Event()
     assert event.wait(timeout) is False
     event.set()
     event.clear()
-    assert event.wait(timeout) is False, "what was set and cleared before the wait does not count"
+    assert event.wait(timeout) is False, "a set() that was cleared before the wait does not count"
 
 
-def test_set_wakes_all_who_wait(world: World) -> None:
-    event = world.context.Event()
-    waiters = [world.actor(event) for _ in range(3)]
+def test_set_wakes_all_waiters(backend: Backend) -> None:
+    event = backend.context.Event()
+    waiters = [backend.actor(event) for _ in range(3)]
     for waiter in waiters:
         waiter.begin("wait")
         assert waiter.blocked(0.05)
@@ -53,9 +53,9 @@ def test_set_wakes_all_who_wait(world: World) -> None:
     assert [waiter.result() for waiter in waiters] == [True, True, True]
 
 
-def test_all_see_the_same_flag(world: World) -> None:
-    event = world.context.Event()
-    other = world.actor(event)
+def test_all_actors_see_the_same_flag(backend: Backend) -> None:
+    event = backend.context.Event()
+    other = backend.actor(event)
     other.call("set")
     assert event.is_set() is True
     event.clear()
@@ -63,9 +63,9 @@ def test_all_see_the_same_flag(world: World) -> None:
     assert other.call("wait", 0.01) is False
 
 
-def test_a_waiter_that_timed_out_may_wait_again(world: World) -> None:
-    event = world.context.Event()
-    waiter = world.actor(event)
+def test_waiter_can_wait_again_after_a_timeout(backend: Backend) -> None:
+    event = backend.context.Event()
+    waiter = backend.actor(event)
     assert waiter.call("wait", timeout=0.01) is False
     waiter.begin("wait", 10)
     assert waiter.blocked(0.05)
@@ -73,14 +73,14 @@ def test_a_waiter_that_timed_out_may_wait_again(world: World) -> None:
     assert waiter.result() is True
 
 
-def test_a_set_that_is_cleared_at_once_wakes_who_waited(world: World) -> None:
-    event = world.context.Event()
-    waiters = [world.actor(event) for _ in range(2)]
-    world.begin(waiters, event, "wait", 5)
+def test_clear_right_after_set(backend: Backend) -> None:
+    event = backend.context.Event()
+    waiters = [backend.actor(event) for _ in range(2)]
+    backend.begin(waiters, event, "wait", 5)
     event.set()
     event.clear()
     woken = [waiter.result() for waiter in waiters]
-    if world.differs("set, then clear"):
+    if backend.differs("clear() right after set()"):
         assert woken == [True, True]
     else:
-        assert all(isinstance(each, bool) for each in woken), "True or False, and nobody can say which"
+        assert all(isinstance(each, bool) for each in woken), "multiprocessing promises neither"

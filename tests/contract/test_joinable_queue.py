@@ -1,4 +1,4 @@
-"""What a joinable queue promises beyond a queue, wherever it comes from."""
+"""What every joinable queue promises beyond a queue, multiprocessing's and the broker's."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from typing import Any
 
 import pytest
 
-from tests.contract.backends import PROCESSES, World
+from tests.contract.backends import PROCESSES, Backend
 from tests.support.actors import TIMEOUT
 from tests.support.waiting import wait_until
 
 
-class Desk:
-    """Takes items, writes each down in a queue of finished work, and only then says that it is done."""
+class Consumer:
+    """Gets items, puts each into a queue of finished items, and then calls task_done()."""
 
     def __init__(self, items: Any, finished: Any) -> None:
         self.items = items
         self.finished = finished
 
-    def work(self) -> None:
+    def consume(self) -> None:
         while (item := self.items.get()) is not None:
             self.finished.put(item)
             self.items.task_done()
         self.items.task_done()
 
 
-def test_join_returns_at_once_if_nothing_is_unfinished(alone: Any) -> None:
-    items = alone.JoinableQueue()
+def test_join_returns_at_once_if_nothing_is_unfinished(context: Any) -> None:
+    items = context.JoinableQueue()
     assert items.join() is None
     items.put("x")
     items.get()
@@ -35,8 +35,8 @@ def test_join_returns_at_once_if_nothing_is_unfinished(alone: Any) -> None:
     assert items.join() is None
 
 
-def test_more_is_done_than_there_was(alone: Any) -> None:
-    items = alone.JoinableQueue()
+def test_too_many_task_done_calls_raise(context: Any) -> None:
+    items = context.JoinableQueue()
     with pytest.raises(ValueError, match=r"."):
         items.task_done()
     items.put("x")
@@ -45,13 +45,13 @@ def test_more_is_done_than_there_was(alone: Any) -> None:
     with pytest.raises(ValueError, match=r"."):
         items.task_done()
     items.put("y")
-    assert items.get() == "y", "and the queue is as it was"
+    assert items.get() == "y", "the queue still works"
     items.task_done()
     items.join()
 
 
-def test_a_slot_is_free_when_its_item_is_taken_not_when_it_is_done(alone: Any) -> None:
-    items = alone.JoinableQueue(1)
+def test_get_frees_the_slot_before_task_done(context: Any) -> None:
+    items = context.JoinableQueue(1)
     items.put("first")
     assert items.get() == "first"
     items.put("second", timeout=TIMEOUT)
@@ -62,30 +62,30 @@ def test_a_slot_is_free_when_its_item_is_taken_not_when_it_is_done(alone: Any) -
     items.join()
 
 
-def test_any_thread_may_say_that_it_is_done(alone: Any, actors: Any) -> None:
-    items = alone.JoinableQueue()
+def test_another_thread_can_call_task_done(context: Any, actors: Any) -> None:
+    items = context.JoinableQueue()
     items.put("x")
     assert actors.thread(items).call("get") == "x"
     items.task_done()
     items.join()
 
 
-def test_join_waits_until_every_item_is_done(world: World) -> None:
-    items = world.context.JoinableQueue()
-    joiner = world.actor(items)
+def test_join_blocks_until_every_item_is_done(backend: Backend) -> None:
+    items = backend.context.JoinableQueue()
+    joiner = backend.actor(items)
     for number in range(2):
         items.put(number)
     joiner.begin("join")
     for number in range(2):
         assert items.get() == number
-        assert joiner.blocked(0.1), "taken is not done"
+        assert joiner.blocked(0.1), "the item is taken but not done"
         items.task_done()
     assert joiner.result() is None
 
 
-def test_join_waits_for_what_is_put_meanwhile(world: World) -> None:
-    items = world.context.JoinableQueue()
-    joiner = world.actor(items)
+def test_join_waits_for_items_put_meanwhile(backend: Backend) -> None:
+    items = backend.context.JoinableQueue()
+    joiner = backend.actor(items)
     items.put("first")
     joiner.begin("join")
     items.get()
@@ -97,9 +97,9 @@ def test_join_waits_for_what_is_put_meanwhile(world: World) -> None:
     assert joiner.result() is None
 
 
-def test_all_who_join_go_on(world: World) -> None:
-    items = world.context.JoinableQueue()
-    joiners = [world.actor(items) for _ in range(3)]
+def test_all_joiners_return(backend: Backend) -> None:
+    items = backend.context.JoinableQueue()
+    joiners = [backend.actor(items) for _ in range(3)]
     items.put("x")
     for joiner in joiners:
         joiner.begin("join")
@@ -109,9 +109,9 @@ def test_all_who_join_go_on(world: World) -> None:
     assert [joiner.result() for joiner in joiners] == [None, None, None]
 
 
-def test_a_queue_may_be_joined_again(world: World) -> None:
-    items = world.context.JoinableQueue()
-    joiner = world.actor(items)
+def test_queue_can_be_joined_again(backend: Backend) -> None:
+    items = backend.context.JoinableQueue()
+    joiner = backend.actor(items)
     for number in range(2):
         items.put(number)
         joiner.begin("join")
@@ -121,11 +121,11 @@ def test_a_queue_may_be_joined_again(world: World) -> None:
         assert joiner.result() is None
 
 
-def test_join_returns_when_the_work_of_all_is_done(world: World) -> None:
-    items, finished = world.context.JoinableQueue(), world.context.Queue()
-    workers = [world.actor(Desk(items, finished)) for _ in range(3)]
+def test_join_returns_when_all_consumers_are_done(backend: Backend) -> None:
+    items, finished = backend.context.JoinableQueue(), backend.context.Queue()
+    workers = [backend.actor(Consumer(items, finished)) for _ in range(3)]
     for worker in workers:
-        worker.begin("work")
+        worker.begin("consume")
     for number in range(30):
         items.put(number)
     items.join()
@@ -137,12 +137,12 @@ def test_join_returns_when_the_work_of_all_is_done(world: World) -> None:
         worker.result()
 
 
-def test_who_may_say_that_it_is_done(world: World) -> None:
-    items = world.context.JoinableQueue()
-    other = world.actor(items)
+def test_task_done_by_another_process(backend: Backend) -> None:
+    items = backend.context.JoinableQueue()
+    other = backend.actor(items)
     items.put("x")
     assert items.get() == "x"
-    if world.differs("who may say that it is done") and world.actor_kind != "threads":
+    if backend.differs("who may call task_done()") and backend.actor_kind != "threads":
         with pytest.raises(ValueError, match=r"."):
             other.call("task_done")
         items.task_done()
@@ -151,10 +151,10 @@ def test_who_may_say_that_it_is_done(world: World) -> None:
     items.join()
 
 
-def test_what_nobody_has_taken_may_be_done(world: World) -> None:
-    items = world.context.JoinableQueue()
+def test_task_done_before_get(backend: Backend) -> None:
+    items = backend.context.JoinableQueue()
     items.put("x")
-    if world.differs("who may say that it is done"):
+    if backend.differs("who may call task_done()"):
         with pytest.raises(ValueError, match=r"."):
             items.task_done()
         assert items.get() == "x"
@@ -162,17 +162,17 @@ def test_what_nobody_has_taken_may_be_done(world: World) -> None:
     items.join()
 
 
-@pytest.mark.parametrize("world", PROCESSES, indirect=True)
-def test_what_a_killed_process_had_taken(world: World) -> None:
-    items = world.context.JoinableQueue(lease=0.5) if world.twin else world.context.JoinableQueue()
-    taker, joiner = world.actor(items), world.actor(items)
+@pytest.mark.parametrize("backend", PROCESSES, indirect=True)
+def test_item_of_killed_consumer(backend: Backend) -> None:
+    items = backend.context.JoinableQueue(lease=0.5) if backend.over_redis else backend.context.JoinableQueue()
+    consumer, joiner = backend.actor(items), backend.actor(items)
     for number in range(2):
         items.put(number)
     wait_until(lambda: not items.empty())
-    assert taker.call("get") == 0
-    taker.kill()
+    assert consumer.call("get") == 0
+    consumer.kill()
     joiner.begin("join")
-    if world.differs("taken by a killed process"):
+    if backend.differs("killed consumer"):
         assert [items.get(timeout=TIMEOUT) for _ in range(2)] in ([0, 1], [1, 0])
         items.task_done()
         items.task_done()

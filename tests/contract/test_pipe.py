@@ -1,4 +1,4 @@
-"""What a pipe promises, wherever it comes from."""
+"""What every pipe promises, multiprocessing's and the broker's."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.contract.backends import PROCESSES, World
-from tests.contract.test_queue import ITEMS
+from tests.contract.backends import PROCESSES, Backend
+from tests.contract.samples import PICKLABLE
 from tests.support.actors import TIMEOUT
 
-BOTH_WAYS = pytest.mark.parametrize("duplex", [True, False])
-METHODS_OF_A_CLOSED_END: list[Callable[[Any], object]] = [
+DUPLEX = pytest.mark.parametrize("duplex", [True, False])
+CALLS: list[Callable[[Any], object]] = [
     lambda end: end.send(1),
     lambda end: end.recv(),
     lambda end: end.poll(),
@@ -22,17 +22,17 @@ METHODS_OF_A_CLOSED_END: list[Callable[[Any], object]] = [
 ]
 
 
-@BOTH_WAYS
-def test_what_is_sent_is_received_in_order(alone: Any, duplex: bool) -> None:
-    reader, writer = alone.Pipe(duplex)
-    for item in ITEMS:
+@DUPLEX
+def test_objects_are_received_in_order(context: Any, duplex: bool) -> None:
+    reader, writer = context.Pipe(duplex)
+    for item in PICKLABLE:
         assert writer.send(item) is None
-    assert repr([reader.recv() for _ in ITEMS]) == repr(ITEMS)
+    assert repr([reader.recv() for _ in PICKLABLE]) == repr(PICKLABLE)
     assert reader.poll() is False
 
 
-def test_a_pipe_goes_both_ways_unless_told(alone: Any) -> None:
-    left, right = alone.Pipe()
+def test_pipe_is_duplex_by_default(context: Any) -> None:
+    left, right = context.Pipe()
     left.send("to the right")
     right.send("to the left")
     assert left.recv() == "to the left"
@@ -40,8 +40,8 @@ def test_a_pipe_goes_both_ways_unless_told(alone: Any) -> None:
     assert [end.readable and end.writable for end in (left, right)] == [True, True]
 
 
-def test_a_pipe_of_one_way_refuses_the_other(alone: Any) -> None:
-    reader, writer = alone.Pipe(duplex=False)
+def test_one_way_pipe_refuses_the_other_direction(context: Any) -> None:
+    reader, writer = context.Pipe(duplex=False)
     assert (reader.readable, reader.writable) == (True, False)
     assert (writer.readable, writer.writable) == (False, True)
     for call in (lambda: reader.send(1), lambda: reader.send_bytes(b"1")):
@@ -52,9 +52,9 @@ def test_a_pipe_of_one_way_refuses_the_other(alone: Any) -> None:
             call()
 
 
-@BOTH_WAYS
-def test_bytes_travel_as_they_are(alone: Any, duplex: bool) -> None:
-    reader, writer = alone.Pipe(duplex)
+@DUPLEX
+def test_send_bytes_and_recv_bytes(context: Any, duplex: bool) -> None:
+    reader, writer = context.Pipe(duplex)
     for sent in (b"", b"abc", bytearray(b"abc"), memoryview(b"abc"), b"\x00\r\n" * 1000):
         writer.send_bytes(sent)
         received = reader.recv_bytes()
@@ -67,15 +67,15 @@ def test_bytes_travel_as_they_are(alone: Any, duplex: bool) -> None:
 
 
 @pytest.mark.parametrize(("offset", "size"), [(-1, None), (11, None), (0, -1), (0, 11), (8, 3)])
-def test_a_part_that_is_none_is_refused(alone: Any, offset: int, size: int | None) -> None:
-    reader, writer = alone.Pipe(False)
+def test_invalid_offset_and_size_are_refused(context: Any, offset: int, size: int | None) -> None:
+    reader, writer = context.Pipe(False)
     with pytest.raises(ValueError, match=r"."):
         writer.send_bytes(b"0123456789", offset, size)
     assert reader.poll() is False
 
 
-def test_more_bytes_than_the_receiver_allows_are_an_error(alone: Any) -> None:
-    reader, writer = alone.Pipe(False)
+def test_message_longer_than_maxlength_raises(context: Any) -> None:
+    reader, writer = context.Pipe(False)
     writer.send_bytes(b"four")
     assert reader.recv_bytes(4) == b"four"
     writer.send_bytes(b"fives")
@@ -83,49 +83,49 @@ def test_more_bytes_than_the_receiver_allows_are_an_error(alone: Any) -> None:
         reader.recv_bytes(4)
 
 
-def test_a_negative_length_is_no_length(alone: Any) -> None:
-    reader, writer = alone.Pipe(False)
+def test_negative_maxlength_is_refused(context: Any) -> None:
+    reader, writer = context.Pipe(False)
     writer.send_bytes(b"x")
     with pytest.raises(ValueError, match="negative"):
         reader.recv_bytes(-1)
-    assert reader.recv_bytes() == b"x", "and nothing was lost"
+    assert reader.recv_bytes() == b"x", "the message is still there"
 
 
-def test_what_was_sent_as_bytes_may_be_received_as_an_object(alone: Any) -> None:
-    left, right = alone.Pipe()
+def test_bytes_can_be_received_as_an_object(context: Any) -> None:
+    left, right = context.Pipe()
     left.send_bytes(pickle.dumps({"a": 1}))
     assert right.recv() == {"a": 1}
     right.send([1, 2])
     assert pickle.loads(left.recv_bytes()) == [1, 2]
 
 
-@BOTH_WAYS
-def test_poll_tells_whether_anything_is_there(alone: Any, duplex: bool) -> None:
-    reader, writer = alone.Pipe(duplex)
+@DUPLEX
+def test_poll_tells_whether_a_message_is_there(context: Any, duplex: bool) -> None:
+    reader, writer = context.Pipe(duplex)
     for timeout in (0, 0.0, -1, 1e-9, 0.05):
         assert reader.poll(timeout) is False
     writer.send("x")
     for timeout in (0, -1, 1e-9, 0.05, None):
         assert reader.poll(timeout) is True
-    assert reader.recv() == "x", "polling takes nothing"
+    assert reader.recv() == "x", "poll() consumes nothing"
     assert reader.poll() is False
 
 
-def test_an_object_that_cannot_be_pickled_is_not_sent(alone: Any) -> None:
-    left, right = alone.Pipe()
+def test_unpicklable_object_is_not_sent(context: Any) -> None:
+    left, right = context.Pipe()
     with pytest.raises((pickle.PicklingError, AttributeError, TypeError)):
         left.send(lambda: None)
     assert right.poll() is False
 
 
-@BOTH_WAYS
-def test_nothing_more_comes_from_a_closed_end(alone: Any, duplex: bool) -> None:
-    reader, writer = alone.Pipe(duplex)
+@DUPLEX
+def test_recv_raises_eof_after_the_last_message_of_a_closed_end(context: Any, duplex: bool) -> None:
+    reader, writer = context.Pipe(duplex)
     writer.send("last")
     writer.close()
     assert reader.poll() is True
-    assert reader.recv() == "last", "what was sent before is still there"
-    assert reader.poll(TIMEOUT) is True, "the end, too, is something to receive"
+    assert reader.recv() == "last", "a message sent before is still received"
+    assert reader.poll(TIMEOUT) is True, "EOF can be received, too"
     for _ in range(2):
         with pytest.raises(EOFError):
             reader.recv()
@@ -133,28 +133,28 @@ def test_nothing_more_comes_from_a_closed_end(alone: Any, duplex: bool) -> None:
         reader.recv_bytes()
 
 
-@BOTH_WAYS
-def test_nothing_can_be_sent_to_a_closed_end(alone: Any, duplex: bool) -> None:
-    reader, writer = alone.Pipe(duplex)
+@DUPLEX
+def test_send_to_a_closed_end_raises_broken_pipe(context: Any, duplex: bool) -> None:
+    reader, writer = context.Pipe(duplex)
     reader.close()
     for call in (lambda: writer.send("x"), lambda: writer.send_bytes(b"x")):
         with pytest.raises(BrokenPipeError):
             call()
 
 
-def test_a_closed_end_refuses(alone: Any) -> None:
-    left, right = alone.Pipe()
+def test_calls_on_a_closed_end_raise(context: Any) -> None:
+    left, right = context.Pipe()
     assert left.closed is False
     assert left.close() is None
     assert left.close() is None
     assert (left.closed, right.closed) == (True, False)
-    for call in METHODS_OF_A_CLOSED_END:
+    for call in CALLS:
         with pytest.raises(OSError, match="closed"):
             call(left)
 
 
-def test_with_closes_an_end(alone: Any) -> None:
-    left, right = alone.Pipe()
+def test_with_block_closes_the_end(context: Any) -> None:
+    left, right = context.Pipe()
     with left as entered:
         assert entered is left
         left.send("x")
@@ -164,8 +164,8 @@ def test_with_closes_an_end(alone: Any) -> None:
     assert right.closed
 
 
-def test_a_message_may_be_large(alone: Any, actors: Any) -> None:
-    left, right = alone.Pipe()
+def test_large_message(context: Any, actors: Any) -> None:
+    left, right = context.Pipe()
     large = bytes(range(256)) * 20_000
     receiver = actors.thread(right)
     receiver.begin("recv")
@@ -173,9 +173,9 @@ def test_a_message_may_be_large(alone: Any, actors: Any) -> None:
     assert receiver.result() == large
 
 
-def test_two_actors_talk(world: World) -> None:
-    left, right = world.context.Pipe()
-    actor = world.actor(right)
+def test_request_and_reply(backend: Backend) -> None:
+    left, right = backend.context.Pipe()
+    actor = backend.actor(right)
     for number in range(5):
         actor.begin("recv")
         left.send(number)
@@ -184,9 +184,9 @@ def test_two_actors_talk(world: World) -> None:
         assert left.recv() == -number
 
 
-def test_a_receiver_waits_until_something_is_sent(world: World) -> None:
-    reader, writer = world.context.Pipe(False)
-    receiver = world.actor(reader)
+def test_recv_blocks_until_a_message_is_sent(backend: Backend) -> None:
+    reader, writer = backend.context.Pipe(False)
+    receiver = backend.actor(reader)
     receiver.begin("recv")
     assert receiver.blocked(0.1)
     writer.send("at last")
@@ -194,9 +194,9 @@ def test_a_receiver_waits_until_something_is_sent(world: World) -> None:
 
 
 @pytest.mark.parametrize("timeout", [None, TIMEOUT])
-def test_poll_waits_until_something_is_sent(world: World, timeout: float | None) -> None:
-    reader, writer = world.context.Pipe(False)
-    receiver = world.actor(reader)
+def test_poll_blocks_until_a_message_is_sent(backend: Backend, timeout: float | None) -> None:
+    reader, writer = backend.context.Pipe(False)
+    receiver = backend.actor(reader)
     assert receiver.call("poll", 0.05) is False
     receiver.begin("poll", timeout)
     assert receiver.blocked(0.1)
@@ -205,11 +205,10 @@ def test_poll_waits_until_something_is_sent(world: World, timeout: float | None)
     assert receiver.call("recv") == "at last"
 
 
-def test_closing_one_copy_does_not_close_the_others(world: World) -> None:
-    if world.actor_kind == "threads":
-        return  # they share the very object
-    left, right = world.context.Pipe()
-    child = world.actor(right)
+@pytest.mark.parametrize("backend", PROCESSES, indirect=True)  # threads share one object
+def test_closing_one_copy_does_not_close_others(backend: Backend) -> None:
+    left, right = backend.context.Pipe()
+    child = backend.actor(right)
     right.close()
     left.send("still open")
     assert child.call("recv") == "still open"
@@ -222,10 +221,10 @@ def test_closing_one_copy_does_not_close_the_others(world: World) -> None:
         left.send("nobody there")
 
 
-@pytest.mark.parametrize("world", PROCESSES, indirect=True)
-def test_the_end_of_a_process_closes_what_it_had(world: World) -> None:
-    left, right = world.context.Pipe()
-    child = world.actor(right)
+@pytest.mark.parametrize("backend", PROCESSES, indirect=True)
+def test_killed_process_closes_its_end(backend: Backend) -> None:
+    left, right = backend.context.Pipe()
+    child = backend.actor(right)
     right.close()
     child.call("send", "last words")
     child.kill()
@@ -236,15 +235,15 @@ def test_the_end_of_a_process_closes_what_it_had(world: World) -> None:
         left.send("nobody there")
 
 
-@pytest.mark.parametrize("world", PROCESSES, indirect=True)
-def test_a_child_learns_that_its_parent_closed(world: World) -> None:
-    left, right = world.context.Pipe()
-    child = world.actor(right)
+@pytest.mark.parametrize("backend", PROCESSES, indirect=True)
+def test_child_gets_eof_when_its_parent_closes(backend: Backend) -> None:
+    left, right = backend.context.Pipe()
+    child = backend.actor(right)
     child.begin("recv")
     assert child.blocked(0.1)
     left.close()
-    if world.actor_kind != "fork":
+    if backend.actor_kind != "fork":
         with pytest.raises(EOFError):
             child.result()
     else:
-        assert child.blocked(0.3), "the child has a copy of the very end whose closing it waits for"
+        assert child.blocked(0.3), "the child inherited a copy of the end that its parent closed"

@@ -1,4 +1,4 @@
-"""What queues promise, wherever they come from."""
+"""What every queue promises, multiprocessing's and the broker's."""
 
 from __future__ import annotations
 
@@ -8,74 +8,74 @@ from typing import Any
 
 import pytest
 
-from tests.contract.backends import PROCESSES, World
+from tests.contract.backends import PROCESSES, Backend
+from tests.contract.samples import PICKLABLE
 from tests.support.actors import TIMEOUT
 from tests.support.waiting import wait_until
 
 KINDS = pytest.mark.parametrize("kind", ["Queue", "JoinableQueue"])
 ALL_KINDS = pytest.mark.parametrize("kind", ["Queue", "JoinableQueue", "SimpleQueue"])
 TIMEOUTS = pytest.mark.parametrize("timeout", [0, 0.0, -1, 1e-9, 0.05])
-ITEMS = [0, "", None, False, b"", [], {"a": [1, (2, 3)]}, 2**70, "余票", b"\r\n$5\r\n" * 3, ValueError("sold out")]
 
 
-class Counter:
-    """A queue of numbered items; whoever takes one notes it in another queue. None tells a taker to stop."""
+class Workload:
+    """A queue of numbered items, and another queue that logs each item got; the item None ends a consumer."""
 
-    def __init__(self, items: Any, taken: Any) -> None:
+    def __init__(self, items: Any, log: Any) -> None:
         self.items = items
-        self.taken = taken
+        self.log = log
 
-    def serve(self, who: int, count: int) -> None:
+    def produce(self, index: int, count: int) -> None:
         for number in range(count):
-            self.items.put((who, number))
+            self.items.put((index, number))
 
-    def collect(self) -> list[tuple[int, int]]:
-        collected = []
+    def consume(self) -> list[tuple[int, int]]:
+        consumed = []
         for item in iter(self.items.get, None):
-            collected.append(item)
-            self.taken.put(item)
-        return collected
+            consumed.append(item)
+            self.log.put(item)
+        return consumed
 
 
 @ALL_KINDS
-def test_items_come_out_as_they_went_in_and_in_order(alone: Any, kind: str) -> None:
-    items = getattr(alone, kind)()
-    for item in ITEMS:
+def test_items_are_got_unchanged_and_in_order(context: Any, kind: str) -> None:
+    items = getattr(context, kind)()
+    for item in PICKLABLE:
         assert items.put(item) is None
-    taken = [items.get() for _ in ITEMS]
-    assert repr(taken) == repr(ITEMS)
+    received = [items.get() for _ in PICKLABLE]
+    assert repr(received) == repr(PICKLABLE)
     assert items.empty() is True
 
 
 @ALL_KINDS
-def test_an_item_may_be_large(alone: Any, kind: str, actors: Any) -> None:
-    items = getattr(alone, kind)()
+def test_large_item(context: Any, kind: str, actors: Any) -> None:
+    items = getattr(context, kind)()
     large = bytes(range(256)) * 20_000
-    taker = actors.thread(items)
-    taker.begin("get")
+    consumer = actors.thread(items)
+    consumer.begin("get")
     items.put(large)
-    assert taker.result() == large
+    assert consumer.result() == large
 
 
 @KINDS
 @TIMEOUTS
-def test_an_empty_queue_raises_empty_after_a_time_out_of_any_length(alone: Any, kind: str, timeout: float) -> None:
-    items = getattr(alone, kind)()
+def test_get_raises_empty_after_any_timeout(context: Any, kind: str, timeout: float) -> None:
+    items = getattr(context, kind)()
     with pytest.raises(queue.Empty):
         items.get(timeout=timeout)
     with pytest.raises(queue.Empty):
         items.get(True, timeout)
     items.put("there")
     wait_until(lambda: not items.empty())
-    assert items.get(timeout=timeout) == "there", "an item that is there is had with any time-out"
+    assert items.get(timeout=timeout) == "there", "an item that is there is got with any timeout"
     with pytest.raises(queue.Empty):
         items.get(timeout=timeout)
 
 
 @KINDS
 @TIMEOUTS
-def test_a_full_queue_raises_full_after_a_time_out_of_any_length(alone: Any, kind: str, timeout: float) -> None:
-    items = getattr(alone, kind)(1)
+def test_put_raises_full_after_any_timeout(context: Any, kind: str, timeout: float) -> None:
+    items = getattr(context, kind)(1)
     items.put("first", timeout=timeout)
     with pytest.raises(queue.Full):
         items.put("refused", timeout=timeout)
@@ -83,12 +83,12 @@ def test_a_full_queue_raises_full_after_a_time_out_of_any_length(alone: Any, kin
         items.put("refused", True, timeout)
     assert items.get(timeout=TIMEOUT) == "first"
     items.put("second", timeout=timeout)
-    assert items.get(timeout=TIMEOUT) == "second", "what was refused is not there"
+    assert items.get(timeout=TIMEOUT) == "second", "the refused item is not there"
 
 
 @KINDS
-def test_not_blocking_ignores_the_time_out(alone: Any, kind: str) -> None:
-    items = getattr(alone, kind)(maxsize=1)
+def test_nonblocking_calls_ignore_the_timeout(context: Any, kind: str) -> None:
+    items = getattr(context, kind)(maxsize=1)
     for get in (lambda: items.get(False), lambda: items.get(block=False, timeout=60), items.get_nowait):
         with pytest.raises(queue.Empty):
             get()
@@ -104,8 +104,8 @@ def test_not_blocking_ignores_the_time_out(alone: Any, kind: str) -> None:
 
 @KINDS
 @pytest.mark.parametrize("maxsize", [0, -1])
-def test_without_a_size_there_is_always_room(alone: Any, kind: str, maxsize: int) -> None:
-    items = getattr(alone, kind)(maxsize)
+def test_queue_without_maxsize_is_never_full(context: Any, kind: str, maxsize: int) -> None:
+    items = getattr(context, kind)(maxsize)
     for number in range(100):
         items.put_nowait(number)
     assert items.full() is False
@@ -113,8 +113,8 @@ def test_without_a_size_there_is_always_room(alone: Any, kind: str, maxsize: int
 
 
 @KINDS
-def test_qsize_empty_and_full_tell_what_is_inside(alone: Any, kind: str) -> None:
-    items = getattr(alone, kind)(2)
+def test_qsize_empty_and_full(context: Any, kind: str) -> None:
+    items = getattr(context, kind)(2)
     assert (items.qsize(), items.empty(), items.full()) == (0, True, False)
     items.put("a")
     items.put("b")
@@ -127,8 +127,8 @@ def test_qsize_empty_and_full_tell_what_is_inside(alone: Any, kind: str) -> None
 
 
 @KINDS
-def test_a_closed_queue_refuses(alone: Any, kind: str) -> None:
-    items = getattr(alone, kind)()
+def test_calls_on_a_closed_queue_raise(context: Any, kind: str) -> None:
+    items = getattr(context, kind)()
     items.put("before")
     assert items.close() is None
     assert items.close() is None
@@ -139,25 +139,24 @@ def test_a_closed_queue_refuses(alone: Any, kind: str) -> None:
 
 
 @KINDS
-def test_a_queue_need_not_wait_for_its_thread(alone: Any, kind: str) -> None:
-    items = getattr(alone, kind)()
+def test_cancel_join_thread(context: Any, kind: str) -> None:
+    items = getattr(context, kind)()
     assert items.cancel_join_thread() is None
     items.close()
 
 
-def test_a_closed_simple_queue_refuses(alone: Any) -> None:
-    items = alone.SimpleQueue()
+def test_calls_on_a_closed_simple_queue_raise(context: Any) -> None:
+    items = context.SimpleQueue()
     assert items.close() is None
     for call in (items.get, lambda: items.put(1)):
         with pytest.raises((OSError, ValueError), match="closed"):
             call()
 
 
-def test_what_one_closed_others_go_on_using(world: World) -> None:
-    items = world.context.Queue()
-    actor = world.actor(items)
-    if world.actor_kind == "threads":
-        return  # they share the very object
+@pytest.mark.parametrize("backend", PROCESSES, indirect=True)  # threads share one object
+def test_closing_one_copy_does_not_close_others(backend: Backend) -> None:
+    items = backend.context.Queue()
+    actor = backend.actor(items)
     items.put("before")
     items.close()
     items.join_thread()
@@ -167,9 +166,9 @@ def test_what_one_closed_others_go_on_using(world: World) -> None:
 
 
 @ALL_KINDS
-def test_what_one_puts_another_gets(world: World, kind: str) -> None:
-    items = getattr(world.context, kind)()
-    actor = world.actor(items)
+def test_item_put_by_one_actor_is_got_by_another(backend: Backend, kind: str) -> None:
+    items = getattr(backend.context, kind)()
+    actor = backend.actor(items)
     actor.call("put", "to the left")
     assert items.get() == "to the left"
     items.put("to the right")
@@ -177,9 +176,9 @@ def test_what_one_puts_another_gets(world: World, kind: str) -> None:
 
 
 @ALL_KINDS
-def test_a_getter_waits_until_something_is_put(world: World, kind: str) -> None:
-    items = getattr(world.context, kind)()
-    getter = world.actor(items)
+def test_get_blocks_until_an_item_is_put(backend: Backend, kind: str) -> None:
+    items = getattr(backend.context, kind)()
+    getter = backend.actor(items)
     getter.begin("get")
     assert getter.blocked(0.1)
     items.put("at last")
@@ -188,9 +187,9 @@ def test_a_getter_waits_until_something_is_put(world: World, kind: str) -> None:
 
 
 @KINDS
-def test_a_putter_waits_until_there_is_room(world: World, kind: str) -> None:
-    items = getattr(world.context, kind)(1)
-    putter = world.actor(items)
+def test_put_blocks_until_a_slot_is_free(backend: Backend, kind: str) -> None:
+    items = getattr(backend.context, kind)(1)
+    putter = backend.actor(items)
     items.put("first")
     putter.begin("put", "second")
     assert putter.blocked(0.1)
@@ -200,9 +199,9 @@ def test_a_putter_waits_until_there_is_room(world: World, kind: str) -> None:
 
 
 @KINDS
-def test_who_gave_up_left_nothing_behind_and_may_try_again(world: World, kind: str) -> None:
-    items = getattr(world.context, kind)(1)
-    actor = world.actor(items)
+def test_calls_that_timed_out_leave_nothing_behind(backend: Backend, kind: str) -> None:
+    items = getattr(backend.context, kind)(1)
+    actor = backend.actor(items)
     with pytest.raises(queue.Empty):
         actor.call("get", timeout=0.05)
     items.put("first")
@@ -214,58 +213,58 @@ def test_who_gave_up_left_nothing_behind_and_may_try_again(world: World, kind: s
 
 
 @ALL_KINDS
-def test_every_item_reaches_exactly_one_in_its_putters_order(world: World, kind: str) -> None:
-    items, taken = (getattr(world.context, kind)() for _ in range(2))
-    counter = Counter(items, taken)
-    makers, takers = [world.actor(counter) for _ in range(2)], [world.actor(counter) for _ in range(3)]
-    for taker in takers:
-        taker.begin("collect")
-    for who, maker in enumerate(makers):
-        maker.begin("serve", who, 40)
-    everything = [(who, number) for who in range(2) for number in range(40)]
-    assert sorted(taken.get() for _ in everything) == everything
-    for _ in takers:
+def test_every_item_is_got_once_and_in_its_producers_order(backend: Backend, kind: str) -> None:
+    items, log = (getattr(backend.context, kind)() for _ in range(2))
+    workload = Workload(items, log)
+    producers, consumers = [backend.actor(workload) for _ in range(2)], [backend.actor(workload) for _ in range(3)]
+    for consumer in consumers:
+        consumer.begin("consume")
+    for index, producer in enumerate(producers):
+        producer.begin("produce", index, 40)
+    everything = [(index, number) for index in range(2) for number in range(40)]
+    assert sorted(log.get() for _ in everything) == everything
+    for _ in consumers:
         items.put(None)
-    for share in [taker.result() for taker in takers]:
-        for who in range(2):
-            numbers = [number for maker, number in share if maker == who]
+    for share in [consumer.result() for consumer in consumers]:
+        for index in range(2):
+            numbers = [number for producer, number in share if producer == index]
             assert numbers == sorted(numbers)
 
 
 @KINDS
-def test_as_many_as_fit_are_inside(world: World, kind: str) -> None:
-    items = getattr(world.context, kind)(2)
-    maker = world.actor(Counter(items, None))
-    maker.begin("serve", 0, 6)
+def test_queue_holds_at_most_maxsize_items(backend: Backend, kind: str) -> None:
+    items = getattr(backend.context, kind)(2)
+    producer = backend.actor(Workload(items, None))
+    producer.begin("produce", 0, 6)
     for number in range(6):
         wait_until(lambda: items.qsize() == min(2, 6 - number))  # noqa: B023 - called in this round only
         assert items.get() == (0, number)
-    maker.result()
+    producer.result()
 
 
 @KINDS
-def test_getters_are_served(world: World, kind: str) -> None:
-    items = getattr(world.context, kind)()
-    getters = [world.actor(items) for _ in range(3)]
-    world.begin(getters, items, "get")
+def test_order_of_getters(backend: Backend, kind: str) -> None:
+    items = getattr(backend.context, kind)()
+    getters = [backend.actor(items) for _ in range(3)]
+    backend.begin(getters, items, "get")
     served = []
     for number in range(3):
         items.put(number)
         wait_until(lambda: any(not getter.blocked() for getter in getters if getter not in served))
-        [lucky] = [getter for getter in getters if getter not in served and not getter.blocked()]
-        assert lucky.result() == number
-        served.append(lucky)
-    if world.differs("fairness"):
+        [next_served] = [getter for getter in getters if getter not in served and not getter.blocked()]
+        assert next_served.result() == number
+        served.append(next_served)
+    if backend.differs("fairness"):
         assert served == getters
 
 
 @ALL_KINDS
-def test_the_order_of_puts_by_different_actors(world: World, kind: str) -> None:
-    items = getattr(world.context, kind)()
-    putters = [world.actor(items) for _ in range(3)]
+def test_order_of_puts_by_different_actors(backend: Backend, kind: str) -> None:
+    items = getattr(backend.context, kind)()
+    putters = [backend.actor(items) for _ in range(3)]
     for number, putter in enumerate(putters):
         putter.call("put", number)
-    if world.differs("when put() returns"):
+    if backend.differs("when put() returns"):
         assert items.empty() is False
         assert [items.get() for _ in putters] == [0, 1, 2]
     else:
@@ -273,31 +272,31 @@ def test_the_order_of_puts_by_different_actors(world: World, kind: str) -> None:
 
 
 @KINDS
-def test_an_item_that_cannot_be_pickled(world: World, kind: str, capfd: pytest.CaptureFixture[str]) -> None:
-    items = getattr(world.context, kind)(1)
-    if world.differs("when put() returns"):
+def test_unpicklable_item(backend: Backend, kind: str, capfd: pytest.CaptureFixture[str]) -> None:
+    items = getattr(backend.context, kind)(1)
+    if backend.differs("when put() returns"):
         with pytest.raises((pickle.PicklingError, AttributeError, TypeError)):
             items.put(lambda: None)
     else:
         items.put(lambda: None)
-        said: list[str] = []
-        wait_until(lambda: said.append(capfd.readouterr().err) or "pickle" in "".join(said))
-        wait_until(lambda: items.qsize() == 0)  # its thread has given the item up
+        output: list[str] = []
+        wait_until(lambda: output.append(capfd.readouterr().err) or "pickle" in "".join(output))
+        wait_until(lambda: items.qsize() == 0)  # the feeder thread has dropped the item
     items.put("after", timeout=TIMEOUT)
     assert items.get() == "after"
 
 
-def test_a_simple_queue_refuses_what_cannot_be_pickled(alone: Any) -> None:
-    items = alone.SimpleQueue()
+def test_simple_queue_refuses_unpicklable_item(context: Any) -> None:
+    items = context.SimpleQueue()
     with pytest.raises((pickle.PicklingError, AttributeError, TypeError)):
         items.put(lambda: None)
     assert items.empty()
 
 
 @ALL_KINDS
-def test_sending_a_queue(world: World, kind: str) -> None:
-    items = getattr(world.context, kind)()
-    if world.differs("sending a queue"):
+def test_pickling_a_queue(backend: Backend, kind: str) -> None:
+    items = getattr(backend.context, kind)()
+    if backend.differs("pickling a queue"):
         copy = pickle.loads(pickle.dumps(items))
         copy.put("through the copy")
         assert items.get() == "through the copy"
@@ -307,42 +306,42 @@ def test_sending_a_queue(world: World, kind: str) -> None:
 
 
 @ALL_KINDS
-@pytest.mark.parametrize("world", PROCESSES, indirect=True)
-def test_what_is_killed_while_it_waits_for_an_item(world: World, kind: str) -> None:
-    items = getattr(world.context, kind)()
-    doomed = world.actor(items)
-    world.begin([doomed], items, "get")
-    doomed.kill()
+@pytest.mark.parametrize("backend", PROCESSES, indirect=True)
+def test_getter_killed_while_it_waits(backend: Backend, kind: str) -> None:
+    items = getattr(backend.context, kind)()
+    killed = backend.actor(items)
+    backend.begin([killed], items, "get")
+    killed.kill()
     items.put("for the living")
-    other = world.actor(items)
+    other = backend.actor(items)
     other.begin("get")
-    if world.differs("a getter killed while it waits"):
+    if backend.differs("killed getter"):
         assert other.result() == "for the living"
     else:
         assert other.blocked(0.3)
 
 
 @KINDS
-@pytest.mark.parametrize("world", PROCESSES, indirect=True)
-def test_who_is_killed_while_it_waits_for_room_puts_nothing(world: World, kind: str) -> None:
-    items = getattr(world.context, kind)(1)
+@pytest.mark.parametrize("backend", PROCESSES, indirect=True)
+def test_putter_killed_while_it_waits_puts_nothing(backend: Backend, kind: str) -> None:
+    items = getattr(backend.context, kind)(1)
     items.put("first")
-    doomed = world.actor(items)
-    world.begin([doomed], items, "put", "never")
-    doomed.kill()
+    killed = backend.actor(items)
+    backend.begin([killed], items, "put", "never")
+    killed.kill()
     assert items.get(timeout=TIMEOUT) == "first"
     items.put("second", timeout=TIMEOUT)
     assert items.get(timeout=TIMEOUT) == "second"
 
 
 @pytest.mark.parametrize("kind", ["Queue", "SimpleQueue"])
-@pytest.mark.parametrize("world", PROCESSES, indirect=True)
-def test_an_item_is_lost_with_the_one_who_took_it(world: World, kind: str) -> None:
-    items = getattr(world.context, kind)()
+@pytest.mark.parametrize("backend", PROCESSES, indirect=True)
+def test_item_got_by_a_killed_process_is_lost(backend: Backend, kind: str) -> None:
+    items = getattr(backend.context, kind)()
     items.put("gone")
-    taker = world.actor(items)
-    assert taker.call("get") == "gone"
-    taker.kill()
+    consumer = backend.actor(items)
+    assert consumer.call("get") == "gone"
+    consumer.kill()
     assert items.empty()
     items.put("next")
     assert items.get() == "next"

@@ -1,4 +1,4 @@
-"""Whatever one process does with a queue, in whatever order, the twin answers as multiprocessing does."""
+"""Queues: any sequence of calls by one process returns what multiprocessing returns."""
 
 from __future__ import annotations
 
@@ -29,31 +29,33 @@ CALLS: dict[str, list[tuple[Any, ...]]] = {
 }
 
 
-class Counted:
-    """A queue and what is known to be in it, so that no call waits and no feeder thread is overtaken."""
+class CountedQueue:
+    """A queue and how many items it must hold, so that no call blocks or overtakes the feeder thread."""
 
     def __init__(self, items: Any) -> None:
         self.items = items
-        self.inside = self.taken = 0
+        self.item_count = self.taken_count = 0
 
-    def answer(self, name: str, *arguments: object) -> object:
-        waits_for_ever = name == "get" and not arguments and not self.inside
-        nobody_took_it = name == "task_done" and not self.taken  # there the twin knowingly differs
-        if waits_for_ever or nobody_took_it:
+    def outcome_of(self, name: str, *arguments: object) -> object:
+        would_block = name == "get" and not arguments and not self.item_count
+        nothing_taken = name == "task_done" and not self.taken_count  # a documented difference
+        if would_block or nothing_taken:
             return None
         try:
             outcome = getattr(self.items, name)(*arguments)
         except (queue.Empty, queue.Full) as error:
             return type(error)
-        self.inside += (name == "put") - (name == "get")
-        self.taken += (name == "get") - (name == "task_done")
-        wait_until(lambda: self.items.empty() == (not self.inside))
+        self.item_count += (name == "put") - (name == "get")
+        self.taken_count += (name == "get") - (name == "task_done")
+        wait_until(lambda: self.items.empty() == (not self.item_count))
         return outcome
 
 
 @pytest.mark.parametrize("kind", FACTORIES)
 @given(data=st.data())
-def test_the_twin_answers_as_multiprocessing(ctx: Context, kind: str, data: st.DataObject) -> None:
+def test_any_sequence_of_calls_returns_what_multiprocessing_returns(
+    ctx: Context, kind: str, data: st.DataObject
+) -> None:
     calls = data.draw(st.lists(st.sampled_from(CALLS[kind]), max_size=15))
-    oracle, twin = Counted(FACTORIES[kind](ORACLE)), Counted(FACTORIES[kind](ctx))
-    assert [twin.answer(*call) for call in calls] == [oracle.answer(*call) for call in calls]
+    oracle, ours = CountedQueue(FACTORIES[kind](ORACLE)), CountedQueue(FACTORIES[kind](ctx))
+    assert [ours.outcome_of(*call) for call in calls] == [oracle.outcome_of(*call) for call in calls]

@@ -1,4 +1,4 @@
-"""Whatever one process does in whatever order, the twin answers as multiprocessing does."""
+"""Locks, semaphores and events: any sequence of calls by one process returns what multiprocessing returns."""
 
 from __future__ import annotations
 
@@ -29,16 +29,18 @@ CALLS: dict[str, list[tuple[Any, ...]]] = {
 }
 
 
-def answer(thing: Any, name: str, *arguments: object) -> object:
+def outcome_of(handle: Any, name: str, *arguments: object) -> object:
     try:
-        return getattr(thing, name)(*arguments)
+        return getattr(handle, name)(*arguments)
     except ValueError:
         return ValueError
 
 
 @pytest.mark.parametrize("kind", FACTORIES)
 @given(data=st.data())
-def test_the_twin_answers_as_multiprocessing(ctx: Context, kind: str, data: st.DataObject) -> None:
+def test_any_sequence_of_calls_returns_what_multiprocessing_returns(
+    ctx: Context, kind: str, data: st.DataObject
+) -> None:
     calls = data.draw(st.lists(st.sampled_from(CALLS[kind]), max_size=15))
-    oracle, twin = FACTORIES[kind](ORACLE), FACTORIES[kind](ctx)
-    assert [answer(twin, *call) for call in calls] == [answer(oracle, *call) for call in calls]
+    oracle, ours = FACTORIES[kind](ORACLE), FACTORIES[kind](ctx)
+    assert [outcome_of(ours, *call) for call in calls] == [outcome_of(oracle, *call) for call in calls]
