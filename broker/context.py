@@ -104,7 +104,7 @@ class Context(BaseContext):
         return Event(name, context=self)
 
     def SimpleQueue(self, *, name: str | None = None) -> SimpleQueue:  # type: ignore[override]
-        """Return a queue without time-outs."""
+        """Return a queue without timeouts."""
         return self._simple_queue(name, context=self)
 
     def Queue(self, maxsize: int = 0, *, name: str | None = None) -> Queue:  # type: ignore[override]

@@ -28,7 +28,7 @@ def wait_for_flag(handle: Handle, read_script: BoundScript, channel: bytes, time
     except ServerUnavailableError:
         if time.monotonic() < deadline:
             raise
-        return False  # a time-out is not an error
+        return False  # a timeout is not an error
     finally:
         connection.unsubscribe(channel)
         session.release_connection(connection)

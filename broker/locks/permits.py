@@ -53,7 +53,7 @@ class Permits(LeasedHandle):
         except ServerUnavailableError:
             if not 0 < deadline <= time.monotonic():
                 raise
-            return False  # a time-out is not an error; a permit that was granted unnoticed is free after its lease
+            return False  # a timeout is not an error; a permit that was granted unnoticed is free after its lease
         finally:
             session.release_connection(connection)
         if request.lease is None:

@@ -45,7 +45,7 @@ class SimpleQueue(Items):
 class Queue(Items):
     """`multiprocessing.Queue` over Redis: a queue of at most `maxsize` items, or without a limit if that is 0.
 
-    Like `SimpleQueue`, but with time-outs, and `put` waits while the queue is full. There is no feeder thread: when
+    Like `SimpleQueue`, but with timeouts, and `put` waits while the queue is full. There is no feeder thread: when
     `put` returns, every process can get the item. The same name with another `maxsize` raises `MismatchError`.
     """
 

@@ -1,7 +1,7 @@
 """A connection to the server: it sends requests, retries them, and receives Pub/Sub messages.
 
 redis-py's pools and retries are not used: a write may be retried only if its script is idempotent, and a blocking call
-must be able to last longer than any socket time-out.
+must be able to last longer than any socket timeout.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Connection:
     """A connection for requests and, from the first subscription on, a second one for messages.
 
     It is for one thread at a time, and reconnects when a socket breaks. `channel` is the Pub/Sub channel on which its
-    client is told of grants.
+    client is notified of grants.
     """
 
     def __init__(self, open_wire: Callable[[], Wire]) -> None:

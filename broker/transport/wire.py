@@ -41,7 +41,7 @@ class Wire:
     """An open socket to the server that speaks RESP2.
 
     Raises redis-py's errors; it cannot be used after a `ConnectionError`. Each call takes at most `timeout` seconds,
-    unless it is given its own time-out.
+    unless it is given its own timeout.
     """
 
     def __init__(self, connection: redis.Connection, timeout: float) -> None:
@@ -88,7 +88,7 @@ class Wire:
         if isinstance(self._socket, ssl.SSLSocket):
             self._socket.settimeout(self._timeout)
             return
-        # With a Python-level time-out, every send and every receive would call poll() first.
+        # With a Python-level timeout, every send and every receive would call poll() first.
         timeval = struct.pack("@ll", int(self._timeout), int(self._timeout % 1 * 1_000_000))
         self._socket.settimeout(None)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)

@@ -20,7 +20,7 @@ local function record_ended(token)
   redis.call('PEXPIRE', ENDED, IDLE_TTL)
 end
 
--- Never shortens a lease: ACK_TIMEOUT may be longer than a short lease, and others were told when it expires.
+-- Never shortens a lease: ACK_TIMEOUT may be longer than a short lease, and others were notified of its expiry.
 local function extend_lease(token, permit)
   local number, expiry = string.match(permit, '^(%d+) (%d+)')
   redis.call('HSET', STATE, token, string.format('%s %.0f', number, math.max(expiry, now + LEASE)))
