@@ -1,4 +1,4 @@
-"""Programs that a person might write, in a folder of their own."""
+"""Programs such as users write, each in its own folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def program(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a program, and other files beside it."""
+    """Writes a program, and other modules beside it."""
 
     def write(text: str, **beside: str) -> Path:
         folder = tmp_path / "mine"

@@ -1,4 +1,4 @@
-"""`lab compare FILE.py`: what each backend did, side by side, and whether it came to the same."""
+"""`lab compare FILE.py`: what the program did on each backend, and whether the runs were equal."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def table(text: str) -> dict[str, list[str]]:
     return {first: rest for first, *rest in rows}
 
 
-def test_a_program_that_uses_everything(lab: Run, program: Program, url: str, tmp_path: Path):
+def test_a_program_that_uses_all_primitives(lab: Run, program: Program, url: str, tmp_path: Path):
     path = program(EVERYTHING)
     options = ("--redis-url", url, "--workers", 3, "--json", "figures.json", "--trace", "traces")
     done = lab("compare", path, *options)
@@ -88,7 +88,7 @@ def test_a_program_that_uses_everything(lab: Run, program: Program, url: str, tm
         assert {event.who for event in trace.of("starts")} == {"Process-1", "Process-2", "Process-3"}
 
 
-def test_every_run_begins_with_the_same_files_and_leaves_them_alone(lab: Run, program: Program, url: str):
+def test_every_run_starts_with_a_copy_of_the_same_files(lab: Run, program: Program, url: str):
     path = program(
         """
         from pathlib import Path
@@ -118,7 +118,7 @@ def test_every_run_begins_with_the_same_files_and_leaves_them_alone(lab: Run, pr
         ),
     ],
 )
-def test_what_differs_is_said(lab: Run, program: Program, url: str, differs: str, sentence: str):
+def test_differences_are_reported(lab: Run, program: Program, url: str, differs: str, sentence: str):
     path = program(
         f"""
         import sys
@@ -132,7 +132,7 @@ def test_what_differs_is_said(lab: Run, program: Program, url: str, differs: str
     assert sentence in " ".join(done.stdout.split())
 
 
-def test_one_that_never_ends_is_ended(lab: Run, program: Program, url: str):
+def test_a_program_that_never_ends_is_stopped_at_the_limit(lab: Run, program: Program, url: str):
     path = program(
         """
         import itertools, time
@@ -153,7 +153,9 @@ def test_one_that_never_ends_is_ended(lab: Run, program: Program, url: str):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_nothing_is_left(start: Start, program: Program, url: str, tmp_path: Path, number: int):
+def test_an_interrupted_comparison_leaves_nothing_behind(
+    start: Start, program: Program, url: str, tmp_path: Path, number: int
+):
     path = program(
         """
         import sys, time
@@ -186,7 +188,7 @@ def test_interrupted_nothing_is_left(start: Start, program: Program, url: str, t
         (["--workers", "0"], "lab: Invalid value for '--workers'"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_before_anything_runs(
+def test_invalid_options_are_refused_before_anything_runs(
     lab: Run, program: Program, options: list[str], sentence: str
 ):
     done = lab("compare", program("print('ran')"), *options)

@@ -39,7 +39,7 @@ def test_a_programs_modules_get_proxies(hook: Any, file: Path):
     assert imported_by(hook, file, "multiprocessing.queues", ("Queue",)).Queue is not None
     assert module.get_context("spawn").Lock == "LOCK"
     with pytest.raises(AttributeError):
-        module.Lok  # noqa: B018 - it is the looking that counts
+        module.Lok  # noqa: B018 - the access is what is tested
 
 
 def test_other_modules_get_multiprocessing_itself(hook: Any):
@@ -53,7 +53,7 @@ def test_other_modules_get_multiprocessing_itself(hook: Any):
 @pytest.mark.parametrize(
     "library", [sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), Path(broker.__file__).parent]
 )
-def test_libraries_below_the_programs_folder_are_libraries(library: str | Path):
+def test_libraries_below_the_programs_folder_get_multiprocessing_itself(library: str | Path):
     import_hook.install(lambda name, value: name.upper(), Path("/"))
     try:
         assert imported_by(builtins.__import__, Path(library) / "some.py") is multiprocessing

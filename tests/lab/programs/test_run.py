@@ -1,4 +1,4 @@
-"""`lab run FILE.py`: a program of one's own is what it is with multiprocessing, on every backend."""
+"""`lab run FILE.py`: a user's program behaves on every backend as with multiprocessing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def where(request: pytest.FixtureRequest, url: str) -> list[object]:
     return ["--on", request.param, "--redis-url", url, "--workers", 2]
 
 
-def test_a_program_finds_itself_as_with_python(lab: Run, program: Program, where: list[object]):
+def test_the_main_module_is_as_with_python(lab: Run, program: Program, where: list[object]):
     path = program(
         """
         import os, sys
@@ -40,14 +40,14 @@ def test_a_program_finds_itself_as_with_python(lab: Run, program: Program, where
     assert (done.stdout, done.stderr, done.returncode) == (theirs.stdout, "", 3)
 
 
-def test_what_is_not_the_labs_goes_to_the_program(lab: Run, program: Program):
+def test_unknown_options_are_passed_to_the_program(lab: Run, program: Program):
     path = program("import sys; print(sys.argv[1:])")
     assert lab("run", path, "--on", "local", "--verbose", "7", "--on", "9").stdout == (
         "['--verbose', '7', '--on', '9']\n"
     )
 
 
-def test_standard_input_is_the_programs(program: Program):
+def test_the_program_reads_standard_input(program: Program):
     path = program("print(input('? ').upper())")
     done = subprocess.run(
         [sys.executable, "-m", "lab", "run", path], input="hello\n", capture_output=True, text=True, timeout=TIMEOUT
@@ -55,7 +55,7 @@ def test_standard_input_is_the_programs(program: Program):
     assert done.stdout == "? HELLO\n"
 
 
-def test_primitives_travel_every_way_that_names_can(lab: Run, program: Program, where: list[object]):
+def test_primitives_reach_children_in_every_way(lab: Run, program: Program, where: list[object]):
     """As arguments, in attributes, in globals, in closures, by a module's alias, and to modules beside the program."""
     path = program(
         """
@@ -99,7 +99,7 @@ def test_primitives_travel_every_way_that_names_can(lab: Run, program: Program, 
     assert done.stdout.splitlines() == ["['child', 'child', True]", "closure", "True", "[0, 0, 0]"]
 
 
-def test_the_names_are_the_backends_where_the_program_is(lab: Run, program: Program, where: list[object]):
+def test_only_the_programs_modules_get_the_backends_names(lab: Run, program: Program, where: list[object]):
     path = program(
         """
         import beside, concurrent.futures.process
@@ -131,7 +131,9 @@ def test_the_names_are_the_backends_where_the_program_is(lab: Run, program: Prog
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 @pytest.mark.parametrize("how", ["set_start_method", "get_context"])
-def test_children_that_begin_anew_find_the_same_names(lab: Run, program: Program, url: str, method: str, how: str):
+def test_children_get_the_same_names_with_every_start_method(
+    lab: Run, program: Program, url: str, method: str, how: str
+):
     path = program(
         """
         import multiprocessing, sys
@@ -154,8 +156,8 @@ def test_children_that_begin_anew_find_the_same_names(lab: Run, program: Program
     assert done.stdout.split()[:2] == ["broker.locks.lock", "True"]
 
 
-def test_the_end_is_multiprocessings(lab: Run, program: Program, where: list[object]):
-    """Daemons end with the program's code, others are waited for, and only then does what they use go."""
+def test_the_program_ends_as_with_multiprocessing(lab: Run, program: Program, where: list[object]):
+    """Daemons end with the program's code, other children are joined, and primitives exist until then."""
     path = program(
         """
         import atexit, time
@@ -182,14 +184,14 @@ def test_the_end_is_multiprocessings(lab: Run, program: Program, where: list[obj
     assert lab("run", path, *where).stdout.splitlines() == ["waits", "waited True"]
 
 
-def test_an_uncaught_exception_is_the_programs_own_traceback(start: Start, program: Program, where: list[object]):
+def test_an_uncaught_exception_has_the_traceback_of_python(start: Start, program: Program, where: list[object]):
     path = program("def f():\n    return 1 / 0\n\nf()\n")
     theirs = subprocess.run([sys.executable, path], capture_output=True, text=True)
     done = start("run", path, *where).finish()
     assert (done.returncode, done.stderr) == (1, theirs.stderr)
 
 
-def test_a_childs_exception_is_its_own(start: Start, program: Program, where: list[object]):
+def test_an_exception_in_a_child_is_printed_there(start: Start, program: Program, where: list[object]):
     path = program(
         """
         from multiprocessing import Process
@@ -228,7 +230,9 @@ SLOW = """
     ("number", "status"),
     [(signal.SIGTERM, 128 + signal.SIGTERM), (signal.SIGHUP, 128 + signal.SIGHUP), (signal.SIGKILL, -9)],
 )
-def test_it_ends_with_all_its_children(start: Start, program: Program, where: list[object], number: int, status: int):
+def test_a_signal_ends_the_program_and_all_its_children(
+    start: Start, program: Program, where: list[object], number: int, status: int
+):
     session = start("run", program(SLOW), *where)
     assert session.process.stdout is not None
     assert session.process.stdout.readline() == "up\n"
@@ -239,7 +243,7 @@ def test_it_ends_with_all_its_children(start: Start, program: Program, where: li
 
 @pytest.mark.parametrize("joins", [True, False])
 def test_ctrl_c_reaches_the_program_and_its_children(start: Start, program: Program, where: list[object], joins: bool):
-    """While it joins its child, and while it has come to its end and only waits for it."""
+    """While it joins its child, and while multiprocessing joins the child after the end of the program's code."""
     session = start("run", program(SLOW + (8 * " " + "time.sleep(60)\n" if joins else "")), *where)
     assert session.process.stdout is not None
     assert session.process.stdout.readline() == "up\n"
@@ -249,7 +253,7 @@ def test_ctrl_c_reaches_the_program_and_its_children(start: Start, program: Prog
     wait_until(lambda: not session.alive())
 
 
-def test_more_processes_than_workers_is_said(lab: Run, program: Program, url: str):
+def test_more_processes_than_workers_print_a_warning(lab: Run, program: Program, url: str):
     path = program(
         """
         from multiprocessing import Event, Process
@@ -268,7 +272,7 @@ def test_more_processes_than_workers_is_said(lab: Run, program: Program, url: st
     )
 
 
-def test_workers_that_listen_already_do_it(lab: Run, program: Program, url: str):
+def test_workers_that_are_running_are_used(lab: Run, program: Program, url: str):
     """They need not run in the program's folder to find its modules."""
     path = program(
         """
@@ -295,7 +299,9 @@ def test_workers_that_listen_already_do_it(lab: Run, program: Program, url: str)
         ("half.py", "x = (\n", "lab: half.py, line 1: this is not Python ('(' was never closed); correct it first\n"),
     ],
 )
-def test_what_is_no_program(lab: Run, tmp_path: Path, command: str, name: str, content: str | None, sentence: str):
+def test_a_file_that_is_not_a_program_is_refused(
+    lab: Run, tmp_path: Path, command: str, name: str, content: str | None, sentence: str
+):
     if content:
         (tmp_path / name).write_text(content)
     elif content is not None:
@@ -323,7 +329,7 @@ UNSUPPORTED = """
 """
 
 
-def test_what_has_no_twin_is_multiprocessings_own_over_redis(lab: Run, program: Program, url: str):
+def test_unsupported_names_are_multiprocessings_own_on_redis(lab: Run, program: Program, url: str):
     done = lab("run", program(UNSUPPORTED), "--on", "redis", "--redis-url", url)
     assert (done.returncode, done.stdout) == (0, "begins\n3\n")
     assert done.stderr == (
@@ -331,7 +337,7 @@ def test_what_has_no_twin_is_multiprocessings_own_over_redis(lab: Run, program: 
     )
 
 
-def test_what_has_no_twin_is_refused_in_jobs_when_it_is_used(lab: Run, program: Program, url: str):
+def test_unsupported_names_are_refused_on_rq_when_used(lab: Run, program: Program, url: str):
     done = lab("run", program(UNSUPPORTED), "--on", "rq", "--redis-url", url, "--workers", 1)
     assert (done.returncode, done.stdout) == (2, "begins\n")
     assert done.stderr == (
@@ -350,7 +356,7 @@ def test_what_has_no_twin_is_refused_in_jobs_when_it_is_used(lab: Run, program: 
         "shared_memory.SharedMemory(create=True, size=1)",
     ],
 )
-def test_whatever_stands_on_memory_is_refused_in_jobs(lab: Run, program: Program, url: str, use: str):
+def test_every_use_of_shared_memory_is_refused_on_rq(lab: Run, program: Program, url: str, use: str):
     imports = "import multiprocessing.managers\nfrom multiprocessing import shared_memory\n"
     path = program(f"{imports}from multiprocessing.managers import BaseManager\n{use}\nprint('no')\n")
     done = lab("run", path, "--on", "rq", "--redis-url", url, "--workers", 1)

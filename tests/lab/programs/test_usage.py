@@ -1,4 +1,4 @@
-"""How a program used its primitives, read from handwritten traces."""
+"""The use of a program's primitives, computed from handwritten traces."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def trace(*lines: str) -> Trace:
     return Trace("program.py", "local", {}, tuple(events))
 
 
-def test_waits_and_holds_are_each_ones_own():
+def test_wait_and_hold_times_are_counted_per_process():
     used = usage_by_primitive(
         trace(
             "0 a requests lock 1",
@@ -31,7 +31,7 @@ def test_waits_and_holds_are_each_ones_own():
     assert used.figures()["wait_s"] == {"median": 2, "p99": 6, "max": 6}
 
 
-def test_who_gave_up_has_not_waited_for_what_he_asks_later():
+def test_a_request_that_timed_out_does_not_count_as_waiting():
     used = usage_by_primitive(
         trace(
             "0 a requests lock 1",
@@ -45,7 +45,7 @@ def test_who_gave_up_has_not_waited_for_what_he_asks_later():
     assert used.times["wait"] == [1]
 
 
-def test_a_semaphore_may_be_taken_twice():
+def test_a_process_may_acquire_a_semaphore_twice():
     used = usage_by_primitive(
         trace(
             "0 a requests semaphore 1",
@@ -59,7 +59,7 @@ def test_a_semaphore_may_be_taken_twice():
     assert used.times["hold"] == [1, 5]
 
 
-def test_what_another_releases_was_not_held_by_him():
+def test_a_release_by_another_process_ends_no_hold():
     used = usage_by_primitive(trace("0 a requests lock 1", "0 a enters lock 1", "4 b leaves lock 1"))["lock 1"]
     assert used.counts == {"grants": 1}
     assert used.times["hold"] == []
@@ -87,7 +87,7 @@ def test_events_queues_and_pipes():
     assert used["pipe 1"].counts == {"puts": 1, "gets": 0}
 
 
-def test_the_order_is_that_of_kinds_and_of_creation():
+def test_primitives_are_ordered_by_kind_and_creation():
     names = ["queue 1", "lock 10", "lock 2", "lock 1 of Process-1", "event 1", "semaphore 1", "lock 1"]
     assert list(usage_by_primitive(trace(*(f"0 a puts {name}" for name in names)))) == [
         "lock 1",

@@ -1,4 +1,4 @@
-"""Whoever follows a log hears of every event once, in order, and soon."""
+"""A follower of a log gets every event once, in order, and soon after it was recorded."""
 
 from __future__ import annotations
 
@@ -27,56 +27,56 @@ def log(request: pytest.FixtureRequest, tmp_path: Path, url: str) -> Iterator[Ev
     stream.delete()
 
 
-def test_each_event_is_told_while_the_run_goes_on(log: EventLog):
-    told: list[Event] = []
+def test_each_event_is_received_during_the_run(log: EventLog):
+    received: list[Event] = []
     me = Recorder(log, "me")
-    with follow_log(log, told.append):
+    with follow_log(log, received.append):
         for number in range(3):
             me.record("counts", value=number)
-            wait_until(lambda number=number: len(told) == number + 1)
-    assert told == list(log.events())
+            wait_until(lambda number=number: len(received) == number + 1)
+    assert received == list(log.events())
 
 
-def test_what_was_recorded_last_is_told_before_the_end(log: EventLog):
-    told: list[Event] = []
-    busy, go_on = threading.Event(), threading.Event()
+def test_the_last_events_are_received_before_the_block_ends(log: EventLog):
+    received: list[Event] = []
+    busy, resume = threading.Event(), threading.Event()
 
-    def tell(event: Event) -> None:
-        told.append(event)
+    def on_event(event: Event) -> None:
+        received.append(event)
         busy.set()
-        go_on.wait()
+        resume.wait()
 
     me = Recorder(log, "me")
-    with follow_log(log, tell):
+    with follow_log(log, on_event):
         me.record("counts", value=0)
         assert busy.wait(TIMEOUT)
         for number in range(1, 200):
             me.record("counts", value=number)
-        go_on.set()
-    assert [event.value for event in told] == list(range(200))
+        resume.set()
+    assert [event.value for event in received] == list(range(200))
 
 
-def test_what_goes_wrong_in_the_telling_is_not_lost(log: EventLog):
-    def tell(_: Event) -> None:
+def test_an_exception_in_the_callback_is_raised(log: EventLog):
+    def on_event(_: Event) -> None:
         raise BrokenPipeError("nobody reads")
 
-    with pytest.raises(BrokenPipeError), follow_log(log, tell):
+    with pytest.raises(BrokenPipeError), follow_log(log, on_event):
         Recorder(log, "me").record("counts")
 
 
-def test_the_runs_own_failure_comes_first(log: EventLog):
+def test_an_exception_in_the_run_takes_precedence(log: EventLog):
     Recorder(log, "me").record("counts")
     with pytest.raises(KeyboardInterrupt), follow_log(log, lambda event: 1 / 0):
         raise KeyboardInterrupt
 
 
-def test_half_a_line_waits_for_its_other_half(tmp_path: Path):
+def test_an_incomplete_line_is_read_when_it_is_complete(tmp_path: Path):
     log, whole = FileLog(tmp_path / "trace"), FileLog(tmp_path / "whole")
     Recorder(whole, "me").record("counts")
     line = whole.path.read_bytes()
-    told: list[Event] = []
-    with log.path.open("ab", buffering=0) as file, follow_log(log, told.append):
+    received: list[Event] = []
+    with log.path.open("ab", buffering=0) as file, follow_log(log, received.append):
         file.write(line + line[:20])
-        wait_until(lambda: told)
+        wait_until(lambda: received)
         file.write(line[20:])
-        wait_until(lambda: len(told) == 2)
+        wait_until(lambda: len(received) == 2)

@@ -1,4 +1,4 @@
-"""Somebody is killed in the middle of a run: all others are served, and the verdict says so."""
+"""An actor is killed during a run: all others are served, and the verdict says so."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from tests.support.waiting import wait_until
 FEW = ("compare", "tickets", "--clients", 6, "--stock", 3, "--pace", 0.5, "--workers", 3)
 
 
-def inside(client: redis.Redis) -> psutil.Process | None:
-    """Return the first process that came in, as soon as it did."""
+def first_inside(client: redis.Redis) -> psutil.Process | None:
+    """Return the first process that entered the section; None if none has yet."""
     entries = [entry[b"event"] for key in client.keys("lab:*:trace") for _, entry in client.xrange(key)]
     return next((psutil.Process(event["pid"]) for event in map(json.loads, entries) if event["what"] == "enters"), None)
 
@@ -40,34 +40,34 @@ def worker_of(process: psutil.Process) -> psutil.Process:
 
 
 @dataclasses.dataclass(frozen=True)
-class DeadlyLog:
-    """Kills the process that is about to record that `who` does `what`."""
+class KillingLog:
+    """A log that kills the process that is about to record that `who` does `what`."""
 
     log: FileLog
     who: str
     what: str
 
-    def append(self, event_of: Callable[[float, float], Event], last: bool = False) -> None:
-        event = event_of(0.0, 0.0)
+    def append(self, make_event: Callable[[float, float], Event], last: bool = False) -> None:
+        event = make_event(0.0, 0.0)
         if (event.who, event.what) == (self.who, self.what):
             os.kill(os.getpid(), signal.SIGKILL)
-        self.log.append(event_of, last)
+        self.log.append(make_event, last)
 
     def events(self) -> tuple[Event, ...]:
         return self.log.events()
 
-    def follow(self, over: Callable[[], bool]) -> Iterator[Event]:
-        return self.log.follow(over)
+    def follow(self, ended: Callable[[], bool]) -> Iterator[Event]:
+        return self.log.follow(ended)
 
 
 @pytest.mark.parametrize("before", ["starts", "sees", "requests", "enters", "buys", "leaves", "ends"])
-def test_a_buyer_that_is_killed_before_any_of_its_steps(
+def test_a_buyer_that_is_killed_before_one_of_its_steps(
     url: str, ctx: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str
 ):
     store = RedisStore(url, "lab:test:db")
     store.create(3)
     monkeypatch.setattr(ctx, "Lock", functools.partial(ctx.Lock, lease=0.5))
-    run = Run(ctx, DeadlyLog(FileLog(tmp_path / "trace"), "client 1", before), lambda _: store)
+    run = Run(ctx, KillingLog(FileLog(tmp_path / "trace"), "client 1", before), lambda _: store)
     tickets = EXERCISES["tickets"](clients=3, stock=3, pace=0.01)  # type: ignore[call-arg]
     tickets.run_actors(run)
     store.delete()
@@ -79,16 +79,16 @@ def test_a_buyer_that_is_killed_before_any_of_its_steps(
 
 
 @pytest.mark.parametrize(("backend", "victim"), [("redis", "itself"), ("rq", "itself"), ("rq", "worker")])
-def test_a_buyer_that_is_killed_inside(start: Start, tmp_path: Path, backend: str, victim: str):
-    # A server of its own, for RQ keeps a killed worker in its books until its time is up.
+def test_a_buyer_that_is_killed_inside_the_section(start: Start, tmp_path: Path, backend: str, victim: str):
+    # Its own server, because RQ lists a killed worker until its keys expire.
     with (
         tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as folder,
         Server(Path(folder)) as server,
         redis.Redis.from_url(server.url) as client,
     ):
         session: Session = start(*FEW, "--on", backend, "--redis-url", server.url, "--trace", "traces")
-        wait_until(lambda: inside(client) is not None)
-        process = inside(client)
+        wait_until(lambda: first_inside(client) is not None)
+        process = first_inside(client)
         assert process is not None
         (worker_of(process) if victim == "worker" else process).send_signal(signal.SIGKILL)
         done = session.finish()

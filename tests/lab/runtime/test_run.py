@@ -1,4 +1,4 @@
-"""A run ends, and says why, also when an actor does not end as it should."""
+"""A run ends, and its verdict says why, also when an actor fails or is killed."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ def dies_inside(me: Recorder, lock, ready) -> None:
 
 
 @actor
-def comes_later(me: Recorder, lock, ready) -> None:
+def enters_later(me: Recorder, lock, ready) -> None:
     ready.wait()
     with me.inside("db", lock):
         pass
 
 
 @actor
-def cannot_read(me: Recorder, db: FileStore) -> None:
+def fails_to_read(me: Recorder, db: FileStore) -> None:
     db.read()
 
 
 @actor
-def counts_for_ever(me: Recorder, begun) -> None:
-    begun.set()
+def counts_forever(me: Recorder, started) -> None:
+    started.set()
     while True:
         me.record("counts")
         time.sleep(0.01)
 
 
 @actor
-def dies_when_told(me: Recorder, begun) -> None:
+def exits_early(me: Recorder, started) -> None:
     os._exit(3)
 
 
@@ -63,12 +63,12 @@ def waits_for(me: Recorder, event) -> None:
     event.wait()
 
 
-def perform(ctx, folder: Path, lock) -> Trace:
+def run_two(ctx, folder: Path, lock) -> Trace:
     run = Run(ctx, FileLog(folder / "trace"), lambda count: FileStore(folder / "db"))
     ready = multiprocessing.get_context("fork").Event()
     processes = [
         ctx.Process(target=dies_inside, args=(run.recorder("a"), lock, ready), name="a"),
-        ctx.Process(target=comes_later, args=(run.recorder("b"), lock, ready), name="b"),
+        ctx.Process(target=enters_later, args=(run.recorder("b"), lock, ready), name="b"),
     ]
     try:
         run.start_and_join(processes, max_silence=0)
@@ -79,29 +79,29 @@ def perform(ctx, folder: Path, lock) -> Trace:
     return Trace("tickets", "local", {}, run.log.events())
 
 
-def test_a_dead_holder_of_multiprocessings_lock_blocks_the_others_for_ever(tmp_path: Path, monkeypatch):
+def test_a_dead_holder_of_multiprocessings_lock_blocks_the_others(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(run_module, "STALL_TIMEOUT", 0.2)
     monkeypatch.setattr(run_module, "POLL_INTERVAL", 0.1)
     fork = multiprocessing.get_context("fork")
-    trace = perform(fork, tmp_path, fork.Lock())
+    trace = run_two(fork, tmp_path, fork.Lock())
     assert [(event.on, event.value) for event in trace.of("joins")] == [("a", -signal.SIGKILL), ("b", None)]
     verdict = verdicts.all_finished(trace, 2)
     assert verdict == verdicts.unknown("b had not ended when the lab gave up; a was killed by signal 9")
 
 
-def test_a_dead_holder_of_the_brokers_lock_does_not(tmp_path: Path, ctx: Context):
-    trace = perform(ctx, tmp_path, ctx.Lock(lease=0.5))
+def test_a_dead_holder_of_the_brokers_lock_does_not_block_the_others(tmp_path: Path, ctx: Context):
+    trace = run_two(ctx, tmp_path, ctx.Lock(lease=0.5))
     assert [(event.on, event.value) for event in trace.of("joins")] == [("a", -signal.SIGKILL), ("b", 0)]
     assert verdicts.within_limit(trace, "db", 1).judgement is verdicts.Judgement.VALID
     assert verdicts.all_finished(trace, 2) == verdicts.valid("a was killed; the other one finished")
 
 
-def test_an_actor_that_fails_says_why_in_the_verdict(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+def test_the_verdict_says_why_an_actor_failed(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
     fork = multiprocessing.get_context("fork")
     (tmp_path / "db").write_text("rubbish")
     run = Run(fork, FileLog(tmp_path / "trace"), lambda count: FileStore(tmp_path / "db"))
     run.start_and_join(
-        [fork.Process(target=cannot_read, args=(run.recorder("a"), FileStore(tmp_path / "db")), name="a")], 0
+        [fork.Process(target=fails_to_read, args=(run.recorder("a"), FileStore(tmp_path / "db")), name="a")], 0
     )
     verdict = verdicts.all_finished(Trace("tickets", "local", {}, run.log.events()), 1)
     assert verdict.judgement is verdicts.Judgement.UNKNOWN
@@ -112,9 +112,11 @@ def test_an_actor_that_fails_says_why_in_the_verdict(tmp_path: Path, capfd: pyte
 
 def test_a_daemon_runs_until_the_others_have_ended(tmp_path: Path):
     fork = multiprocessing.get_context("fork")
-    run, begun = Run(fork, FileLog(tmp_path / "trace"), lambda count: FileStore(tmp_path / "db")), fork.Event()
-    daemon = fork.Process(target=counts_for_ever, args=(run.recorder("daemon"), begun), name="daemon")
-    run.start_and_join([fork.Process(target=waits_for, args=(run.recorder("a"), begun), name="a")], 0, daemons=[daemon])
+    run, started = Run(fork, FileLog(tmp_path / "trace"), lambda count: FileStore(tmp_path / "db")), fork.Event()
+    daemon = fork.Process(target=counts_forever, args=(run.recorder("daemon"), started), name="daemon")
+    run.start_and_join(
+        [fork.Process(target=waits_for, args=(run.recorder("a"), started), name="a")], 0, daemons=[daemon]
+    )
     assert daemon.daemon
     assert daemon.exitcode == -signal.SIGTERM
     trace = Trace("tickets", "local", {}, run.log.events())
@@ -122,13 +124,13 @@ def test_a_daemon_runs_until_the_others_have_ended(tmp_path: Path):
     assert verdicts.all_finished(trace, 1).judgement is verdicts.Judgement.VALID
 
 
-def test_a_daemon_that_dies_early_is_named_and_nobody_waits_for_it_for_ever(tmp_path: Path, monkeypatch):
+def test_a_run_whose_daemon_exits_early_stalls_and_names_it(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(run_module, "STALL_TIMEOUT", 0.2)
     monkeypatch.setattr(run_module, "POLL_INTERVAL", 0.1)
     fork = multiprocessing.get_context("fork")
-    run, begun = Run(fork, FileLog(tmp_path / "trace"), lambda count: FileStore(tmp_path / "db")), fork.Event()
-    daemon = fork.Process(target=dies_when_told, args=(run.recorder("daemon"), begun), name="daemon")
-    waiter = fork.Process(target=waits_for, args=(run.recorder("a"), begun), name="a")
+    run, started = Run(fork, FileLog(tmp_path / "trace"), lambda count: FileStore(tmp_path / "db")), fork.Event()
+    daemon = fork.Process(target=exits_early, args=(run.recorder("daemon"), started), name="daemon")
+    waiter = fork.Process(target=waits_for, args=(run.recorder("a"), started), name="a")
     run.start_and_join([waiter], 0, daemons=[daemon])
     waiter.kill()
     waiter.join()
@@ -136,17 +138,17 @@ def test_a_daemon_that_dies_early_is_named_and_nobody_waits_for_it_for_ever(tmp_
     assert joined == {"a": None, "daemon": 3}
 
 
-def test_a_task_of_a_pool_fails_as_a_process_does(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+def test_a_pool_task_fails_like_a_process(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
     fork = multiprocessing.get_context("fork")
     (tmp_path / "db").write_text("rubbish")
     run = Run(fork, FileLog(tmp_path / "trace"), lambda count: FileStore(tmp_path / "db"))
     with fork.Pool(1) as pool:
         calls = [
-            ("a", cannot_read, FileStore(tmp_path / "db")),
-            ("b", waits_for, "what cannot be waited for"),
+            ("a", fails_to_read, FileStore(tmp_path / "db")),
+            ("b", waits_for, "not an event"),
             ("c", ends, None),
         ]
-        tasks = [PoolTask(pool, play, (run.recorder(name), thing), name) for name, play, thing in calls]
+        tasks = [PoolTask(pool, target, (run.recorder(name), argument), name) for name, target, argument in calls]
         assert [task.exitcode for task in tasks] == [None] * 3
         run.start_and_join(tasks, 0)
     trace = Trace("tickets", "local", {}, run.log.events())

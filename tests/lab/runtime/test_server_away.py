@@ -1,4 +1,4 @@
-"""The server breaks off, or is killed and comes back with its data, in the middle of a run."""
+"""During a run, the server closes connections, or is killed and restarted with its data."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def proxy(server: PrivateServer, url: str, monkeypatch) -> Iterator[Proxy]:
 
 
 @pytest.mark.parametrize("fault", Fault)
-def test_an_event_is_recorded_once_and_in_its_place(proxy: Proxy, fault: Fault):
+def test_an_event_is_recorded_once_and_in_order(proxy: Proxy, fault: Fault):
     log = StreamLog(proxy.url, "lab:test:trace")
     log.create()
     me, other = Recorder(log, "me"), Recorder(StreamLog(proxy.url, "lab:test:trace"), "other")
@@ -42,14 +42,14 @@ def test_an_event_is_recorded_once_and_in_its_place(proxy: Proxy, fault: Fault):
     assert proxy.all_injected
     other.record("requests")
     me.record("leaves")
-    told = [(event.who, event.what) for event in log.events()]
-    assert told == [("me", "requests"), ("me", "enters"), ("other", "requests"), ("me", "leaves")]
-    assert [(event.who, event.what) for event in log.follow(lambda: True)] == told
+    recorded = [(event.who, event.what) for event in log.events()]
+    assert recorded == [("me", "requests"), ("me", "enters"), ("other", "requests"), ("me", "leaves")]
+    assert [(event.who, event.what) for event in log.follow(lambda: True)] == recorded
     log.delete()
     other.log.delete()  # type: ignore[attr-defined]
 
 
-def test_recording_and_following_outlast_a_restart():
+def test_recording_and_following_continue_after_a_restart():
     with (
         tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as folder,
         Server(Path(folder), appendonly="yes", appendfsync="always") as server,
@@ -70,8 +70,8 @@ def test_recording_and_following_outlast_a_restart():
         log.delete()
 
 
-def test_a_forked_child_is_not_taken_for_its_parent(url: str):
-    """It inherits the log, and what it records is not what the parent has sent again."""
+def test_a_forked_childs_events_are_not_duplicates_of_its_parents(url: str):
+    """The child inherits the log; what it records must not count as sent again by the parent."""
     log = StreamLog(url, "lab:test:trace")
     log.create()
     parent, child = Recorder(log, "parent"), Recorder(log, "child")
@@ -90,7 +90,7 @@ def test_a_forked_child_is_not_taken_for_its_parent(url: str):
 
 
 @pytest.mark.parametrize("fault", Fault)
-def test_a_sale_is_written_once(proxy: Proxy, fault: Fault):
+def test_a_write_is_done_once(proxy: Proxy, fault: Fault):
     store = RedisStore(proxy.url, "lab:test:db")
     store.create(5)
     proxy.inject(b"EVAL", fault)
@@ -102,14 +102,14 @@ def test_a_sale_is_written_once(proxy: Proxy, fault: Fault):
     store.delete()
 
 
-def test_a_server_that_stays_away_is_a_sentence(monkeypatch):
+def test_an_unreachable_server_is_reported_in_one_sentence(monkeypatch):
     monkeypatch.setattr("broker.transport.connection.RETRY_TIMEOUT", 0.1)
     with pytest.raises(ServerUnavailableError, match=r"did not answer for .* is it running"):
         RedisStore("redis://127.0.0.1:1", "lab:test:db").read()
 
 
 @pytest.mark.parametrize("backend", ["redis", "rq"])
-def test_a_run_goes_on_when_the_server_was_killed_and_has_its_data_back(start: Start, backend: str):
+def test_a_run_continues_after_the_server_was_killed_and_restarted(start: Start, backend: str):
     with (
         tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as folder,
         Server(Path(folder), appendonly="yes", appendfsync="always") as server,

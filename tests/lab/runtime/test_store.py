@@ -1,4 +1,4 @@
-"""The tickets' `db` keeps a count, and under fences lets nobody in who is too late."""
+"""The tickets' `db` stores a count, and refuses reads and writes under an old fence."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lab.runtime.event_log import KEY_TTL
 from lab.runtime.store import FileStore, RedisStore
 
 KEY = "lab:test:db"
-FENCE = 1_790_000_000_000_000  # as the broker makes them: microseconds since 1970; the next one is one more
+FENCE = 1_790_000_000_000_000  # like the broker's: microseconds since 1970; the next one is larger by one
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_a_corrupt_db_is_named(tmp_path: Path, client: redis.Redis, shared: Redi
             store.read()
 
 
-def test_both_stores_keep_a_count(tmp_path: Path, shared: RedisStore):
+def test_both_stores_store_a_count(tmp_path: Path, shared: RedisStore):
     for store in (FileStore(tmp_path / "db"), pickle.loads(pickle.dumps(shared))):
         store.write(3)
         assert store.read() == 3
@@ -44,7 +44,7 @@ def test_both_stores_keep_a_count(tmp_path: Path, shared: RedisStore):
         assert store.read(fence=FENCE) == store.read() == 2
 
 
-def test_an_actor_that_has_not_heard_that_the_run_is_over_leaves_no_key_behind(client: redis.Redis, shared: RedisStore):
+def test_an_actor_that_outlives_the_run_creates_no_key(client: redis.Redis, shared: RedisStore):
     shared.delete()
     for fence in (None, FENCE):
         with pytest.raises(RunEndedError):
@@ -54,13 +54,13 @@ def test_an_actor_that_has_not_heard_that_the_run_is_over_leaves_no_key_behind(c
     assert not client.exists(KEY)
 
 
-def test_what_a_killed_lab_leaves_is_forgotten(client: redis.Redis, shared: RedisStore):
+def test_the_key_of_a_killed_lab_expires(client: redis.Redis, shared: RedisStore):
     shared.read(FENCE)
     shared.write(4, FENCE)
     assert 0 < client.ttl(KEY) <= KEY_TTL
 
 
-def test_it_knows_what_was_written_under_each_fence(tmp_path: Path, shared: RedisStore):
+def test_the_last_write_under_each_fence(tmp_path: Path, shared: RedisStore):
     shared.write(4, FENCE)
     shared.read(FENCE + 1)
     shared.write(3, FENCE + 2)
@@ -71,16 +71,16 @@ def test_it_knows_what_was_written_under_each_fence(tmp_path: Path, shared: Redi
     assert FileStore(tmp_path / "db").last_writes() == {}
 
 
-def test_a_late_write_is_refused_and_changes_nothing(shared: RedisStore):
+def test_a_stale_write_is_refused_and_changes_nothing(shared: RedisStore):
     shared.write(4, fence=FENCE + 1)
-    with pytest.raises(StaleFenceError, match=f"fence {FENCE} is older than fence {FENCE + 1}") as late:
+    with pytest.raises(StaleFenceError, match=f"fence {FENCE} is older than fence {FENCE + 1}") as raised:
         shared.write(3, fence=FENCE)
-    assert (late.value.fence, late.value.newest) == (FENCE, FENCE + 1)
+    assert (raised.value.fence, raised.value.newest) == (FENCE, FENCE + 1)
     assert shared.read() == 4
 
 
-def test_a_stale_write_does_not_get_in_between_the_next_ones_read_and_write(shared: RedisStore):
-    """The next holder has read but not written: without what its read says, it would write over a sale."""
+def test_a_stale_write_is_refused_between_the_next_holders_read_and_write(shared: RedisStore):
+    """The next holder has read but not written: if its read did not raise the fence, it would overwrite a sale."""
     assert shared.read(fence=FENCE) == 5
     assert shared.read(fence=FENCE + 1) == 5
     with pytest.raises(StaleFenceError):
@@ -89,34 +89,34 @@ def test_a_stale_write_does_not_get_in_between_the_next_ones_read_and_write(shar
     assert shared.read() == 4
 
 
-def test_a_late_reader_learns_that_it_is_late(shared: RedisStore):
+def test_a_stale_read_is_refused(shared: RedisStore):
     shared.read(fence=FENCE + 1)
     with pytest.raises(StaleFenceError):
         shared.read(fence=FENCE)
-    assert shared.read() == 5  # whoever only looks has no fence, and none is asked for
+    assert shared.read() == 5  # a read without a fence is always allowed
 
 
-def test_no_older_fence_does_anything_whatever_was_done_before(shared: RedisStore):
-    """Each order of three holders' reads and writes, against the rule in one line."""
-    steps = [(holder, act) for holder in range(3) for act in ("read", "write")]
+def test_nothing_is_done_under_an_older_fence_in_any_order(shared: RedisStore):
+    """Every order of three holders' reads and writes, compared with the rule."""
+    steps = [(holder, operation) for holder in range(3) for operation in ("read", "write")]
     for order in itertools.permutations(steps, 4):
         shared.delete()
         shared.create(5)
-        newest, kept = 0, 5
-        for holder, act in order:
-            late = FENCE + holder < newest
-            with pytest.raises(StaleFenceError) if late else nullcontext():
-                if act == "read":
-                    assert shared.read(FENCE + holder) == kept
+        newest, stored = 0, 5
+        for holder, operation in order:
+            stale = FENCE + holder < newest
+            with pytest.raises(StaleFenceError) if stale else nullcontext():
+                if operation == "read":
+                    assert shared.read(FENCE + holder) == stored
                 else:
                     shared.write(holder, FENCE + holder)
-            if not late:
-                newest, kept = FENCE + holder, holder if act == "write" else kept
-        assert shared.read() == kept
+            if not stale:
+                newest, stored = FENCE + holder, holder if operation == "write" else stored
+        assert shared.read() == stored
 
 
-def test_a_write_whose_reply_was_lost_may_be_sent_again(shared: RedisStore):
-    """It was done in time, so it is not late, although somebody else has been there meanwhile."""
+def test_a_write_can_be_sent_again_if_its_reply_was_lost(shared: RedisStore):
+    """It was done in time, so it is not refused, although another holder has written in between."""
     shared.write(4, fence=FENCE)
     shared.write(3, fence=FENCE + 1)
     shared.write(4, fence=FENCE)
