@@ -32,7 +32,7 @@ from typing import Any, ClassVar, TypeVar
 
 from lab.checks.verdicts import Verdict
 from lab.errors import InvalidParameterError
-from lab.formatting import Figure
+from lab.formatting import OutcomeValue
 from lab.printed_lines import PrintedLine
 from lab.runtime.run import Run
 from lab.trace import Trace
@@ -91,7 +91,7 @@ class Exercise(ABC):
         """Return whether a run was correct."""
 
     @abstractmethod
-    def outcome(self, trace: Trace) -> Mapping[str, Figure]:
+    def outcome(self, trace: Trace) -> Mapping[str, OutcomeValue]:
         """Return the results of a run, in the order of the table's rows.
 
         An int is a count, a float a number of seconds, a bool is shown as yes or no, a str unchanged, and None, where

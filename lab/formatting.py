@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-Figure: TypeAlias = "int | float | bool | str | None"  # a count, seconds, yes or no, a word, no value
+OutcomeValue: TypeAlias = "int | float | bool | str | None"  # a count, seconds, yes or no, a word, no value
 MAX_NAMES = 8  # names that are listed
 
 
-def format_figure(value: Figure) -> str:
-    """Return a figure as a table shows it."""
+def format_value(value: OutcomeValue) -> str:
+    """Return a value of an outcome as a table shows it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return format_seconds(value) if value is None or isinstance(value, float) else str(value)

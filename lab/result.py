@@ -13,7 +13,7 @@ from lab.checks.verdicts import Verdict
 from lab.errors import InvalidParameterError, InvalidTraceError
 from lab.exercise import Exercise
 from lab.exercises import EXERCISES
-from lab.formatting import Figure
+from lab.formatting import OutcomeValue
 from lab.trace import Trace
 
 
@@ -24,7 +24,7 @@ class Result:
     trace: Trace
     exercise: Exercise
     verdict: Verdict
-    outcome: Mapping[str, Figure]
+    outcome: Mapping[str, OutcomeValue]
     elapsed: float
     wait_times: list[float]
     fairness: float | None

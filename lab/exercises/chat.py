@@ -1,15 +1,15 @@
-"""A TCP server sends back in upper case what its clients say to it.
+"""A TCP server sends back, in upper case, what its clients send.
 
-The course's server has one process, and so it can talk to one client at a time
-(--how one): whoever connects next waits until the first one has hung up, be it
-silent or not. With a process for each connection (--how each) it talks to all
-of them at once. Its second server says hello first, and gets the client's
-process number; here the same server does that at the beginning.
+The course's server has one process, so it can serve one client at a time
+(--how one): whoever connects next waits until the first client disconnects,
+even if that one sends nothing. With a process for each connection (--how each)
+it serves all clients at the same time. The course's second server first sends
+"hello" and receives the client's process ID; here the same server does both.
 
-Over several hosts a connection cannot be handed to a process elsewhere. The
-same service through a queue can (--how queue): the clients put what they say
-into it, each has a queue for the answers, and whichever server is free takes
-the next, on whatever host.
+On several hosts a connection cannot be passed to a process elsewhere. A queue
+can connect them (--how queue): the clients put their messages into it, each has
+a queue of its own for the replies, and whichever server is free takes the next
+message, on whatever host.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import Any, ClassVar
 
 from lab.checks import chat, metrics, verdicts
 from lab.exercise import Exercise, choice, parameter
-from lab.formatting import Figure
+from lab.formatting import OutcomeValue
 from lab.printed_lines import PrintedLine
 from lab.runtime.addresses import own_address, server_url
 from lab.runtime.context import SimpleQueue
@@ -35,16 +35,16 @@ from lab.runtime.recorder import Recorder, actor
 from lab.runtime.run import Run
 from lab.trace import Trace
 
-PATIENCE = 20.0  # seconds after which a client that does not come has failed
+ACCEPT_TIMEOUT = 20.0  # seconds: a client that has not connected by then has failed
 
 
 @actor
-def talk(me: Recorder, connection: socket.socket) -> None:
-    """Talk to one client until it hangs up."""
-    _talk(me, connection)
+def handler(me: Recorder, connection: socket.socket) -> None:
+    """Serve one client until it disconnects."""
+    _serve(me, connection)
 
 
-def _talk(me: Recorder, connection: socket.socket) -> None:
+def _serve(me: Recorder, connection: socket.socket) -> None:
     with connection, connection.makefile("rw") as lines:
         print(chat.GREETING, file=lines, flush=True)
         me.record("receives pid", value=int(lines.readline()))
@@ -53,43 +53,43 @@ def _talk(me: Recorder, connection: socket.socket) -> None:
 
 
 @actor
-def one_process(
+def sequential_server(
     me: Recorder,
     addresses: SimpleQueue,
     clients: int,
     url: str | None,
 ) -> None:
-    """Talk to one client after the other."""
+    """Serve one client after the other."""
     with _listen(addresses, clients, url) as listener:
         for _ in range(clients):
-            _talk(me, listener.accept()[0])
+            _serve(me, listener.accept()[0])
 
 
 @actor
-def process_each(
-    me: Recorder,  # noqa: ARG001 - that it begins and ends is recorded
+def concurrent_server(
+    me: Recorder,  # noqa: ARG001 - only its start and its end are recorded
     addresses: SimpleQueue,
     clients: int,
     url: str | None,
     process: Any,
-    talkers: list[Recorder],
+    handlers: list[Recorder],
 ) -> None:
-    """Start a process for each client, and wait for all of them."""
-    talking = []
+    """Start a process for each client, and join all of them."""
+    started = []
     with _listen(addresses, clients, url) as listener:
-        for talker in talkers:
+        for recorder in handlers:
             connection, _ = listener.accept()
-            talking.append(process(target=talk, args=(talker, connection), name=talker.who))
-            talking[-1].start()
+            started.append(process(target=handler, args=(recorder, connection), name=recorder.who))
+            started[-1].start()
             connection.close()
-    for each in talking:
+    for each in started:
         each.join()
 
 
 @contextmanager
 def _listen(addresses: SimpleQueue, clients: int, url: str | None) -> Iterator[socket.socket]:
     with socket.create_server((own_address(url), 0), backlog=clients) as listener:
-        listener.settimeout(PATIENCE)
+        listener.settimeout(ACCEPT_TIMEOUT)
         for _ in range(clients):
             addresses.put(listener.getsockname())
         yield listener
@@ -103,7 +103,7 @@ def client(
     seed: str,
     pace: float,
 ) -> None:
-    """Connect, be greeted, and talk."""
+    """Connect, receive the greeting, and exchange messages."""
     address = addresses.get()
     me.record("requests", on="service")
     with socket.create_connection(address) as connection, connection.makefile("rw") as lines:
@@ -115,7 +115,7 @@ def client(
         me.record("is greeted", why=lines.readline().strip())
         me.record("enters", on="service")
         print(os.getpid(), file=lines, flush=True)
-        _chat(me, ask, messages, seed, pace)
+        _exchange(me, ask, messages, seed, pace)
         me.record("leaves", on="service")
 
 
@@ -125,7 +125,7 @@ def queue_server(
     requests: SimpleQueue,
     replies: Mapping[str, SimpleQueue],
 ) -> None:
-    """Answer whoever has said something, for ever."""
+    """Reply to every request, for ever."""
     while True:
         who, text = requests.get()
         if isinstance(text, int):
@@ -144,7 +144,7 @@ def queue_client(
     seed: str,
     pace: float,
 ) -> None:
-    """Say who one is, be greeted, and talk."""
+    """Send the process ID, receive the greeting, and exchange messages."""
 
     def ask(text: str | int) -> str:
         requests.put((me.who, text))
@@ -153,11 +153,11 @@ def queue_client(
     me.record("requests", on="service")
     me.record("is greeted", why=ask(os.getpid()))
     me.record("enters", on="service")
-    _chat(me, ask, messages, seed, pace)
+    _exchange(me, ask, messages, seed, pace)
     me.record("leaves", on="service")
 
 
-def _chat(me: Recorder, ask: Callable[[str], str], messages: int, seed: str, pace: float) -> None:
+def _exchange(me: Recorder, ask: Callable[[str], str], messages: int, seed: str, pace: float) -> None:
     rng = random.Random(seed)  # noqa: S311 - the same pauses on every backend
     for number in range(messages):
         time.sleep(rng.random() * pace)
@@ -181,62 +181,63 @@ class Chat(Exercise):
         "receives": PrintedLine("{why}", "{why}"),
     }
 
-    clients: int = parameter(6, "how many talk to the server", minimum=1, maximum=31)
-    messages: int = parameter(5, "how much each of them says", minimum=1)
-    servers: int = parameter(3, "how many processes serve the queue", minimum=1, maximum=63)
-    pace: float = parameter(0.1, "seconds for which a client thinks, at most", maximum=1000)
+    clients: int = parameter(6, "number of clients", minimum=1, maximum=31)
+    messages: int = parameter(5, "messages that each client sends", minimum=1)
+    servers: int = parameter(3, "processes that serve the queue, with --how queue", minimum=1, maximum=63)
+    pace: float = parameter(0.1, "longest pause of a client before a message, in seconds", maximum=1000)
     how: str = choice(
-        "what the server is",
+        "kind of server",
         each="with a process per connection",
         one="with one process",
         queue="through a queue",
     )
-    seed: int = parameter(0, "of the random pauses", maximum=2**32)
+    seed: int = parameter(0, "seed of the random pauses", maximum=2**32)
 
     @property
     def actors(self) -> int:
-        """The clients, the server and its processes; those behind a queue are daemons."""
+        """The clients, the server and its processes; servers of a queue are daemons, and do not count."""
         return self.clients + {"one": 1, "each": 1 + self.clients, "queue": 0}[self.how]
 
     @property
     def limit(self) -> int:
-        """How many clients are talked to at once."""
+        """How many clients are served at the same time."""
         return 1 if self.how == "one" else self.clients
 
     @property
     def min_workers(self) -> int:
-        """A client that holds a worker waits for a process that needs one."""
+        """A client occupies a worker while it waits for a process that needs another one."""
         return {"one": 2, "each": 1 + 2 * self.clients, "queue": self.servers + 1}[self.how]
 
     @property
     def single_host(self) -> bool:
-        """The server hands connections to other processes."""
+        """The server passes connections to other processes."""
         return self.how == "each"
 
     def options_for(self, workers: int) -> str:
-        """Take fewer clients, or fewer servers."""
+        """Return an option for fewer clients, or fewer servers."""
         if self.how == "each" and workers >= 3:
             return f"--clients {(workers - 1) // 2}"
         return f"--servers {workers - 1}" if self.how == "queue" and workers > 1 else ""
 
     def run_actors(self, run: Run) -> None:
-        """Start the server, and let all clients come at once."""
+        """Start the server and all clients."""
         if self.how == "queue":
-            self._through_a_queue(run)
+            self._run_queue(run)
         else:
-            self._through_sockets(run)
+            self._run_sockets(run)
 
-    def _through_sockets(self, run: Run) -> None:
+    def _run_sockets(self, run: Run) -> None:
         addresses = run.ctx.SimpleQueue()
         args: tuple[Any, ...] = (run.recorder("server"), addresses, self.clients, server_url(run.ctx))
         if self.how == "each":
-            talkers = [run.recorder(f"talker {number}") for number in range(self.clients)]
-            args = (*args, child_process_class(run.ctx), talkers)
-        server = run.ctx.Process(target=process_each if self.how == "each" else one_process, args=args, name="server")
+            handlers = [run.recorder(f"handler {number}") for number in range(self.clients)]
+            args = (*args, child_process_class(run.ctx), handlers)
+        target = concurrent_server if self.how == "each" else sequential_server
+        server = run.ctx.Process(target=target, args=args, name="server")
         clients = [self._client(run, client, number, addresses) for number in range(self.clients)]
         run.start_and_join([server, *clients], max_silence=self.clients * self.messages * self.pace)
 
-    def _through_a_queue(self, run: Run) -> None:
+    def _run_queue(self, run: Run) -> None:
         requests = run.ctx.SimpleQueue()
         replies = {f"client {number}": run.ctx.SimpleQueue() for number in range(self.clients)}
         servers = [
@@ -255,7 +256,7 @@ class Chat(Exercise):
         return run.ctx.Process(target=target, args=args, name=name)
 
     def check(self, trace: Trace) -> verdicts.Verdict:
-        """Judge the greetings, the answers, and how many were talked to at once."""
+        """Check the greetings, the replies, and how many clients were served at the same time."""
         return verdicts.worst(
             [
                 chat.all_answered(trace, self.clients * self.messages),
@@ -265,11 +266,11 @@ class Chat(Exercise):
             ]
         )
 
-    def outcome(self, trace: Trace) -> Mapping[str, Figure]:
-        """How many answers there were, and how long they took."""
-        times = [answer.when - said.when for said, answer in chat.exchanges(trace)]
+    def outcome(self, trace: Trace) -> Mapping[str, OutcomeValue]:
+        """How many replies there were, and how long they took."""
+        times = [reply.when - message.when for message, reply in chat.exchanges(trace)]
         return {
-            "answers": len(times),
-            "talked to at once": metrics.max_inside(trace, self.section),
-            "answered after, median": median(times) if times else None,
+            "replies": len(times),
+            "max served at once": metrics.max_inside(trace, self.section),
+            "response, median": median(times) if times else None,
         }

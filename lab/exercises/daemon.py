@@ -1,22 +1,22 @@
-"""A daemon ends when its parent's code ends; any other child is waited for.
+"""A daemon ends when its parent's code ends; other children are joined.
 
-A process that has `daemon` set before it is started is ended as soon as its
-parent's code has come to its end, whether it has finished or not. A plain child
-is waited for. And a daemon may have no children:
+A process whose `daemon` is set before it starts is terminated as soon as its
+parent's code has ended, whether it has finished or not. The parent joins its
+other children first. And a daemon may not have children:
 `AssertionError: daemonic processes are not allowed to have children`.
 
 The course's programs:
-foo and bar (--how foo): foo, a daemon, needs a second, bar three; their parent
-ends after a tenth. bar comes to its end, foo never does.
+foo and bar (--how foo): foo, a daemon, needs one second, bar needs three; their
+parent's code ends after a tenth. bar finishes, foo does not.
 func1 and func2 (--how func): func2, a daemon, prints every half second for
-ever; func1 needs three seconds, their parent one. func2 prints no longer than
-its parent's code runs.
-The chat (--how chat): a subclass of Process with a `run` of its own, a daemon;
-its parent waits long enough, and the daemon finishes.
-A daemon that wants a child (--how child): the child is refused.
+ever; func1 needs three seconds, their parent one. func2 stops printing when its
+parent's code ends.
+The chat (--how chat): a daemon of a subclass of Process with its own `run`; its
+parent runs for long enough, and the daemon finishes.
+A daemon that starts a child (--how child): it is refused.
 
-As RQ jobs, the parent and its daemon are two jobs, on two hosts if there are
-several; the daemon ends with its parent's code all the same.
+As RQ jobs, the parent and its daemon are two jobs, perhaps on two hosts; the
+daemon still ends with its parent's code.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from typing import Any, ClassVar, NamedTuple
 from lab.checks import verdicts
 from lab.checks.clocks import min_elapsed
 from lab.exercise import Exercise, choice, parameter
-from lab.formatting import Figure
+from lab.formatting import OutcomeValue
 from lab.printed_lines import PrintedLine
 from lab.runtime.parent_actors import child_process_class
 from lab.runtime.recorder import Recorder, actor
@@ -37,12 +37,12 @@ from lab.runtime.run import Run
 from lab.trace import Event, Trace
 
 REFUSAL = "daemonic processes are not allowed to have children"
-LATEST = 0.4  # seconds after the end of the parent's code within which a daemon is silent
+MAX_DELAY = 0.4  # seconds from the end of the parent's code to the daemon's end
 
 
 @actor
 def once(me: Recorder, seconds: float, first: str, last: str) -> None:
-    """Begin, take a while, and finish."""
+    """Begin, take some time, and finish."""
     me.record("begins", on=first)
     time.sleep(seconds)
     me.record("finishes", on=last)
@@ -50,7 +50,7 @@ def once(me: Recorder, seconds: float, first: str, last: str) -> None:
 
 @actor
 def for_ever(me: Recorder, pause: float, text: str) -> None:
-    """Print, and never finish."""
+    """Print again and again, and never finish."""
     while True:
         me.record("begins", on=text)
         time.sleep(pause)
@@ -58,16 +58,16 @@ def for_ever(me: Recorder, pause: float, text: str) -> None:
 
 @actor
 def chat(me: Recorder) -> None:
-    """Say who chats with whom."""
+    """Print who chats with whom."""
     me.record("chats")
     me.record("finishes")
 
 
 @actor
-def with_child(me: Recorder, process: Any, its: Recorder) -> None:
-    """Try to have a child."""
+def with_child(me: Recorder, process: Any, child: Recorder) -> None:
+    """Try to start a child."""
     try:
-        process(target=chat, args=(its,), name=its.who).start()
+        process(target=chat, args=(child,), name=child.who).start()
     except AssertionError as refusal:
         me.record("is refused", why=str(refusal))
     me.record("finishes")
@@ -77,20 +77,20 @@ def chat_class(process: Any) -> Any:
     """Return the course's subclass of a context's Process."""
 
     class MyProcess(process):  # type: ignore[misc]
-        def __init__(self, person: Recorder) -> None:
-            super().__init__(name=person.who)
-            self.person = person
+        def __init__(self, recorder: Recorder) -> None:
+            super().__init__(name=recorder.who)
+            self.recorder = recorder
 
         def run(self) -> None:
-            chat(self.person)
+            chat(self.recorder)
 
     return MyProcess
 
 
 class Child(NamedTuple):
-    """A process that the parent starts; without a target it is one of the course's subclass."""
+    """A process that the parent starts; without a target, an instance of the course's subclass."""
 
-    who: Recorder
+    recorder: Recorder
     daemon: bool
     target: Callable[..., None] | None = None
     args: tuple[Any, ...] = ()
@@ -98,12 +98,12 @@ class Child(NamedTuple):
 
 @actor
 def parent(me: Recorder, process: Any, children: Sequence[Child], seconds: float) -> None:
-    """Start the children, wait for a while, and come to the end of the code."""
+    """Start the children, wait, and reach the end of the code."""
     for child in children:
         if child.target is None:
-            started = chat_class(process)(child.who)
+            started = chat_class(process)(child.recorder)
         else:
-            started = process(target=child.target, args=(child.who, *child.args), name=child.who.who)
+            started = process(target=child.target, args=(child.recorder, *child.args), name=child.recorder.who)
         started.daemon = child.daemon
         started.start()
     time.sleep(seconds)
@@ -125,31 +125,31 @@ class Daemon(Exercise):
     }
 
     how: str = choice(
-        "which program",
+        "which of the course's programs",
         foo="with foo and bar",
         func="with func1 and func2",
         chat="with a subclass of Process",
-        child="with a daemon that wants a child",
+        child="with a daemon that starts a child",
     )
-    pace: float = parameter(0.5, "seconds for one of the course's", maximum=1000)
+    pace: float = parameter(0.5, "seconds for one second of the course", maximum=1000)
 
     @property
     def actors(self) -> int:
-        """The parent and the plain child, or the daemon that has time to finish."""
+        """The parent, and the plain child or the daemon that has time to finish."""
         return 2
 
     @property
     def min_workers(self) -> int:
-        """The parent and its children."""
+        """The parent and its children run at the same time."""
         return 3 if self.how in ("foo", "func") else 2
 
     def run_actors(self, run: Run) -> None:
         """Start the parent."""
-        children, seconds = self._family(run)
+        children, seconds = self._children(run)
         args = (run.recorder("parent"), child_process_class(run.ctx), children, seconds * self.pace)
         run.start_and_join([run.ctx.Process(target=parent, args=args, name="parent")], max_silence=3 * self.pace)
 
-    def _family(self, run: Run) -> tuple[list[Child], float]:
+    def _children(self, run: Run) -> tuple[list[Child], float]:
         daemon = run.recorder("daemon")
         plain = run.recorder("plain child")
         if self.how == "foo":
@@ -163,63 +163,63 @@ class Daemon(Exercise):
         return [Child(daemon, True, with_child, (child_process_class(run.ctx), run.recorder("grandchild")))], 2.0
 
     def check(self, trace: Trace) -> verdicts.Verdict:
-        """Judge the daemon's end, the plain child's, and what becomes of a daemon's child."""
-        found = [_silent(trace)]
+        """Check the daemon's end, the plain child's, and what happens to a daemon's child."""
+        found = [_ended_with_code(trace)]
         if self.how in ("foo", "func"):
-            found += [_waited_for(trace)]
+            found += [_joined(trace)]
             trace = dataclasses.replace(trace, events=tuple(event for event in trace.events if event.who != "daemon"))
         elif self.how == "child":
             found += [_refused(trace)]
         return verdicts.worst([*found, verdicts.all_finished(trace, self.actors)])
 
-    def outcome(self, trace: Trace) -> Mapping[str, Figure]:
-        """Who finished, and for how long the daemon went on after its parent's code."""
+    def outcome(self, trace: Trace) -> Mapping[str, OutcomeValue]:
+        """Who finished, and for how long the daemon outlived its parent's code."""
         finished = {event.who for event in trace.of("finishes")}
         return {
             "daemon finished": "daemon" in finished,
             "plain child finished": "plain child" in finished if self.how in ("foo", "func") else None,
-            "daemon went on for": _went_on(trace),
+            "daemon outlived code by": _outlived(trace),
             "daemon's child refused": bool(trace.of("is refused")) if self.how == "child" else None,
         }
 
 
-def _went_on(trace: Trace) -> float | None:
-    """Return the time from the end of the parent's code to the daemon's last sign of life; None if it did not end."""
-    return _after_the_code(trace, lambda end, sign: sign.when - end.when)
+def _outlived(trace: Trace) -> float | None:
+    """Return the time from the end of the parent's code to the daemon's last event; None if the code did not end."""
+    return _last_event_after_code(trace, lambda end, event: event.when - end.when)
 
 
-def _after_the_code(trace: Trace, between: Callable[[Event, Event], float]) -> float | None:
+def _last_event_after_code(trace: Trace, elapsed: Callable[[Event, Event], float]) -> float | None:
     ended = trace.of("code ends")
     if not ended:
         return None
-    return max([0.0, *(between(ended[0], event) for event in trace.events if event.who == "daemon")])
+    return max([0.0, *(elapsed(ended[0], event) for event in trace.events if event.who == "daemon")])
 
 
-def _silent(trace: Trace) -> verdicts.Verdict:
-    surely = _after_the_code(trace, min_elapsed)
-    if surely is None:
-        return verdicts.unknown("the parent's code did not come to its end")
-    if surely > LATEST:
-        return verdicts.invalid(f"the daemon went on for {surely:.2f} s after its parent's code had ended")
+def _ended_with_code(trace: Trace) -> verdicts.Verdict:
+    outlived = _last_event_after_code(trace, min_elapsed)
+    if outlived is None:
+        return verdicts.unknown("the parent's code did not end")
+    if outlived > MAX_DELAY:
+        return verdicts.invalid(f"the daemon went on for {outlived:.2f} s after its parent's code had ended")
     return verdicts.valid("the daemon ended with its parent's code")
 
 
-def _waited_for(trace: Trace) -> verdicts.Verdict:
-    """Check that the lab saw the parent's end after the plain child's."""
+def _joined(trace: Trace) -> verdicts.Verdict:
+    """Check that the parent ended after its plain child had finished."""
     order = [event.what for event in trace.events if event.who == "plain child" or event.on == "parent"]
     if "begins" not in order or "joins" not in order:
-        return verdicts.unknown("the plain child did not begin, or nobody waited for its parent")
+        return verdicts.unknown("the plain child did not begin, or its parent was not joined")
     if "finishes" not in order[: order.index("joins")]:
         return verdicts.invalid("the parent ended before its plain child had finished")
-    return verdicts.valid("the plain child was waited for")
+    return verdicts.valid("the plain child was joined")
 
 
 def _refused(trace: Trace) -> verdicts.Verdict:
     if any(event.who == "grandchild" for event in trace.events):
-        return verdicts.invalid("the daemon had a child")
+        return verdicts.invalid("the daemon started a child")
     refusals = [event.why for event in trace.of("is refused")]
     if not refusals:
-        return verdicts.unknown("the daemon did not try to have a child")
+        return verdicts.unknown("the daemon did not try to start a child")
     if refusals[0] != REFUSAL:
         return verdicts.invalid(f"the daemon's child was refused with {refusals[0]!r}")
     return verdicts.valid("the daemon's child was refused")

@@ -1,10 +1,11 @@
-"""An event is a flag that processes wait for: is_set, set, clear, and wait with and without a time-out.
+"""An event is a flag to wait for: is_set, set, clear, and wait with and without a time-out.
 
-The course's program asks a new event (False), sets it and asks again (True),
-waits, which passes at once, clears it, waits with a time-out, which passes when
-the time is over, and asks once more: the wait has not changed the flag (False).
+The course's program asks whether a new event is set (False), sets it and asks
+again (True), waits, which returns at once, clears it, waits with a time-out,
+which returns when the time is over, and asks once more: the wait has not
+changed the flag (False).
 
-Here a second process waits without a time-out, from the beginning, for an event
+Here a second process waits from the beginning, without a time-out, for an event
 that the program sets at its end.
 """
 
@@ -16,7 +17,7 @@ from typing import ClassVar
 
 from lab.checks import verdicts
 from lab.exercise import Exercise, parameter
-from lab.formatting import Figure
+from lab.formatting import OutcomeValue
 from lab.printed_lines import PrintedLine
 from lab.runtime.context import Event as Flag
 from lab.runtime.recorder import Recorder, actor
@@ -24,7 +25,7 @@ from lab.runtime.run import Run
 from lab.trace import Trace
 
 EXPECTED = ["is not set", "sets", "is set", "passes", "clears", "times out", "is not set", "releases waiter"]
-EARLY = 0.01  # seconds by which a time-out may come before its time: it is measured with another clock
+CLOCK_TOLERANCE = 0.01  # seconds by which a time-out may seem too short, as two clocks measure it
 
 
 @actor
@@ -35,17 +36,17 @@ def program(
     last: Flag,
     pace: float,
 ) -> None:
-    """Do with the flag what the course does."""
-    _look(me, flag)
+    """Use the flag as the course does."""
+    _check(me, flag)
     flag.set()
     me.record("sets")
-    _look(me, flag)
+    _check(me, flag)
     flag.wait()
     me.record("passes")
     flag.clear()
     me.record("clears")
     me.record("passes" if flag.wait(timeout=pace) else "times out")
-    _look(me, flag)
+    _check(me, flag)
     waiting.wait()
     me.record("releases waiter")
     last.set()
@@ -63,7 +64,7 @@ def waiter(
     me.record("is released")
 
 
-def _look(me: Recorder, flag: Flag) -> None:
+def _check(me: Recorder, flag: Flag) -> None:
     me.record("is set" if flag.is_set() else "is not set")
 
 
@@ -75,11 +76,11 @@ class Event(Exercise):
     summary = "is_set, set, clear, and wait with and without a time-out"
     printed_lines: ClassVar = {"is set": PrintedLine("True", "True"), "is not set": PrintedLine("False", "False")}
 
-    pace: float = parameter(0.5, "seconds of the time-out, ten in the course", maximum=1000)
+    pace: float = parameter(0.5, "seconds of the time-out, which is ten in the course", maximum=1000)
 
     @property
     def actors(self) -> int:
-        """The program, and who waits."""
+        """The program and the waiter."""
         return 2
 
     @property
@@ -90,43 +91,45 @@ class Event(Exercise):
     def run_actors(self, run: Run) -> None:
         """Start both."""
         flag, waiting, last = run.ctx.Event(), run.ctx.Event(), run.ctx.Event()
-        does = (run.recorder("program"), flag, waiting, last, self.pace)
-        waits = (run.recorder("waiter"), waiting, last)
+        program_args = (run.recorder("program"), flag, waiting, last, self.pace)
+        waiter_args = (run.recorder("waiter"), waiting, last)
         actors = [
-            run.ctx.Process(target=program, args=does, name="program"),
-            run.ctx.Process(target=waiter, args=waits, name="waiter"),
+            run.ctx.Process(target=program, args=program_args, name="program"),
+            run.ctx.Process(target=waiter, args=waiter_args, name="waiter"),
         ]
         run.start_and_join(actors, max_silence=self.pace)
 
     def check(self, trace: Trace) -> verdicts.Verdict:
-        """Each call does what it promises, and nobody is let go before it is time."""
-        return verdicts.worst([self._steps(trace), _let_go(trace), verdicts.all_finished(trace, self.actors)])
+        """Check that each call works as promised, and that the waiter is not released too early."""
+        return verdicts.worst(
+            [self._steps(trace), _not_released_early(trace), verdicts.all_finished(trace, self.actors)]
+        )
 
-    def outcome(self, trace: Trace) -> Mapping[str, Figure]:
-        """How long the time-out took, and how long the last set took to arrive."""
+    def outcome(self, trace: Trace) -> Mapping[str, OutcomeValue]:
+        """How long the time-out took, and how long the last set took to wake the waiter."""
         return {
-            "wait with a time-out": _between(trace, "clears", "times out"),
-            "from set to woken": _between(trace, "releases waiter", "is released"),
+            "timed-out wait": _between(trace, "clears", "times out"),
+            "set to wake-up": _between(trace, "releases waiter", "is released"),
         }
 
     def _steps(self, trace: Trace) -> verdicts.Verdict:
         done = [event.what for event in trace.of(*EXPECTED)]
         for number, (what, expected) in enumerate(zip(done, EXPECTED, strict=False)):
             if what != expected:
-                after = f"after it {done[number - 1]!r}" if number else "at first"
-                return verdicts.invalid(f"{after}, program recorded {what!r} where {expected!r} is right")
+                before = f"after {done[number - 1]!r}" if number else "first"
+                return verdicts.invalid(f"{before} the program recorded {what!r}, not {expected!r}")
         waited = _between(trace, "clears", "times out")
         if waited is None:
-            return verdicts.unknown("no wait has timed out")
-        if waited < self.pace - EARLY:
-            return verdicts.invalid(f"a wait with a time-out of {self.pace:g} s gave up after {waited:.3f} s")
-        return verdicts.valid("is_set, set, clear and both waits do as they should")
+            return verdicts.unknown("no wait timed out")
+        if waited < self.pace - CLOCK_TOLERANCE:
+            return verdicts.invalid(f"a wait with a time-out of {self.pace:g} s returned after {waited:.3f} s")
+        return verdicts.valid("is_set, set, clear and both waits work as promised")
 
 
-def _let_go(trace: Trace) -> verdicts.Verdict:
+def _not_released_early(trace: Trace) -> verdicts.Verdict:
     steps = [event.what for event in trace.of("releases waiter", "is released")]
     if steps[:1] == ["is released"]:
-        return verdicts.invalid("waiter went on before the event was set")
+        return verdicts.invalid("the waiter was released before the event was set")
     return verdicts.valid("")
 
 

@@ -1,14 +1,14 @@
-"""A child process changes a global, and its parent needs what it came to.
+"""A child process changes a global, and its parent needs the result.
 
-Processes share no memory. The child has a global of its own: what it makes of
-it, the parent never sees, on whichever machine either of them runs. If the
-parent needs the child's result, both have to want it, and something has to
-carry it: a socket (the course's first answer), a pipe, a queue, or whatever the
-place where the child ran keeps of it: its exit code, a number up to 255, and of
-an RQ job also what it returned.
+Processes share no memory. The child has its own copy of the global, and its
+parent never sees the change, on whichever host either of them runs. If the
+parent needs the child's result, both have to agree on it, and something has to
+carry it: a socket (the course's first answer), a pipe, a queue, or whatever is
+kept of the child after its end: an exit code, which is a number up to 255, and
+of an RQ job also its return value.
 
-The comparison shows that the parent's global is untouched everywhere, and how
-long each way takes from the child's change until the parent knows of it.
+The comparison shows that the parent's global is unchanged everywhere, and how
+long each way takes from the child's change until the parent has the result.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 
 from lab.checks import verdicts
 from lab.exercise import Exercise, choice
-from lab.formatting import Figure
+from lab.formatting import OutcomeValue
 from lab.printed_lines import PrintedLine
 from lab.runtime.addresses import own_address, server_url
 from lab.runtime.parent_actors import child_process_class
@@ -29,33 +29,33 @@ from lab.runtime.recorder import Recorder, actor
 from lab.runtime.run import Run
 from lab.trace import Trace
 
-BEFORE = 100
-PATIENCE = 20.0  # seconds after which a child that says nothing has failed
+INITIAL = 100
+RESULT_TIMEOUT = 20.0  # seconds: a child that has sent nothing by then has failed
 
-count = BEFORE  # every process has one
+count = INITIAL  # each process has its own copy
 
 
 def child(
     me: Recorder,
     how: str,
-    way: Any,
-    returns: bool,
+    channel: Any,
+    returns_result: bool,
 ) -> int:
-    """Change the global, and say what it has become."""
+    """Change the global, and send its new value."""
     global count
     me.record("starts")
     count -= 1
     me.record("changes", value=count)
     if how == "socket":
-        with socket.create_connection(way) as connection:
+        with socket.create_connection(channel) as connection:
             connection.sendall(str(count).encode())
     elif how == "pipe":
-        way.send(count)
-        way.close()
+        channel.send(count)
+        channel.close()
     elif how == "queue":
-        way.put(count)
+        channel.put(count)
     me.record("ends", last=True)
-    if how == "result" and not returns:
+    if how == "result" and not returns_result:
         sys.exit(count)
     return count
 
@@ -63,21 +63,22 @@ def child(
 @actor
 def parent(
     me: Recorder,
-    its: Recorder,
+    child_recorder: Recorder,
     process: Any,
     how: str,
-    ways: tuple[Any, Any],
+    channels: tuple[Any, Any],
     url: str | None,
 ) -> None:
-    """Start the child, hear what it came to, and look at the global."""
-    receiver, way = ways
+    """Start the child, receive its result, and look at the global."""
+    receiver, sender = channels
     if how == "socket":
         receiver = socket.create_server((own_address(url), 0))
-        receiver.settimeout(PATIENCE)
-        way = receiver.getsockname()
-    started = process(target=child, args=(its, how, way, hasattr(process, "job")), name=its.who)
+        receiver.settimeout(RESULT_TIMEOUT)
+        sender = receiver.getsockname()
+    args = (child_recorder, how, sender, hasattr(process, "job"))
+    started = process(target=child, args=args, name=child_recorder.who)
     started.start()
-    result = _receive(how, receiver) if receiver is not None else _kept(started)
+    result = _receive(how, receiver) if receiver is not None else _stored_result(started)
     me.record("gets", value=result)
     started.join()
     me.record("sees", value=count)
@@ -88,18 +89,18 @@ def _receive(how: str, receiver: Any) -> int:
         with receiver, receiver.accept()[0] as connection:
             return int(connection.makefile().read())
     if how == "queue":
-        return int(receiver.get(timeout=PATIENCE))
-    if not receiver.poll(PATIENCE):
+        return int(receiver.get(timeout=RESULT_TIMEOUT))
+    if not receiver.poll(RESULT_TIMEOUT):
         raise TimeoutError("nothing came through the pipe")
     return int(receiver.recv())
 
 
-def _kept(started: Any) -> int:
-    """Return what the place where the child ran has kept of it."""
+def _stored_result(started: Any) -> int:
+    """Return the child's exit code, or a job's return value."""
     started.join()
     if not hasattr(started, "job"):
         return int(started.exitcode)
-    return int(started.job.latest_result(timeout=int(PATIENCE)).return_value)  # RQ writes it after the end
+    return int(started.job.latest_result(timeout=int(RESULT_TIMEOUT)).return_value)  # RQ writes it after the end
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ class Isolation(Exercise):
     }
 
     how: str = choice(
-        "how the result comes back",
+        "how the result is returned",
         socket="by socket",
         pipe="by pipe",
         queue="by queue",
@@ -134,44 +135,46 @@ class Isolation(Exercise):
 
     def run_actors(self, run: Run) -> None:
         """Start the parent."""
-        ways: tuple[Any, Any] = (None, None)
+        channels: tuple[Any, Any] = (None, None)
         if self.how == "pipe":
-            ways = run.ctx.Pipe(duplex=False)
+            channels = run.ctx.Pipe(duplex=False)
         elif self.how == "queue":
             queue = run.ctx.Queue()
-            ways = (queue, queue)
+            channels = (queue, queue)
         recorders = (run.recorder("parent"), run.recorder("child"))
-        args = (*recorders, child_process_class(run.ctx), self.how, ways, server_url(run.ctx))
-        run.start_and_join([run.ctx.Process(target=parent, args=args, name="parent")], max_silence=PATIENCE)
+        args = (*recorders, child_process_class(run.ctx), self.how, channels, server_url(run.ctx))
+        run.start_and_join([run.ctx.Process(target=parent, args=args, name="parent")], max_silence=RESULT_TIMEOUT)
 
     def check(self, trace: Trace) -> verdicts.Verdict:
-        """Judge whether the parent's global is untouched and the result received."""
-        return verdicts.worst([_untouched(trace), _arrived(trace), verdicts.all_finished(trace, self.actors)])
+        """Check that the parent's global is unchanged and the result received."""
+        return verdicts.worst([_unchanged(trace), _received(trace), verdicts.all_finished(trace, self.actors)])
 
-    def outcome(self, trace: Trace) -> Mapping[str, Figure]:
-        """Both globals, and how long the result was on its way."""
+    def outcome(self, trace: Trace) -> Mapping[str, OutcomeValue]:
+        """Both globals, and how long the result took."""
         changed, got, sees = (next(iter(trace.of(what)), None) for what in ("changes", "gets", "sees"))
         return {
             "child's global": str(changed.value) if changed else None,
             "parent's global": str(sees.value) if sees else None,
             "result received": bool(got and changed and got.value == changed.value),
-            "on its way for": got.when - changed.when if got and changed else None,
+            "transfer time": got.when - changed.when if got and changed else None,
         }
 
 
-def _untouched(trace: Trace) -> verdicts.Verdict:
+def _unchanged(trace: Trace) -> verdicts.Verdict:
     changed, seen = trace.of("changes"), trace.of("sees")
     if not changed or not seen:
-        return verdicts.unknown("nobody changed the global, or nobody looked at it afterwards")
-    if seen[0].value != BEFORE:
-        return verdicts.invalid(f"the child made {changed[0].value} of its global, and the parent's is {seen[0].value}")
-    return verdicts.valid(f"the child's global is {changed[0].value}, the parent's still {BEFORE}")
+        return verdicts.unknown("the global was not changed, or not looked at afterwards")
+    if seen[0].value != INITIAL:
+        return verdicts.invalid(
+            f"the child changed its global to {changed[0].value}, and the parent's is {seen[0].value}"
+        )
+    return verdicts.valid(f"the child's global is {changed[0].value}, the parent's still {INITIAL}")
 
 
-def _arrived(trace: Trace) -> verdicts.Verdict:
+def _received(trace: Trace) -> verdicts.Verdict:
     changed, got = trace.of("changes"), trace.of("gets")
     if not changed or not got:
-        return verdicts.unknown("no result came back")
+        return verdicts.unknown("no result was received")
     if got[0].value != changed[0].value:
-        return verdicts.invalid(f"the child came to {changed[0].value}, and its parent heard {got[0].value}")
-    return verdicts.valid("its parent was told")
+        return verdicts.invalid(f"the child's result is {changed[0].value}, and its parent received {got[0].value}")
+    return verdicts.valid("its parent received the result")

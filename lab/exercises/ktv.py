@@ -1,19 +1,19 @@
 """A karaoke bar has four rooms, and thirteen guests come to sing.
 
-The course gives the rooms to a semaphore that starts at four. A guest acquires
-it, which blocks while all rooms are taken, stays for a while (from nothing to
-three seconds, at random) and releases it; then somebody who waits goes in. (The
+The course uses a semaphore with the value four for the rooms. A guest acquires
+it, which blocks while all rooms are taken, sings for a while (up to three
+seconds, at random) and releases it; then a waiting guest gets the room. (The
 course's other bar has ten guests: --guests 10.)
 
-A lock lets one in, a semaphore a number: never more than four sing at once, and
-whoever comes fifth waits until somebody leaves. Without the semaphore all
-thirteen go in (--how nothing).
+A lock admits one, a semaphore admits a number: never more than four guests sing
+at the same time, and the fifth waits until somebody leaves. Without the
+semaphore all thirteen go in (--how nothing).
 
 "A semaphore is much like a process pool, but they are not the same", says the
-course. With a pool of four processes (--how pool) never more than four sing at
-once, either. But with the semaphore there is a process for every guest, and
-those who wait are processes that wait at the door; with the pool there are four
-processes, and those who wait are entries in its queue.
+course. With a pool of four processes (--how pool), too, never more than four
+guests sing at the same time. But with the semaphore there is a process for each
+guest, and some of them wait at the door; with the pool there are only four
+processes, and the other guests are tasks in its queue.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import ClassVar
 
 from lab.checks import metrics, verdicts
 from lab.exercise import Exercise, choice, parameter
-from lab.formatting import Figure
+from lab.formatting import OutcomeValue
 from lab.printed_lines import PrintedLine
 from lab.runtime.context import Permits, Process
 from lab.runtime.pool_tasks import PoolTask
@@ -62,16 +62,16 @@ class Ktv(Exercise):
         "leaves": PrintedLine("user{number} 走出了ktv", "user{number} has left the KTV"),
     }
 
-    rooms: int = parameter(4, "how many rooms there are", minimum=1)
-    guests: int = parameter(13, "how many come to sing", minimum=1)
-    pace: float = parameter(0.25, "seconds for one of the course's", maximum=1000)
+    rooms: int = parameter(4, "number of rooms", minimum=1)
+    guests: int = parameter(13, "number of guests", minimum=1)
+    pace: float = parameter(0.25, "seconds for one second of the course", maximum=1000)
     how: str = choice(
-        "what keeps the others out",
+        "what limits the guests inside",
         semaphore="with a semaphore",
         nothing="with nothing",
         pool="with a pool",
     )
-    seed: int = parameter(0, "of the random stays", maximum=2**32)
+    seed: int = parameter(0, "seed of the random times in a room", maximum=2**32)
 
     @property
     def actors(self) -> int:
@@ -80,28 +80,28 @@ class Ktv(Exercise):
 
     @property
     def limit(self) -> int:
-        """One guest to a room."""
+        """One guest per room."""
         return self.rooms
 
     def run_actors(self, run: Run) -> None:
-        """Let all guests come at once."""
+        """Start all guests."""
         if self.how == "pool":
             with run.ctx.Pool(self.rooms) as pool:
-                self._receive(run, functools.partial(PoolTask, pool), None)
+                self._start_guests(run, functools.partial(PoolTask, pool), None)
         else:
             rooms = run.ctx.Semaphore(self.rooms) if self.how == "semaphore" else None
-            self._receive(run, run.ctx.Process, rooms)
+            self._start_guests(run, run.ctx.Process, rooms)
 
-    def _receive(self, run: Run, new: Callable[..., Process], rooms: Permits | None) -> None:
+    def _start_guests(self, run: Run, new_process: Callable[..., Process], rooms: Permits | None) -> None:
         guests = []
         for number in range(self.guests):
             name = f"guest {number}"
             args = (run.recorder(name), rooms, f"{self.seed}/{number}", self.pace)
-            guests.append(new(target=guest, args=args, name=name))
+            guests.append(new_process(target=guest, args=args, name=name))
         run.start_and_join(guests, max_silence=3 * self.pace)
 
     def check(self, trace: Trace) -> verdicts.Verdict:
-        """Never more guests inside than there are rooms, and all get in."""
+        """Check that there were never more guests inside than rooms, and that all got in."""
         return verdicts.worst(
             [
                 verdicts.within_limit(trace, self.section, self.limit),
@@ -110,10 +110,10 @@ class Ktv(Exercise):
             ]
         )
 
-    def outcome(self, trace: Trace) -> Mapping[str, Figure]:
-        """How many sang, how many at once, and how many stood at the door."""
+    def outcome(self, trace: Trace) -> Mapping[str, OutcomeValue]:
+        """How many sang, how many at the same time, and how many waited."""
         return {
             "served": len({event.who for event in trace.of("leaves")}),
-            "most in rooms": metrics.max_inside(trace, "rooms"),
-            "most at the door": metrics.maximum(metrics.waiting_over_time(trace, "rooms")),
+            "max in rooms": metrics.max_inside(trace, "rooms"),
+            "max waiting": metrics.maximum(metrics.waiting_over_time(trace, "rooms")),
         }

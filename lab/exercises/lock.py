@@ -1,12 +1,12 @@
-"""A lock is a key: whoever comes second waits until the first one gives it back.
+"""A lock is a key: whoever comes second waits until the first one returns it.
 
 The course's smallest program acquires a lock, prints 111, releases it, acquires
-it again and prints 222; without the release the second acquire blocks for ever.
+it again and prints 222; without the release, the second acquire blocks for ever.
 
-Here the first process takes the lock and prints 111. While it holds it, the
-second one asks for it, and so does the first one itself, which waits only for a
-while: a lock is not reentrant, whoever acquires it twice waits for himself.
-When the first one releases the lock, the second one prints 222.
+Here the first process acquires the lock and prints 111. While it holds it, the
+second process asks for it. So does the first process itself, with a time-out: a
+lock is not reentrant, and whoever acquires it twice waits for itself. When the
+first process releases the lock, the second one prints 222.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from lab.checks import verdicts
 from lab.exercise import Exercise, parameter
-from lab.formatting import Figure
+from lab.formatting import OutcomeValue
 from lab.printed_lines import PrintedLine
 from lab.runtime.context import Event, Permits
 from lab.runtime.recorder import Recorder, actor
@@ -32,7 +32,7 @@ def first(
     taken: Event,
     pace: float,
 ) -> None:
-    """Take the lock, try to take it again, and release it."""
+    """Acquire the lock, try to acquire it again, and release it."""
     with me.inside("lock", lock):
         me.record("prints", value=111)
         taken.set()
@@ -46,7 +46,7 @@ def second(
     lock: Permits,
     taken: Event,
 ) -> None:
-    """Ask for the lock when it is taken."""
+    """Ask for the lock while it is held."""
     taken.wait()
     with me.inside("lock", lock):
         me.record("prints", value=222)
@@ -61,16 +61,16 @@ class Lock(Exercise):
     section = "lock"
     printed_lines: ClassVar = {"prints": PrintedLine("{value}", "{value}")}
 
-    pace: float = parameter(0.5, "seconds that the lock is held", maximum=1000)
+    pace: float = parameter(0.5, "seconds for which the lock is held", maximum=1000)
 
     @property
     def actors(self) -> int:
-        """The first one and the second one."""
+        """The first process and the second one."""
         return 2
 
     @property
     def min_workers(self) -> int:
-        """The second one asks while the first one holds the lock."""
+        """The second process asks while the first one holds the lock."""
         return 2
 
     def run_actors(self, run: Run) -> None:
@@ -81,7 +81,7 @@ class Lock(Exercise):
         run.start_and_join([one, two], max_silence=self.pace)
 
     def check(self, trace: Trace) -> verdicts.Verdict:
-        """Nobody is let in while the lock is held, not even who holds it."""
+        """Check that nobody acquires the lock while it is held, not even its holder."""
         return verdicts.worst(
             [
                 verdicts.within_limit(trace, self.section, self.limit),
@@ -91,7 +91,7 @@ class Lock(Exercise):
             ]
         )
 
-    def outcome(self, trace: Trace) -> Mapping[str, Figure]:
+    def outcome(self, trace: Trace) -> Mapping[str, OutcomeValue]:
         """Who had to wait."""
         return {
             "second process waits": _asks_while_held(trace),
@@ -101,10 +101,10 @@ class Lock(Exercise):
 
 def _second_waits(trace: Trace) -> verdicts.Verdict:
     if trace.of("acquires again"):
-        return verdicts.invalid("first was let in again while it held the lock")
+        return verdicts.invalid("the first process acquired the lock again while it held it")
     if not _asks_while_held(trace):
-        return verdicts.unknown("second did not ask for the lock while first held it")
-    return verdicts.valid("second asked while first held the lock, and was let in when it had left")
+        return verdicts.unknown("the second process did not ask for the lock while the first one held it")
+    return verdicts.valid("the second process asked while the first one held the lock, and got it after the release")
 
 
 def _asks_while_held(trace: Trace) -> bool:

@@ -1,10 +1,10 @@
-"""Three processes print two lines each: that they run, and that they are done.
+"""Three processes print two lines each: that they are running, and that they are done.
 
 In the course each sleeps for up to a second between its two lines. Without a
 lock (--how nothing) all three run at the same time and their lines interleave:
-who looks at the terminal cannot tell what belongs together. With a lock around
+nobody can tell at the terminal which lines belong together. With a lock around
 both lines they come in pairs, one process after the other: what was concurrent
-has become serial, which takes longer, and is in order.
+has become serial, which takes longer but is in order.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from lab.checks import verdicts
 from lab.exercise import Exercise, choice, parameter
-from lab.formatting import Figure
+from lab.formatting import OutcomeValue
 from lab.printed_lines import PrintedLine
 from lab.runtime.context import Permits
 from lab.runtime.recorder import Recorder, actor
@@ -32,7 +32,7 @@ def work(
     seed: str,
     pace: float,
 ) -> None:
-    """Say that one runs, and later that one is done."""
+    """Print that this process is running, and later that it is done."""
     rng = random.Random(seed)  # noqa: S311 - the same sleeps on every backend
     with me.inside("output", lock):
         me.record("is running")
@@ -52,14 +52,14 @@ class Output(Exercise):
         "is done": PrintedLine("{number}:{pid} is done", "{number}:{pid} is done"),
     }
 
-    processes: int = parameter(3, "how many print", minimum=1)
-    pace: float = parameter(1.0, "seconds for one of the course's", maximum=1000)
+    processes: int = parameter(3, "number of processes", minimum=1)
+    pace: float = parameter(1.0, "seconds for one second of the course", maximum=1000)
     how: str = choice(
         "what keeps the lines together",
         lock="with a lock",
         nothing="with nothing",
     )
-    seed: int = parameter(0, "of the random sleeps", maximum=2**32)
+    seed: int = parameter(0, "seed of the random sleeps", maximum=2**32)
 
     @property
     def actors(self) -> int:
@@ -67,7 +67,7 @@ class Output(Exercise):
         return self.processes
 
     def run_actors(self, run: Run) -> None:
-        """Start all at once."""
+        """Start all processes."""
         lock = run.ctx.Lock() if self.how == "lock" else None
         workers = []
         for number in range(self.processes):
@@ -77,7 +77,7 @@ class Output(Exercise):
         run.start_and_join(workers, max_silence=self.pace)
 
     def check(self, trace: Trace) -> verdicts.Verdict:
-        """Nobody prints between the two lines of another."""
+        """Check that nobody prints between the two lines of another process."""
         return verdicts.worst(
             [
                 verdicts.within_limit(trace, self.section, self.limit),
@@ -86,16 +86,16 @@ class Output(Exercise):
             ]
         )
 
-    def outcome(self, trace: Trace) -> Mapping[str, Figure]:
-        """How many lines there are, and how many stand between the two of another process."""
+    def outcome(self, trace: Trace) -> Mapping[str, OutcomeValue]:
+        """How many lines there are, and how many are between the two of another process."""
         lines = trace.of("is running", "is done")
         return {"lines": len(lines), "interleaved": _interleaved([line.who for line in lines])}
 
 
 def _interleaved(printed: list[str]) -> int:
-    """Return how many lines stand between the two of another process, given who printed each."""
-    count, begun = 0, set[str]()
+    """Return how many lines are between the two of another process, given who printed each."""
+    count, unfinished = 0, set[str]()
     for who in printed:
-        count += bool(begun - {who})
-        begun ^= {who}
+        count += bool(unfinished - {who})
+        unfinished ^= {who}
     return count

@@ -1,12 +1,12 @@
-"""A semaphore is a lock with a number of keys: three acquires pass, the fourth one blocks.
+"""A semaphore is a lock with several keys: three acquires return at once, the fourth blocks.
 
 The course's program makes Semaphore(3), acquires it three times and prints 1, 2
-and 3; each acquire takes one off the counter. Now the counter is 0, and the
-fourth acquire blocks until somebody releases. Then it passes, too, and the
-program prints 4.
+and 3; each acquire decrements the counter. Now the counter is 0, and the fourth
+acquire blocks until somebody releases. Then it returns, too, and the program
+prints 4.
 
-Here the fourth acquire first waits for a while only, in vain, and then without
-a limit; a second process, which never acquired anything, releases.
+Here the fourth acquire is first tried with a time-out, which expires, and then
+without one; a second process, which has acquired nothing, releases.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import ClassVar
 
 from lab.checks import verdicts
 from lab.exercise import Exercise, parameter
-from lab.formatting import Figure
+from lab.formatting import OutcomeValue
 from lab.printed_lines import PrintedLine
 from lab.runtime.context import Event, Permits
 from lab.runtime.recorder import Recorder, actor
@@ -27,14 +27,14 @@ from lab.trace import Trace
 
 
 @actor
-def taker(
+def acquirer(
     me: Recorder,
     semaphore: Permits,
     empty: Event,
     permits: int,
     pace: float,
 ) -> None:
-    """Take all permits there are, and one more."""
+    """Acquire all permits, and then one more."""
     for number in range(permits):
         semaphore.acquire()
         me.record("prints", value=number + 1)
@@ -48,13 +48,13 @@ def taker(
 
 
 @actor
-def giver(
+def releaser(
     me: Recorder,
     semaphore: Permits,
     empty: Event,
     pace: float,
 ) -> None:
-    """Release a permit some time after there is none left."""
+    """Release a permit some time after the last one was acquired."""
     empty.wait()
     time.sleep(pace)
     me.record("releases")
@@ -69,54 +69,54 @@ class Semaphore(Exercise):
     summary = "3 acquires return at once; the fourth waits for a release"
     printed_lines: ClassVar = {"prints": PrintedLine("{value}", "{value}")}
 
-    permits: int = parameter(3, "how many acquires pass", minimum=1, maximum=1000)
-    pace: float = parameter(0.5, "seconds that the one too many waits in vain", maximum=1000)
+    permits: int = parameter(3, "initial value of the semaphore", minimum=1, maximum=1000)
+    pace: float = parameter(0.5, "seconds of the time-out, and then until the release", maximum=1000)
 
     @property
     def actors(self) -> int:
-        """Who acquires, and who releases."""
+        """The process that acquires, and the one that releases."""
         return 2
 
     @property
     def min_workers(self) -> int:
-        """Who acquires waits for who releases."""
+        """One process waits for the other."""
         return 2
 
     def run_actors(self, run: Run) -> None:
         """Start both."""
         semaphore, empty = run.ctx.Semaphore(self.permits), run.ctx.Event()
-        takes = (run.recorder("taker"), semaphore, empty, self.permits, self.pace)
-        gives = (run.recorder("giver"), semaphore, empty, self.pace)
+        acquirer_args = (run.recorder("acquirer"), semaphore, empty, self.permits, self.pace)
+        releaser_args = (run.recorder("releaser"), semaphore, empty, self.pace)
         actors = [
-            run.ctx.Process(target=taker, args=takes, name="taker"),
-            run.ctx.Process(target=giver, args=gives, name="giver"),
+            run.ctx.Process(target=acquirer, args=acquirer_args, name="acquirer"),
+            run.ctx.Process(target=releaser, args=releaser_args, name="releaser"),
         ]
         run.start_and_join(actors, max_silence=self.pace)
 
     def check(self, trace: Trace) -> verdicts.Verdict:
-        """One acquire too many comes back after a release only."""
-        return verdicts.worst([self._one_too_many(trace), verdicts.all_finished(trace, self.actors)])
+        """Check that the acquire beyond the permits returns only after a release."""
+        return verdicts.worst([self._last_waits(trace), verdicts.all_finished(trace, self.actors)])
 
-    def outcome(self, trace: Trace) -> Mapping[str, Figure]:
-        """How many acquires passed before the first release, and how long one release takes to arrive."""
+    def outcome(self, trace: Trace) -> Mapping[str, OutcomeValue]:
+        """How many acquires returned before and after the release, and how long it took to wake a waiter."""
         before, after = self._acquires(trace)
         released = trace.of("releases")
         return {
-            "passed before a release": before,
-            "passed after it": after,
-            "from release to acquire": trace.of("prints")[-1].when - released[0].when if released and after else None,
+            "acquired before release": before,
+            "acquired after release": after,
+            "release to acquire": trace.of("prints")[-1].when - released[0].when if released and after else None,
         }
 
-    def _one_too_many(self, trace: Trace) -> verdicts.Verdict:
+    def _last_waits(self, trace: Trace) -> verdicts.Verdict:
         before, after = self._acquires(trace)
         if before > self.permits:
-            return verdicts.invalid(f"acquire {before} of a semaphore of {self.permits} came back before any release")
+            return verdicts.invalid(f"acquire number {before} of Semaphore({self.permits}) returned before any release")
         if before < self.permits or not after:
-            return verdicts.unknown(f"{before + after} of {self.permits + 1} acquires came back")
-        return verdicts.valid(f"{before} acquires passed, and one more after a release")
+            return verdicts.unknown(f"{before + after} of {self.permits + 1} acquires returned")
+        return verdicts.valid(f"{before} acquires returned at once, and one more after a release")
 
     def _acquires(self, trace: Trace) -> tuple[int, int]:
-        """Return how many acquires passed before a release, and how many after it."""
+        """Return how many acquires returned before the release, and how many after it."""
         steps = [event.what for event in trace.of("prints", "releases")]
         before = steps.index("releases") if "releases" in steps else len(steps)
         return before, steps.count("prints") - before

@@ -1,35 +1,36 @@
-"""Many clients buy from a small stock of tickets that all of them share.
+"""Many clients buy tickets from a small stock that all of them share.
 
 The course keeps the number of tickets left in a JSON file called `db`. A
-hundred clients come at once; each looks how many tickets there are, and then
-buys one: it reads the number again, waits a moment (the network), and if there
-is a ticket, takes one off, waits another moment and writes the number back.
+hundred clients come at the same time. Each looks how many tickets are left, and
+then buys one: it reads the number again, waits a moment (for the network), and
+if there is a ticket left, it subtracts one, waits another moment and writes the
+number back.
 
-Without a lock (--how nothing) several clients read the same number before one
-of them has written it, and each sells the same ticket. With a lock around the
-reading and the writing, one client at a time buys, which is slower, and right:
-as many are sold as there are.
+Without a lock (--how nothing), several clients read the same number before one
+of them has written it, and each sells the same ticket. With a lock around
+reading and writing, one client buys at a time, which is slower, and correct: as
+many tickets are sold as there are.
 
 The course's advice is better still: pass messages instead of sharing data. One
-seller owns the number (--how queue); the clients put their requests into a
-queue, and each gets its answer through a pipe of its own. That is right without
-any lock, and fast: the same moments of network are spent by request and answer,
-by those of all clients at the same time, and not while everybody else waits.
+seller owns the number (--how queue). The clients put their requests into a
+queue, and each receives the answer through a pipe of its own. That is correct
+without a lock, and fast: the waits for the network are part of the requests and
+answers, and those of all clients overlap.
 
-On one machine the stock is the course's file; where the clients run on several
-hosts it is a Redis key, read and written in the same two separate steps.
+On one machine the stock is the course's file. Where the clients run on several
+hosts it is a Redis key, which is read and written in the same two steps.
 
-There a lock has to come back when its holder is lost, and so it has a lease. A
-client that stands still for longer (--stall 3: the first one to buy does, for
-three seconds, under a lease of one) goes on when the next one is in already,
-and what it writes would undo what was sold meanwhile. So the stock is written
-under the lock's fence, a number that rises with every grant, and refuses a
-write whose fence is older than one that it has seen; that client asks for the
-lock again. Without the fence (--how unfenced) its write is taken, and tickets
-are sold twice. The machine's own lock has no lease: everybody waits.
+There a lock must become free when its holder is lost, so it has a lease. With
+--stall 3 the first client to buy pauses for three seconds, under a lease of one
+second. When it resumes, the next client is inside already, and the late write
+would undo what was sold in between. So the stock is written under the lock's
+fence, a number that increases with every grant, and refuses a write whose fence
+is smaller than one that it has seen. The refused client asks for the lock
+again. Without the fence (--how unfenced) the late write is accepted, and
+tickets are sold twice. The local lock has no lease: everybody waits.
 
-The course's other numbers: ten who look and then buy (--clients 10); a hundred
-clients, one ticket and no lock (--stock 1 --how nothing).
+The course's other numbers: ten clients who look and then buy (--clients 10); a
+hundred clients, one ticket and no lock (--stock 1 --how nothing).
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ import broker
 from lab.checks import tickets, verdicts
 from lab.errors import StaleFenceError
 from lab.exercise import Exercise, choice, parameter
-from lab.formatting import Figure
+from lab.formatting import OutcomeValue
 from lab.printed_lines import PrintedLine
 from lab.runtime.context import Connection, Context, Permits, Queue
 from lab.runtime.pause import OneTimePause
@@ -54,7 +55,7 @@ from lab.runtime.run import Run
 from lab.runtime.store import Store
 from lab.trace import LAB, Trace
 
-SHORT_LEASE = 1.0  # seconds, where somebody is to lose it
+SHORT_LEASE = 1.0  # seconds: a client that stalls is to lose it
 
 
 @actor
@@ -67,15 +68,15 @@ def client(
     fenced: bool,
     pause: OneTimePause | None,
 ) -> None:
-    """Look how many tickets there are, then try to buy one, and again if it came too late with that."""
+    """Look how many tickets are left, then buy one; try again if the lease was lost meanwhile."""
     rng = random.Random(seed)  # noqa: S311 - the same sleeps on every backend
     me.record("sees", value=db.read())
-    late = True
-    while late:
+    done = False
+    while not done:
         with me.inside("db", lock) as fence:
             try:
                 _buy(me, db, rng, pace, fence if fenced else None, pause)
-                late = False
+                done = True
             except StaleFenceError as refusal:
                 me.record("is refused", on="db", fence=refusal.fence, why=str(refusal))
 
@@ -83,7 +84,7 @@ def client(
 def _buy(
     me: Recorder, db: Store, rng: random.Random, pace: float, fence: int | None, pause: OneTimePause | None
 ) -> None:
-    """Buy a ticket, unless there is none; what was bought is recorded when it has been written."""
+    """Buy a ticket if one is left; record the sale after it has been written."""
     count = db.read(fence)
     time.sleep(rng.random() * pace)
     if count < 1:
@@ -99,7 +100,7 @@ def _buy(
 
 @actor
 def seller(me: Recorder, requests: Queue, db: Store, clients: int) -> None:
-    """Answer each client with the number of the ticket it gets, or None."""
+    """Send each client the number of its ticket, or None."""
     count = db.read()
     for _ in range(clients):
         reply: Connection = requests.get()
@@ -114,7 +115,7 @@ def seller(me: Recorder, requests: Queue, db: Store, clients: int) -> None:
 
 
 @actor
-def caller(
+def requester(
     me: Recorder,
     requests: Queue,
     db: Store,
@@ -122,7 +123,7 @@ def caller(
     seed: str,
     pace: float,
 ) -> None:
-    """Look how many tickets there are, then ask the seller for one."""
+    """Look how many tickets are left, then ask the seller for one."""
     rng = random.Random(seed)  # noqa: S311 - the same sleeps on every backend
     me.record("sees", value=db.read())
     answer, reply = pipe
@@ -154,22 +155,22 @@ class Tickets(Exercise):
         "is refused": PrintedLine("{who} 的锁已过期 写入被拒绝", "{who} lost the lock, its write is refused", "red"),
     }
 
-    clients: int = parameter(100, "how many come to buy", minimum=1)
-    stock: int = parameter(5, "how many tickets there are", minimum=1)
-    pace: float = parameter(0.05, "seconds for one of the course's", maximum=1000)
+    clients: int = parameter(100, "number of clients", minimum=1)
+    stock: int = parameter(5, "number of tickets", minimum=1)
+    pace: float = parameter(0.05, "seconds for one second of the course", maximum=1000)
     how: str = choice(
-        "what keeps the clients apart",
+        "how the clients share the stock",
         lock="under a lock",
         nothing="with nothing between them",
         queue="through a queue with one seller",
-        unfenced="under a lock whose fence nobody looks at",
+        unfenced="under a lock whose fence is not checked",
     )
-    seed: int = parameter(0, "of the random waits", maximum=2**32)
-    stall: float = parameter(0.0, "seconds for which the first to buy under the lock stands still", maximum=1000)
+    seed: int = parameter(0, "seed of the random waits", maximum=2**32)
+    stall: float = parameter(0.0, "seconds for which the first client to buy under the lock pauses", maximum=1000)
 
     @property
     def actors(self) -> int:
-        """The clients, and the seller."""
+        """The clients, and the seller if there is one."""
         return self.clients + (self.how == "queue")
 
     @property
@@ -178,18 +179,18 @@ class Tickets(Exercise):
         return 2 if self.how == "queue" else 1
 
     def run_actors(self, run: Run) -> None:
-        """Let all clients come at once."""
+        """Start all clients."""
         db = run.store(self.stock)
         if self.how == "queue":
-            self._ask_a_seller(run, db)
+            self._run_seller(run, db)
         else:
-            self._share(run, db)
+            self._run_shared(run, db)
         lab = run.recorder(LAB)
         for fence, count in db.last_writes().items():
             lab.record(tickets.CONFIRMS, fence=fence, value=count)
         lab.record("counts", value=db.read())
 
-    def _share(self, run: Run, db: Store) -> None:
+    def _run_shared(self, run: Run, db: Store) -> None:
         lock = self._lock(run.ctx) if self.how in ("lock", "unfenced") else None
         pause = OneTimePause(self.stall, run.ctx.Event()) if lock and self.stall else None
         clients = []
@@ -204,19 +205,19 @@ class Tickets(Exercise):
             return ctx.Lock(lease=SHORT_LEASE)
         return ctx.Lock()
 
-    def _ask_a_seller(self, run: Run, db: Store) -> None:
+    def _run_seller(self, run: Run, db: Store) -> None:
         requests = run.ctx.Queue()
         pipes = [run.ctx.Pipe(duplex=False) for _ in range(self.clients)]
-        alone = (run.recorder("seller"), requests, db, self.clients)
-        actors = [run.ctx.Process(target=seller, args=alone, name="seller")]
+        seller_args = (run.recorder("seller"), requests, db, self.clients)
+        actors = [run.ctx.Process(target=seller, args=seller_args, name="seller")]
         for number, pipe in enumerate(pipes):
             name = f"client {number}"
             args = (run.recorder(name), requests, db, pipe, f"{self.seed}/{number}", self.pace)
-            actors.append(run.ctx.Process(target=caller, args=args, name=name))
+            actors.append(run.ctx.Process(target=requester, args=args, name=name))
         run.start_and_join(actors, max_silence=self.pace)
 
     def check(self, trace: Trace) -> verdicts.Verdict:
-        """Each ticket is sold once, by one client at a time."""
+        """Check that each ticket is sold once, and that one client buys at a time."""
         return verdicts.worst(
             [
                 tickets.sold_once(trace, self.stock, "requests" if self.how == "queue" else "enters"),
@@ -226,8 +227,8 @@ class Tickets(Exercise):
             ]
         )
 
-    def outcome(self, trace: Trace) -> Mapping[str, Figure]:
-        """How many were sold, and to how many there was nothing to sell."""
+    def outcome(self, trace: Trace) -> Mapping[str, OutcomeValue]:
+        """How many tickets were sold, and how many clients got none."""
         sold = len(tickets.sold_tickets(trace))
         refused = len(trace.of("gets no ticket"))
         return {
@@ -235,12 +236,12 @@ class Tickets(Exercise):
             "refused": refused,
             "oversold": max(0, sold - self.stock),
             "refused by fence": len(trace.of("is refused")) if self.stall else None,
-            "served after, median": _service(trace),
+            "response, median": _response_time(trace),
         }
 
 
-def _service(trace: Trace) -> float | None:
-    """Return how long it took from looking at the stock until one had a ticket, or was told that there is none."""
+def _response_time(trace: Trace) -> float | None:
+    """Return the median time from looking at the stock to having a ticket, or to knowing that none is left."""
     seen = {event.who: event.when for event in trace.of("sees")}
     served = [event.when - seen[event.who] for event in trace.of("buys", "gets no ticket") if event.who in seen]
     return median(served) if served else None

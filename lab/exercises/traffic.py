@@ -1,17 +1,18 @@
 """A traffic light, cars that wait for green, and police cars that wait for half a second at most.
 
-In the course the light is an event: set is green, clear is red, and it changes
-every two seconds. Twenty vehicles arrive one after the other, a car or a police
-car at random, with nothing or two seconds between them. A car that finds the
-light red waits until it is green; a police car waits with a time-out of half a
-second and drives on, whatever the light shows then.
+In the course the light is an event: set means green, clear means red, and it
+changes every two seconds. Twenty vehicles arrive one after the other, cars or
+police cars at random, with no time or two seconds between them. A car that
+finds the light red waits for green. A police car waits with a time-out of half
+a second and passes, whatever the light shows then.
 
 No car passes on red, unless the light was green at some moment while it waited;
-no police car waits for longer than it may; and no wake-up is lost: whoever waits
-when the light turns green goes before the light has turned green once more.
+no police car waits for longer than its time-out; and no wake-up is lost: a car
+that is waiting when the light turns green passes before the light turns green
+again.
 
-All vehicles are there before the light begins, as many processes as there are,
-and a worker for each; the course's light never ends, this one is a daemon.
+All vehicles exist before the light starts, each with a process, or a worker, of
+its own. The course's light never ends; this one is a daemon.
 """
 
 from __future__ import annotations
@@ -24,35 +25,35 @@ from typing import ClassVar
 
 from lab.checks import traffic, verdicts
 from lab.exercise import Exercise, parameter
-from lab.formatting import Figure
+from lab.formatting import OutcomeValue
 from lab.printed_lines import PrintedLine
 from lab.runtime.context import Event, SimpleQueue
 from lab.runtime.recorder import Recorder, actor
 from lab.runtime.run import Run
 from lab.trace import Trace
 
-POLICE_WAIT = 0.5  # of the course's seconds
+POLICE_TIMEOUT = 0.5  # seconds in the course
 
 
 @actor
 def traffic_light(
     me: Recorder,
     green: Event,
-    gate: SimpleQueue,
+    ready: SimpleQueue,
     go: Event,
     vehicles: int,
     pace: float,
 ) -> None:
-    """Wait until all vehicles are there, then change for ever."""
+    """Wait until all vehicles are ready, then change for ever."""
     for _ in range(vehicles):
-        gate.get()
+        ready.get()
     me.record("turns red")
     go.set()
     while True:
         time.sleep(2 * pace)
         if green.is_set():
             green.clear()
-            me.record("turns red")  # when it is red: what is seen between the two notes is not a moment too short
+            me.record("turns red")  # after it is red: the recorded green contains the real one
         else:
             me.record("turns green")
             green.set()
@@ -62,12 +63,12 @@ def traffic_light(
 def car(
     me: Recorder,
     green: Event,
-    gate: SimpleQueue,
+    ready: SimpleQueue,
     go: Event,
     arrival: float,
 ) -> None:
     """Pass, or wait for green and pass."""
-    _arrive(me, gate, go, arrival)
+    _arrive(me, ready, go, arrival)
     if not green.is_set():
         me.record("waits")
         green.wait()
@@ -78,21 +79,21 @@ def car(
 def police_car(
     me: Recorder,
     green: Event,
-    gate: SimpleQueue,
+    ready: SimpleQueue,
     go: Event,
     arrival: float,
-    longest: float,
+    timeout: float,
 ) -> None:
-    """Pass, or wait for green for a while and pass."""
-    _arrive(me, gate, go, arrival)
+    """Pass, or wait for green with a time-out and pass."""
+    _arrive(me, ready, go, arrival)
     if not green.is_set():
         me.record("stops")
-        green.wait(timeout=longest)
+        green.wait(timeout=timeout)
     me.record("passes")
 
 
-def _arrive(me: Recorder, gate: SimpleQueue, go: Event, arrival: float) -> None:
-    gate.put(me.who)
+def _arrive(me: Recorder, ready: SimpleQueue, go: Event, arrival: float) -> None:
+    ready.put(me.who)
     go.wait()
     time.sleep(arrival)
     me.record("arrives")
@@ -112,9 +113,9 @@ class Traffic(Exercise):
         "passes": PrintedLine("{who} 通过", "{who} passes"),
     }
 
-    vehicles: int = parameter(20, "how many arrive", minimum=1, maximum=63)
-    pace: float = parameter(0.25, "seconds for one of the course's", minimum=0.05, maximum=1000)
-    seed: int = parameter(0, "of kinds and arrivals", maximum=2**32)
+    vehicles: int = parameter(20, "number of vehicles", minimum=1, maximum=63)
+    pace: float = parameter(0.25, "seconds for one second of the course", minimum=0.05, maximum=1000)
+    seed: int = parameter(0, "seed of the kinds of vehicles and their arrivals", maximum=2**32)
 
     @property
     def actors(self) -> int:
@@ -123,41 +124,41 @@ class Traffic(Exercise):
 
     @property
     def min_workers(self) -> int:
-        """The vehicles, and the light."""
+        """The vehicles and the light run at the same time."""
         return self.vehicles + 1
 
     def options_for(self, workers: int) -> str:
-        """Leave one worker to the light."""
+        """Return an option for fewer vehicles; the light needs a worker, too."""
         return f"--vehicles {workers - 1}" if workers > 1 else ""
 
     def run_actors(self, run: Run) -> None:
         """Start the light and all vehicles, each of which knows when it arrives."""
         rng = random.Random(self.seed)  # noqa: S311 - the same vehicles on every backend
-        green, gate, go = run.ctx.Event(), run.ctx.SimpleQueue(), run.ctx.Event()
-        vehicles, arrival = [], 1.0  # not at the very moment when the light changes
+        green, ready, go = run.ctx.Event(), run.ctx.SimpleQueue(), run.ctx.Event()
+        vehicles, arrival = [], 1.0  # seconds; the light changes at even ones
         for number in range(self.vehicles):
             police = rng.random() < 0.5
             name = f"police car {number}" if police else f"car {number}"
-            args = (run.recorder(name), green, gate, go, arrival * self.pace)
-            longest = (POLICE_WAIT * self.pace,) if police else ()
-            vehicles.append(run.ctx.Process(target=police_car if police else car, args=(*args, *longest), name=name))
+            args = (run.recorder(name), green, ready, go, arrival * self.pace)
+            timeout = (POLICE_TIMEOUT * self.pace,) if police else ()
+            vehicles.append(run.ctx.Process(target=police_car if police else car, args=(*args, *timeout), name=name))
             arrival += rng.randrange(0, 3, 2)
-        light_args = (run.recorder("light"), green, gate, go, self.vehicles, self.pace)
+        light_args = (run.recorder("light"), green, ready, go, self.vehicles, self.pace)
         light = run.ctx.Process(target=traffic_light, args=light_args, name="light")
         run.start_and_join(vehicles, max_silence=2 * self.pace, daemons=[light])
 
     def check(self, trace: Trace) -> verdicts.Verdict:
-        """Nobody passes on red who may not, nobody waits too long, and all arrive."""
+        """Check that no car passes on red, that nobody waits for too long, and that all vehicles pass."""
         return verdicts.worst(
             [
                 traffic.no_car_on_red(trace),
-                traffic.police_in_time(trace, POLICE_WAIT * self.pace),
+                traffic.police_in_time(trace, POLICE_TIMEOUT * self.pace),
                 traffic.no_lost_wakeup(trace),
                 verdicts.all_finished(trace, self.vehicles),
             ]
         )
 
-    def outcome(self, trace: Trace) -> Mapping[str, Figure]:
+    def outcome(self, trace: Trace) -> Mapping[str, OutcomeValue]:
         """Who passed, who waited, and for how long."""
         passed = [event.who for event in trace.of("passes")]
         on_red = traffic.passed_on_red(trace)
@@ -165,6 +166,6 @@ class Traffic(Exercise):
             "cars passed": sum(map(traffic.is_car, passed)),
             "police cars passed": len(passed) - sum(map(traffic.is_car, passed)),
             "police cars on red": len(on_red) - sum(map(traffic.is_car, on_red)),
-            "from green to go, median": traffic.wakeup_time(trace),
-            "longest wait of a police car": max(traffic.police_waits(trace), default=None),
+            "green to passing, median": traffic.wakeup_time(trace),
+            "police wait, max": max(traffic.police_waits(trace), default=None),
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lab.formatting import format_figure, format_seconds
+from lab.formatting import format_seconds, format_value
 from lab.result import Result, by_variant
 
 MIN_DIFFERENCE = 0.1  # smaller relative differences are not worth a sentence
@@ -39,7 +39,7 @@ def _counts(result: Result) -> str:
     """Return the outcome in words, without times, which always differ."""
     counts = {what: value for what, value in result.outcome.items() if not isinstance(value, float | None)}
     return ", ".join(
-        f"{what}: {format_figure(value)}" if isinstance(value, bool | str) else f"{value} {what}"
+        f"{what}: {format_value(value)}" if isinstance(value, bool | str) else f"{value} {what}"
         for what, value in counts.items()
     )
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lab.checks.verdicts import Judgement, Verdict
-from lab.formatting import format_figure, format_names, format_seconds
+from lab.formatting import format_names, format_seconds, format_value
 from lab.report.chart import draw
 from lab.report.explanations import explain
 from lab.result import Result, by_variant, labels, parameters, where
@@ -63,7 +63,7 @@ def _table(shown: Sequence[Result], results: Sequence[Result]) -> Table:
         table.add_column(label.replace(" ", "\n"), justify="right")
     table.add_row("verdict", *(_styled(result.verdict) for result in shown))
     for what in results[0].outcome:
-        _add_row(table, what, [format_figure(result.outcome.get(what)) for result in shown])
+        _add_row(table, what, [format_value(result.outcome.get(what)) for result in shown])
     table.add_section()
     for name, cell in ROWS:
         _add_row(table, name, [cell(result) for result in shown])

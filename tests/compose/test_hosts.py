@@ -56,7 +56,7 @@ def test_ktv_on_three_hosts(project: ComposeProject, start: Start, tmp_path: Pat
     assert lab.finish() == 0, lab.output
     (trace,) = lab.traces(tmp_path)
     assert hosts(trace) == set(project.workers())
-    assert judge(trace).outcome["most in rooms"] == 6
+    assert judge(trace).outcome["max in rooms"] == 6
 
 
 def busy(project: ComposeProject) -> list[str]:

@@ -38,9 +38,9 @@ CHAT = made("chat", clients=2, messages=1, how="one")
 def test_a_right_trace():
     assert CHAT.check(played()).judgement is Judgement.VALID
     assert CHAT.outcome(played()) == {
-        "answers": 2,
-        "talked to at once": 1,
-        "answered after, median": pytest.approx(0.1),
+        "replies": 2,
+        "max served at once": 1,
+        "response, median": pytest.approx(0.1),
     }
 
 
@@ -69,8 +69,8 @@ def test_every_server_on_every_backend(lab: Run, url: str, tmp_path: Path):
     assert set(runs) == {(how, backend) for how in SERVERS for backend in BACKENDS}
     for (how, backend), run in runs.items():
         assert run["verdict"] == "valid", (how, backend, run)
-        assert run["outcome"]["answers"] == 9
-        assert run["outcome"]["talked to at once"] <= (1 if how == "one" else 3)
+        assert run["outcome"]["replies"] == 9
+        assert run["outcome"]["max served at once"] <= (1 if how == "one" else 3)
     for backend in BACKENDS:
         waits = {how: runs[how, backend]["wait_s"]["max"] for how in SERVERS}
         assert runs["one", backend]["max_inside"] == 1

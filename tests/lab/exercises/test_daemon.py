@@ -27,7 +27,7 @@ def test_a_daemon_that_ends_with_its_parents_code():
     assert daemon.outcome(trace) == {
         "daemon finished": False,
         "plain child finished": True,
-        "daemon went on for": 0.0,
+        "daemon outlived code by": 0.0,
         "daemon's child refused": None,
     }
     assert daemon.check(foo()).judgement is Judgement.VALID, "it may never have begun"
@@ -65,7 +65,7 @@ def test_a_daemon_that_wants_a_child():
     assert daemon.outcome(right)["daemon's child refused"] is True
     assert daemon.check(without(right, "is refused")).judgement is Judgement.UNKNOWN
     born = scripted("daemon", event(0.2, "grandchild", "chats"), code_ends, ended=ended)
-    assert daemon.check(born) == invalid("the daemon had a child")
+    assert daemon.check(born) == invalid("the daemon started a child")
     other = scripted("daemon", event(0.2, "daemon", "is refused", why="no"), code_ends, ended=ended)
     assert daemon.check(other) == invalid("the daemon's child was refused with 'no'")
 

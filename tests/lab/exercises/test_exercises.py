@@ -89,13 +89,13 @@ def test_who_waited_for_the_lock():
 
 
 SEMAPHORE = """
-0.0 taker prints 1
-0.0 taker prints 2
-0.0 taker prints 3
-0.5 taker times_out
-1.0 giver releases
-1.2 taker prints 4
-""" + ended("taker", "giver")
+0.0 acquirer prints 1
+0.0 acquirer prints 2
+0.0 acquirer prints 3
+0.5 acquirer times_out
+1.0 releaser releases
+1.2 acquirer prints 4
+""" + ended("acquirer", "releaser")
 
 
 def test_semaphore():
@@ -103,16 +103,21 @@ def test_semaphore():
     right = trace(SEMAPHORE, "semaphore")
     assert semaphore.check(right).judgement is VALID
     assert semaphore.outcome(right) == {
-        "passed before a release": 3,
-        "passed after it": 1,
-        "from release to acquire": pytest.approx(0.2),
+        "acquired before release": 3,
+        "acquired after release": 1,
+        "release to acquire": pytest.approx(0.2),
     }
-    too_many = SEMAPHORE.replace("taker times_out", "taker prints 4")
-    sentence = "acquire 4 of a semaphore of 3 came back before any release"
+    too_many = SEMAPHORE.replace("acquirer times_out", "acquirer prints 4")
+    sentence = "acquire number 4 of Semaphore(3) returned before any release"
     assert semaphore.check(trace(too_many, "semaphore")) == verdicts.invalid(sentence)
-    for missing in ("0.0 taker prints 2\n", "1.2 taker prints 4\n", "1.0 giver releases\n", "90 giver ends\n"):
+    for missing in (
+        "0.0 acquirer prints 2\n",
+        "1.2 acquirer prints 4\n",
+        "1.0 releaser releases\n",
+        "90 releaser ends\n",
+    ):
         assert semaphore.check(trace(SEMAPHORE.replace(missing, ""), "semaphore")).judgement is not VALID
-    assert semaphore.outcome(trace("0 lab starts_run", "semaphore"))["from release to acquire"] is None
+    assert semaphore.outcome(trace("0 lab starts_run", "semaphore"))["release to acquire"] is None
 
 
 EVENT = """
@@ -158,8 +163,8 @@ def test_an_event_that_was_left_early_proves_nothing():
     for end in range(len(lines)):
         assert event.check(trace("\n".join(lines[:end]), "event")).judgement is not VALID
     assert event.outcome(trace(EVENT, "event")) == {
-        "wait with a time-out": pytest.approx(0.5),
-        "from set to woken": pytest.approx(0.2),
+        "timed-out wait": pytest.approx(0.5),
+        "set to wake-up": pytest.approx(0.2),
     }
     assert set(event.outcome(trace("0 lab starts_run", "event")).values()) == {None}
 
@@ -190,8 +195,8 @@ def test_traffic():
         "cars passed": 2,
         "police cars passed": 1,
         "police cars on red": 1,
-        "from green to go, median": pytest.approx(0.1),
-        "longest wait of a police car": pytest.approx(0.1),
+        "green to passing, median": pytest.approx(0.1),
+        "police wait, max": pytest.approx(0.1),
     }
 
 
@@ -256,7 +261,7 @@ def test_tickets_through_a_seller():
         "refused": 1,
         "oversold": 0,
         "refused by fence": None,
-        "served after, median": pytest.approx(0.5),
+        "response, median": pytest.approx(0.5),
     }
     assert shop.check(trace(text.replace("client_0 gets_no_ticket", "client_0 buys 0"))).judgement is INVALID
 
@@ -266,8 +271,8 @@ def test_ktv_tells_where_guests_wait():
     queue = requests + "0 a enters 1\n1 a leaves\n1 b enters 2\n2 b leaves\n2 c enters 3\n3 c leaves"
     tasks = "\n".join(line for line in queue.splitlines() if "requests" not in line)
     bar = made("ktv", rooms=1, guests=3)
-    assert bar.outcome(trace(queue, "ktv")) == {"served": 3, "most in rooms": 1, "most at the door": 3}
-    assert bar.outcome(trace(tasks, "ktv")) == {"served": 3, "most in rooms": 1, "most at the door": 0}
+    assert bar.outcome(trace(queue, "ktv")) == {"served": 3, "max in rooms": 1, "max waiting": 3}
+    assert bar.outcome(trace(tasks, "ktv")) == {"served": 3, "max in rooms": 1, "max waiting": 0}
 
 
 @pytest.mark.parametrize("name", EXERCISES)

@@ -31,15 +31,15 @@ def test_a_right_trace():
         "child's global": "99",
         "parent's global": "100",
         "result received": True,
-        "on its way for": pytest.approx(0.2),
+        "transfer time": pytest.approx(0.2),
     }
 
 
 def test_wrong_traces():
     isolation = made("isolation")
-    seen = invalid("the child made 99 of its global, and the parent's is 99")
+    seen = invalid("the child changed its global to 99, and the parent's is 99")
     assert isolation.check(played(sees=99)) == seen
-    assert isolation.check(played(got=98)) == invalid("the child came to 99, and its parent heard 98")
+    assert isolation.check(played(got=98)) == invalid("the child's result is 99, and its parent received 98")
     for missing in ("changes", "gets", "sees", "ends", "ends run"):
         assert isolation.check(without(played(), missing)).judgement is Judgement.UNKNOWN
     assert isolation.outcome(scripted("isolation"))["result received"] is False
@@ -51,5 +51,5 @@ def test_every_way_on_every_backend(lab: Run, url: str, tmp_path: Path):
     for run in runs.values():
         assert run["verdict"] == "valid"
         assert run["outcome"].items() >= {"child's global": "99", "parent's global": "100"}.items()
-        assert run["outcome"]["on its way for"] > 0
+        assert run["outcome"]["transfer time"] > 0
         assert run["processes"] == 2

@@ -34,13 +34,13 @@ def test_a_right_trace():
     assert liveness.check(trace).judgement is Judgement.VALID
     assert liveness.outcome(trace) == {
         "killed": 1,
-        "named dead": 1,
-        "named dead though alive": 0,
-        "named late": 0,
-        "named after its death": pytest.approx(2.0),
-        "between reports, stated": pytest.approx(1.0),
-        "between reports, longest": pytest.approx(1.1),
-        "drift at the end, median": pytest.approx(0.05),
+        "declared dead": 1,
+        "false alarms": 0,
+        "declared late": 0,
+        "detection delay": pytest.approx(2.0),
+        "time between reports, nominal": pytest.approx(1.0),
+        "time between reports, max": pytest.approx(1.1),
+        "final drift, median": pytest.approx(0.05),
     }
 
 
@@ -58,7 +58,7 @@ def test_wrong_traces():
     early = event(1.0, "monitor", "is dead", on="process 1")
     twice = played(early, DIES, NAMED)
     assert liveness.check(twice) == invalid("process 1 was declared dead, but was alive")
-    assert liveness.outcome(twice)["named dead though alive"] == 1
+    assert liveness.outcome(twice)["false alarms"] == 1
 
 
 @pytest.mark.parametrize("missing", ["dies", "ends", "ends run"])
@@ -72,8 +72,8 @@ def test_a_daemon_names_the_dead_alone_on_every_backend(lab: Run, url: str, tmp_
     assert set(runs) == {("daemon", backend) for backend in BACKENDS}
     for run in runs.values():
         assert run["verdict"] == "valid"
-        assert run["outcome"].items() >= {"killed": 1, "named dead": 1, "named dead though alive": 0}.items()
-        assert 0 <= run["outcome"]["named after its death"] <= 1.5 + 1
+        assert run["outcome"].items() >= {"killed": 1, "declared dead": 1, "false alarms": 0}.items()
+        assert 0 <= run["outcome"]["detection delay"] <= 1.5 + 1
 
 
 def test_a_main_process_that_reports_itself_is_named_though_it_lives(lab: Run, url: str, tmp_path: Path):
@@ -81,8 +81,8 @@ def test_a_main_process_that_reports_itself_is_named_though_it_lives(lab: Run, u
     runs = compared(lab, tmp_path, "liveness", *small, "--redis-url", url, status=1)
     for run in runs.values():
         assert run["verdict"] == "invalid"
-        assert run["outcome"]["named dead though alive"] > 0
-        assert run["outcome"]["between reports, longest"] > 1.5
+        assert run["outcome"]["false alarms"] > 0
+        assert run["outcome"]["time between reports, max"] > 1.5
 
 
 @pytest.mark.parametrize("backend", ["local", "redis"])
