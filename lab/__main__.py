@@ -1,10 +1,10 @@
-"""The `lab` program: imports the command line, which takes a moment in which Ctrl-C may come already."""
+"""The entry point of the `lab` command; handles Ctrl-C and missing packages while the command line is imported."""
 
 from __future__ import annotations
 
 import sys
 
-EXTRA = ("click", "rich", "rq", "cloudpickle")  # what the extra `lab` installs
+EXTRA = ("click", "rich", "rq", "cloudpickle")  # installed by the extra `lab`
 
 
 def main() -> None:

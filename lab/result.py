@@ -1,4 +1,4 @@
-"""Results: a trace, judged and measured."""
+"""Results: a trace with its verdict and its figures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lab.trace import Trace
 
 @dataclass(frozen=True)
 class Result:
-    """What one run came to. Times are seconds."""
+    """The verdict and figures of one run. Times are in seconds."""
 
     trace: Trace
     exercise: Exercise
@@ -43,17 +43,17 @@ class Result:
 
     @property
     def variant(self) -> str:
-        """Which variant of the exercise it was; empty if there are none."""
+        """The variant of the exercise; empty if it has none."""
         return self.exercise.variant
 
     @cached_property
     def inside(self) -> list[metrics.Step]:
-        """How many were inside over time."""
+        """How many actors were inside the section, over time."""
         return metrics.inside_over_time(self.trace, self.exercise.section)
 
     @cached_property
     def waiting(self) -> list[metrics.Step]:
-        """How many waited over time."""
+        """How many actors waited for the section, over time."""
         return metrics.waiting_over_time(self.trace, self.exercise.section)
 
     def wait(self, fraction: float) -> float | None:
@@ -82,8 +82,8 @@ class Result:
 
 
 def judge(trace: Trace) -> Result:
-    """Return what a trace comes to; raise `InvalidTraceError` if it is of no exercise that the lab has."""
-    exercise = _exercise(trace)
+    """Return the result of a trace; raise `InvalidTraceError` if the lab does not have its exercise."""
+    exercise = _create_exercise(trace)
     section = exercise.section
     wait_times = metrics.wait_times(trace, section)
     return Result(
@@ -105,7 +105,7 @@ def judge(trace: Trace) -> Result:
 
 
 def to_json(results: Sequence[Result]) -> dict[str, Any]:
-    """Return one comparison as plain values."""
+    """Return a comparison as plain values, for JSON."""
     exercise = results[0].exercise
     return {
         "exercise": exercise.name,
@@ -117,49 +117,49 @@ def to_json(results: Sequence[Result]) -> dict[str, Any]:
     }
 
 
-def in_order(results: Sequence[Result]) -> list[Result]:
-    """Return the results of one exercise in the order of its variants, and of the backends."""
+def sort_results(results: Sequence[Result]) -> list[Result]:
+    """Return the results of one exercise, sorted by variant and backend."""
     variants = [*results[0].exercise.variants(), ""]
     backends = [*BACKENDS, *(result.backend for result in results)]
     return sorted(results, key=lambda result: (variants.index(result.variant), backends.index(result.backend)))
 
 
-def by_variant(results: Sequence[Result]) -> list[list[Result]]:
-    """Return the results of each variant."""
+def group_by_variant(results: Sequence[Result]) -> list[list[Result]]:
+    """Return the results in one list per variant."""
     variants: dict[str, list[Result]] = {}
     for result in results:
         variants.setdefault(result.variant, []).append(result)
     return list(variants.values())
 
 
-def labels(results: Sequence[Result]) -> list[str]:
-    """Return what each result is called beside the others: its backend, after its variant if there are several."""
-    if len(by_variant(results)) == 1:
+def column_labels(results: Sequence[Result]) -> list[str]:
+    """Return a label for each result: its backend, preceded by its variant if there are several."""
+    if len(group_by_variant(results)) == 1:
         return [result.backend for result in results]
     return [f"{result.variant} {result.backend}" for result in results]
 
 
-def where(some: Sequence[Result], results: Sequence[Result]) -> str:
-    """Return which of the results some of them are, in words."""
-    groups = [(group[0].variant, ", ".join(result.backend for result in group)) for group in by_variant(some)]
-    several = len(by_variant(results)) > 1
+def describe_runs(selected: Sequence[Result], results: Sequence[Result]) -> str:
+    """Return the variants and backends of the selected results; the variants only if `results` have several."""
+    groups = [(group[0].variant, ", ".join(result.backend for result in group)) for group in group_by_variant(selected)]
+    several = len(group_by_variant(results)) > 1
     return "; ".join(f"{variant} on {backends}" if several else backends for variant, backends in groups)
 
 
 def parameters(results: Sequence[Result]) -> dict[str, Any]:
-    """Return the parameters of one comparison; `how` has the variants that were compared."""
+    """Return the parameters of a comparison; `how` lists the variants that were compared."""
     given = asdict(results[0].exercise)
     if results[0].variant:
         given["how"] = ",".join(dict.fromkeys(result.variant for result in results))
     return given
 
 
-def _exercise(trace: Trace) -> Exercise:
+def _create_exercise(trace: Trace) -> Exercise:
     try:
         return EXERCISES[trace.exercise](**trace.parameters)
     except KeyError as error:
-        raise InvalidTraceError(f"{trace.source}, line 1: the lab has no exercise {trace.exercise!r}") from error
+        raise InvalidTraceError(f"{trace.source}, line 1: there is no exercise {trace.exercise!r}") from error
     except (InvalidParameterError, TypeError) as error:
         raise InvalidTraceError(
-            f"{trace.source}, line 1: {trace.exercise} cannot be run like this ({error}); the file is corrupt"
+            f"{trace.source}, line 1: {trace.exercise} does not accept these parameters ({error}); the file is corrupt"
         ) from error

@@ -23,7 +23,7 @@ from lab.errors import LabError
 from lab.exercise import Exercise
 from lab.exercises import EXERCISES
 from lab.report.table import report
-from lab.result import in_order, judge
+from lab.result import judge, sort_results
 from lab.trace import load_traces
 
 MAX_HELP_WIDTH = 100  # columns
@@ -120,7 +120,7 @@ def check(folder: Path) -> int:
     """Judge again the traces in FOLDER, which `lab compare --trace` has written. This needs no Redis."""
     results = [judge(trace) for trace in load_traces(folder)]
     for exercise in dict.fromkeys(result.exercise.name for result in results):
-        report(in_order([result for result in results if result.exercise.name == exercise]), Console())
+        report(sort_results([result for result in results if result.exercise.name == exercise]), Console())
     return exercise_commands.exit_status(results)
 
 

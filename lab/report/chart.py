@@ -10,7 +10,7 @@ from operator import itemgetter
 from rich.text import Text
 
 from lab.checks.metrics import Step, maximum, start_time
-from lab.result import Result, labels
+from lab.result import Result, column_labels
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 NOBODY = "·"
@@ -19,7 +19,7 @@ TOO_MANY = "^"
 
 def draw(results: Sequence[Result], width: int) -> Text:
     """Return the strips of all runs, `width` columns wide."""
-    names = labels(results)
+    names = column_labels(results)
     margin = max(map(len, names)) + 2
     columns = max(10, width - margin)
     scale = max(result.elapsed for result in results) or 1.0

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lab.formatting import format_seconds, format_value
-from lab.result import Result, by_variant
+from lab.result import Result, group_by_variant
 
 MIN_DIFFERENCE = 0.1  # smaller relative differences are not worth a sentence
 
 
 def explain(results: Sequence[Result]) -> str:
     """Return a few sentences on a comparison: on the backends, for each variant, then on the variants."""
-    groups = by_variant(results)
+    groups = group_by_variant(results)
     if len(groups) == 1:
         return _compare_backends(results)
     lines = [f"{group[0].variant}: {_compare_backends(group)}" for group in groups]

@@ -13,7 +13,7 @@ from lab.checks.verdicts import Judgement, Verdict
 from lab.formatting import format_names, format_seconds, format_value
 from lab.report.chart import draw
 from lab.report.explanations import explain
-from lab.result import Result, by_variant, labels, parameters, where
+from lab.result import Result, column_labels, describe_runs, group_by_variant, parameters
 
 MAX_CHART_WIDTH = 120  # columns: a wider chart shows no more
 UNLIMITED = 10_000  # columns
@@ -38,7 +38,9 @@ def report(results: Sequence[Result], console: Console) -> None:
     for table in _tables(results, console):
         console.print(table)
     for verdict, group in _by_verdict(results).items():
-        console.print(Text.assemble((where(group, results), "bold"), ": ", _styled(verdict), f", {verdict.evidence}"))
+        console.print(
+            Text.assemble((describe_runs(group, results), "bold"), ": ", _styled(verdict), f", {verdict.evidence}")
+        )
     if any(result.inside for result in results):
         console.print()
         console.print(draw(results, min(console.width, MAX_CHART_WIDTH)))
@@ -52,14 +54,14 @@ def _tables(results: Sequence[Result], console: Console) -> list[Table]:
     """Return one table, or one for each variant if that would be wider than the terminal."""
     table = _table(results, results)
     width = Measurement.get(console, console.options.update(max_width=UNLIMITED), table).maximum
-    return [table] if width <= console.width else [_table(group, results) for group in by_variant(results)]
+    return [table] if width <= console.width else [_table(group, results) for group in group_by_variant(results)]
 
 
 def _table(shown: Sequence[Result], results: Sequence[Result]) -> Table:
     """Return a table with some of the results as columns, without rows that are empty for all of them."""
     table = Table()
     table.add_column("")
-    for label in (label for label, result in zip(labels(results), results, strict=True) if result in shown):
+    for label in (label for label, result in zip(column_labels(results), results, strict=True) if result in shown):
         table.add_column(label.replace(" ", "\n"), justify="right")
     table.add_row("verdict", *(_styled(result.verdict) for result in shown))
     for what in results[0].outcome:
