@@ -36,7 +36,7 @@ made = pytest.mark.parametrize(("kind", "options"), MADE, ids=lambda value: geta
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_is_a_class_with_help(name: str) -> None:
+def test_public_name_is_a_class_with_help(name: str) -> None:
     kind = getattr(broker, name)
     assert isinstance(kind, type)
     text = pydoc.plain(pydoc.render_doc(kind))
@@ -45,7 +45,7 @@ def test_is_a_class_with_help(name: str) -> None:
 
 
 @made
-def test_is_the_same_as_the_contexts(ctx: Context, kind: type[Any], options: dict[str, Any]) -> None:
+def test_class_and_factory_make_the_same_type(ctx: Context, kind: type[Any], options: dict[str, Any]) -> None:
     ours = kind(context=ctx, **options)
     theirs = getattr(ctx, kind.__name__)(**options)
     assert type(ours) is type(theirs) is kind
@@ -54,18 +54,18 @@ def test_is_the_same_as_the_contexts(ctx: Context, kind: type[Any], options: dic
 
 
 @made
-def test_pickles_to_little(ctx: Context, kind: type[Any], options: dict[str, Any]) -> None:
+def test_instance_pickles_to_few_bytes(ctx: Context, kind: type[Any], options: dict[str, Any]) -> None:
     pickled = pickle.dumps(kind(context=ctx, name="named", **options))
     assert len(pickled) < 300
-    again = pickle.loads(pickled)
-    assert type(again) is kind
-    assert again.name == "named"
-    assert {name: getattr(again, name) for name in options if hasattr(again, name)} == {
-        name: value for name, value in options.items() if hasattr(again, name)
+    unpickled = pickle.loads(pickled)
+    assert type(unpickled) is kind
+    assert unpickled.name == "named"
+    assert {name: getattr(unpickled, name) for name in options if hasattr(unpickled, name)} == {
+        name: value for name, value in options.items() if hasattr(unpickled, name)
     }
 
 
-def test_lock_by_name_first(ctx: Context) -> None:
+def test_first_argument_of_lock_is_its_name(ctx: Context) -> None:
     first, second = broker.Lock("tickets", context=ctx), broker.Lock("tickets", lease=5.0, context=ctx)
     assert first.acquire()
     assert second.acquire(block=False) is False
@@ -80,14 +80,14 @@ class Audited(broker.Lock):
         self.owner = owner
 
 
-def test_a_subclass_travels_with_its_attributes(ctx: Context) -> None:
-    mine = Audited("me", ctx)
-    again = pickle.loads(pickle.dumps(mine))
-    assert type(again) is Audited
-    assert (again.owner, again.name, again.lease) == ("me", "audited", 3.0)
-    with mine:
-        assert again.acquire(block=False) is False
-    mine.delete()
+def test_subclass_is_pickled_with_its_attributes(ctx: Context) -> None:
+    lock = Audited("me", ctx)
+    unpickled = pickle.loads(pickle.dumps(lock))
+    assert type(unpickled) is Audited
+    assert (unpickled.owner, unpickled.name, unpickled.lease) == ("me", "audited", 3.0)
+    with lock:
+        assert unpickled.acquire(block=False) is False
+    lock.delete()
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_subclass_travels_with_its_attributes(ctx: Context) -> None:
         (broker.Board, {"interval": 1.0}, {"interval": 2.0}),
     ],
 )
-def test_a_name_with_other_options(
+def test_name_in_use_with_other_options_is_refused(
     ctx: Context, kind: type[Any], first: dict[str, Any], second: dict[str, Any]
 ) -> None:
     named = kind(name="options", context=ctx, **first)
@@ -109,7 +109,7 @@ def test_a_name_with_other_options(
     named.delete()
 
 
-def test_a_context_is_one_of_multiprocessings(ctx: Context) -> None:
+def test_context_is_a_multiprocessing_base_context(ctx: Context) -> None:
     assert isinstance(ctx, multiprocessing.context.BaseContext)
     assert ctx.get_context() is ctx
     assert ctx.cpu_count() == multiprocessing.cpu_count()
@@ -130,19 +130,19 @@ def test_a_context_is_one_of_multiprocessings(ctx: Context) -> None:
         ("Manager", ()),
     ],
 )
-def test_what_there_is_not_yet(ctx: Context, name: str, arguments: tuple[object, ...]) -> None:
+def test_unsupported_factory_raises(ctx: Context, name: str, arguments: tuple[object, ...]) -> None:
     with pytest.raises(UnsupportedError, match=f"no {name} over Redis"):
         getattr(ctx, name)(*arguments)
 
 
-def test_every_factory_of_multiprocessing_is_ours(ctx: Context) -> None:
+def test_every_factory_of_multiprocessing_is_overridden(ctx: Context) -> None:
     theirs = {name for name in vars(multiprocessing.context.BaseContext) if name[0].isupper()}
     exceptions = {"ProcessError", "BufferTooShort", "TimeoutError", "AuthenticationError"}
     assert theirs - exceptions <= set(vars(Context))
 
 
 @made
-def test_a_name_needs_a_server(kind: type[Any], options: dict[str, Any]) -> None:
+def test_name_without_a_server_url_is_refused(kind: type[Any], options: dict[str, Any]) -> None:
     with Context() as nowhere:
         with pytest.raises(InvalidArgumentError, match="LAB_REDIS_URL"):
             kind(name="tickets", context=nowhere, **options)
@@ -152,7 +152,7 @@ def test_a_name_needs_a_server(kind: type[Any], options: dict[str, Any]) -> None
             kind(name="tickets", context=nowhere, **options)
 
 
-def test_a_name_at_the_environments_server(server: PrivateServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_name_at_the_environments_server_is_shared(server: PrivateServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAB_REDIS_URL", server.url)
     with Context() as one, Context() as another:
         held = one.Lock(name="environment")
@@ -205,7 +205,7 @@ def check_types(program: str, folder: Path) -> str:
     return run.stdout + run.stderr
 
 
-def test_a_users_file_under_mypy_strict(tmp_path: Path) -> None:
+def test_mypy_strict_accepts_correct_use(tmp_path: Path) -> None:
     assert check_types(USER, tmp_path) == "Success: no issues found in 1 source file\n"
 
 
@@ -218,7 +218,7 @@ def test_a_users_file_under_mypy_strict(tmp_path: Path) -> None:
         ('Named("x")', "Named(1)"),
     ],
 )
-def test_a_users_mistake_under_mypy_strict(tmp_path: Path, right: str, wrong: str) -> None:
+def test_mypy_strict_reports_wrong_use(tmp_path: Path, right: str, wrong: str) -> None:
     assert right in USER
-    said = check_types(USER.replace(right, wrong), tmp_path)
-    assert "Found 1 error" in said
+    output = check_types(USER.replace(right, wrong), tmp_path)
+    assert "Found 1 error" in output

@@ -1,4 +1,4 @@
-"""A forked child has its parent's handles, and nothing that they hold; the parent's sockets stay its own."""
+"""A forked child inherits its parent's handles, but neither what they hold nor the parent's connections."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.support.actors import Actors
 from tests.support.server_state import count_waiters, holders, start_waiting
 
 
-def test_the_child_of_a_holder_holds_nothing(ctx: Context, actors: Actors) -> None:
+def test_child_of_a_lock_holder_holds_nothing(ctx: Context, actors: Actors) -> None:
     lock = ctx.Lock()
     lock.acquire()
     child = actors.process(ctx, lock)
@@ -23,26 +23,26 @@ def test_the_child_of_a_holder_holds_nothing(ctx: Context, actors: Actors) -> No
     assert holders(lock) == []
 
 
-def test_the_child_of_a_permit_holder_adds_a_permit_and_releases_none(ctx: Context, actors: Actors) -> None:
+def test_release_by_the_child_of_a_permit_holder_adds_a_permit(ctx: Context, actors: Actors) -> None:
     semaphore = ctx.Semaphore(1)
     semaphore.acquire()
     child = actors.process(ctx, semaphore)
     child.call("release")
     assert len(holders(semaphore)) == 1, "the parent still holds"
-    assert semaphore.get_value() == 1, "and there is one more"
+    assert semaphore.get_value() == 1, "the child added a permit"
 
 
-def test_children_renew_what_they_hold_themselves(ctx: Context, actors: Actors) -> None:
+def test_child_renews_its_own_lease(ctx: Context, actors: Actors) -> None:
     lock = ctx.Lock(lease=1.5)
     with lock:
-        child = actors.process(ctx, lock)  # forked while its parent's daemon is at work
+        child = actors.process(ctx, lock)  # forked while its parent's renewal thread runs
     child.call("acquire")
     assert lock.acquire(timeout=2 * 1.5) is False, "still held, two leases later"
     assert child.call("held") is True
     child.call("release")
 
 
-def test_a_child_takes_no_message_from_a_waiting_thread_of_its_parent(ctx: Context, actors: Actors) -> None:
+def test_child_receives_no_message_of_its_parents_waiting_thread(ctx: Context, actors: Actors) -> None:
     lock, other = ctx.Lock(), ctx.Lock()
     with lock:
         waiter = actors.thread(lock)
@@ -59,7 +59,7 @@ def test_a_child_takes_no_message_from_a_waiting_thread_of_its_parent(ctx: Conte
     waiter.call("release")
 
 
-def test_the_end_of_a_child_ends_nothing_of_its_parent(ctx: Context, actors: Actors) -> None:
+def test_end_of_a_child_leaves_its_parents_lock_held(ctx: Context, actors: Actors) -> None:
     lock = ctx.Lock(lease=1.5)
     with lock:
         child = actors.process(ctx, lock)

@@ -1,4 +1,4 @@
-"""Heartbeats of real processes, which are killed, stopped and kept busy; so is the server."""
+"""Heartbeats of real processes that are killed, paused or busy, and of servers that are killed or paused."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from tests.support.server_state import run_command
 from tests.support.servers import Server
 from tests.support.waiting import wait_until
 
-MARGIN = 0.05  # seconds by which the clock here and that of the server may differ in this time
-LONG, SHORT = 60.0, 4.0  # seconds: one that no test waits for, and one that a test does
+MARGIN = 0.05  # seconds by which this process's clock and the server's may drift apart meanwhile
+LONG, SHORT = 60.0, 4.0  # seconds: an interval that no test waits for, and one that tests wait for
 
 PROGRAM = """
 import os, sys
@@ -34,15 +34,15 @@ exec(sys.argv[3])
 """
 
 
-class Main:
-    """What a main process does: nothing, or too much."""
+class MonitoredProcess:
+    """A process with a heartbeat."""
 
     def __init__(self, board: Board, who: str) -> None:
         self._board = board
         self._who = who
 
-    def begin(self) -> int:
-        """Return the process that reports."""
+    def start_heartbeat(self) -> int:
+        """Return the process id of the reporter."""
         self._heartbeat = Heartbeat(self._board, self._who)
         return self._heartbeat._reporter.pid
 
@@ -53,11 +53,11 @@ class Main:
         self._heartbeat.stop()
 
     def keep_busy(self) -> None:
-        """Keep the interpreter's lock, for longer than any test takes."""
+        """Hold the interpreter's lock, for longer than any test takes."""
         sum(range(10**11))
 
     def fork(self) -> int:
-        """Return a forked child, which stops what it can and then waits."""
+        """Return the process id of a forked child, which calls stop() and then sleeps."""
         child = os.fork()
         if child == 0:
             self._heartbeat.stop()
@@ -65,27 +65,27 @@ class Main:
         return child
 
 
-Begin = Callable[[Board, str], Actor]
+StartMonitored = Callable[[Board, str], Actor]
 
 
 @pytest.fixture
-def begin(ctx: Context, actors: Actors) -> Iterator[Begin]:
-    """Starts a process that reports."""
+def start_monitored(ctx: Context, actors: Actors) -> Iterator[StartMonitored]:
+    """Starts a process with a heartbeat."""
 
     reporters: list[int] = []
 
-    def begin(board: Board, who: str) -> Actor:
-        main = actors.process(ctx, Main(board, who))
-        reporters.append(main.call("begin"))
-        return main
+    def start_monitored(board: Board, who: str) -> Actor:
+        monitored = actors.process(ctx, MonitoredProcess(board, who))
+        reporters.append(monitored.call("start_heartbeat"))
+        return monitored
 
-    yield begin
+    yield start_monitored
     for pid in reporters:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)  # one that was stopped would stay for ever
+            os.kill(pid, signal.SIGCONT)  # a paused one would never end
 
 
-def gone(pid: int) -> bool:
+def has_ended(pid: int) -> bool:
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -93,27 +93,27 @@ def gone(pid: int) -> bool:
 
 
 def states(board: Board, *, until: str, timeout: float = TIMEOUT) -> list[tuple[str, float]]:
-    """Return the states of whoever changes until somebody's is `until`, and when, in seconds."""
+    """Watch until a name has the state `until`; return each new state, and after how many seconds."""
     started, seen = time.monotonic(), []
     for change in board.watch(timeout):
         seen.append((change.state, time.monotonic() - started))
         if change.state == until:
             return seen
-    raise AssertionError(f"nobody was {until}, only {seen}")
+    raise AssertionError(f"no name was {until}, only {seen}")
 
 
-def test_a_process_is_alive_from_the_first_moment_and_gone_when_it_stops(ctx: Context) -> None:
+def test_process_is_alive_from_start_and_gone_after_stop(ctx: Context) -> None:
     board = ctx.Board()
     with ctx.Heartbeat(board, "me") as heartbeat:
         assert board.snapshot().alive.keys() == {"me"}
         reporter = heartbeat._reporter.pid
     assert board.snapshot() == ({}, {}, {})
-    assert gone(reporter)
+    assert has_ended(reporter)
     heartbeat.stop()
 
 
 @pytest.mark.slow
-def test_a_process_may_beat_by_itself(ctx: Context) -> None:
+def test_process_can_beat_without_a_daemon(ctx: Context) -> None:
     board = ctx.Board(SHORT)
     with ctx.Heartbeat(board, "me", daemon=False) as heartbeat:
         assert board.snapshot().alive.keys() == {"me"}
@@ -125,29 +125,31 @@ def test_a_process_may_beat_by_itself(ctx: Context) -> None:
     assert board.snapshot() == ({}, {}, {})
 
 
-def test_its_name_is_host_and_process_unless_one_is_given(ctx: Context) -> None:
+def test_default_name_is_host_and_pid(ctx: Context) -> None:
     with ctx.Heartbeat(ctx.Board()) as heartbeat:
         assert heartbeat.who.endswith(f"/{os.getpid()}")
 
 
-def test_a_killed_process_is_dead_at_once(ctx: Context, begin: Begin) -> None:
+def test_killed_process_is_dead_at_once(ctx: Context, start_monitored: StartMonitored) -> None:
     board = ctx.Board(LONG)
-    main = begin(board, "main")
-    reporter = main.call("reporter")
-    main.kill()
+    monitored = start_monitored(board, "main")
+    reporter = monitored.call("reporter")
+    monitored.kill()
     assert [state for state, _ in states(board, until="dead")][-1] == "dead"
-    wait_until(lambda: gone(reporter))
+    wait_until(lambda: has_ended(reporter))
     assert board.snapshot().dead.keys() == {"main"}
 
 
 @pytest.mark.slow
-def test_a_host_that_ends_is_dead_after_the_interval_and_not_before(ctx: Context, begin: Begin) -> None:
+def test_process_of_a_lost_host_is_dead_after_an_interval_and_not_before(
+    ctx: Context, start_monitored: StartMonitored
+) -> None:
     board = ctx.Board(SHORT)
-    main, other = begin(board, "main"), begin(board, "other")
-    os.kill(main.call("reporter"), signal.SIGSTOP)  # no more reports, and no farewell
+    monitored, other = start_monitored(board, "main"), start_monitored(board, "other")
+    os.kill(monitored.call("reporter"), signal.SIGSTOP)  # it neither reports nor leaves the board
     looked = time.monotonic()
     silent = board.snapshot().alive["main"]
-    main.kill()
+    monitored.kill()
     changes = []
     for change in board.watch(SHORT + SLACK):
         changes.append(change)
@@ -159,86 +161,88 @@ def test_a_host_that_ends_is_dead_after_the_interval_and_not_before(ctx: Context
     assert other.call("reporter")
 
 
-def test_one_look_names_the_dead_also_where_nobody_else_reports(ctx: Context, begin: Begin) -> None:
+def test_one_snapshot_finds_the_dead_without_other_reports(ctx: Context, start_monitored: StartMonitored) -> None:
     board = ctx.Board(0.5)
-    main = begin(board, "main")
-    os.kill(main.call("reporter"), signal.SIGSTOP)
-    main.kill()
-    time.sleep(0.6)  # without asking the server anything
+    monitored = start_monitored(board, "main")
+    os.kill(monitored.call("reporter"), signal.SIGSTOP)
+    monitored.kill()
+    time.sleep(0.6)  # without a request to the server
     assert board.snapshot().dead.keys() == {"main"}
 
 
 @pytest.mark.slow
-def test_a_busy_process_is_never_late(ctx: Context, begin: Begin) -> None:
+def test_busy_process_is_never_late(ctx: Context, start_monitored: StartMonitored) -> None:
     board = ctx.Board(SHORT)
-    main = begin(board, "main")
-    main.begin("keep_busy")
+    monitored = start_monitored(board, "main")
+    monitored.begin("keep_busy")
     assert [change.state for change in board.watch(1.5 * SHORT)] == ["alive"]
-    assert main.blocked(), "or else it proved nothing"
+    assert monitored.blocked(), "the process was busy all the time"
 
 
-def test_a_board_that_was_deleted_stays_away_when_its_last_process_dies(ctx: Context, begin: Begin) -> None:
+def test_death_of_a_process_does_not_recreate_a_deleted_board(ctx: Context, start_monitored: StartMonitored) -> None:
     with Context(ctx.url) as other:
         board = other.Board(0.3)
-        main = begin(board, "main")
-        reporter = main.call("reporter")
-        main.signal(signal.SIGSTOP)
+        monitored = start_monitored(board, "main")
+        reporter = monitored.call("reporter")
+        monitored.signal(signal.SIGSTOP)
         os.kill(reporter, signal.SIGSTOP)
-        main.signal(signal.SIGKILL)
+        monitored.signal(signal.SIGKILL)
     os.kill(reporter, signal.SIGCONT)
-    wait_until(lambda: gone(reporter))
+    wait_until(lambda: has_ended(reporter))
     assert not any(run_command(board, b"EXISTS", key) for key in board._keys)
 
 
 @pytest.mark.slow
-def test_a_stopped_process_lives(ctx: Context, begin: Begin) -> None:
+def test_paused_process_is_alive(ctx: Context, start_monitored: StartMonitored) -> None:
     board = ctx.Board(SHORT)
-    main = begin(board, "main")
-    main.signal(signal.SIGSTOP)
+    monitored = start_monitored(board, "main")
+    monitored.signal(signal.SIGSTOP)
     assert [change.state for change in board.watch(1.5 * SHORT)] == ["alive"]
 
 
-def test_a_stopped_host_is_dead_and_comes_back(ctx: Context, begin: Begin) -> None:
+def test_paused_host_is_dead_and_alive_again_when_it_continues(ctx: Context, start_monitored: StartMonitored) -> None:
     board = ctx.Board(SHORT)
-    main = begin(board, "main")
-    reporter = main.call("reporter")
-    for pid in (main.pid, reporter):
+    monitored = start_monitored(board, "main")
+    reporter = monitored.call("reporter")
+    for pid in (monitored.pid, reporter):
         os.kill(pid, signal.SIGSTOP)
     assert [state for state, _ in states(board, until="dead")] == ["alive", "late", "dead"]
-    for pid in (main.pid, reporter):
+    for pid in (monitored.pid, reporter):
         os.kill(pid, signal.SIGCONT)
     assert [state for state, _ in states(board, until="alive")][-1] == "alive"
 
 
-def test_a_killed_reporter_is_replaced_before_anybody_notices(ctx: Context, begin: Begin) -> None:
+def test_killed_reporter_is_replaced_before_the_process_is_late(ctx: Context, start_monitored: StartMonitored) -> None:
     board = ctx.Board(SHORT)
-    main = begin(board, "main")
+    monitored = start_monitored(board, "main")
     for _ in range(2):
-        first = main.call("reporter")
+        first = monitored.call("reporter")
         os.kill(first, signal.SIGKILL)
-        wait_until(lambda: main.call("reporter") != first)  # noqa: B023 - called in this round only
+        wait_until(lambda: monitored.call("reporter") != first)  # noqa: B023 - called in this round only
     assert [change.state for change in board.watch(1.5 * SHORT)] == ["alive"]
-    second = main.call("reporter")
-    main.kill()
+    second = monitored.call("reporter")
+    monitored.kill()
     assert states(board, until="dead")
-    wait_until(lambda: gone(second))
+    wait_until(lambda: has_ended(second))
 
 
-def test_a_forked_child_keeps_nobody_alive_and_stops_nothing(ctx: Context, begin: Begin) -> None:
+def test_forked_child_neither_keeps_its_parent_alive_nor_stops_its_heartbeat(
+    ctx: Context, start_monitored: StartMonitored
+) -> None:
     board = ctx.Board(LONG)
-    main = begin(board, "main")
-    child = main.call("fork")
+    monitored = start_monitored(board, "main")
+    child = monitored.call("fork")
     try:
         wait_until(lambda: psutil.Process(child).status() == psutil.STATUS_SLEEPING)
         assert board.snapshot().alive.keys() == {"main"}
-        main.kill()
+        monitored.kill()
         assert states(board, until="dead")
     finally:
         os.kill(child, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_a_daemon_may_have_a_heartbeat(ctx: Context, method: str) -> None:
+def test_daemon_process_can_have_a_heartbeat(ctx: Context, method: str) -> None:
     board = ctx.Board(LONG)
     daemon = multiprocessing.get_context(method).Process(target=beat, args=(board,), daemon=True)
     daemon.start()
@@ -254,7 +258,7 @@ def beat(board: Board) -> None:
 
 
 @pytest.mark.parametrize(
-    ("end", "state"),
+    ("last_statement", "state"),
     [
         ("heartbeat.stop()", "gone"),
         ("ctx.close()", "gone"),
@@ -264,10 +268,10 @@ def beat(board: Board) -> None:
         ("os.kill(os.getpid(), 15)", "dead"),
     ],
 )
-def test_whoever_ends_without_a_stop_is_dead(ctx: Context, end: str, state: str) -> None:
+def test_process_that_exits_without_stop_is_dead(ctx: Context, last_statement: str, state: str) -> None:
     board = ctx.Board(LONG, name="ends")
     try:
-        program = subprocess.Popen([sys.executable, "-c", PROGRAM, ctx.url, board.name, end])
+        program = subprocess.Popen([sys.executable, "-c", PROGRAM, ctx.url, board.name, last_statement])
         program.wait()
         expected = {"program"} if state == "dead" else set()
         wait_until(lambda: board.snapshot().dead.keys() == expected and not board.snapshot().alive)
@@ -275,7 +279,7 @@ def test_whoever_ends_without_a_stop_is_dead(ctx: Context, end: str, state: str)
         board.delete()
 
 
-def test_ctrl_c_ends_the_program_and_not_its_heartbeat(ctx: Context) -> None:
+def test_ctrl_c_does_not_reach_the_reporter(ctx: Context) -> None:
     board = ctx.Board(LONG, name="interrupted")
     caught = "import signal; signal.signal(2, lambda *_: print(flush=True)); print(flush=True); input()"
     program = subprocess.Popen(
@@ -292,7 +296,7 @@ def test_ctrl_c_ends_the_program_and_not_its_heartbeat(ctx: Context) -> None:
         os.killpg(program.pid, signal.SIGINT)
         program.stdout.readline()
         assert os.getpgid(reporter.pid) != program.pid
-        assert not gone(reporter.pid)
+        assert not has_ended(reporter.pid)
     finally:
         program.stdin.close()
         program.wait()
@@ -301,22 +305,22 @@ def test_ctrl_c_ends_the_program_and_not_its_heartbeat(ctx: Context) -> None:
         board.delete()
 
 
-def test_a_password_is_not_among_the_reporters_arguments(ctx: Context) -> None:
+def test_reporters_arguments_do_not_contain_the_url(ctx: Context) -> None:
     with ctx.Heartbeat(ctx.Board()) as heartbeat:
         assert not [word for word in psutil.Process(heartbeat._reporter.pid).cmdline() if ctx.url in word]
 
 
-def test_closing_the_context_takes_its_names_off(ctx: Context) -> None:
+def test_closing_a_context_removes_its_names(ctx: Context) -> None:
     with Context(ctx.url) as other:
         board = other.Board(name="closing")
         reporter = other.Heartbeat(board)._reporter.pid
     seen = ctx.Board(name="closing")
     assert seen.snapshot() == ({}, {}, {})
-    assert gone(reporter)
+    assert has_ended(reporter)
     seen.delete()
 
 
-def test_one_interval_for_one_name(ctx: Context) -> None:
+def test_name_in_use_with_another_interval_is_refused(ctx: Context) -> None:
     board = ctx.Board(30.0, name="timing")
     board.open()
     with pytest.raises(MismatchError, match="already exists with the value 30;"):
@@ -327,7 +331,7 @@ def test_one_interval_for_one_name(ctx: Context) -> None:
 
 
 @pytest.mark.parametrize("interval", [0, -1, float("nan"), float("inf"), 86401, True, None, "60"])
-def test_an_interval_that_cannot_be_meant(ctx: Context, interval: object) -> None:
+def test_invalid_interval_is_refused(ctx: Context, interval: object) -> None:
     with pytest.raises(
         InvalidArgumentError, match="an interval must be a number of seconds above 0 and at most a day, not"
     ):
@@ -335,7 +339,7 @@ def test_an_interval_that_cannot_be_meant(ctx: Context, interval: object) -> Non
 
 
 @pytest.mark.parametrize("who", ["", 5, "\ud800"])
-def test_a_name_that_cannot_be_meant(ctx: Context, who: object) -> None:
+def test_invalid_name_is_refused(ctx: Context, who: object) -> None:
     with pytest.raises(InvalidArgumentError):
         ctx.Heartbeat(ctx.Board(), who)  # type: ignore[arg-type]
 
@@ -348,44 +352,46 @@ def test_any_other_name_works(ctx: Context, who: str) -> None:
 
 
 @pytest.fixture
-def own(folder: Path) -> Iterator[Server]:
-    """A server that a test may stop, and that begins anew after a restart."""
+def own_server(folder: Path) -> Iterator[Server]:
+    """A server that a test may kill and pause, and that loses its data in a restart."""
     with Server(folder, appendonly="no") as started:
         yield started
 
 
-def test_a_restart_without_data_loses_nobody_who_lives(own: Server) -> None:
-    with Context(own.url) as ctx:
+def test_restart_without_data_makes_no_living_process_dead(own_server: Server) -> None:
+    with Context(own_server.url) as ctx:
         board = ctx.Board(SHORT)
         with ctx.Heartbeat(board, "me"):
-            own.kill()
-            own.start()
+            own_server.kill()
+            own_server.start()
             assert board.snapshot().dead == {}
             wait_until(lambda: board.snapshot().alive.keys() == {"me"})
 
 
 @pytest.mark.slow
-def test_nobody_is_dead_because_the_server_stood_still(own: Server) -> None:
-    with Context(own.url) as ctx:
+def test_paused_server_makes_no_living_process_dead(own_server: Server) -> None:
+    with Context(own_server.url) as ctx:
         board = ctx.Board(SHORT)
         with ctx.Heartbeat(board, "me"), ctx.Heartbeat(board, "you"):
-            os.kill(own._process.pid, signal.SIGSTOP)
-            time.sleep(1.5 * SHORT)  # nobody can be asked meanwhile
-            os.kill(own._process.pid, signal.SIGCONT)
+            os.kill(own_server._process.pid, signal.SIGSTOP)
+            time.sleep(1.5 * SHORT)  # the server cannot tell when it is over
+            os.kill(own_server._process.pid, signal.SIGCONT)
             assert {change.state for change in board.watch(SHORT)} <= {"alive", "late"}
             assert board.snapshot().alive.keys() == {"me", "you"}
 
 
-def test_a_server_that_stays_away(own: Server) -> None:
-    ctx = Context(own.url)
+def test_server_that_stays_unavailable(own_server: Server) -> None:
+    ctx = Context(own_server.url)
     board = ctx.Board(0.5)
     heartbeat = ctx.Heartbeat(board)
     reporter = heartbeat._reporter.pid
-    program = subprocess.Popen([sys.executable, "-c", PROGRAM, own.url, "other", "print(heartbeat._reporter.pid)"])
+    program = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, own_server.url, "other", "print(heartbeat._reporter.pid)"]
+    )
     program.wait()
-    own.kill()
-    assert not gone(reporter)
+    own_server.kill()
+    assert not has_ended(reporter)
     with pytest.raises(ServerUnavailableError):
         heartbeat.stop()
-    assert gone(reporter)
+    assert has_ended(reporter)
     ctx.close()

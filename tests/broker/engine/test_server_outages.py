@@ -1,4 +1,4 @@
-"""The server forgets its scripts, throws its clients out, is restarted, or loses its data."""
+"""Locks, semaphores and events when the server loses scripts, connections or data, or is restarted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.servers import Server
 from tests.support.waiting import wait_until
 
 
-def test_forgotten_scripts_are_taught_again(ctx: Context, client: redis.Redis, actors: Actors) -> None:
+def test_scripts_are_loaded_again_after_script_flush(ctx: Context, client: redis.Redis, actors: Actors) -> None:
     lock, event, semaphore = ctx.Lock(lease=1.5), ctx.Event(), ctx.Semaphore(0)
     waiter = actors.process(ctx, lock)
     lock.acquire()
@@ -29,7 +29,7 @@ def test_forgotten_scripts_are_taught_again(ctx: Context, client: redis.Redis, a
     client.script_flush()
     first = run_command(lock, b"HVALS", lock._keys[0])
     wait_until(lambda: run_command(lock, b"HVALS", lock._keys[0]) != first)
-    assert waiter.call("held") is True, "and the lease was renewed"
+    assert waiter.call("held") is True, "the lease was renewed"
     event.set()
     client.script_flush()
     assert event.is_set()
@@ -39,7 +39,9 @@ def test_forgotten_scripts_are_taught_again(ctx: Context, client: redis.Redis, a
 
 
 @pytest.mark.parametrize("kind", ["pubsub", "normal"])
-def test_a_waiter_that_is_thrown_out_comes_back(ctx: Context, client: redis.Redis, actors: Actors, kind: str) -> None:
+def test_waiter_that_is_disconnected_is_still_served(
+    ctx: Context, client: redis.Redis, actors: Actors, kind: str
+) -> None:
     lock = ctx.Lock()
     waiter = actors.process(ctx, lock)
     lock.acquire()
@@ -52,7 +54,7 @@ def test_a_waiter_that_is_thrown_out_comes_back(ctx: Context, client: redis.Redi
 
 
 @pytest.mark.parametrize("kind", ["pubsub", "normal"])
-def test_the_queue_survives_that_all_are_thrown_out(
+def test_all_waiters_are_served_after_they_were_disconnected(
     ctx: Context, client: redis.Redis, actors: Actors, kind: str
 ) -> None:
     lock = ctx.Lock()
@@ -65,15 +67,13 @@ def test_the_queue_survives_that_all_are_thrown_out(
     served = []
     while len(served) < len(waiters):
         wait_until(lambda: any(not waiter.blocked() for waiter in waiters if waiter not in served))
-        [inside] = [waiter for waiter in waiters if waiter not in served and not waiter.blocked()]
-        assert inside.result() is True
-        served.append(inside)
-        inside.call("release")
+        [holder] = [waiter for waiter in waiters if waiter not in served and not waiter.blocked()]
+        assert holder.result() is True
+        served.append(holder)
+        holder.call("release")
 
 
-def test_an_event_reaches_a_waiter_that_was_thrown_out_before(
-    ctx: Context, client: redis.Redis, actors: Actors
-) -> None:
+def test_event_wakes_a_waiter_that_has_reconnected(ctx: Context, client: redis.Redis, actors: Actors) -> None:
     event = ctx.Event()
     waiter = actors.process(ctx, event)
     waiter.begin("wait")
@@ -85,9 +85,7 @@ def test_an_event_reaches_a_waiter_that_was_thrown_out_before(
     assert waiter.result() is True
 
 
-def test_a_set_and_clear_while_a_waiter_was_thrown_out_still_wake_it(
-    ctx: Context, client: redis.Redis, actors: Actors
-) -> None:
+def test_set_and_clear_wake_a_waiter_while_it_reconnects(ctx: Context, client: redis.Redis, actors: Actors) -> None:
     event = ctx.Event()
     waiter = actors.process(ctx, event)
     waiter.begin("wait")
@@ -99,21 +97,21 @@ def test_a_set_and_clear_while_a_waiter_was_thrown_out_still_wake_it(
 
 
 @pytest.fixture
-def durable(folder: Path) -> Iterator[Server]:
-    """A server that has its data again after a restart."""
+def durable_server(folder: Path) -> Iterator[Server]:
+    """A server that keeps its data across a restart."""
     with Server(folder, appendonly="yes", appendfsync="always") as started:
         yield started
 
 
 @pytest.fixture
-def forgetful(folder: Path) -> Iterator[Server]:
-    """A server that begins anew after a restart."""
+def volatile_server(folder: Path) -> Iterator[Server]:
+    """A server that loses its data in a restart."""
     with Server(folder, appendonly="no") as started:
         yield started
 
 
-def held_and_waited_for(lock: Lock, event: Event, ctx: Context, actors: Actors) -> tuple[Actor, Actor]:
-    """Take the lock; return one process that waits for it, and one that waits for the event."""
+def hold_and_wait(lock: Lock, event: Event, ctx: Context, actors: Actors) -> tuple[Actor, Actor]:
+    """Acquire the lock; return a process that waits for it, and one that waits for the event."""
     waiter, listener = actors.process(ctx, lock), actors.process(ctx, event)
     lock.acquire()
     start_waiting(lock, [waiter])
@@ -122,13 +120,13 @@ def held_and_waited_for(lock: Lock, event: Event, ctx: Context, actors: Actors) 
     return waiter, listener
 
 
-def test_a_restart_with_its_data_changes_nothing(durable: Server, actors: Actors) -> None:
-    with Context(durable.url) as ctx:
+def test_restart_with_data_changes_nothing(durable_server: Server, actors: Actors) -> None:
+    with Context(durable_server.url) as ctx:
         lock, event = ctx.Lock(), ctx.Event()
-        waiter, listener = held_and_waited_for(lock, event, ctx, actors)
+        waiter, listener = hold_and_wait(lock, event, ctx, actors)
         fence = lock.fence
-        durable.kill()
-        durable.start()
+        durable_server.kill()
+        durable_server.start()
         assert lock.acquire(False) is False
         wait_until(lambda: count_waiters(lock) == 1)
         assert lock.held
@@ -141,14 +139,14 @@ def test_a_restart_with_its_data_changes_nothing(durable: Server, actors: Actors
         assert listener.result() is True
 
 
-def test_a_restart_without_its_data_is_a_loss_that_the_holder_learns(forgetful: Server, actors: Actors) -> None:
-    with Context(forgetful.url) as ctx:
+def test_holder_learns_of_the_loss_after_restart_without_data(volatile_server: Server, actors: Actors) -> None:
+    with Context(volatile_server.url) as ctx:
         lock, event = ctx.Lock(lease=2.0), ctx.Event()
-        waiter, listener = held_and_waited_for(lock, event, ctx, actors)
+        waiter, listener = hold_and_wait(lock, event, ctx, actors)
         fence = lock.fence
-        forgetful.kill()
-        forgetful.start()
-        assert waiter.result() is True, "nobody holds what the server does not know"
+        volatile_server.kill()
+        volatile_server.start()
+        assert waiter.result() is True, "a server without data knows no holder"
         assert waiter.call("fence") > fence
         wait_until(lambda: not lock.held, timeout=2.0 + SLACK)
         with pytest.raises(LeaseLostError):
@@ -159,7 +157,7 @@ def test_a_restart_without_its_data_is_a_loss_that_the_holder_learns(forgetful: 
         assert listener.result() is True
 
 
-def test_fences_rise_although_all_data_are_lost(ctx: Context, client: redis.Redis) -> None:
+def test_fences_rise_across_data_loss(ctx: Context, client: redis.Redis) -> None:
     lock = ctx.Lock()
     fences = []
     for _ in range(5):
