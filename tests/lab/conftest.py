@@ -19,6 +19,7 @@ import redis
 
 from broker.server.private_server import PrivateServer
 from tests.support.actors import TIMEOUT
+from tests.support.rq_worker import RQ_MAINTENANCE_KEY
 from tests.support.waiting import wait_until
 
 COMMAND = str(Path(sys.executable).with_name("lab"))
@@ -110,7 +111,7 @@ def lab(start: Start) -> Run:
 @pytest.fixture
 def url(server: PrivateServer, client: redis.Redis) -> Iterator[str]:
     """A server on which every key that a test makes must be gone when it ends."""
-    before = set(client.keys("*")) | {b"rq:clean_groups"}  # RQ's own note of when it last tidied up; it expires
+    before = set(client.keys("*")) | {RQ_MAINTENANCE_KEY}
     yield server.url
     assert set(client.keys("*")) <= before
 

@@ -16,7 +16,7 @@ import jobs
 from jobs.exchange.client import client
 from tests.lab.conftest import Run, Start
 from tests.support.actors import TIMEOUT
-from tests.support.rq_worker import rq_worker
+from tests.support.rq_worker import RQ_MAINTENANCE_KEY, rq_worker
 from tests.support.servers import Server
 from tests.support.waiting import wait_until
 
@@ -26,7 +26,7 @@ sys.modules["lab"] = None
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
-KEPT = {b"rq:clean_groups", b"rq:queues"}  # RQ's own notes; the workers take the second one with them
+KEPT = {RQ_MAINTENANCE_KEY, b"rq:queues"}  # the workers delete the second one when they exit
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from broker.server.private_server import PrivateServer
 from jobs.exchange.client import client
 from tests.lab.conftest import Run, Start
 from tests.support.actors import TIMEOUT
+from tests.support.rq_worker import RQ_MAINTENANCE_KEY
 from tests.support.waiting import wait_until
 
 GRACE = 10.0  # seconds for which `docker stop` waits
@@ -29,7 +30,7 @@ def own() -> Iterator[str]:
     with closing(PrivateServer()) as server, client(server.url) as connection:
         connection.config_set("requirepass", "open-sesame")
         yield server.url.replace("unix://", "unix://:open-sesame@")
-        assert set(connection.keys("*")) <= {b"rq:clean_groups"}
+        assert set(connection.keys("*")) <= {RQ_MAINTENANCE_KEY}
 
 
 def ready(url: str, count: int, queue: str = "lab") -> None:
