@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.compose import ComposeProject
 
+pytestmark = pytest.mark.slow
+
 OWN_PASSWORD = "of one's own: / @ #"
 AS_NOBODY = "redis-cli info; redis-cli --user health --pass '' info; redis-cli --user lab --pass wrong info"
 

@@ -23,7 +23,7 @@ LONGEST = ("tickets_locked", "traffic")
 MAX_CONCURRENT = 8
 VEHICLES = 20
 NO_CHANGES: Mapping[str, str] = MappingProxyType({})
-RUN_TIMEOUT = 150.0  # seconds, more than any program that ends by itself needs
+RUN_TIMEOUT = 300.0  # seconds, more than any program that ends by itself needs
 
 
 class CourseRun:

@@ -7,6 +7,7 @@ snippets that are comments there. Ports are changed in a copy, because they may 
 from __future__ import annotations
 
 import re
+import select
 import socket
 import subprocess
 import sys
@@ -15,12 +16,14 @@ from collections import Counter
 import pytest
 
 from tests.course.conftest import VEHICLES, CourseRun, CourseRunner
+from tests.support.actors import TIMEOUT
 from tests.support.waiting import wait_until
 
 TERMINATED = 143  # a shell's exit status for SIGTERM
 BLOCKED = 1.0  # seconds in which a program that is not blocked would continue
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "release", "printed"),
     [("lock", "lock.release()", ["111"]), ("semaphore", "sem.release()", ["1", "2", "3"])],
@@ -36,6 +39,7 @@ def test_without_a_release_the_next_acquire_blocks(
     assert run.lines == printed
 
 
+@pytest.mark.slow
 def test_chat_server_serves_several_at_once(runner: CourseRunner, backend: str) -> None:
     port = _free_port()
     run = runner.start("chat_server", backend, {"8080": port})
@@ -54,6 +58,7 @@ def test_chat_server_serves_several_at_once(runner: CourseRunner, backend: str) 
     assert run.stop() == TERMINATED
 
 
+@pytest.mark.slow
 def test_hello_server_prints_its_clients_pids(runner: CourseRunner, backend: str) -> None:
     port = _free_port()
     run = runner.start("hello_server", backend, {"9091": port})
@@ -64,13 +69,11 @@ def test_hello_server_prints_its_clients_pids(runner: CourseRunner, backend: str
         for _ in range(2)
     ]
     for client in clients:
-        assert client.stdout is not None
-        assert client.stdout.readline() == b"b'hello'\n"
-        client.stdout.close()
+        assert _read_line(client) == "b'hello'"
     for client in clients:
         wait_until(lambda: any(str(client.pid) in line for line in run.lines))  # noqa: B023 - called in this round
         client.kill()
-        client.wait()
+        client.communicate()
     assert run.stop() == TERMINATED
 
 
@@ -81,6 +84,7 @@ def test_daemon_class(finished: CourseRun) -> None:
     assert finished.process.returncode == 0
 
 
+@pytest.mark.slow
 def test_daemon_foo_bar(finished: CourseRun) -> None:
     assert "end123" not in finished.lines
     assert finished.lines[-1] == "end456"
@@ -91,6 +95,7 @@ def test_daemon_alone(finished: CourseRun) -> None:
     assert finished.lines == ["begin", "主进程"]
 
 
+@pytest.mark.slow
 def test_daemon_beside_child(finished: CourseRun) -> None:
     end = finished.lines.index("主进程")
     assert finished.lines.count("begin") == 1
@@ -99,11 +104,13 @@ def test_daemon_beside_child(finished: CourseRun) -> None:
     assert finished.lines[end:].count("in func2") <= 1  # printed while it was being terminated
 
 
+@pytest.mark.slow
 def test_tickets_query(finished: CourseRun) -> None:
     assert finished.count("余票") == 10
     assert finished.count("购票成功") == 5
 
 
+@pytest.mark.slow
 def test_output_unlocked(finished: CourseRun) -> None:
     running = Counter(re.findall(r"(\d): (\d+) is running", "\n".join(finished.lines)))
     done = Counter(re.findall(r"(\d):(\d+) is done", "\n".join(finished.lines)))
@@ -111,6 +118,7 @@ def test_output_unlocked(finished: CourseRun) -> None:
     assert sorted(number for number, _ in running) == ["0", "1", "2"]
 
 
+@pytest.mark.slow
 def test_output_locked(finished: CourseRun) -> None:
     matches = [re.fullmatch(r"(\d: \d+) is (running|done)", line) for line in finished.lines]
     lines = [(match[1], match[2]) for match in matches if match]
@@ -120,12 +128,14 @@ def test_output_locked(finished: CourseRun) -> None:
         assert before[0] == after[0]
 
 
+@pytest.mark.slow
 def test_tickets_unlocked(finished: CourseRun) -> None:
     assert finished.count("购票成功") > 1  # of one ticket
     torn = finished.errors.count("JSONDecodeError: ")  # reads of `db` during a write
     assert finished.count("剩余票数") + torn >= 100
 
 
+@pytest.mark.slow
 def test_tickets_locked(finished: CourseRun) -> None:
     assert finished.count("购票成功") == 5
     torn = finished.errors.count("JSONDecodeError: ")  # the course reads without the lock
@@ -140,6 +150,7 @@ def test_semaphore(finished: CourseRun) -> None:
     assert finished.lines == ["1", "2", "3", "4"]
 
 
+@pytest.mark.slow
 def test_ktv(finished: CourseRun) -> None:
     inside: set[str] = set()
     for line in finished.lines:
@@ -161,6 +172,7 @@ def test_event(finished: CourseRun) -> None:
     assert finished.lines == ["False", "True", "False"]
 
 
+@pytest.mark.slow
 def test_traffic(finished: CourseRun) -> None:
     lights = [line for line in finished.lines if "灯亮" in line]
     assert ["红" in line for line in lights] == [number % 2 == 0 for number in range(len(lights))]
@@ -183,7 +195,13 @@ def _answers(port: str) -> bool:
 
 def _ask(client: subprocess.Popen[bytes], text: str) -> str:
     assert client.stdin is not None
-    assert client.stdout is not None
     client.stdin.write(text.encode() + b"\n")
     client.stdin.flush()
+    return _read_line(client)
+
+
+def _read_line(client: subprocess.Popen[bytes]) -> str:
+    assert client.stdout is not None
+    readable, _, _ = select.select([client.stdout], [], [], TIMEOUT)
+    assert readable, "the client got no answer"
     return client.stdout.readline().decode().rstrip("\n")

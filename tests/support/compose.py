@@ -15,7 +15,7 @@ from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 BUILD_TIMEOUT = 600.0  # seconds; images may have to be pulled and built
-COMMAND_TIMEOUT = 120.0
+COMMAND_TIMEOUT = 240.0
 
 
 def docker(*words: str, timeout: float = COMMAND_TIMEOUT, check: bool = True, **variables: str) -> str:
