@@ -13,9 +13,9 @@ from lab.result import judge
 from lab.runtime.event_log import FileLog, StreamLog
 from lab.runtime.recorder import Recorder
 from lab.trace import Trace, load_traces
-from tests.lab.handwritten import TWO_BUY, trace
+from tests.support.traces import TWO_BUYERS, parse_trace
 
-GOOD = trace(TWO_BUY, clients=2, stock=2)
+GOOD = parse_trace(TWO_BUYERS, clients=2, stock=2)
 
 
 def save(folder: Path, text: str) -> Path:

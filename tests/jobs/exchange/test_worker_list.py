@@ -2,42 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 import signal
 
 import pytest
 
 import jobs
 from jobs.exchange import worker_list
-from jobs.exchange.worker_list import WorkerInfo, WorkerRecord, worker_info
+from jobs.exchange.worker_list import WorkerInfo, worker_info
 from tests.jobs.supervised_workers import SupervisedWorkers
 from tests.support.actors import TIMEOUT
 from tests.support.waiting import wait_until
-
-NOON = 1790000000.0
-MOMENT = "2026-09-21T14:13:20.000000Z"  # the same in RQ's format
-OURS = {
-    "beat": "2",
-    "hostname": "web1",
-    "pid": "77",
-    "state": "idle",
-    "birth": "2026-09-21T14:12:20.000000Z",
-    "last_heartbeat": MOMENT,
-    "python_version": "3.11.7 (main, whatever)",
-    "version": "3.0.0",
-    "redis_version": "8.1.0",
-    "project_version": "0.1.0",
-}
-RQS = {name: value for name, value in OURS.items() if name not in ("beat", "redis_version", "project_version")}
-
-
-def record(fields: dict[str, str], **changes: object) -> WorkerRecord:
-    """A worker whose last heartbeat is a second old."""
-    return dataclasses.replace(WorkerRecord("web1/77/0", fields, NOON + 1, 299.0, 1, {}, ""), **changes)
+from tests.support.worker_records import LAST_HEARTBEAT, OUR_FIELDS, RQ_FIELDS, make_record
 
 
 def test_an_idle_worker():
-    assert worker_info(record(OURS)) == WorkerInfo(
+    assert worker_info(make_record(OUR_FIELDS)) == WorkerInfo(
         name="web1/77/0",
         host="web1",
         pid=77,
@@ -57,12 +36,12 @@ def test_an_idle_worker():
 
 @pytest.mark.parametrize(("age", "problem"), [(9.0, None), (11.0, "paused or cut off")])
 def test_a_worker_that_misses_five_heartbeats_does_not_respond(age: float, problem: str | None):
-    assert worker_info(record(OURS, ttl=300 - age)).problem == problem
+    assert worker_info(make_record(OUR_FIELDS, ttl=300 - age)).problem == problem
 
 
-@pytest.mark.parametrize("fields", [OURS, RQS])
+@pytest.mark.parametrize("fields", [OUR_FIELDS, RQ_FIELDS])
 def test_a_worker_whose_channel_has_no_subscriber_is_dead(fields: dict[str, str]):
-    assert worker_info(record(fields, subscribers=0)).problem == "killed or cut off"
+    assert worker_info(make_record(fields, subscribers=0)).problem == "killed or cut off"
 
 
 @pytest.mark.parametrize(
@@ -70,17 +49,19 @@ def test_a_worker_whose_channel_has_no_subscriber_is_dead(fields: dict[str, str]
     [("idle", 420.0, True), ("idle", 490.0, False), ("busy", 80.0, True), ("busy", 100.0, False)],
 )
 def test_rqs_own_worker_has_a_longer_timeout(state: str, age: float, responds: bool):
-    assert worker_info(record(RQS | {"state": state}, now=NOON + age)).responds == responds
+    assert worker_info(make_record(RQ_FIELDS | {"state": state}, now=LAST_HEARTBEAT + age)).responds == responds
 
 
 def test_a_hosts_wrong_clock_is_shown_and_changes_no_duration():
-    slow = worker_info(record(OURS, now=NOON + 101, ttl=299.0, execution={"created_at": str(NOON - 5)}))
+    execution = {"created_at": str(LAST_HEARTBEAT - 5)}
+    slow = worker_info(make_record(OUR_FIELDS, now=LAST_HEARTBEAT + 101, ttl=299.0, execution=execution))
     assert slow.clock_offset == -100
     assert (slow.running_for, slow.uptime, slow.heartbeat_age, slow.problem) == (6.0, 61.0, 1.0, None)
 
 
 def test_a_functions_arguments_are_not_shown():
-    busy = worker_info(record(OURS, execution={"created_at": str(NOON)}, description="shop.sell('secret')"))
+    execution = {"created_at": str(LAST_HEARTBEAT)}
+    busy = worker_info(make_record(OUR_FIELDS, execution=execution, description="shop.sell('secret')"))
     assert busy.current_job == "shop.sell"
 
 

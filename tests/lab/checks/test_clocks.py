@@ -16,7 +16,7 @@ from lab.checks.verdicts import Judgement
 from lab.runtime.event_log import StreamLog
 from lab.runtime.recorder import Recorder
 from lab.trace import LAB, Event, Trace
-from tests.lab.scripted import made, scripted
+from tests.support.traces import make_exercise, make_trace
 
 VALID, INVALID = Judgement.VALID, Judgement.INVALID
 
@@ -90,7 +90,7 @@ def on_two_hosts(trace: Trace, error: float) -> Trace:
 def test_a_death_is_called_late_only_beyond_the_bound(late: float, judgement: Judgement):
     dies = Event("process 0", "x", 5, "dies", 1.0)
     named = Event("monitor", "y", 6, "is dead", 1.0 + 2.0 + late, on="process 0")
-    trace = on_two_hosts(scripted("liveness", dies, named), 0.1)
+    trace = on_two_hosts(make_trace("liveness", dies, named), 0.1)
     assert liveness.detected_in_time(trace, 2.0).judgement is judgement
     assert liveness.detected_in_time(on_two_hosts(trace, 0.0), 2.0).judgement is INVALID
 
@@ -100,17 +100,17 @@ def test_a_daemon_is_said_to_go_on_only_beyond_the_bound(late: float, judgement:
     ends = Event("parent", "x", 5, "code ends", 1.0)
     signs = Event("daemon", "y", 6, "begins", 1.0 + 0.4 + late)
     plain = [Event("plain child", "x", 7, what, 0.5) for what in ("begins", "finishes")]
-    trace = on_two_hosts(scripted("daemon", *plain, ends, signs, ended=("plain child", "parent")), 0.1)
-    assert made("daemon").check(trace).judgement is judgement
+    trace = on_two_hosts(make_trace("daemon", *plain, ends, signs, finished=("plain child", "parent")), 0.1)
+    assert make_exercise("daemon").check(trace).judgement is judgement
 
 
 @pytest.mark.parametrize(("late", "judgement"), [(0.19, VALID), (0.21, INVALID)])
 def test_a_police_car_is_exact_unless_it_was_played_twice(late: float, judgement: Judgement):
     arrives = Event("police car 1", "x", 5, "arrives", 1.0, 0.1)
     passes = Event("police car 1", "y", 5, "passes", 1.0 + 0.5 + traffic.TOLERANCE + late, 0.1)
-    assert traffic.police_in_time(scripted("traffic", arrives, passes), 0.5).judgement is judgement
+    assert traffic.police_in_time(make_trace("traffic", arrives, passes), 0.5).judgement is judgement
     same = dataclasses.replace(passes, host="x")
-    assert traffic.police_in_time(scripted("traffic", arrives, same), 0.5).judgement is INVALID
+    assert traffic.police_in_time(make_trace("traffic", arrives, same), 0.5).judgement is INVALID
 
 
 def test_an_actor_measures_at_its_beginning_and_at_its_end(server: PrivateServer, url: str):

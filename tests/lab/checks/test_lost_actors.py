@@ -13,7 +13,7 @@ from lab.exercises import EXERCISES
 from lab.report.explanations import explain
 from lab.result import judge
 from lab.trace import LAB, Event, Trace
-from tests.lab.handwritten import ended, trace
+from tests.support.traces import end_of_run, parse_trace
 
 VALID, UNKNOWN, INVALID = Judgement.VALID, Judgement.UNKNOWN, Judgement.INVALID
 
@@ -40,11 +40,11 @@ LATE = """
 2.5 a gets_no_ticket
 2.6 a leaves
 2.6 lab counts 0
-""" + ended("a", "b", "c")
+""" + end_of_run("a", "b", "c")
 
 
 def tickets(text: str, stock: int = 1, **parameters: object) -> verdicts.Verdict:
-    return EXERCISES["tickets"](clients=3, stock=stock, **parameters).check(trace(text))  # type: ignore[arg-type]
+    return EXERCISES["tickets"](clients=3, stock=stock, **parameters).check(parse_trace(text))  # type: ignore[arg-type]
 
 
 def test_a_late_write_that_was_refused():
@@ -52,8 +52,8 @@ def test_a_late_write_that_was_refused():
         "1 sold and 0 left, of 1; never more than 1 inside db; a lost the lease inside; "
         "fences increased with every grant; all 3 finished"
     )
-    assert metrics.max_inside(trace(LATE), "db") == 1
-    assert metrics.handoff_time(trace(LATE), "db", 1) == pytest.approx(0.1)  # from b to c, and c to a; a let nobody in
+    assert metrics.max_inside(parse_trace(LATE), "db") == 1
+    assert metrics.handoff_time(parse_trace(LATE), "db", 1) == pytest.approx(0.1)  # from b to c, and c to a
 
 
 def test_a_late_write_that_was_taken():
@@ -65,14 +65,14 @@ def test_the_sentence_says_what_became_of_whoever_stood_still():
     taken = LATE.replace("2.1 a is_refused 1", "2.1 a buys 0")
     waited = "\n".join(line for line in LATE.splitlines() if " b " not in line and "loses_lease" not in line)
     runs = {"local": waited, "redis": LATE, "rq": taken}
-    results = [judge(trace(text, backend=name, clients=3, stock=1, stall=1.8)) for name, text in runs.items()]
+    results = [judge(parse_trace(text, backend=name, clients=3, stock=1, stall=1.8)) for name, text in runs.items()]
     assert (
         "A process was paused inside db: on local all others waited for it; on redis its lease expired, others "
         "entered, and its late write was refused by the store; on rq its lease expired, others entered, and its late "
         "write was accepted, as nothing checked its fence."
     ) in explain(results)
     assert [result.outcome["refused by fence"] for result in results] == [1, 1, 0]
-    assert "was paused" not in explain([judge(trace(ALONE, clients=3, stock=3))])
+    assert "was paused" not in explain([judge(parse_trace(ALONE, clients=3, stock=3))])
 
 
 def test_who_says_that_it_lost_its_lease_is_believed_only_for_that_stay():
@@ -98,11 +98,11 @@ def test_who_stood_still_on_the_threshold_may_record_late_that_it_was_let_in():
 3 a loses_lease 1
 4 b leaves
 """
-    run = trace(text + ended("a", "b"))
+    run = parse_trace(text + end_of_run("a", "b"))
     assert verdicts.within_limit(run, "db", 1).judgement is VALID
     assert verdicts.fences_increase(run, "db").judgement is VALID
     assert [(event.who, event.what) for event in section_events(run, "db")][2:] == [("b", "enters"), ("b", "leaves")]
-    wrong = trace(text.replace("3 a loses_lease 1\n", "") + ended("a", "b"))
+    wrong = parse_trace(text.replace("3 a loses_lease 1\n", "") + end_of_run("a", "b"))
     assert verdicts.within_limit(wrong, "db", 1).judgement is INVALID
     assert verdicts.fences_increase(wrong, "db").judgement is INVALID
 
@@ -110,9 +110,9 @@ def test_who_stood_still_on_the_threshold_may_record_late_that_it_was_let_in():
 def test_a_semaphores_permit_that_was_lost_makes_room_for_one_and_no_more():
     text = "0 a enters 1\n0 b enters 2\n5 c enters 3\n6 d enters 4\n7 a leaves\n7 a loses_lease 1"
     rooms = text.replace("db", "rooms")
-    run = trace(rooms + "\n" + ended("a", "b", "c", "d"), "ktv")
+    run = parse_trace(rooms + "\n" + end_of_run("a", "b", "c", "d"), "ktv")
     assert verdicts.within_limit(run, "rooms", 2) == verdicts.invalid("d entered rooms while b, c were still inside")
-    right = trace(rooms.replace("6 d", "6 b leaves\n6 d") + "\n" + ended("a", "b", "c", "d"), "ktv")
+    right = parse_trace(rooms.replace("6 d", "6 b leaves\n6 d") + "\n" + end_of_run("a", "b", "c", "d"), "ktv")
     assert verdicts.within_limit(right, "rooms", 2).judgement is VALID
     assert [event.what for event in section_events(right, "rooms")][:4] == ["enters", EXPIRES, "enters", "enters"]
 
@@ -121,7 +121,7 @@ def killed_after(run: Trace, position: int) -> Trace:
     """Return the trace of a run in which `a` was killed before it did what stands at `position`."""
     events = [event for at, event in enumerate(run.events) if event.who != "a" or at < position]
     events = [e for e in events if not (e.what == "joins" and e.on == "a")]
-    killed = trace("91 lab joins a -9").events
+    killed = parse_trace("91 lab joins a -9").events
     return Trace(run.exercise, run.backend, run.parameters, (*events[:-1], *killed, events[-1]))
 
 
@@ -139,13 +139,13 @@ ALONE = """
 5.3 c buys 0
 5.4 c leaves
 6.0 lab counts 0
-""" + ended("a", "b", "c")
+""" + end_of_run("a", "b", "c")
 
 
 @pytest.mark.parametrize("wrote", [True, False])
 def test_wherever_a_buyer_is_killed_the_verdict_is_right(wrote: bool):
     """Between any two of its steps; the store then has its ticket or, if it `wrote`, one less."""
-    whole = trace(ALONE)
+    whole = parse_trace(ALONE)
     for position, step in enumerate(whole.events):
         if step.who != "a":
             continue
@@ -154,7 +154,7 @@ def test_wherever_a_buyer_is_killed_the_verdict_is_right(wrote: bool):
         sold = "buys" in told
         if not sold and not wrote:  # the next ones read what a read
             text = ALONE.replace("buys 1", "buys 2").replace("c buys 0", "c buys 1").replace("counts 0", "counts 1")
-            killed = killed_after(trace(text), position)
+            killed = killed_after(parse_trace(text), position)
         verdict = EXERCISES["tickets"](clients=3, stock=3).check(killed)  # type: ignore[call-arg]
         if wrote and not sold and told[-1:] != ["enters"]:
             assert verdict.judgement is INVALID, told  # it cannot have written yet: the ticket is really gone
@@ -175,7 +175,7 @@ def test_the_store_says_what_a_killed_buyer_wrote():
     ]
     told = [
         dataclasses.replace(event, fence=3 - (event.value or 0)) if event.what == "buys" else event
-        for event in trace(SILENT).events
+        for event in parse_trace(SILENT).events
     ]
     whole = Trace("tickets", "redis", {"clients": 3, "stock": 3}, (*kept, *told))
     result = judge(whole)
@@ -213,14 +213,14 @@ def test_a_caller_that_was_killed_while_the_seller_answered():
 0.4 b buys 0
 1.0 lab counts 0
 """
-        + ended("seller", "b")
+        + end_of_run("seller", "b")
         + "\n93 lab joins a -9"
     )
     shop = EXERCISES["tickets"](clients=2, stock=2, how="queue")  # type: ignore[call-arg]
-    verdict = shop.check(trace(text))
+    verdict = shop.check(parse_trace(text))
     assert verdict.judgement is VALID
     assert "1 sold and 0 left, of 2, and 1 perhaps by a, lost while buying" in verdict.evidence
-    assert shop.check(trace(text.replace("0.1 a requests\n", ""))).judgement is INVALID
+    assert shop.check(parse_trace(text.replace("0.1 a requests\n", ""))).judgement is INVALID
 
 
 @pytest.mark.parametrize(("value", "judgement"), [("-9", VALID), ("-15", VALID), ("1", UNKNOWN), ("", UNKNOWN)])
@@ -236,7 +236,7 @@ def test_a_killed_one_whose_failure_is_known_has_failed():
 
 def test_an_actor_that_was_played_twice():
     """Its worker was lost, and another plays it again while the first one still runs, and is then killed."""
-    run = trace("0 a enters 1\n5 a enters 2\n6 a leaves\n" + ended("a"))
+    run = parse_trace("0 a enters 1\n5 a enters 2\n6 a leaves\n" + end_of_run("a"))
     first, *rest = run.events
     orphan = Trace("tickets", "rq", {}, (type(first)(**{**vars(first), "pid": 1}), *rest))
     assert verdicts.within_limit(orphan, "db", 1).judgement is VALID

@@ -15,15 +15,20 @@ from lab.report.explanations import explain
 from lab.report.table import report
 from lab.result import Result, judge, to_json
 from lab.trace import LAB
-from tests.lab.handwritten import TWO_BUY, trace
+from tests.support.traces import TWO_BUYERS, parse_trace
 
 
-def result(text: str = TWO_BUY, backend: str = "local", **parameters: object) -> Result:
-    return judge(trace(text, backend=backend, **{"clients": 2, "stock": 2, **parameters}))
+def result(text: str = TWO_BUYERS, backend: str = "local", **parameters: object) -> Result:
+    return judge(parse_trace(text, backend=backend, **{"clients": 2, "stock": 2, **parameters}))
+
+
+def with_times_multiplied(text: str, factor: float) -> str:
+    lines = (line.split(" ", 1) for line in text.strip().splitlines())
+    return "\n".join(f"{factor * float(when)} {rest}" for when, rest in lines)
 
 
 def test_waits_and_hand_over():
-    two = trace(TWO_BUY)
+    two = parse_trace(TWO_BUYERS)
     assert metrics.wait_times(two, "db") == pytest.approx([0.0, 0.5])
     assert metrics.handoff_time(two, "db", 1) == pytest.approx(0.1)
     assert metrics.busy_time(two, "db") == pytest.approx(0.4 + 0.2)
@@ -31,12 +36,12 @@ def test_waits_and_hand_over():
 
 
 def test_a_hand_over_needs_somebody_who_waits():
-    alone = trace("0 a requests\n0 a enters\n1 a leaves\n5 b requests\n5 b enters\n6 b leaves")
+    alone = parse_trace("0 a requests\n0 a enters\n1 a leaves\n5 b requests\n5 b enters\n6 b leaves")
     assert metrics.handoff_time(alone, "db", 1) is None
 
 
 def test_how_many_at_once():
-    two = trace(TWO_BUY)
+    two = parse_trace(TWO_BUYERS)
     assert metrics.max_inside(two, "db") == 1
     assert metrics.max_concurrent(two) == 2
     assert metrics.process_count(two) == 2
@@ -102,7 +107,7 @@ def test_the_chart_marks_too_many_without_colour():
 
 
 def test_all_strips_have_one_time_scale_and_fit():
-    slow = "\n".join(f"{2 * float(line.split()[0])} {line.split(' ', 1)[1]}" for line in TWO_BUY.strip().splitlines())
+    slow = with_times_multiplied(TWO_BUYERS, 2)
     for width in (40, 80, 120):
         chart = draw([result(), result(slow, "redis")], width).plain
         assert max(map(len, chart.splitlines())) <= width
@@ -112,7 +117,7 @@ def test_all_strips_have_one_time_scale_and_fit():
 def test_several_hosts_are_named_and_how_exactly_their_clocks_are_known():
     """The same run, on one host and on three, one of which is only the lab's own."""
     hosts = {LAB: "desk", "a": "attic", "b": "cellar"}
-    alone = trace(TWO_BUY, backend="redis", clients=2, stock=2)
+    alone = parse_trace(TWO_BUYERS, backend="redis", clients=2, stock=2)
     spread = [dataclasses.replace(event, host=hosts[event.who], error=0.002) for event in alone.events]
     both = [judge(alone), judge(dataclasses.replace(alone, backend="rq", events=tuple(spread)))]
     rows = [line.split("│")[1:-1] for line in printed(both).splitlines() if line.startswith("│")]
@@ -147,7 +152,7 @@ def test_the_sentences_say_only_what_the_figures_say():
     alike = explain([result(), result(backend="redis")])
     assert "same everywhere: 2 sold, 0 refused, 0 oversold" in alike
     assert "More than" not in alike
-    both = TWO_BUY.replace("0.6 a leaves\n0.7 b enters 2", "0.6 b enters 2\n0.7 a leaves")
+    both = TWO_BUYERS.replace("0.6 a leaves\n0.7 b enters 2", "0.6 b enters 2\n0.7 a leaves")
     differing = explain([result(), result(both, "redis")])
     assert "(up to 2 on redis): what they waited for did not keep them out" in differing
     unasked = "\n".join(line for line in both.splitlines() if "requests" not in line)
@@ -156,7 +161,7 @@ def test_the_sentences_say_only_what_the_figures_say():
 
 def test_the_sentences_compare_variants_on_the_same_backend():
     """A run through a queue that takes half as long as the one under a lock."""
-    quick = "\n".join(f"{float(line.split()[0]) / 2} {line.split(' ', 1)[1]}" for line in TWO_BUY.strip().splitlines())
+    quick = with_times_multiplied(TWO_BUYERS, 0.5)
     results = [result(), result(quick, how="queue"), result(quick, "redis", how="queue")]
     *variants, price = explain(results).splitlines()
     assert [line.partition(":")[0] for line in variants] == ["lock", "queue"]
@@ -164,7 +169,7 @@ def test_the_sentences_compare_variants_on_the_same_backend():
 
 
 def test_what_is_measured_is_no_outcome_to_compare():
-    slower = TWO_BUY.replace("0.8 b buys", "0.85 b buys").replace("0.1 b starts", "0.1 b starts\n0.1 b sees 1")
+    slower = TWO_BUYERS.replace("0.8 b buys", "0.85 b buys").replace("0.1 b starts", "0.1 b starts\n0.1 b sees 1")
     results = [result(), result(slower, "redis")]
     assert results[0].outcome != results[1].outcome
     assert "same everywhere: 2 sold, 0 refused, 0 oversold." in explain(results)

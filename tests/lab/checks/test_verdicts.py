@@ -7,7 +7,7 @@ import pytest
 from lab.checks import verdicts
 from lab.checks.verdicts import Judgement
 from lab.exercises import EXERCISES
-from tests.lab.handwritten import TWO_BUY, trace
+from tests.support.traces import TWO_BUYERS, parse_trace
 
 VALID, UNKNOWN, INVALID = Judgement.VALID, Judgement.UNKNOWN, Judgement.INVALID
 
@@ -20,11 +20,11 @@ def without(text: str, *lines: str) -> str:
 
 
 def tickets(text: str, stock: int = 2) -> verdicts.Verdict:
-    return EXERCISES["tickets"](clients=2, stock=stock).check(trace(text))  # type: ignore[call-arg]
+    return EXERCISES["tickets"](clients=2, stock=stock).check(parse_trace(text))  # type: ignore[call-arg]
 
 
 def test_a_right_run_is_valid():
-    verdict = tickets(TWO_BUY)
+    verdict = tickets(TWO_BUYERS)
     assert verdict.judgement is VALID
     assert verdict.evidence == (
         "2 sold and 0 left, of 2; never more than 1 inside db; fences increased with every grant; all 2 finished"
@@ -32,72 +32,74 @@ def test_a_right_run_is_valid():
 
 
 def test_two_inside_at_once():
-    verdict = tickets(TWO_BUY.replace("0.6 a leaves\n0.7 b enters 2", "0.6 b enters 2\n0.7 a leaves"))
+    verdict = tickets(TWO_BUYERS.replace("0.6 a leaves\n0.7 b enters 2", "0.6 b enters 2\n0.7 a leaves"))
     assert verdict == verdicts.invalid("b entered db while a was still inside")
 
 
 def test_order_is_what_counts_and_not_the_clocks_of_several_hosts():
-    assert tickets(TWO_BUY.replace("0.6 a leaves", "0.8 a leaves")).judgement is VALID
+    assert tickets(TWO_BUYERS.replace("0.6 a leaves", "0.8 a leaves")).judgement is VALID
 
 
 def test_one_more_than_there_are_rooms():
     text = "\n".join(f"0.{i} g{i} enters" for i in range(5))
-    verdict = verdicts.within_limit(trace(text, "ktv"), "rooms", 4)
+    verdict = verdicts.within_limit(parse_trace(text, "ktv"), "rooms", 4)
     assert verdict == verdicts.invalid("g4 entered rooms while g0, g1, g2 and 1 more were still inside")
-    assert verdicts.within_limit(trace(text, "ktv"), "rooms", 5).judgement is VALID
+    assert verdicts.within_limit(parse_trace(text, "ktv"), "rooms", 5).judgement is VALID
 
 
 def test_whoever_died_inside_may_have_been_gone_when_the_next_one_came():
     text = "0 a enters 1\n9 b enters 2\n9 b leaves\n9 b ends\n9 lab joins a -9\n9 lab joins b 0\n9 lab ends_run"
-    assert verdicts.within_limit(trace(text), "db", 1).judgement is VALID
-    assert verdicts.all_finished(trace(text), 2) == verdicts.valid("a was killed; the other one finished")
+    assert verdicts.within_limit(parse_trace(text), "db", 1).judgement is VALID
+    assert verdicts.all_finished(parse_trace(text), 2) == verdicts.valid("a was killed; the other one finished")
 
 
 def test_what_a_killed_one_did_before_still_counts():
     """It left, and came again, and was killed then: its first stay has an end, and was one too many."""
     text = "0 a enters\n1 b enters\n2 b leaves\n3 a leaves\n4 a enters\n5 b ends\n6 lab joins a -9\n6 lab joins b 0"
-    assert verdicts.within_limit(trace(text), "db", 1) == verdicts.invalid("b entered db while a was still inside")
+    expected = verdicts.invalid("b entered db while a was still inside")
+    assert verdicts.within_limit(parse_trace(text), "db", 1) == expected
 
 
 def test_one_who_lived_on_inside_has_no_excuse():
     text = "0 a enters\n1 b enters\n2 b leaves\n3 a ends\n3 b ends\n4 lab joins a 0\n4 lab joins b 0"
-    assert verdicts.within_limit(trace(text), "db", 1) == verdicts.invalid("b entered db while a was still inside")
+    expected = verdicts.invalid("b entered db while a was still inside")
+    assert verdicts.within_limit(parse_trace(text), "db", 1) == expected
 
 
 def test_nobody_came():
-    assert verdicts.within_limit(trace("0 lab starts_run"), "db", 1).judgement is UNKNOWN
+    assert verdicts.within_limit(parse_trace("0 lab starts_run"), "db", 1).judgement is UNKNOWN
 
 
 def test_the_same_ticket_sold_twice():
-    text = TWO_BUY.replace("b buys 0", "b buys 1").replace("counts 0", "counts 1")
+    text = TWO_BUYERS.replace("b buys 0", "b buys 1").replace("counts 0", "counts 1")
     assert tickets(text) == verdicts.invalid("a and b both read 2 left and both bought; 2 tickets sold, 2 in stock")
 
 
 @pytest.mark.parametrize(("count", "stock"), [(0, 3), (1, 2), (-1, 2)])
 def test_what_was_sold_and_what_is_left_do_not_add_up(count: int, stock: int):
-    verdict = tickets(TWO_BUY.replace("counts 0", f"counts {count}"), stock)
+    verdict = tickets(TWO_BUYERS.replace("counts 0", f"counts {count}"), stock)
     assert verdict == verdicts.invalid(f"2 tickets sold and {count} left, of {stock}")
 
 
 def test_nobody_counted():
-    assert tickets(without(TWO_BUY, "1.0 lab counts 0")).judgement is UNKNOWN
+    assert tickets(without(TWO_BUYERS, "1.0 lab counts 0")).judgement is UNKNOWN
 
 
 @pytest.mark.parametrize("fence", [1, 0])
 def test_a_fence_that_does_not_rise(fence: int):
-    verdict = tickets(TWO_BUY.replace("b enters 2", f"b enters {fence}"))
+    verdict = tickets(TWO_BUYERS.replace("b enters 2", f"b enters {fence}"))
     assert verdict == verdicts.invalid(f"b entered after a, but its fence {fence} is not larger than 1")
 
 
 def test_a_semaphores_fences_may_be_recorded_in_any_order_but_only_once():
-    swapped = trace("0 a enters 2\n0 b enters 1", "ktv")
+    swapped = parse_trace("0 a enters 2\n0 b enters 1", "ktv")
     assert verdicts.fences_unique(swapped, "rooms").judgement is VALID
-    twice = trace("0 a enters 2\n0 b enters 2", "ktv")
+    twice = parse_trace("0 a enters 2\n0 b enters 2", "ktv")
     assert verdicts.fences_unique(twice, "rooms") == verdicts.invalid("b and a entered with the same fence 2")
 
 
 def test_a_backend_without_fences_is_not_praised_for_them():
-    text = TWO_BUY.replace("enters 1", "enters").replace("enters 2", "enters")
+    text = TWO_BUYERS.replace("enters 1", "enters").replace("enters 2", "enters")
     verdict = tickets(text)
     assert verdict.judgement is VALID
     assert "fence" not in verdict.evidence
@@ -106,20 +108,20 @@ def test_a_backend_without_fences_is_not_praised_for_them():
 @pytest.mark.parametrize(
     ("text", "evidence"),
     [
-        (without(TWO_BUY, "1.0 lab ends_run"), "the trace stops before the end of the run"),
-        (without(TWO_BUY, "1.0 b ends"), "1 of 2 finished"),
+        (without(TWO_BUYERS, "1.0 lab ends_run"), "the trace stops before the end of the run"),
+        (without(TWO_BUYERS, "1.0 b ends"), "1 of 2 finished"),
         (
-            without(TWO_BUY, "0.9 a ends", "1.0 b ends")
+            without(TWO_BUYERS, "0.9 a ends", "1.0 b ends")
             .replace("joins b 0", "joins b -9")
             .replace("joins a 0", "joins a -9"),
             "0 of 2 finished; a was killed by signal 9",
         ),
-        (TWO_BUY.replace("joins b 0", "joins b 1"), "b ended with exit code 1"),
+        (TWO_BUYERS.replace("joins b 0", "joins b 1"), "b ended with exit code 1"),
         (
-            TWO_BUY.replace("joins b 0", "joins b").replace("joins a 0", "joins a -9"),
+            TWO_BUYERS.replace("joins b 0", "joins b").replace("joins a 0", "joins a -9"),
             "b had not ended when the lab gave up; a was killed by signal 9",
         ),
-        (TWO_BUY.replace("joins b 0", "joins b"), "b had not ended when the lab gave up"),
+        (TWO_BUYERS.replace("joins b 0", "joins b"), "b had not ended when the lab gave up"),
     ],
 )
 def test_an_actor_whose_end_was_not_seen(text: str, evidence: str):
@@ -127,13 +129,13 @@ def test_an_actor_whose_end_was_not_seen(text: str, evidence: str):
 
 
 def test_what_is_wrong_outweighs_what_is_unknown():
-    text = without(TWO_BUY, "1.0 b ends").replace("0.6 a leaves\n0.7 b enters 2", "0.6 b enters 2\n0.7 a leaves")
+    text = without(TWO_BUYERS, "1.0 b ends").replace("0.6 a leaves\n0.7 b enters 2", "0.6 b enters 2\n0.7 a leaves")
     assert tickets(text).judgement is INVALID
 
 
 def test_ktv_puts_its_checks_together():
     text = "0 a requests\n0 a enters 1\n1 a leaves\n1 a ends\n1 lab joins a 0\n1 lab ends_run"
     bar = EXERCISES["ktv"](guests=1, rooms=1)  # type: ignore[call-arg]
-    assert bar.check(trace(text, "ktv")).judgement is VALID
-    assert bar.check(trace("0 b enters 1\n" + text, "ktv")).judgement is INVALID
-    assert bar.check(trace(text.replace("joins a 0", "joins a 3"), "ktv")).judgement is UNKNOWN
+    assert bar.check(parse_trace(text, "ktv")).judgement is VALID
+    assert bar.check(parse_trace("0 b enters 1\n" + text, "ktv")).judgement is INVALID
+    assert bar.check(parse_trace(text.replace("joins a 0", "joins a 3"), "ktv")).judgement is UNKNOWN

@@ -11,26 +11,26 @@ import redis
 
 from broker.server.private_server import PrivateServer
 from lab.exercises import EXERCISES
-from tests.lab.conftest import COMMAND, Finished, Run, Start, table
+from tests.support.lab import COMMAND, FinishedLab, RunLab, StartLab, table_rows
 from tests.support.waiting import wait_until
 
 FEW = ("compare", "tickets", "--clients", 8, "--stock", 3, "--workers", 3, "--pace", 0.02)
 COURSE = "isolation, daemon, liveness, chat, lock, output, tickets, semaphore, ktv, event, traffic"
 
 
-def test_the_environment_names_the_server(lab: Run, url: str, monkeypatch: pytest.MonkeyPatch):
+def test_the_environment_names_the_server(lab: RunLab, url: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("LAB_REDIS_URL", url)
     assert f"at {url}" in lab(*FEW, "--on", "redis").stdout
 
 
-def test_local_needs_no_server(lab: Run, monkeypatch: pytest.MonkeyPatch):
+def test_local_needs_no_server(lab: RunLab, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("LAB_REDIS_URL", "redis://127.0.0.1:1")
     done = lab(*FEW, "--on", "local")
     assert done.returncode == 0
     assert "server:" not in done.stdout
 
 
-def test_list_and_show(lab: Run):
+def test_list_and_show(lab: RunLab):
     lines = lab("list").stdout.splitlines()
     assert ", ".join(line.split()[0] for line in lines) == COURSE
     assert max(map(len, lines)) <= 80
@@ -41,7 +41,7 @@ def test_list_and_show(lab: Run):
         assert "@actor\ndef " in shown
 
 
-def test_version(lab: Run):
+def test_version(lab: RunLab):
     assert lab("--version").stdout == f"lab, version {version('multiprocessing-lab')}\n"
 
 
@@ -49,7 +49,7 @@ def test_version(lab: Run):
     "words",
     [(), ("--help",), ("compare",), ("compare", "--help"), ("compare", "ktv", "-h"), ("run",), ("run", "ktv", "-h")],
 )
-def test_help(lab: Run, words: tuple[str, ...]):
+def test_help(lab: RunLab, words: tuple[str, ...]):
     done = lab(*words)
     assert done.returncode == 0
     assert "Usage: lab" in done.stdout
@@ -94,7 +94,7 @@ def test_help(lab: Run, words: tuple[str, ...]):
         ("dance", "No such command 'dance'"),
     ],
 )
-def test_bad_input_gets_one_sentence(lab: Run, tmp_path: Path, words: str, sentence: str):
+def test_bad_input_gets_one_sentence(lab: RunLab, tmp_path: Path, words: str, sentence: str):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine").touch()
     (tmp_path / "corrupt").mkdir()
@@ -108,7 +108,7 @@ def test_bad_input_gets_one_sentence(lab: Run, tmp_path: Path, words: str, sente
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def with_open_files(limit: str, clients: int) -> Finished:
+def with_open_files(limit: str, clients: int) -> FinishedLab:
     many = f"ulimit {limit} && exec {COMMAND} compare tickets --clients {clients} --pace 0 --on local"
     return subprocess.run(["sh", "-c", many], capture_output=True, text=True, check=False)
 
@@ -121,10 +121,10 @@ def test_more_processes_than_the_machine_allows():
 
 def test_more_processes_than_are_allowed_unless_one_asks():
     done = with_open_files("-Sn 100", 50)
-    assert (done.returncode, table(done.stdout)["sold"]) == (0, ["5"])
+    assert (done.returncode, table_rows(done.stdout)["sold"]) == (0, ["5"])
 
 
-def test_a_server_that_wants_a_password_or_may_evict(lab: Run):
+def test_a_server_that_wants_a_password_or_may_evict(lab: RunLab):
     own = PrivateServer()
     try:
         with redis.Redis.from_url(own.url) as client:
@@ -141,7 +141,7 @@ def test_a_server_that_wants_a_password_or_may_evict(lab: Run):
 
 
 @pytest.mark.parametrize("backend", ["redis", "rq"])
-def test_a_server_that_goes_away_during_the_run(start: Start, backend: str):
+def test_a_server_that_goes_away_during_the_run(start: StartLab, backend: str):
     own = PrivateServer()
     with redis.Redis.from_url(own.url) as client:
         session = start("compare", "ktv", "--guests", 3, "--pace", 5, "--on", backend, "--redis-url", own.url)

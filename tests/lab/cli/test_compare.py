@@ -11,18 +11,17 @@ import pytest
 
 import jobs
 from lab.trace import Trace, load_traces
-from tests.lab.conftest import Run, table
+from tests.support.lab import BACKENDS, RunLab, table_rows
 
-BACKENDS = ("local", "redis", "rq")
 FEW = ("compare", "tickets", "--clients", 8, "--stock", 3, "--workers", 3, "--pace", 0.02)
 SLOW = ("--clients", 8, "--stock", 3, "--workers", 3, "--pace", 0.5)  # so slow that all read at once
 
 
-def test_tickets_are_sold_out_and_not_twice_on_every_backend(lab: Run, url: str, tmp_path: Path):
+def test_tickets_are_sold_out_and_not_twice_on_every_backend(lab: RunLab, url: str, tmp_path: Path):
     done = lab(*FEW, "--redis-url", url, "--json", "figures.json", "--trace", "traces")
     assert (done.returncode, done.stderr) == (0, "")
     assert re.match(r"server: (Redis|Valkey) [\d.]+ at unix://", done.stdout)
-    rows = table(done.stdout)
+    rows = table_rows(done.stdout)
     assert rows["verdict"] == ["valid"] * 3
     assert rows["sold"] == ["3"] * 3
     assert rows["refused"] == ["5"] * 3
@@ -44,48 +43,48 @@ def test_tickets_are_sold_out_and_not_twice_on_every_backend(lab: Run, url: str,
 
     again = lab("check", "traces")
     assert again.returncode == 0
-    assert table(again.stdout) == rows
+    assert table_rows(again.stdout) == rows
 
     judged = (tmp_path / "traces" / "tickets-lock-redis.jsonl").read_text()
     assert [json.loads(line)["fence"] for line in judged.splitlines() if '"enters"' in line]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_without_the_lock_tickets_are_sold_twice(lab: Run, url: str, backend: str):
+def test_without_the_lock_tickets_are_sold_twice(lab: RunLab, url: str, backend: str):
     done = lab(
         "compare", "tickets", *SLOW, "--how", "nothing", "--on", backend, "--redis-url", url, "--trace", "traces"
     )
     assert done.returncode == 1
-    rows = table(done.stdout)
+    rows = table_rows(done.stdout)
     assert rows["verdict"] == ["invalid"]
     assert int(rows["oversold"][0]) == int(rows["sold"][0]) - 3 > 0
     assert re.search(r"client \d and client \d both read \d left and both bought", done.stdout)
     assert "there was nothing to wait for" in " ".join(done.stdout.split())
     again = lab("check", "traces")
-    assert (again.returncode, table(again.stdout)) == (1, rows)
+    assert (again.returncode, table_rows(again.stdout)) == (1, rows)
 
 
-def test_without_a_lock_one_worker_alone_does_no_harm(lab: Run):
+def test_without_a_lock_one_worker_alone_does_no_harm(lab: RunLab):
     done = lab(*FEW, "--how", "nothing", "--on", "rq", "--workers", 1)  # the verdict comes from what happened
     assert done.returncode == 0
-    assert table(done.stdout)["oversold"] == ["0"]
+    assert table_rows(done.stdout)["oversold"] == ["0"]
 
 
-def test_a_seller_needs_no_lock(lab: Run, url: str):
+def test_a_seller_needs_no_lock(lab: RunLab, url: str):
     done = lab(*FEW, "--how", "queue", "--workers", 2, "--redis-url", url)
     assert (done.returncode, done.stderr) == (0, "")
-    rows = table(done.stdout)
+    rows = table_rows(done.stdout)
     assert rows["sold"] == ["3"] * 3
     assert rows["refused"] == ["5"] * 3
     assert rows["processes"] == ["9"] * 3
     assert "wait, median" not in rows
 
 
-def test_variants_stand_side_by_side(lab: Run, tmp_path: Path):
+def test_variants_stand_side_by_side(lab: RunLab, tmp_path: Path):
     two = ("--how", "queue,nothing,queue", "--on", "local,redis", "--json", "figures", "--trace", "traces")
     done = lab("compare", "tickets", *SLOW, *two)
     assert done.returncode == 1
-    rows = table(done.stdout)
+    rows = table_rows(done.stdout)
     assert rows["verdict"] == ["valid", "valid", "invalid", "invalid"]
     assert rows["sold"][:2] == ["3", "3"]
     text = " ".join(done.stdout.split())
@@ -102,21 +101,21 @@ def test_variants_stand_side_by_side(lab: Run, tmp_path: Path):
     assert names == {f"tickets-{variant}-{backend}.jsonl" for variant, backend in ran}
     again = lab("check", "traces")
     assert again.returncode == 1
-    assert table(again.stdout)["verdict"] == ["invalid", "invalid", "valid", "valid"]  # in the exercise's own order
+    assert table_rows(again.stdout)["verdict"] == ["invalid", "invalid", "valid", "valid"]  # in the exercise's order
 
 
-def test_variants_that_do_not_fit_beside_each_other_stand_one_below_the_other(lab: Run):
+def test_variants_that_do_not_fit_beside_each_other_stand_one_below_the_other(lab: RunLab):
     done = lab("compare", "ktv", "--how", "all", "--rooms", 2, "--guests", 4, "--pace", 0.05)
     lines = done.stdout.splitlines()
     assert sum(line.startswith("│ verdict") for line in lines) == 3
     assert max(map(len, lines)) <= 80
 
 
-def test_ktv_fills_the_rooms_and_no_more(lab: Run, url: str):
+def test_ktv_fills_the_rooms_and_no_more(lab: RunLab, url: str):
     bar = ("compare", "ktv", "--rooms", 2, "--guests", 6, "--redis-url", url)
     done = lab(*bar, "--pace", 0.15)
     assert done.returncode == 0
-    rows = table(done.stdout)
+    rows = table_rows(done.stdout)
     assert rows["served"] == ["6"] * 3
     assert rows["max in rooms"] == ["2"] * 3
     assert rows["processes"] == ["6"] * 3
@@ -125,17 +124,17 @@ def test_ktv_fills_the_rooms_and_no_more(lab: Run, url: str):
     assert "^" in again.stdout
 
 
-def test_in_a_pool_as_many_wait_but_not_as_processes(lab: Run, url: str):
+def test_in_a_pool_as_many_wait_but_not_as_processes(lab: RunLab, url: str):
     bar = ("--rooms", 2, "--guests", 6, "--pace", 0.15, "--how", "pool", "--redis-url", url)
     done = lab("compare", "ktv", *bar)
     assert (done.returncode, done.stderr) == (0, "")
-    rows = table(done.stdout)
+    rows = table_rows(done.stdout)
     assert rows["served"] == ["6"] * 3
     assert rows["max in rooms"] == rows["processes"] == ["2"] * 3
     assert rows["max waiting"] == ["0"] * 3
 
 
-def test_every_seed_has_stays_of_its_own_that_all_backends_share(lab: Run, tmp_path: Path):
+def test_every_seed_has_stays_of_its_own_that_all_backends_share(lab: RunLab, tmp_path: Path):
     pace = 0.3
     bar = ("compare", "ktv", "--rooms", 9, "--guests", 9, "--pace", pace, "--on", "local,redis")
 
@@ -153,7 +152,7 @@ def _stays(trace: Trace, pace: float) -> Iterator[tuple[str, int]]:
         yield event.who, int((event.when - came[event.who]) / pace + 0.05)
 
 
-def test_workers_that_listen_already_are_used(lab: Run, url: str, tmp_path: Path):
+def test_workers_that_listen_already_are_used(lab: RunLab, url: str, tmp_path: Path):
     with jobs.Workers(url, "lab", 2):
         done = lab(*FEW, "--on", "rq", "--redis-url", url, "--json", "figures", "--workers", 5)
         assert done.returncode == 0
@@ -163,7 +162,7 @@ def test_workers_that_listen_already_are_used(lab: Run, url: str, tmp_path: Path
         assert jobs.worker_count(url, "lab") == 2
 
 
-def test_workers_that_are_too_few_are_said_before_anything_runs(lab: Run, url: str):
+def test_workers_that_are_too_few_are_said_before_anything_runs(lab: RunLab, url: str):
     with jobs.Workers(url, "lab", 2):
         for verb in ("compare", "run"):
             done = lab(verb, "traffic", "--vehicles", 4, "--on", "rq", "--redis-url", url)
@@ -174,7 +173,7 @@ def test_workers_that_are_too_few_are_said_before_anything_runs(lab: Run, url: s
             )
 
 
-def test_the_labs_own_workers_are_as_many_as_are_needed(lab: Run, tmp_path: Path):
+def test_the_labs_own_workers_are_as_many_as_are_needed(lab: RunLab, tmp_path: Path):
     light = ("--vehicles", 3, "--workers", 1)
     done = lab("compare", "traffic", *light, "--on", "rq", "--json", "figures")
     assert done.returncode == 0
@@ -192,16 +191,16 @@ SMALL = {
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_the_other_exercises_are_alike_on_every_backend(lab: Run, url: str, name: str):
+def test_the_other_exercises_are_alike_on_every_backend(lab: RunLab, url: str, name: str):
     small, expected = SMALL[name]
     done = lab("compare", name, *small, "--redis-url", url)
     assert (done.returncode, done.stderr) == (0, "")
-    rows = table(done.stdout)
+    rows = table_rows(done.stdout)
     assert rows["verdict"] == ["valid"] * 3
     assert {what: rows[what] for what in expected} == {what: [value] * 3 for what, value in expected.items()}
 
 
-def test_lines_interleave_without_a_lock(lab: Run):
+def test_lines_interleave_without_a_lock(lab: RunLab):
     done = lab("compare", "output", "--how", "nothing", "--pace", 2, "--seed", 1, "--on", "local,redis")
     assert done.returncode == 1
-    assert all(int(count) > 0 for count in table(done.stdout)["interleaved"])
+    assert all(int(count) > 0 for count in table_rows(done.stdout)["interleaved"])

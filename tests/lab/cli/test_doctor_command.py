@@ -14,8 +14,8 @@ import redis
 
 import jobs
 from jobs.exchange.client import client
-from tests.lab.conftest import Run, Start
 from tests.support.actors import TIMEOUT
+from tests.support.lab import RunLab, StartLab
 from tests.support.rq_worker import RQ_MAINTENANCE_KEY, rq_worker
 from tests.support.servers import Server
 from tests.support.waiting import wait_until
@@ -35,13 +35,13 @@ def healthy(tmp_path: Path) -> Iterator[str]:
         yield server.url
 
 
-def findings(lab: Run, url: str) -> tuple[int, dict[str, tuple[str, str]]]:
+def findings(lab: RunLab, url: str) -> tuple[int, dict[str, tuple[str, str]]]:
     done = lab("doctor", "--redis-url", url, "--json")
     found: list[dict[str, Any]] = json.loads(done.stdout)
     return done.returncode, {finding["subject"]: (finding["status"], finding["text"]) for finding in found}
 
 
-def test_a_healthy_server_and_healthy_workers_of_both_kinds(lab: Run, start: Start, healthy: str, tmp_path: Path):
+def test_a_healthy_server_and_healthy_workers_of_both_kinds(lab: RunLab, start: StartLab, healthy: str, tmp_path: Path):
     workers = start("worker", "-n", 2, "--redis-url", healthy)
     wait_until(lambda: jobs.worker_count(healthy, "lab") == 2)
     with rq_worker(healthy, "lab", tmp_path), client(healthy) as connection:
@@ -54,7 +54,7 @@ def test_a_healthy_server_and_healthy_workers_of_both_kinds(lab: Run, start: Sta
     workers.finish()
 
 
-def test_a_badly_configured_server(lab: Run, tmp_path: Path):
+def test_a_badly_configured_server(lab: RunLab, tmp_path: Path):
     settings = {"maxmemory": "100mb", "maxmemory-policy": "allkeys-lru", "maxclients": "200"}
     with Server(tmp_path, **settings) as server, client(server.url) as connection:
         connection.config_set("client-output-buffer-limit", "pubsub 65536 65536 1")
@@ -65,7 +65,7 @@ def test_a_badly_configured_server(lab: Run, tmp_path: Path):
         assert "CONFIG SET maxmemory-policy noeviction" in shown.replace("│", "").replace("  ", " ")
 
 
-def test_a_user_with_few_permissions(lab: Run, healthy: str):
+def test_a_user_with_few_permissions(lab: RunLab, healthy: str):
     with client(healthy) as connection:
         connection.acl_setuser(
             "guest", enabled=True, passwords=["+open-sesame"], keys="*", commands=["+@all", "-info", "-config"]
@@ -79,7 +79,7 @@ def test_a_user_with_few_permissions(lab: Run, healthy: str):
 
 
 def test_a_worker_without_this_project_is_found_and_takes_no_other_probe(
-    lab: Run, start: Start, healthy: str, tmp_path
+    lab: RunLab, start: StartLab, healthy: str, tmp_path
 ):
     bare = tmp_path / "bare.py"  # hides the project, as if it were not installed
     bare.write_text(BARE)
@@ -96,7 +96,7 @@ def test_a_worker_without_this_project_is_found_and_takes_no_other_probe(
     workers.finish()
 
 
-def test_busy_and_stopped_workers(lab: Run, start: Start, healthy: str):
+def test_busy_and_stopped_workers(lab: RunLab, start: StartLab, healthy: str):
     workers = start("worker", "-n", 1, "--redis-url", healthy)
     wait_until(lambda: jobs.worker_count(healthy, "lab") == 1)
     with jobs.get_context(healthy) as context:
@@ -114,14 +114,14 @@ def test_busy_and_stopped_workers(lab: Run, start: Start, healthy: str):
     ("url", "sentence"),
     [("redis://127.0.0.1:1", "no Redis server answers"), ("nonsense", "'nonsense' is not a Redis URL")],
 )
-def test_a_server_that_cannot_be_checked(lab: Run, url: str, sentence: str):
+def test_a_server_that_cannot_be_checked(lab: RunLab, url: str, sentence: str):
     done = lab("doctor", "--redis-url", url)
     assert (done.returncode, done.stdout) == (2, "")
     assert sentence in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_a_wrong_password_is_reported_but_not_shown(lab: Run, healthy: str):
+def test_a_wrong_password_is_reported_but_not_shown(lab: RunLab, healthy: str):
     with redis.Redis.from_url(healthy) as connection:
         connection.config_set("requirepass", "open-sesame")
     done = lab("doctor", "--redis-url", healthy.replace("unix://", "unix://:guess-work@"))

@@ -12,27 +12,26 @@ import pytest
 import redis
 
 import jobs
-from tests.lab.conftest import Session, Start
 from tests.support.actors import TIMEOUT
+from tests.support.lab import INTERRUPTED, LabProcess, StartLab
 from tests.support.waiting import wait_until
 
 SLOW = ("compare", "tickets", "--clients", 6, "--pace", 60, "--workers", 2)
-SENTENCE = "lab: interrupted; all processes of the run were ended, and nothing was written\n"
 
 
-def ctrl_c(session: Session) -> None:
+def ctrl_c(session: LabProcess) -> None:
     os.killpg(session.process.pid, signal.SIGINT)
 
 
-def sigint(session: Session) -> None:
+def sigint(session: LabProcess) -> None:
     session.process.send_signal(signal.SIGINT)
 
 
-def sigterm(session: Session) -> None:
+def sigterm(session: LabProcess) -> None:
     session.process.send_signal(signal.SIGTERM)
 
 
-def several(session: Session) -> None:
+def several(session: LabProcess) -> None:
     for _ in range(5):
         os.killpg(session.process.pid, signal.SIGINT)
 
@@ -40,13 +39,13 @@ def several(session: Session) -> None:
 @pytest.mark.parametrize("stop", [ctrl_c, sigint, sigterm, several])
 @pytest.mark.parametrize("backend", ["local", "redis", "rq"])
 def test_a_signal_ends_everything_with_one_sentence(
-    start: Start, url: str, client: redis.Redis, tmp_path: Path, backend, stop
+    start: StartLab, url: str, client: redis.Redis, tmp_path: Path, backend, stop
 ):
     session = start(*SLOW, "--on", backend, "--redis-url", url, "--json", "figures", "--trace", "traces")
     wait_until(lambda: "enters" in session.events(client))
     stop(session)
     finished = session.finish()
-    assert (finished.returncode, finished.stderr) == (2, SENTENCE)
+    assert (finished.returncode, finished.stderr) == (2, INTERRUPTED)
     wait_until(lambda: not session.alive())
     assert not list(session.temporary.iterdir())
     assert not list(tmp_path.iterdir())
@@ -62,19 +61,19 @@ def test_a_signal_ends_everything_with_one_sentence(
 )
 @pytest.mark.parametrize("backend", ["local", "redis", "rq"])
 def test_daemons_pools_and_sellers_end_too(
-    start: Start, url: str, client: redis.Redis, backend: str, words: tuple[str, ...], seen: str
+    start: StartLab, url: str, client: redis.Redis, backend: str, words: tuple[str, ...], seen: str
 ):
     session = start(*words, "--on", backend, "--redis-url", url)
     wait_until(lambda: seen in session.events(client))
     ctrl_c(session)
     finished = session.finish()
-    assert (finished.returncode, finished.stderr) == (2, SENTENCE)
+    assert (finished.returncode, finished.stderr) == (2, INTERRUPTED)
     wait_until(lambda: not session.alive())
     assert not list(session.temporary.iterdir())
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.2, 0.4, 0.6, 0.8])
-def test_a_signal_at_any_moment_of_the_beginning(start: Start, url: str, delay: float):
+def test_a_signal_at_any_moment_of_the_beginning(start: StartLab, url: str, delay: float):
     session = start(*SLOW, "--redis-url", url)
     assert session.process.stdout is not None
     assert session.process.stdout.readline().startswith("server: ")
@@ -82,17 +81,17 @@ def test_a_signal_at_any_moment_of_the_beginning(start: Start, url: str, delay: 
         session.process.wait(delay)
     ctrl_c(session)
     finished = session.finish()
-    assert (finished.returncode, finished.stderr) == (2, SENTENCE)
+    assert (finished.returncode, finished.stderr) == (2, INTERRUPTED)
     wait_until(lambda: not session.alive())
     assert not list(session.temporary.iterdir())
 
 
-def test_workers_that_are_not_the_labs_own_are_free_again(start: Start, url: str, client: redis.Redis):
+def test_workers_that_are_not_the_labs_own_are_free_again(start: StartLab, url: str, client: redis.Redis):
     with jobs.Workers(url, "lab", 3):
         session = start(*SLOW, "--on", "rq", "--redis-url", url)
         wait_until(lambda: "enters" in session.events(client))
         sigint(session)
-        assert session.finish().stderr == SENTENCE
+        assert session.finish().stderr == INTERRUPTED
         assert jobs.worker_count(url, "lab") == 3
         with jobs.get_context(url) as ctx:
             process = ctx.Process(target=print)
@@ -102,7 +101,7 @@ def test_workers_that_are_not_the_labs_own_are_free_again(start: Start, url: str
 
 
 @pytest.mark.parametrize("backend", ["redis", "rq"])
-def test_a_killed_lab_takes_its_server_and_workers_along(start: Start, backend: str):
+def test_a_killed_lab_takes_its_server_and_workers_along(start: StartLab, backend: str):
     session = start(*SLOW, "--on", backend)
     wait_until(lambda: len(session.alive()) > 5)
     session.process.kill()
@@ -110,7 +109,7 @@ def test_a_killed_lab_takes_its_server_and_workers_along(start: Start, backend: 
     wait_until(lambda: not session.alive())
 
 
-def test_the_children_of_a_killed_local_run_end_too(start: Start, client: redis.Redis):
+def test_the_children_of_a_killed_local_run_end_too(start: StartLab, client: redis.Redis):
     session = start(*SLOW, "--on", "local")
     wait_until(lambda: "enters" in session.events(client))
     session.process.kill()

@@ -11,16 +11,14 @@ import pytest
 from lab.exercises import EXERCISES
 from lab.printed_lines import PrintedLine, format_line, locale_language
 from lab.trace import load_traces
-from tests.lab.cli.test_compare import BACKENDS
-from tests.lab.cli.test_interrupts import SENTENCE
-from tests.lab.conftest import Run, Start
-from tests.lab.handwritten import trace
+from tests.support.lab import BACKENDS, INTERRUPTED, RunLab, StartLab
+from tests.support.traces import parse_trace
 
 FEW = ("run", "tickets", "--clients", 5, "--stock", 2, "--pace", 0.02, "--workers", 3)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_tickets_in_the_courses_words(lab: Run, url: str, backend: str):
+def test_tickets_in_the_courses_words(lab: RunLab, url: str, backend: str):
     done = lab(*FEW, "--on", backend, "--lang", "zh", "--redis-url", url)
     assert (done.returncode, done.stderr) == (0, "")
     *lines, verdict = done.stdout.splitlines()
@@ -30,7 +28,7 @@ def test_tickets_in_the_courses_words(lab: Run, url: str, backend: str):
     assert verdict.startswith("valid: 2 sold and 0 left, of 2; ")
 
 
-def test_a_wrong_run_is_told_by_the_last_line_and_the_exit_status(lab: Run):
+def test_a_wrong_run_is_told_by_the_last_line_and_the_exit_status(lab: RunLab):
     done = lab("run", "ktv", "--rooms", 1, "--guests", 3, "--pace", 0.5, "--how", "nothing", "--lang", "en")
     assert done.returncode == 1
     assert "user0 has a KTV room" in done.stdout.splitlines()
@@ -38,14 +36,14 @@ def test_a_wrong_run_is_told_by_the_last_line_and_the_exit_status(lab: Run):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_line_is_printed_when_it_happens_and_not_at_the_end(start: Start, url: str, backend: str):
+def test_a_line_is_printed_when_it_happens_and_not_at_the_end(start: StartLab, url: str, backend: str):
     session = start("run", "ktv", "--guests", 1, "--pace", 60, "--on", backend, "--redis-url", url)
     assert session.process.stdout is not None
     assert session.process.stdout.readline().split()[0] in ("user0", "user0占到一间ktv小屋")
     assert session.process.poll() is None
     session.process.send_signal(signal.SIGINT)
     finished = session.finish()
-    assert (finished.returncode, finished.stderr) == (2, SENTENCE)
+    assert (finished.returncode, finished.stderr) == (2, INTERRUPTED)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +55,7 @@ def test_a_line_is_printed_when_it_happens_and_not_at_the_end(start: Start, url:
     ],
 )
 def test_colours_are_the_courses_and_for_terminals_only(
-    lab: Run, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], line: str
+    lab: RunLab, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], line: str
 ):
     for name in ("FORCE_COLOR", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
@@ -67,7 +65,7 @@ def test_colours_are_the_courses_and_for_terminals_only(
     assert lab(*FEW, "--lang", "zh").stdout.splitlines()[0] == line
 
 
-def test_the_locale_chooses_the_language(lab: Run, monkeypatch: pytest.MonkeyPatch):
+def test_the_locale_chooses_the_language(lab: RunLab, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("LC_ALL", raising=False)
     monkeypatch.delenv("LC_MESSAGES", raising=False)
     for locale, line in (("zh_CN.UTF-8", "剩余票数2"), ("C.UTF-8", "tickets left: 2")):
@@ -89,10 +87,10 @@ def test_which_locale_is_which_language(environment: dict[str, str], language: s
 
 
 def test_placeholders_are_filled_from_the_event():
-    (event,) = trace("0 client_12 sees 4").events
+    (event,) = parse_trace("0 client_12 sees 4").events
     lines = {"sees": PrintedLine("{number}号: {value}", "{who} sees {value}", "red")}
     assert [format_line(lines, event, language).plain for language in ("zh", "en")] == ["12号: 4", "client 12 sees 4"]
-    assert format_line(lines, trace("0 client_12 buys 4").events[0], "en") is None
+    assert format_line(lines, parse_trace("0 client_12 buys 4").events[0], "en") is None
 
 
 @pytest.mark.parametrize("name", EXERCISES)
@@ -100,17 +98,17 @@ def test_every_exercise_has_lines_that_its_events_can_fill(name: str):
     lines = EXERCISES[name].printed_lines
     assert lines
     for what in lines:
-        (event,) = trace(f"0 car_1 {what.replace(' ', '_')} 4", name).events
+        (event,) = parse_trace(f"0 car_1 {what.replace(' ', '_')} 4", name).events
         full = replace(event, on="something", why="for a reason")
         assert all(format_line(lines, full, language) for language in ("zh", "en"))
 
 
 def test_an_event_without_what_its_line_says_prints_nothing():
-    (event,) = trace("0 daemon finishes", "daemon").events
+    (event,) = parse_trace("0 daemon finishes", "daemon").events
     assert format_line(EXERCISES["daemon"].printed_lines, event, "en") is None
 
 
-def test_the_trace_is_kept(lab: Run, tmp_path: Path):
+def test_the_trace_is_kept(lab: RunLab, tmp_path: Path):
     assert lab(*FEW, "--trace", "traces").returncode == 0
     (kept,) = load_traces(tmp_path / "traces")
     assert (kept.exercise, kept.backend, kept.parameters["how"]) == ("tickets", "local", "lock")

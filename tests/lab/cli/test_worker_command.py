@@ -16,8 +16,8 @@ import rq
 import jobs
 from broker.server.private_server import PrivateServer
 from jobs.exchange.client import client
-from tests.lab.conftest import Run, Start
 from tests.support.actors import TIMEOUT
+from tests.support.lab import RunLab, StartLab
 from tests.support.rq_worker import RQ_MAINTENANCE_KEY
 from tests.support.waiting import wait_until
 
@@ -37,12 +37,14 @@ def ready(url: str, count: int, queue: str = "lab") -> None:
     wait_until(lambda: jobs.worker_count(url, queue) == count)
 
 
-def test_workers_say_where_they_are_and_run_the_lab(lab: Run, start: Start, own: str, monkeypatch: pytest.MonkeyPatch):
+def test_workers_say_where_they_are_and_run_the_lab(
+    lab: RunLab, start: StartLab, own: str, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setenv("LAB_REDIS_URL", own)
     session = start("worker", "-n", 3)
     ready(own, 3)
-    compared = lab("compare", "tickets", "--clients", 6, "--on", "rq", "--pace", 0.01)
-    assert compared.returncode == 0
+    compare_backends = lab("compare", "tickets", "--clients", 6, "--on", "rq", "--pace", 0.01)
+    assert compare_backends.returncode == 0
     words = " ".join(" ".join(process.cmdline()) for process in session.alive())
     session.process.send_signal(signal.SIGTERM)
     done = session.finish(GRACE)
@@ -54,7 +56,7 @@ def test_workers_say_where_they_are_and_run_the_lab(lab: Run, start: Start, own:
     assert "open-sesame" not in done.stdout + words
 
 
-def test_as_many_workers_as_cores_unless_told(start: Start, own: str):
+def test_as_many_workers_as_cores_unless_told(start: StartLab, own: str):
     session = start("worker", "--redis-url", own, "--queue", "cores")
     ready(own, os.cpu_count() or 1, "cores")
     session.process.send_signal(signal.SIGINT)
@@ -62,7 +64,7 @@ def test_as_many_workers_as_cores_unless_told(start: Start, own: str):
 
 
 def test_plain_jobs_find_the_modules_of_the_folder_and_their_arguments_stay_theirs(
-    start: Start, own: str, tmp_path: Path
+    start: StartLab, own: str, tmp_path: Path
 ):
     (tmp_path / "shop.py").write_text("def sell(what): return what * 2\ndef burn(what): raise ValueError(what)\n")
     session = start("worker", "-n", 1, "--redis-url", own)
@@ -82,7 +84,7 @@ def test_plain_jobs_find_the_modules_of_the_folder_and_their_arguments_stay_thei
     assert "secret" not in said
 
 
-def test_every_process_of_a_group_that_gets_a_sigterm_finishes_what_it_does(start: Start, own: str):
+def test_every_process_of_a_group_that_gets_a_sigterm_finishes_what_it_does(start: StartLab, own: str):
     session = start("worker", "-n", 1, "--redis-url", own)
     ready(own, 1)
     with client(own) as connection:
@@ -105,7 +107,7 @@ def test_every_process_of_a_group_that_gets_a_sigterm_finishes_what_it_does(star
         ("worker -n 0 --redis-url redis://127.0.0.1:1", "0 is not in the range"),
     ],
 )
-def test_what_cannot_be(lab: Run, words: str, sentence: str):
+def test_what_cannot_be(lab: RunLab, words: str, sentence: str):
     done = lab(*words.split())
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("lab: ")
@@ -113,7 +115,7 @@ def test_what_cannot_be(lab: Run, words: str, sentence: str):
     assert sentence in done.stderr
 
 
-def test_a_wrong_password_is_said_and_not_shown(lab: Run, own: str):
+def test_a_wrong_password_is_said_and_not_shown(lab: RunLab, own: str):
     done = lab("worker", "--redis-url", own.replace("open-sesame", "guess-work"))
     assert done.returncode == 2
     assert "put the right credentials into the URL" in done.stderr

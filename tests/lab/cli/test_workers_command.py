@@ -10,13 +10,13 @@ import psutil
 import jobs
 from jobs.exchange.worker_list import worker_info
 from lab.cli.worker_commands import summary
-from tests.jobs.exchange.test_worker_list import OURS, record
-from tests.lab.conftest import Run, Start
 from tests.support.actors import TIMEOUT
+from tests.support.lab import RunLab, StartLab
 from tests.support.waiting import wait_until
+from tests.support.worker_records import OUR_FIELDS, make_record
 
 
-def test_no_workers(lab: Run, url: str):
+def test_no_workers(lab: RunLab, url: str):
     done = lab("workers", "--redis-url", url)
     assert done.returncode == 0
     assert "no workers; start some with `lab worker`" in " ".join(done.stdout.split())
@@ -24,7 +24,7 @@ def test_no_workers(lab: Run, url: str):
     assert lab("workers", "--redis-url", url, "--here").returncode == 2
 
 
-def test_hosts_workers_and_their_jobs(lab: Run, start: Start, url: str):
+def test_hosts_workers_and_their_jobs(lab: RunLab, start: StartLab, url: str):
     workers = start("worker", "-n", 2, "--redis-url", url)
     wait_until(lambda: jobs.worker_count(url, "lab") == 2)
     with jobs.get_context(url) as context:
@@ -45,11 +45,12 @@ def test_hosts_workers_and_their_jobs(lab: Run, start: Start, url: str):
 
 
 def test_workers_that_do_not_respond_are_counted_separately():
-    dead, alive = worker_info(record(OURS, subscribers=0)), worker_info(record(OURS | {"hostname": "web2"}))
+    dead = worker_info(make_record(OUR_FIELDS, subscribers=0))
+    alive = worker_info(make_record(OUR_FIELDS | {"hostname": "web2"}))
     assert summary([dead, alive]) == "2 hosts, 2 workers: 1 idle, 1 not responding"
 
 
-def test_no_server(lab: Run):
+def test_no_server(lab: RunLab):
     done = lab("workers", "--redis-url", "redis://127.0.0.1:1")
     assert (done.returncode, done.stdout) == (2, "")
     assert "no Redis server answers" in done.stderr

@@ -11,7 +11,7 @@ from lab.doctor.facts import ClockOffset, ProbeResult, ServerFacts, Versions
 from lab.doctor.findings import Finding, Status
 from lab.doctor.server_findings import server_findings
 from lab.doctor.worker_findings import worker_findings
-from tests.jobs.exchange.test_worker_list import OURS, record
+from tests.support.worker_records import OUR_FIELDS, make_record
 
 INFO = {
     "redis_version": "7.0.15",
@@ -111,7 +111,7 @@ def test_what_a_user_may_not_see_is_unknown():
 
 
 def worker(number: int = 0, **changes: object) -> WorkerInfo:
-    return dataclasses.replace(worker_info(record(OURS)), name=f"web1/{number}", **changes)
+    return dataclasses.replace(worker_info(make_record(OUR_FIELDS)), name=f"web1/{number}", **changes)
 
 
 def probed(number: int = 0, **changes: object) -> ProbeResult:

@@ -13,8 +13,8 @@ from lab.checks.verdicts import Judgement, invalid
 from lab.errors import LabError
 from lab.exercises.chat import Chat
 from lab.trace import Trace
-from tests.lab.conftest import Run
-from tests.lab.scripted import BACKENDS, PIDS, compared, event, made, scripted, without
+from tests.support.lab import BACKENDS, RunLab, compare_backends
+from tests.support.traces import PIDS, event, make_exercise, make_trace, without
 
 SERVERS = ("each", "one", "queue")
 
@@ -29,10 +29,10 @@ def played(**changed: str) -> Trace:
         events += [event(begin, who, "requests", on="service"), hello, event(begin, who, "enters", on="service")]
         events += [event(begin + 0.1, "server", "receives pid", value=PIDS[who]), said, heard]
         events += [event(begin + 0.4, who, "leaves", on="service")]
-    return scripted("chat", *events, ended=("server", "client 0", "client 1"))
+    return make_trace("chat", *events, finished=("server", "client 0", "client 1"))
 
 
-CHAT = made("chat", clients=2, messages=1, how="one")
+CHAT = make_exercise("chat", clients=2, messages=1, how="one")
 
 
 def test_a_right_trace():
@@ -55,7 +55,7 @@ def test_wrong_traces():
     together = sorted(played().events, key=lambda each: (each.when > 80, each.what != "enters"))
     mixed = Trace("chat", "local", {}, tuple(together))
     assert CHAT.check(mixed) == invalid("client 1 entered service while client 0 was still inside")
-    assert made("chat", clients=2, messages=1, how="queue").limit == 2
+    assert make_exercise("chat", clients=2, messages=1, how="queue").limit == 2
 
 
 @pytest.mark.parametrize("missing", ["receives", "is greeted", "receives pid", "enters", "ends", "ends run"])
@@ -63,9 +63,9 @@ def test_what_is_missing_proves_nothing(missing: str):
     assert CHAT.check(without(played(), missing)).judgement is Judgement.UNKNOWN
 
 
-def test_every_server_on_every_backend(lab: Run, url: str, tmp_path: Path):
+def test_every_server_on_every_backend(lab: RunLab, url: str, tmp_path: Path):
     few = ("--clients", 3, "--messages", 3, "--servers", 2, "--workers", 4)
-    runs = compared(lab, tmp_path, "chat", *few, "--how", "all", "--redis-url", url)
+    runs = compare_backends(lab, tmp_path, "chat", *few, "--how", "all", "--redis-url", url)
     assert set(runs) == {(how, backend) for how in SERVERS for backend in BACKENDS}
     for (how, backend), run in runs.items():
         assert run["verdict"] == "valid", (how, backend, run)
@@ -77,7 +77,7 @@ def test_every_server_on_every_backend(lab: Run, url: str, tmp_path: Path):
         assert waits["one"] > 0
 
 
-def test_too_few_workers_are_named_at_once(lab: Run, url: str):
+def test_too_few_workers_are_named_at_once(lab: RunLab, url: str):
     with jobs.Workers(url, "lab", 4):
         each = lab("compare", "chat", "--on", "rq", "--redis-url", url)
         queue = lab("compare", "chat", "--how", "queue", "--servers", 9, "--on", "rq", "--redis-url", url)

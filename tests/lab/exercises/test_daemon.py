@@ -9,19 +9,19 @@ import pytest
 from lab.checks.verdicts import Judgement, invalid
 from lab.exercises.daemon import REFUSAL
 from lab.trace import LAB, Event, Trace
-from tests.lab.conftest import Run
-from tests.lab.scripted import BACKENDS, compared, event, made, scripted, without
+from tests.support.lab import BACKENDS, RunLab, compare_backends
+from tests.support.traces import event, make_exercise, make_trace, without
 
 CODE_ENDS = event(1.0, "parent", "code ends")
 PLAIN = (event(0.1, "plain child", "begins"), event(3.0, "plain child", "finishes"))
 
 
 def foo(*daemon: Event, plain: tuple[Event, ...] = PLAIN) -> Trace:
-    return scripted("daemon", CODE_ENDS, *daemon, *plain, ended=("plain child", "parent"))
+    return make_trace("daemon", CODE_ENDS, *daemon, *plain, finished=("plain child", "parent"))
 
 
 def test_a_daemon_that_ends_with_its_parents_code():
-    daemon = made("daemon")
+    daemon = make_exercise("daemon")
     trace = foo(event(0.1, "daemon", "begins"))
     assert daemon.check(trace).judgement is Judgement.VALID
     assert daemon.outcome(trace) == {
@@ -34,7 +34,7 @@ def test_a_daemon_that_ends_with_its_parents_code():
 
 
 def test_a_daemon_that_goes_on():
-    daemon = made("daemon")
+    daemon = make_exercise("daemon")
     late = foo(event(0.1, "daemon", "begins"), event(1.5, "daemon", "finishes"))
     assert daemon.check(late) == invalid("the daemon went on for 0.50 s after its parent's code had ended")
     assert daemon.outcome(late)["daemon finished"] is True
@@ -44,34 +44,34 @@ def test_a_daemon_that_goes_on():
 
 
 def test_a_plain_child_that_was_not_waited_for():
-    daemon = made("daemon", how="func")
+    daemon = make_exercise("daemon", how="func")
     gone = invalid("the parent ended before its plain child had finished")
     assert daemon.check(foo(plain=PLAIN[:1])) == gone
-    early = scripted("daemon", CODE_ENDS, PLAIN[0], event(1.1, LAB, "joins", on="parent", value=0), PLAIN[1])
+    early = make_trace("daemon", CODE_ENDS, PLAIN[0], event(1.1, LAB, "joins", on="parent", value=0), PLAIN[1])
     assert daemon.check(early) == gone
 
 
 @pytest.mark.parametrize("missing", ["code ends", "begins", "joins", "ends", "ends run"])
 def test_what_is_missing_proves_nothing(missing: str):
-    assert made("daemon").check(without(foo(), missing)).judgement is Judgement.UNKNOWN
+    assert make_exercise("daemon").check(without(foo(), missing)).judgement is Judgement.UNKNOWN
 
 
 def test_a_daemon_that_wants_a_child():
-    daemon = made("daemon", how="child")
+    daemon = make_exercise("daemon", how="child")
     ended, code_ends = ("parent", "daemon"), event(91.0, "parent", "code ends")
     refused = event(0.2, "daemon", "is refused", why=REFUSAL)
-    right = scripted("daemon", refused, event(0.3, "daemon", "finishes"), code_ends, ended=ended)
+    right = make_trace("daemon", refused, event(0.3, "daemon", "finishes"), code_ends, finished=ended)
     assert daemon.check(right).judgement is Judgement.VALID
     assert daemon.outcome(right)["daemon's child refused"] is True
     assert daemon.check(without(right, "is refused")).judgement is Judgement.UNKNOWN
-    born = scripted("daemon", event(0.2, "grandchild", "chats"), code_ends, ended=ended)
+    born = make_trace("daemon", event(0.2, "grandchild", "chats"), code_ends, finished=ended)
     assert daemon.check(born) == invalid("the daemon started a child")
-    other = scripted("daemon", event(0.2, "daemon", "is refused", why="no"), code_ends, ended=ended)
+    other = make_trace("daemon", event(0.2, "daemon", "is refused", why="no"), code_ends, finished=ended)
     assert daemon.check(other) == invalid("the daemon's child was refused with 'no'")
 
 
-def test_every_program_on_every_backend(lab: Run, url: str, tmp_path: Path):
-    runs = compared(lab, tmp_path, "daemon", "--how", "all", "--pace", 0.3, "--redis-url", url, "--workers", 3)
+def test_every_program_on_every_backend(lab: RunLab, url: str, tmp_path: Path):
+    runs = compare_backends(lab, tmp_path, "daemon", "--how", "all", "--pace", 0.3, "--redis-url", url, "--workers", 3)
     assert {run["verdict"] for run in runs.values()} == {"valid"}
     for backend in BACKENDS:
         for how in ("foo", "func"):
@@ -81,7 +81,7 @@ def test_every_program_on_every_backend(lab: Run, url: str, tmp_path: Path):
         assert runs["child", backend]["outcome"]["daemon's child refused"] is True
 
 
-def test_it_prints_what_the_courses_program_prints(lab: Run):
+def test_it_prints_what_the_courses_program_prints(lab: RunLab):
     done = lab("run", "daemon", "--how", "func", "--lang", "zh")
     lines = done.stdout.splitlines()
     assert lines[0] in ("begin", "in func2")

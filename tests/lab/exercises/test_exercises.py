@@ -6,15 +6,10 @@ import pytest
 
 from lab.checks import traffic, verdicts
 from lab.checks.verdicts import Judgement
-from lab.exercise import Exercise
 from lab.exercises import EXERCISES
-from tests.lab.handwritten import ended, trace
+from tests.support.traces import end_of_run, make_exercise, parse_trace
 
 VALID, UNKNOWN, INVALID = Judgement.VALID, Judgement.UNKNOWN, Judgement.INVALID
-
-
-def made(name: str, **parameters: object) -> Exercise:
-    return EXERCISES[name](**parameters)  # type: ignore[arg-type]
 
 
 OUTPUT = """
@@ -27,12 +22,12 @@ OUTPUT = """
 0.6 process_1 is_running
 0.9 process_1 is_done
 0.9 process_1 leaves
-""" + ended("process_0", "process_1")
+""" + end_of_run("process_0", "process_1")
 
 
 def test_output_in_pairs():
-    shown = trace(OUTPUT, "output")
-    output = made("output", processes=2)
+    shown = parse_trace(OUTPUT, "output")
+    output = make_exercise("output", processes=2)
     assert output.check(shown).judgement is VALID
     assert output.outcome(shown) == {"lines": 4, "interleaved": 0}
 
@@ -41,8 +36,8 @@ def test_output_that_interleaves():
     mixed = OUTPUT.replace("0.5 process_0 is_done\n0.5 process_0 leaves\n", "").replace(
         "0.9 process_1 is_done", "0.7 process_0 is_done\n0.7 process_0 leaves\n0.9 process_1 is_done"
     )
-    shown = trace(mixed, "output")
-    output = made("output", processes=2)
+    shown = parse_trace(mixed, "output")
+    output = make_exercise("output", processes=2)
     assert output.check(shown) == verdicts.invalid("process 1 entered output while process 0 was still inside")
     assert output.outcome(shown)["interleaved"] == 2
 
@@ -57,7 +52,7 @@ LOCK = """
 0.5 second enters
 0.5 second prints 222
 0.5 second leaves
-""" + ended("first", "second")
+""" + end_of_run("first", "second")
 
 
 @pytest.mark.parametrize(
@@ -74,18 +69,18 @@ LOCK = """
 )
 def test_lock(before: str, after: str, verdict: Judgement):
     assert before in LOCK
-    assert made("lock").check(trace(LOCK.replace(before, after), "lock")).judgement is verdict
+    assert make_exercise("lock").check(parse_trace(LOCK.replace(before, after), "lock")).judgement is verdict
 
 
 def test_who_waited_for_the_lock():
-    lock = made("lock")
+    lock = make_exercise("lock")
     waited = {"second process waits": True, "holder waits for itself": True}
-    assert lock.outcome(trace(LOCK, "lock")) == waited
+    assert lock.outcome(parse_trace(LOCK, "lock")) == waited
     late = LOCK.replace("0.1 second requests\n", "").replace(
         "0.5 second enters", "0.5 second requests\n0.5 second enters"
     )
-    assert lock.outcome(trace(late, "lock")) == waited | {"second process waits": False}
-    assert set(lock.outcome(trace("0 lab starts_run", "lock")).values()) == {False}
+    assert lock.outcome(parse_trace(late, "lock")) == waited | {"second process waits": False}
+    assert set(lock.outcome(parse_trace("0 lab starts_run", "lock")).values()) == {False}
 
 
 SEMAPHORE = """
@@ -95,12 +90,12 @@ SEMAPHORE = """
 0.5 acquirer times_out
 1.0 releaser releases
 1.2 acquirer prints 4
-""" + ended("acquirer", "releaser")
+""" + end_of_run("acquirer", "releaser")
 
 
 def test_semaphore():
-    semaphore = made("semaphore")
-    right = trace(SEMAPHORE, "semaphore")
+    semaphore = make_exercise("semaphore")
+    right = parse_trace(SEMAPHORE, "semaphore")
     assert semaphore.check(right).judgement is VALID
     assert semaphore.outcome(right) == {
         "acquired before release": 3,
@@ -109,15 +104,15 @@ def test_semaphore():
     }
     too_many = SEMAPHORE.replace("acquirer times_out", "acquirer prints 4")
     sentence = "acquire number 4 of Semaphore(3) returned before any release"
-    assert semaphore.check(trace(too_many, "semaphore")) == verdicts.invalid(sentence)
+    assert semaphore.check(parse_trace(too_many, "semaphore")) == verdicts.invalid(sentence)
     for missing in (
         "0.0 acquirer prints 2\n",
         "1.2 acquirer prints 4\n",
         "1.0 releaser releases\n",
         "90 releaser ends\n",
     ):
-        assert semaphore.check(trace(SEMAPHORE.replace(missing, ""), "semaphore")).judgement is not VALID
-    assert semaphore.outcome(trace("0 lab starts_run", "semaphore"))["release to acquire"] is None
+        assert semaphore.check(parse_trace(SEMAPHORE.replace(missing, ""), "semaphore")).judgement is not VALID
+    assert semaphore.outcome(parse_trace("0 lab starts_run", "semaphore"))["release to acquire"] is None
 
 
 EVENT = """
@@ -130,7 +125,7 @@ EVENT = """
 0.6 program is_not_set
 0.7 program releases_waiter
 0.9 waiter is_released
-""" + ended("program", "waiter")
+""" + end_of_run("program", "waiter")
 
 
 @pytest.mark.parametrize(
@@ -154,19 +149,19 @@ EVENT = """
 )
 def test_event(before: str, after: str, verdict: Judgement):
     assert before in EVENT
-    assert made("event").check(trace(EVENT.replace(before, after), "event")).judgement is verdict
+    assert make_exercise("event").check(parse_trace(EVENT.replace(before, after), "event")).judgement is verdict
 
 
 def test_an_event_that_was_left_early_proves_nothing():
-    event = made("event")
+    event = make_exercise("event")
     lines = EVENT.strip().splitlines()
     for end in range(len(lines)):
-        assert event.check(trace("\n".join(lines[:end]), "event")).judgement is not VALID
-    assert event.outcome(trace(EVENT, "event")) == {
+        assert event.check(parse_trace("\n".join(lines[:end]), "event")).judgement is not VALID
+    assert event.outcome(parse_trace(EVENT, "event")) == {
         "timed-out wait": pytest.approx(0.5),
         "set to wake-up": pytest.approx(0.2),
     }
-    assert set(event.outcome(trace("0 lab starts_run", "event")).values()) == {None}
+    assert set(event.outcome(parse_trace("0 lab starts_run", "event")).values()) == {None}
 
 
 TRAFFIC = """
@@ -182,16 +177,16 @@ TRAFFIC = """
 0.7 car_2 passes
 0.9 light turns_red
 """
-ALL = ended("car_0", "police_car_1", "car_2")
+ALL = end_of_run("car_0", "police_car_1", "car_2")
 
 
 def judged(text: str) -> verdicts.Verdict:
-    return made("traffic", vehicles=3).check(trace(text + ALL, "traffic"))
+    return make_exercise("traffic", vehicles=3).check(parse_trace(text + ALL, "traffic"))
 
 
 def test_traffic():
     assert judged(TRAFFIC).judgement is VALID
-    assert made("traffic").outcome(trace(TRAFFIC, "traffic")) == {
+    assert make_exercise("traffic").outcome(parse_trace(TRAFFIC, "traffic")) == {
         "cars passed": 2,
         "police cars passed": 1,
         "police cars on red": 1,
@@ -223,14 +218,14 @@ def test_a_car_that_nobody_woke():
     once = TRAFFIC.replace("0.6 car_0 passes\n", "")
     sentence = "car 0 was still waiting when the light turned green for the second time"
     assert judged(once + "1.2 light turns_green\n1.3 car_0 passes\n") == verdicts.invalid(sentence)
-    assert traffic.no_lost_wakeup(trace(once, "traffic")).judgement is VALID  # it may go yet
+    assert traffic.no_lost_wakeup(parse_trace(once, "traffic")).judgement is VALID  # it may go yet
 
 
 def test_a_police_car_that_waits_for_too_long():
     late = TRAFFIC.replace("0.3 police_car_1 passes\n", "") + "1.2 police_car_1 passes\n"
     verdict = judged(late)
     assert verdict == verdicts.invalid("police car 1 passed after 1.00 s; its time-out is 0.12 s")
-    assert traffic.police_in_time(trace(late, "traffic"), timeout=0.51).judgement is VALID
+    assert traffic.police_in_time(parse_trace(late, "traffic"), timeout=0.51).judgement is VALID
 
 
 def test_a_crossing_without_a_light_proves_nothing():
@@ -251,9 +246,9 @@ def test_tickets_through_a_seller():
 0.4 client_1 buys 0
 0.6 client_0 gets_no_ticket
 1.0 lab counts 0
-""" + ended("seller", "client_0", "client_1")
-    shop = made("tickets", clients=2, stock=1, how="queue")
-    run = trace(text, "tickets", how="queue")
+""" + end_of_run("seller", "client_0", "client_1")
+    shop = make_exercise("tickets", clients=2, stock=1, how="queue")
+    run = parse_trace(text, "tickets", how="queue")
     assert shop.actors == 3
     assert shop.check(run).judgement is VALID
     assert shop.outcome(run) == {
@@ -263,22 +258,22 @@ def test_tickets_through_a_seller():
         "refused by fence": None,
         "response, median": pytest.approx(0.5),
     }
-    assert shop.check(trace(text.replace("client_0 gets_no_ticket", "client_0 buys 0"))).judgement is INVALID
+    assert shop.check(parse_trace(text.replace("client_0 gets_no_ticket", "client_0 buys 0"))).judgement is INVALID
 
 
 def test_ktv_tells_where_guests_wait():
     requests = "0 a requests\n0 b requests\n0 c requests\n"
     queue = requests + "0 a enters 1\n1 a leaves\n1 b enters 2\n2 b leaves\n2 c enters 3\n3 c leaves"
     tasks = "\n".join(line for line in queue.splitlines() if "requests" not in line)
-    bar = made("ktv", rooms=1, guests=3)
-    assert bar.outcome(trace(queue, "ktv")) == {"served": 3, "max in rooms": 1, "max waiting": 3}
-    assert bar.outcome(trace(tasks, "ktv")) == {"served": 3, "max in rooms": 1, "max waiting": 0}
+    bar = make_exercise("ktv", rooms=1, guests=3)
+    assert bar.outcome(parse_trace(queue, "ktv")) == {"served": 3, "max in rooms": 1, "max waiting": 3}
+    assert bar.outcome(parse_trace(tasks, "ktv")) == {"served": 3, "max in rooms": 1, "max waiting": 0}
 
 
 @pytest.mark.parametrize("name", EXERCISES)
 def test_every_exercise_and_variant_judges_a_trace_of_nothing(name: str):
-    nothing = trace("0 lab starts_run", name)
+    nothing = parse_trace("0 lab starts_run", name)
     for variant in EXERCISES[name].variants() or [""]:
-        exercise = made(name, **({"how": variant} if variant else {}))
+        exercise = make_exercise(name, **({"how": variant} if variant else {}))
         assert exercise.check(nothing).judgement is UNKNOWN
-        assert exercise.outcome(nothing).keys() == made(name).outcome(nothing).keys()
+        assert exercise.outcome(nothing).keys() == make_exercise(name).outcome(nothing).keys()

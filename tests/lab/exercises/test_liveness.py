@@ -9,8 +9,8 @@ import pytest
 
 from lab.checks.verdicts import Judgement, invalid
 from lab.trace import LAB, Event, Trace
-from tests.lab.conftest import Run, Start
-from tests.lab.scripted import BACKENDS, compared, event, made, scripted, without
+from tests.support.lab import BACKENDS, RunLab, StartLab, compare_backends
+from tests.support.traces import event, make_exercise, make_trace, without
 from tests.support.waiting import wait_until
 
 DIES = event(2.0, "process 1", "dies")
@@ -20,7 +20,7 @@ SMALL = {"members": 2, "interval": 60.0, "pace": 0.05}  # an interval of 3 s, a 
 
 
 def played(*events: Event) -> Trace:
-    return scripted("liveness", *events, KILLED, ended=("process 0", "monitor"))
+    return make_trace("liveness", *events, KILLED, finished=("process 0", "monitor"))
 
 
 def report(when: float, who: str, seconds: float) -> Event:
@@ -28,7 +28,7 @@ def report(when: float, who: str, seconds: float) -> Event:
 
 
 def test_a_right_trace():
-    liveness = made("liveness", **SMALL)
+    liveness = make_exercise("liveness", **SMALL)
     reports = [report(0.2, "process 0", 0.2), report(1.2, "process 0", 1.0), report(2.3, "process 0", 1.1)]
     trace = played(*reports, report(0.3, "process 1", 0.3), report(1.0, "process 1", 0.7), DIES, NAMED)
     assert liveness.check(trace).judgement is Judgement.VALID
@@ -45,7 +45,7 @@ def test_a_right_trace():
 
 
 def test_wrong_traces():
-    liveness = made("liveness", **SMALL)
+    liveness = make_exercise("liveness", **SMALL)
     nobody = invalid("process 1 was killed, but not declared dead")
     assert liveness.check(played(DIES)) == nobody
     assert liveness.check(played(NAMED, DIES)) == nobody
@@ -63,12 +63,13 @@ def test_wrong_traces():
 
 @pytest.mark.parametrize("missing", ["dies", "ends", "ends run"])
 def test_what_is_missing_proves_nothing(missing: str):
-    assert made("liveness", **SMALL).check(without(played(DIES, NAMED), missing)).judgement is not Judgement.VALID
+    verdict = make_exercise("liveness", **SMALL).check(without(played(DIES, NAMED), missing))
+    assert verdict.judgement is not Judgement.VALID
 
 
-def test_a_daemon_names_the_dead_alone_on_every_backend(lab: Run, url: str, tmp_path: Path):
+def test_a_daemon_names_the_dead_alone_on_every_backend(lab: RunLab, url: str, tmp_path: Path):
     small = ("--members", 3, "--length", 2.5, "--workers", 4)
-    runs = compared(lab, tmp_path, "liveness", *small, "--redis-url", url)
+    runs = compare_backends(lab, tmp_path, "liveness", *small, "--redis-url", url)
     assert set(runs) == {("daemon", backend) for backend in BACKENDS}
     for run in runs.values():
         assert run["verdict"] == "valid"
@@ -76,9 +77,9 @@ def test_a_daemon_names_the_dead_alone_on_every_backend(lab: Run, url: str, tmp_
         assert 0 <= run["outcome"]["detection delay"] <= 1.5 + 1
 
 
-def test_a_main_process_that_reports_itself_is_named_though_it_lives(lab: Run, url: str, tmp_path: Path):
+def test_a_main_process_that_reports_itself_is_named_though_it_lives(lab: RunLab, url: str, tmp_path: Path):
     small = ("--members", 3, "--how", "main", "--on", "local,redis")
-    runs = compared(lab, tmp_path, "liveness", *small, "--redis-url", url, status=1)
+    runs = compare_backends(lab, tmp_path, "liveness", *small, "--redis-url", url, status=1)
     for run in runs.values():
         assert run["verdict"] == "invalid"
         assert run["outcome"]["false alarms"] > 0
@@ -86,7 +87,7 @@ def test_a_main_process_that_reports_itself_is_named_though_it_lives(lab: Run, u
 
 
 @pytest.mark.parametrize("backend", ["local", "redis"])
-def test_ctrl_c_leaves_no_daemon_behind(start: Start, url: str, client, backend: str):
+def test_ctrl_c_leaves_no_daemon_behind(start: StartLab, url: str, client, backend: str):
     session = start("compare", "liveness", "--pace", 1, "--on", backend, "--redis-url", url)
     wait_until(lambda: session.events(client).count("is alive") == 6)
     session.process.send_signal(signal.SIGINT)

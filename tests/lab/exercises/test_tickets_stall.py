@@ -10,16 +10,15 @@ from pathlib import Path
 
 from lab.runtime.pause import pause_process
 from lab.trace import load_traces
-from tests.lab.conftest import Run, Start, table
-from tests.lab.scripted import compared
 from tests.support.actors import TIMEOUT
+from tests.support.lab import RunLab, StartLab, compare_backends, table_rows
 from tests.support.waiting import wait_until
 
 FEW = ("tickets", "--clients", 6, "--stock", 2, "--workers", 3, "--pace", 0.02, "--stall", 2)
 
 
-def test_a_late_write_is_refused_and_without_its_fence_a_ticket_is_sold_twice(lab: Run, url: str, tmp_path: Path):
-    runs = compared(lab, tmp_path, *FEW, "--how", "lock,unfenced", "--redis-url", url, status=1)
+def test_a_late_write_is_refused_and_without_its_fence_a_ticket_is_sold_twice(lab: RunLab, url: str, tmp_path: Path):
+    runs = compare_backends(lab, tmp_path, *FEW, "--how", "lock,unfenced", "--redis-url", url, status=1)
     for backend in ("redis", "rq"):
         fenced, unfenced = runs["lock", backend], runs["unfenced", backend]
         assert fenced["verdict"] == "valid"
@@ -44,11 +43,11 @@ def test_a_late_write_is_refused_and_without_its_fence_a_ticket_is_sold_twice(la
             assert sorted(bought) == sorted({event.who for event in trace.of("sees")})  # it asked once more
 
 
-def test_no_actor_pauses_in_an_ordinary_run(lab: Run):
+def test_no_actor_pauses_in_an_ordinary_run(lab: RunLab):
     done = lab("compare", *FEW[:-2], "--how", "unfenced", "--on", "local,redis")
     assert done.returncode == 0
     assert "was paused" not in done.stdout
-    assert "refused by fence" not in table(done.stdout)
+    assert "refused by fence" not in table_rows(done.stdout)
 
 
 def test_a_paused_process_is_stopped_and_continues():
@@ -63,7 +62,7 @@ def test_a_paused_process_is_stopped_and_continues():
     assert time.monotonic() - started >= 0.5
 
 
-def test_ctrl_c_while_an_actor_is_paused_leaves_nothing_behind(start: Start, url: str, client):
+def test_ctrl_c_while_an_actor_is_paused_leaves_nothing_behind(start: StartLab, url: str, client):
     session = start("compare", *FEW, "--on", "redis", "--redis-url", url)
     wait_until(lambda: "pauses" in session.events(client))
     session.process.send_signal(signal.SIGINT)

@@ -8,7 +8,7 @@ from textwrap import dedent
 
 import pytest
 
-BACKENDS = ("local", "redis", "rq")
+from tests.support.lab import BACKENDS
 
 
 @pytest.fixture(params=BACKENDS)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab.trace import load_traces
-from tests.lab.conftest import Run, Start
+from tests.support.lab import RunLab, StartLab, table_rows
 from tests.support.waiting import wait_until
 
 Program = Callable[..., Path]
@@ -41,18 +41,12 @@ EVERYTHING = """
 """
 
 
-def table(text: str) -> dict[str, list[str]]:
-    """Return the rows of the table by their first cell."""
-    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in text.splitlines() if line.startswith("│")]
-    return {first: rest for first, *rest in rows}
-
-
-def test_a_program_that_uses_all_primitives(lab: Run, program: Program, url: str, tmp_path: Path):
+def test_a_program_that_uses_all_primitives(lab: RunLab, program: Program, url: str, tmp_path: Path):
     path = program(EVERYTHING)
     options = ("--redis-url", url, "--workers", 3, "--json", "figures.json", "--trace", "traces")
     done = lab("compare", path, *options)
     assert done.returncode == 0, done.stdout + done.stderr
-    rows = table(done.stdout)
+    rows = table_rows(done.stdout)
     for name, value in {
         "exit code": "0",
         "lines printed": "5",
@@ -88,7 +82,7 @@ def test_a_program_that_uses_all_primitives(lab: Run, program: Program, url: str
         assert {event.who for event in trace.of("starts")} == {"Process-1", "Process-2", "Process-3"}
 
 
-def test_every_run_starts_with_a_copy_of_the_same_files(lab: Run, program: Program, url: str):
+def test_every_run_starts_with_a_copy_of_the_same_files(lab: RunLab, program: Program, url: str):
     path = program(
         """
         from pathlib import Path
@@ -99,7 +93,7 @@ def test_every_run_starts_with_a_copy_of_the_same_files(lab: Run, program: Progr
     )
     path.with_name("count").write_text("7")
     done = lab("compare", path, "--redis-url", url, "--on", "local,redis")
-    assert (done.returncode, table(done.stdout)["lines printed"]) == (0, ["1", "1"])
+    assert (done.returncode, table_rows(done.stdout)["lines printed"]) == (0, ["1", "1"])
     assert path.with_name("count").read_text() == "7"
 
 
@@ -118,7 +112,7 @@ def test_every_run_starts_with_a_copy_of_the_same_files(lab: Run, program: Progr
         ),
     ],
 )
-def test_differences_are_reported(lab: Run, program: Program, url: str, differs: str, sentence: str):
+def test_differences_are_reported(lab: RunLab, program: Program, url: str, differs: str, sentence: str):
     path = program(
         f"""
         import sys
@@ -132,7 +126,7 @@ def test_differences_are_reported(lab: Run, program: Program, url: str, differs:
     assert sentence in " ".join(done.stdout.split())
 
 
-def test_a_program_that_never_ends_is_stopped_at_the_limit(lab: Run, program: Program, url: str):
+def test_a_program_that_never_ends_is_stopped_at_the_limit(lab: RunLab, program: Program, url: str):
     path = program(
         """
         import itertools, time
@@ -148,13 +142,13 @@ def test_a_program_that_never_ends_is_stopped_at_the_limit(lab: Run, program: Pr
         """
     )
     done = lab("compare", path, "--limit", 1.5, "--redis-url", url, "--workers", 1)
-    assert (done.returncode, table(done.stdout)["exit code"]) == (0, ["stopped"] * 3)
+    assert (done.returncode, table_rows(done.stdout)["exit code"]) == (0, ["stopped"] * 3)
     assert "It was stopped at the limit of 1.50 s on local, redis, rq." in " ".join(done.stdout.split())
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_comparison_leaves_nothing_behind(
-    start: Start, program: Program, url: str, tmp_path: Path, number: int
+    start: StartLab, program: Program, url: str, tmp_path: Path, number: int
 ):
     path = program(
         """
@@ -189,14 +183,14 @@ def test_an_interrupted_comparison_leaves_nothing_behind(
     ],
 )
 def test_invalid_options_are_refused_before_anything_runs(
-    lab: Run, program: Program, options: list[str], sentence: str
+    lab: RunLab, program: Program, options: list[str], sentence: str
 ):
     done = lab("compare", program("print('ran')"), *options)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(sentence)
 
 
-def test_a_large_folder_is_not_copied(lab: Run, program: Program):
+def test_a_large_folder_is_not_copied(lab: RunLab, program: Program):
     path = program("print('ran')")
     subprocess.run(["truncate", "--size", "101M", path.with_name("large")], check=True)
     done = lab("compare", path)

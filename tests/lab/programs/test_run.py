@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import jobs
-from tests.lab.conftest import Run, Start
 from tests.support.actors import TIMEOUT
+from tests.support.lab import RunLab, StartLab
 from tests.support.waiting import wait_until
 
 Program = Callable[..., Path]
@@ -25,7 +25,7 @@ def where(request: pytest.FixtureRequest, url: str) -> list[object]:
     return ["--on", request.param, "--redis-url", url, "--workers", 2]
 
 
-def test_the_main_module_is_as_with_python(lab: Run, program: Program, where: list[object]):
+def test_the_main_module_is_as_with_python(lab: RunLab, program: Program, where: list[object]):
     path = program(
         """
         import os, sys
@@ -40,7 +40,7 @@ def test_the_main_module_is_as_with_python(lab: Run, program: Program, where: li
     assert (done.stdout, done.stderr, done.returncode) == (theirs.stdout, "", 3)
 
 
-def test_unknown_options_are_passed_to_the_program(lab: Run, program: Program):
+def test_unknown_options_are_passed_to_the_program(lab: RunLab, program: Program):
     path = program("import sys; print(sys.argv[1:])")
     assert lab("run", path, "--on", "local", "--verbose", "7", "--on", "9").stdout == (
         "['--verbose', '7', '--on', '9']\n"
@@ -55,7 +55,7 @@ def test_the_program_reads_standard_input(program: Program):
     assert done.stdout == "? HELLO\n"
 
 
-def test_primitives_reach_children_in_every_way(lab: Run, program: Program, where: list[object]):
+def test_primitives_reach_children_in_every_way(lab: RunLab, program: Program, where: list[object]):
     """As arguments, in attributes, in globals, in closures, by a module's alias, and to modules beside the program."""
     path = program(
         """
@@ -99,7 +99,7 @@ def test_primitives_reach_children_in_every_way(lab: Run, program: Program, wher
     assert done.stdout.splitlines() == ["['child', 'child', True]", "closure", "True", "[0, 0, 0]"]
 
 
-def test_only_the_programs_modules_get_the_backends_names(lab: Run, program: Program, where: list[object]):
+def test_only_the_programs_modules_get_the_backends_names(lab: RunLab, program: Program, where: list[object]):
     path = program(
         """
         import beside, concurrent.futures.process
@@ -132,7 +132,7 @@ def test_only_the_programs_modules_get_the_backends_names(lab: Run, program: Pro
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 @pytest.mark.parametrize("how", ["set_start_method", "get_context"])
 def test_children_get_the_same_names_with_every_start_method(
-    lab: Run, program: Program, url: str, method: str, how: str
+    lab: RunLab, program: Program, url: str, method: str, how: str
 ):
     path = program(
         """
@@ -156,7 +156,7 @@ def test_children_get_the_same_names_with_every_start_method(
     assert done.stdout.split()[:2] == ["broker.locks.lock", "True"]
 
 
-def test_the_program_ends_as_with_multiprocessing(lab: Run, program: Program, where: list[object]):
+def test_the_program_ends_as_with_multiprocessing(lab: RunLab, program: Program, where: list[object]):
     """Daemons end with the program's code, other children are joined, and primitives exist until then."""
     path = program(
         """
@@ -184,14 +184,14 @@ def test_the_program_ends_as_with_multiprocessing(lab: Run, program: Program, wh
     assert lab("run", path, *where).stdout.splitlines() == ["waits", "waited True"]
 
 
-def test_an_uncaught_exception_has_the_traceback_of_python(start: Start, program: Program, where: list[object]):
+def test_an_uncaught_exception_has_the_traceback_of_python(start: StartLab, program: Program, where: list[object]):
     path = program("def f():\n    return 1 / 0\n\nf()\n")
     theirs = subprocess.run([sys.executable, path], capture_output=True, text=True)
     done = start("run", path, *where).finish()
     assert (done.returncode, done.stderr) == (1, theirs.stderr)
 
 
-def test_an_exception_in_a_child_is_printed_there(start: Start, program: Program, where: list[object]):
+def test_an_exception_in_a_child_is_printed_there(start: StartLab, program: Program, where: list[object]):
     path = program(
         """
         from multiprocessing import Process
@@ -231,7 +231,7 @@ SLOW = """
     [(signal.SIGTERM, 128 + signal.SIGTERM), (signal.SIGHUP, 128 + signal.SIGHUP), (signal.SIGKILL, -9)],
 )
 def test_a_signal_ends_the_program_and_all_its_children(
-    start: Start, program: Program, where: list[object], number: int, status: int
+    start: StartLab, program: Program, where: list[object], number: int, status: int
 ):
     session = start("run", program(SLOW), *where)
     assert session.process.stdout is not None
@@ -242,7 +242,9 @@ def test_a_signal_ends_the_program_and_all_its_children(
 
 
 @pytest.mark.parametrize("joins", [True, False])
-def test_ctrl_c_reaches_the_program_and_its_children(start: Start, program: Program, where: list[object], joins: bool):
+def test_ctrl_c_reaches_the_program_and_its_children(
+    start: StartLab, program: Program, where: list[object], joins: bool
+):
     """While it joins its child, and while multiprocessing joins the child after the end of the program's code."""
     session = start("run", program(SLOW + (8 * " " + "time.sleep(60)\n" if joins else "")), *where)
     assert session.process.stdout is not None
@@ -253,7 +255,7 @@ def test_ctrl_c_reaches_the_program_and_its_children(start: Start, program: Prog
     wait_until(lambda: not session.alive())
 
 
-def test_more_processes_than_workers_print_a_warning(lab: Run, program: Program, url: str):
+def test_more_processes_than_workers_print_a_warning(lab: RunLab, program: Program, url: str):
     path = program(
         """
         from multiprocessing import Event, Process
@@ -272,7 +274,7 @@ def test_more_processes_than_workers_print_a_warning(lab: Run, program: Program,
     )
 
 
-def test_workers_that_are_running_are_used(lab: Run, program: Program, url: str):
+def test_workers_that_are_running_are_used(lab: RunLab, program: Program, url: str):
     """They need not run in the program's folder to find its modules."""
     path = program(
         """
@@ -300,7 +302,7 @@ def test_workers_that_are_running_are_used(lab: Run, program: Program, url: str)
     ],
 )
 def test_a_file_that_is_not_a_program_is_refused(
-    lab: Run, tmp_path: Path, command: str, name: str, content: str | None, sentence: str
+    lab: RunLab, tmp_path: Path, command: str, name: str, content: str | None, sentence: str
 ):
     if content:
         (tmp_path / name).write_text(content)
@@ -329,7 +331,7 @@ UNSUPPORTED = """
 """
 
 
-def test_unsupported_names_are_multiprocessings_own_on_redis(lab: Run, program: Program, url: str):
+def test_unsupported_names_are_multiprocessings_own_on_redis(lab: RunLab, program: Program, url: str):
     done = lab("run", program(UNSUPPORTED), "--on", "redis", "--redis-url", url)
     assert (done.returncode, done.stdout) == (0, "begins\n3\n")
     assert done.stderr == (
@@ -337,7 +339,7 @@ def test_unsupported_names_are_multiprocessings_own_on_redis(lab: Run, program: 
     )
 
 
-def test_unsupported_names_are_refused_on_rq_when_used(lab: Run, program: Program, url: str):
+def test_unsupported_names_are_refused_on_rq_when_used(lab: RunLab, program: Program, url: str):
     done = lab("run", program(UNSUPPORTED), "--on", "rq", "--redis-url", url, "--workers", 1)
     assert (done.returncode, done.stdout) == (2, "begins\n")
     assert done.stderr == (
@@ -356,7 +358,7 @@ def test_unsupported_names_are_refused_on_rq_when_used(lab: Run, program: Progra
         "shared_memory.SharedMemory(create=True, size=1)",
     ],
 )
-def test_every_use_of_shared_memory_is_refused_on_rq(lab: Run, program: Program, url: str, use: str):
+def test_every_use_of_shared_memory_is_refused_on_rq(lab: RunLab, program: Program, url: str, use: str):
     imports = "import multiprocessing.managers\nfrom multiprocessing import shared_memory\n"
     path = program(f"{imports}from multiprocessing.managers import BaseManager\n{use}\nprint('no')\n")
     done = lab("run", path, "--on", "rq", "--redis-url", url, "--workers", 1)

@@ -22,7 +22,7 @@ from lab.runtime.event_log import FileLog
 from lab.runtime.run import Run
 from lab.runtime.store import RedisStore
 from lab.trace import Event, Trace, load_traces
-from tests.lab.conftest import Session, Start
+from tests.support.lab import LabProcess, StartLab
 from tests.support.servers import Server
 from tests.support.waiting import wait_until
 
@@ -79,14 +79,14 @@ def test_a_buyer_that_is_killed_before_one_of_its_steps(
 
 
 @pytest.mark.parametrize(("backend", "victim"), [("redis", "itself"), ("rq", "itself"), ("rq", "worker")])
-def test_a_buyer_that_is_killed_inside_the_section(start: Start, tmp_path: Path, backend: str, victim: str):
+def test_a_buyer_that_is_killed_inside_the_section(start: StartLab, tmp_path: Path, backend: str, victim: str):
     # Its own server, because RQ lists a killed worker until its keys expire.
     with (
         tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as folder,
         Server(Path(folder)) as server,
         redis.Redis.from_url(server.url) as client,
     ):
-        session: Session = start(*FEW, "--on", backend, "--redis-url", server.url, "--trace", "traces")
+        session: LabProcess = start(*FEW, "--on", backend, "--redis-url", server.url, "--trace", "traces")
         wait_until(lambda: first_inside(client) is not None)
         process = first_inside(client)
         assert process is not None

@@ -17,8 +17,8 @@ from lab.runtime import redis_client as server_module
 from lab.runtime.event_log import StreamLog
 from lab.runtime.recorder import Recorder
 from lab.runtime.store import RedisStore
-from tests.lab.conftest import Start, table
 from tests.support.actors import TIMEOUT
+from tests.support.lab import StartLab, table_rows
 from tests.support.proxy import Fault, Proxy
 from tests.support.servers import Server
 from tests.support.waiting import wait_until
@@ -109,7 +109,7 @@ def test_an_unreachable_server_is_reported_in_one_sentence(monkeypatch):
 
 
 @pytest.mark.parametrize("backend", ["redis", "rq"])
-def test_a_run_continues_after_the_server_was_killed_and_restarted(start: Start, backend: str):
+def test_a_run_continues_after_the_server_was_killed_and_restarted(start: StartLab, backend: str):
     with (
         tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as folder,
         Server(Path(folder), appendonly="yes", appendfsync="always") as server,
@@ -122,5 +122,5 @@ def test_a_run_continues_after_the_server_was_killed_and_restarted(start: Start,
         server.start()
         done = session.finish()
         assert done.returncode == 0, done.stdout + done.stderr
-        assert table(done.stdout)["sold"] == ["3"]
+        assert table_rows(done.stdout)["sold"] == ["3"]
         assert "all 8 finished" in " ".join(done.stdout.split())

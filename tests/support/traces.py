@@ -1,14 +1,17 @@
-"""Traces written by hand, a short line per event."""
+"""Handwritten traces: from lines of text, or from events."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from lab.exercise import Exercise
 from lab.exercises import EXERCISES
 from lab.trace import LAB, Event, Trace
 
 FENCED = ("enters", "loses lease", "is refused")
 
 
-def trace(text: str, exercise: str = "tickets", backend: str = "local", **parameters: object) -> Trace:
+def parse_trace(text: str, exercise: str = "tickets", backend: str = "local", **parameters: object) -> Trace:
     """Return a trace of lines such as `0.5 a enters 17`: when, who, what, and a number.
 
     The number of `enters`, `loses_lease` and `is_refused` is a fence, of anything else a value. `joins b 0` says who
@@ -19,7 +22,7 @@ def trace(text: str, exercise: str = "tickets", backend: str = "local", **parame
     return Trace(exercise, backend, parameters, tuple(events))
 
 
-def ended(*names: str) -> str:
+def end_of_run(*names: str) -> str:
     """Return the last lines of a run in which all of them finished."""
     lines = [f"90 {name} ends" for name in names] + [f"91 lab joins {name} 0" for name in names]
     return "\n".join([*lines, "92 lab ends_run"])
@@ -37,7 +40,7 @@ def _event(words: list[str], section: str) -> Event:
     return Event(who, "here", 0 if who == LAB else hash(who), what, float(when), on=on, fence=fence, value=value)
 
 
-TWO_BUY = """
+TWO_BUYERS = """
 0.0 lab starts_run
 0.1 a starts
 0.1 b starts
@@ -56,3 +59,29 @@ TWO_BUY = """
 1.0 lab ends_run
 1.0 lab counts 0
 """
+
+
+PIDS = {LAB: 1}
+
+
+def event(when: float, who: str, what: str, **more: Any) -> Event:
+    """Return an event on this host; each name is a process of its own."""
+    return Event(who, "here", PIDS.setdefault(who, len(PIDS) + 100), what, when, **more)
+
+
+def make_trace(name: str, *events: Event, finished: tuple[str, ...] = ()) -> Trace:
+    """Return the trace of a run in which the `finished` actors ended and were joined."""
+    ends = [event(90, who, "ends") for who in finished]
+    joins = [event(91, LAB, "joins", on=who, value=0) for who in finished]
+    return Trace(name, "local", {}, (*events, *ends, *joins, event(92, LAB, "ends run")))
+
+
+def without(trace: Trace, *kinds: str) -> Trace:
+    """Return the trace without the events of these kinds."""
+    left = tuple(each for each in trace.events if each.what not in kinds)
+    return Trace(trace.exercise, trace.backend, trace.parameters, left)
+
+
+def make_exercise(name: str, **parameters: object) -> Exercise:
+    """Return the exercise of this name with these parameters."""
+    return EXERCISES[name](**parameters)  # type: ignore[arg-type]
