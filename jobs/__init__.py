@@ -1,4 +1,4 @@
-"""multiprocessing's Process as an RQ job, on whichever worker of whichever host."""
+"""multiprocessing's Process as an RQ job, on any worker of any host."""
 
 from importlib.util import find_spec
 
