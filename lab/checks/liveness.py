@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from lab.checks import verdicts
 from lab.checks.clocks import min_elapsed
-from lab.trace import Event, Trace
+from lab.checks.delays import allowance
+from lab.trace import MICROSECONDS, Event, Trace
 
 
 def detection_delay(trace: Trace) -> float | None:
@@ -14,7 +15,7 @@ def detection_delay(trace: Trace) -> float | None:
 
 
 def detected_in_time(trace: Trace, bound: float) -> verdicts.Verdict:
-    """Check that the killed process was declared dead within `bound` seconds."""
+    """Check that the killed process was declared dead within `bound` seconds, or more on a busy machine."""
     killed = [event.who for event in trace.of("dies")]
     if not killed:
         return verdicts.unknown("no process was killed")
@@ -22,16 +23,15 @@ def detected_in_time(trace: Trace, bound: float) -> verdicts.Verdict:
     if detection is None:
         return verdicts.invalid(f"{killed[0]} was killed, but not declared dead")
     delay = min_elapsed(*detection)
-    if delay > bound:
+    if delay - allowance(trace) > bound:
         return verdicts.invalid(f"{killed[0]} was declared dead after {delay:.2f} s; promised were {bound:.2f} s")
-    return verdicts.valid(f"{killed[0]} was killed, and declared dead within {bound:.2f} s")
+    return verdicts.valid(f"{killed[0]} was killed, and declared dead in time")
 
 
-def no_false_alarms(trace: Trace) -> verdicts.Verdict:
-    """Check that no living process was declared dead."""
-    for event in false_alarms(trace):
-        return verdicts.invalid(f"{event.on} was declared dead, but was alive")
-    return verdicts.valid("no living process was declared dead")
+def no_false_alarms(trace: Trace, interval: float) -> verdicts.Verdict:
+    """Check that no living process was declared dead; unknown if the only reason may be a busy machine."""
+    alarms = [_false_alarm(event, interval, allowance(trace)) for event in false_alarms(trace)]
+    return verdicts.worst(alarms or [verdicts.valid("no living process was declared dead")])
 
 
 def false_alarms(trace: Trace) -> list[Event]:
@@ -39,6 +39,13 @@ def false_alarms(trace: Trace) -> list[Event]:
     deaths = {event.who: event for event in trace.of("dies")}
     declared = trace.of("is dead")
     return [event for event in declared if event.on not in deaths or not _after(trace, event, deaths[event.on])]
+
+
+def _false_alarm(event: Event, interval: float, allowance: float) -> verdicts.Verdict:
+    silence, sentence = (event.value or 0) / MICROSECONDS, f"{event.on} was declared dead, but was alive"
+    if interval <= silence < interval + allowance:
+        return verdicts.unknown(f"{sentence}; a busy machine may have delayed its report")
+    return verdicts.invalid(sentence)
 
 
 def _detection(trace: Trace) -> tuple[Event, Event] | None:

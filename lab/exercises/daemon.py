@@ -26,7 +26,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
-from lab.checks import verdicts
+from lab.checks import delays, verdicts
 from lab.checks.clocks import min_elapsed
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import OutcomeValue
@@ -199,7 +199,7 @@ def _ended_with_code(trace: Trace) -> verdicts.Verdict:
     outlived = _last_event_after_code(trace, min_elapsed)
     if outlived is None:
         return verdicts.unknown("the parent's code did not end")
-    if outlived > MAX_DELAY:
+    if outlived - delays.allowance(trace) > MAX_DELAY:
         return verdicts.invalid(f"the daemon went on for {outlived:.2f} s after its parent's code had ended")
     return verdicts.valid("the daemon ended with its parent's code")
 

@@ -24,31 +24,36 @@ from lab.runtime.recorder import Recorder, actor
 from lab.runtime.run import Run
 from lab.trace import Trace
 
+REQUEST_TIMEOUT = 20.0  # seconds: a second process that has not asked by then has failed
+
 
 @actor
 def first(
     me: Recorder,
     lock: Permits,
-    taken: Event,
+    held: Event,
+    requested: Event,
     pace: float,
 ) -> None:
-    """Acquire the lock, try to acquire it again, and release it."""
+    """Acquire the lock, try to acquire it again, and release it when the second process has asked for it."""
     with me.inside("lock", lock):
         me.record("prints", value=111)
-        taken.set()
+        held.set()
         again = lock.acquire(timeout=pace)
         me.record("acquires again" if again else "times out")
+        requested.wait(REQUEST_TIMEOUT)
 
 
 @actor
 def second(
     me: Recorder,
     lock: Permits,
-    taken: Event,
+    held: Event,
+    requested: Event,
 ) -> None:
     """Ask for the lock while it is held."""
-    taken.wait()
-    with me.inside("lock", lock):
+    held.wait()
+    with me.inside("lock", lock, on_request=requested.set):
         me.record("prints", value=222)
 
 
@@ -61,7 +66,7 @@ class Lock(Exercise):
     section = "lock"
     printed_lines: ClassVar = {"prints": PrintedLine("{value}", "{value}")}
 
-    pace: float = parameter(0.5, "seconds for which the lock is held", maximum=1000)
+    pace: float = parameter(0.5, "seconds of the second acquire's time-out", maximum=1000)
 
     @property
     def actors(self) -> int:
@@ -75,10 +80,14 @@ class Lock(Exercise):
 
     def run_actors(self, run: Run) -> None:
         """Start both."""
-        lock, taken = run.ctx.Lock(), run.ctx.Event()
-        one = run.ctx.Process(target=first, args=(run.recorder("first"), lock, taken, self.pace), name="first")
-        two = run.ctx.Process(target=second, args=(run.recorder("second"), lock, taken), name="second")
-        run.start_and_join([one, two], max_silence=self.pace)
+        lock, held, requested = run.ctx.Lock(), run.ctx.Event(), run.ctx.Event()
+        first_args = (run.recorder("first"), lock, held, requested, self.pace)
+        second_args = (run.recorder("second"), lock, held, requested)
+        actors = [
+            run.ctx.Process(target=first, args=first_args, name="first"),
+            run.ctx.Process(target=second, args=second_args, name="second"),
+        ]
+        run.start_and_join(actors, max_silence=self.pace + REQUEST_TIMEOUT)
 
     def check(self, trace: Trace) -> verdicts.Verdict:
         """Check that nobody acquires the lock while it is held, not even its holder."""

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -84,9 +84,10 @@ class FileBoard:
         now = time.time()
         snapshot = Snapshot({}, {}, {})
         for file in self.folder.iterdir():
-            silent = max(0.0, now - file.stat().st_mtime)
-            state = "alive" if silent < self.timing.late else "late" if silent < self.timing.interval else "dead"
-            getattr(snapshot, state)[file.name] = silent
+            with suppress(FileNotFoundError):  # the process has left the board meanwhile
+                silent = max(0.0, now - file.stat().st_mtime)
+                state = "alive" if silent < self.timing.late else "late" if silent < self.timing.interval else "dead"
+                getattr(snapshot, state)[file.name] = silent
         return snapshot
 
 

@@ -34,17 +34,20 @@ class Recorder:
         self.log.append(lambda when, error: new_event(self.who, what, when, error, **more), last)
 
     @contextmanager
-    def inside(self, section: str, lock: Permits | None) -> Iterator[int | None]:
+    def inside(
+        self, section: str, lock: Permits | None, on_request: Callable[[], object] = lambda: None
+    ) -> Iterator[int | None]:
         """Hold `lock`, if there is one, during the block, and record the request, the entry and the exit.
 
-        Yield the lock's fence, or None. A lost lease is recorded as `loses lease`, with the fence: what was done in the
-        block may then have been refused.
+        Yield the lock's fence, or None. `on_request` is called before the wait for the lock. A lost lease is recorded
+        as `loses lease`, with the fence: what was done in the block may then have been refused.
         """
         if lock is None:
             with self._section(section, None):
                 yield None
             return
         self.record("requests", on=section)
+        on_request()
         lock.acquire()
         fence = getattr(lock, "fence", None)
         try:

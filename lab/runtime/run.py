@@ -8,11 +8,12 @@ from contextlib import contextmanager
 
 from lab.errors import LabError
 from lab.runtime.context import Context, Daemon, Process
+from lab.runtime.delay_meter import DelayMeter
 from lab.runtime.event_log import EventLog
 from lab.runtime.interrupts import Interrupts
 from lab.runtime.recorder import Recorder
 from lab.runtime.store import Store
-from lab.trace import LAB
+from lab.trace import DELAY, LAB
 
 POLL_INTERVAL = 1.0  # seconds between checks of whether the run makes progress
 STALL_TIMEOUT = 30.0  # seconds without an event after which a run with a crashed actor has stalled; far above a lease
@@ -52,17 +53,18 @@ class Run:
 
         `max_silence` is the longest time in seconds for which an actor may record nothing by design. The daemons are
         started first, and terminated after the other processes have ended. The end of each process is recorded as
-        `joins`, also that of a daemon that ended early.
+        `joins`, also that of a daemon that ended early; so is the longest delay that the machine caused meanwhile.
         """
         lab = self.recorder(LAB)
         lab.record("starts run")
-        with self._running(daemons):
+        with DelayMeter() as meter, self._running(daemons):
             for process in processes:
                 self.interrupts.check()
                 self._start(process)
             for process in processes:
                 self._join(process, [*processes, *daemons], max_silence + STALL_TIMEOUT)
                 lab.record("joins", on=process.name, value=process.exitcode)
+        lab.record(DELAY, value=meter.longest_microseconds)
         lab.record("ends run", last=True)
 
     @contextmanager

@@ -8,7 +8,7 @@ import pytest
 
 from lab.checks.verdicts import Judgement, invalid
 from lab.exercises.daemon import REFUSAL
-from lab.trace import LAB, Event, Trace
+from lab.trace import DELAY, LAB, MICROSECONDS, Event, Trace
 from tests.support.lab import BACKENDS, RunLab, compare_backends
 from tests.support.traces import event, make_exercise, make_trace, without
 
@@ -49,6 +49,12 @@ def test_a_plain_child_that_was_not_waited_for():
     assert daemon.check(foo(plain=PLAIN[:1])) == gone
     early = make_trace("daemon", CODE_ENDS, PLAIN[0], event(1.1, LAB, "joins", on="parent", value=0), PLAIN[1])
     assert daemon.check(early) == gone
+
+
+@pytest.mark.parametrize(("delay", "judgement"), [(0.03, Judgement.INVALID), (0.04, Judgement.VALID)])
+def test_a_busy_machine_may_delay_the_end_of_a_daemon(delay: float, judgement: Judgement):
+    measured = event(5.0, LAB, DELAY, value=round(delay * MICROSECONDS))
+    assert make_exercise("daemon").check(foo(event(1.5, "daemon", "begins"), measured)).judgement is judgement
 
 
 @pytest.mark.parametrize("missing", ["code ends", "begins", "joins", "ends", "ends run"])

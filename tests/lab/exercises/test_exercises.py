@@ -228,6 +228,18 @@ def test_a_police_car_that_waits_for_too_long():
     assert traffic.police_in_time(parse_trace(late, "traffic"), timeout=0.51).judgement is VALID
 
 
+def test_a_busy_machine_may_delay_a_police_car():
+    late = TRAFFIC.replace("0.3 police_car_1 passes\n", "") + "1.2 police_car_1 passes\n"
+    assert judged(late + "2 lab measures_delay 120000\n").judgement is INVALID
+    assert judged(late + "2 lab measures_delay 130000\n").judgement is VALID  # three times 0.13 s of 1.00 s
+
+
+def test_a_car_that_a_busy_machine_may_have_delayed_for_a_whole_cycle():
+    missed = TRAFFIC.replace("0.6 car_0 passes\n", "") + "1.2 light turns_green\n1.3 car_0 passes\n"
+    assert judged(missed + "2 lab measures_delay 200000\n").judgement is INVALID  # a cycle takes 0.7 s
+    assert judged(missed + "2 lab measures_delay 250000\n").judgement is UNKNOWN
+
+
 def test_a_crossing_without_a_light_proves_nothing():
     dark = "\n".join(line for line in TRAFFIC.splitlines() if "light" not in line)
     assert judged(dark + "\n").judgement is UNKNOWN

@@ -1,14 +1,20 @@
-"""`liveness`: who was killed is named in time, and nobody who lives, if a daemon reports."""
+"""`liveness`: the killed process is declared dead in time, and no living one if a daemon reports."""
 
 from __future__ import annotations
 
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from lab.checks.verdicts import Judgement, invalid
-from lab.trace import LAB, Event, Trace
+from broker.liveness.snapshot import Snapshot
+from broker.liveness.timing import Timing
+from lab.checks.verdicts import Judgement, Verdict, invalid, unknown
+from lab.exercises.liveness import Observer
+from lab.runtime.event_log import FileLog
+from lab.runtime.recorder import Recorder
+from lab.trace import DELAY, LAB, MICROSECONDS, Event, Trace
 from tests.support.lab import BACKENDS, RunLab, StartLab, compare_backends
 from tests.support.traces import event, make_exercise, make_trace, without
 from tests.support.waiting import wait_until
@@ -46,9 +52,9 @@ def test_a_right_trace():
 
 def test_wrong_traces():
     liveness = make_exercise("liveness", **SMALL)
-    nobody = invalid("process 1 was killed, but not declared dead")
-    assert liveness.check(played(DIES)) == nobody
-    assert liveness.check(played(NAMED, DIES)) == nobody
+    false_alarm = invalid("process 1 was declared dead, but was alive")
+    assert liveness.check(played(DIES)) == invalid("process 1 was killed, but not declared dead")
+    assert liveness.check(played(NAMED, DIES)) == false_alarm
     late = event(6.1, "monitor", "is dead", on="process 1")
     assert liveness.check(played(DIES, late)) == invalid(
         "process 1 was declared dead after 4.10 s; promised were 4.00 s"
@@ -57,8 +63,51 @@ def test_wrong_traces():
     assert liveness.check(played(DIES, other, NAMED)) == invalid("process 0 was declared dead, but was alive")
     early = event(1.0, "monitor", "is dead", on="process 1")
     twice = played(early, DIES, NAMED)
-    assert liveness.check(twice) == invalid("process 1 was declared dead, but was alive")
+    assert liveness.check(twice) == false_alarm
     assert liveness.outcome(twice)["false alarms"] == 1
+
+
+def delay(seconds: float) -> Event:
+    return event(92, LAB, DELAY, value=round(seconds * MICROSECONDS))
+
+
+def test_a_busy_machine_may_delay_the_detection():
+    late = event(6.5, "monitor", "is dead", on="process 1")
+    assert make_exercise("liveness", **SMALL).check(played(DIES, late, delay(0.1))).judgement is Judgement.INVALID
+    assert make_exercise("liveness", **SMALL).check(played(DIES, late, delay(0.2))).judgement is Judgement.VALID
+
+
+@pytest.mark.parametrize(
+    ("silence", "expected"),
+    [
+        (3.5, unknown("process 0 was declared dead, but was alive; a busy machine may have delayed its report")),
+        (3.7, invalid("process 0 was declared dead, but was alive")),
+        (0.5, invalid("process 0 was declared dead, but was alive")),  # its end was reported, wrongly
+    ],
+)
+def test_a_false_alarm_that_a_busy_machine_explains_is_unknown(silence: float, expected: Verdict):
+    alarm = event(3.0, "monitor", "is dead", on="process 0", value=round(silence * MICROSECONDS))
+    assert make_exercise("liveness", **SMALL).check(played(DIES, alarm, NAMED, delay(0.2))) == expected
+
+
+def test_the_monitor_waits_longer_where_it_is_delayed_itself(tmp_path: Path):
+    log, meter = FileLog(tmp_path / "trace"), SimpleNamespace(longest=0.1)
+    observer = Observer(Recorder(log, "monitor"), Timing(3.0), meter, grace=0.0)  # type: ignore[arg-type]
+    for silent in (0.1, 3.1, 3.2, 3.3, 3.4):
+        observer.observe(Snapshot({}, {}, {"a": silent, "b": silent + 0.1}))
+    states = [(event.what, event.on) for event in log.events()]
+    assert states == [("is dead", "a"), ("is dead", "b")]  # both were seen to end
+    for silent in (3.1, 3.25, 3.4):
+        observer.observe(Snapshot({}, {}, {"c": silent}))
+    assert [event.what for event in log.events()[2:]] == ["is late", "is dead"]
+
+
+def test_a_daemon_that_has_not_reported_may_still_be_starting(tmp_path: Path):
+    log, meter = FileLog(tmp_path / "trace"), SimpleNamespace(longest=0.0)
+    observer = Observer(Recorder(log, "monitor"), Timing(3.0), meter, grace=5.0)  # type: ignore[arg-type]
+    for snapshot in (Snapshot({"a": 0.5}, {}, {}), Snapshot({}, {}, {"a": 7.9}), Snapshot({}, {}, {"a": 8.0})):
+        observer.observe(snapshot)
+    assert [event.what for event in log.events()] == ["is alive", "is late", "is dead"]
 
 
 @pytest.mark.parametrize("missing", ["dies", "ends", "ends run"])
@@ -67,17 +116,17 @@ def test_what_is_missing_proves_nothing(missing: str):
     assert verdict.judgement is not Judgement.VALID
 
 
-def test_a_daemon_names_the_dead_alone_on_every_backend(lab: RunLab, url: str, tmp_path: Path):
+def test_with_a_daemon_only_the_dead_are_declared_dead_on_every_backend(lab: RunLab, url: str, tmp_path: Path):
     small = ("--members", 3, "--length", 2.5, "--workers", 4)
     runs = compare_backends(lab, tmp_path, "liveness", *small, "--redis-url", url)
     assert set(runs) == {("daemon", backend) for backend in BACKENDS}
     for run in runs.values():
         assert run["verdict"] == "valid"
         assert run["outcome"].items() >= {"killed": 1, "declared dead": 1, "false alarms": 0}.items()
-        assert 0 <= run["outcome"]["detection delay"] <= 1.5 + 1
+        assert run["outcome"]["detection delay"] >= 0
 
 
-def test_a_main_process_that_reports_itself_is_named_though_it_lives(lab: RunLab, url: str, tmp_path: Path):
+def test_a_main_process_that_reports_itself_is_declared_dead_though_alive(lab: RunLab, url: str, tmp_path: Path):
     small = ("--members", 3, "--how", "main", "--on", "local,redis")
     runs = compare_backends(lab, tmp_path, "liveness", *small, "--redis-url", url, status=1)
     for run in runs.values():

@@ -29,12 +29,14 @@ def test_a_late_write_is_refused_and_without_its_fence_a_ticket_is_sold_twice(la
         assert "both read 2 left and both bought" in unfenced["evidence"]
     for variant in ("lock", "unfenced"):  # whose lock has no lease
         local = runs[variant, "local"]
-        assert (local["verdict"], local["outcome"]["sold"], local["wait_s"]["max"] >= 1.9) == ("valid", 2, True)
+        assert (local["verdict"], local["outcome"]["sold"]) == ("valid", 2)
 
     for trace in load_traces(tmp_path / "traces"):
         stood, on = trace.of("pauses")[0], trace.of("resumes")[0]
         assert len(trace.of("pauses")) == 1
         assert on.when - stood.when >= 1.9
+        if trace.backend == "local":
+            assert "enters" not in [event.what for event in trace.events if stood.when < event.when < on.when]
         (late,) = trace.of("is refused") or [None]
         if late:
             assert (late.who, late.fence) == (stood.who, trace.of("enters")[0].fence)
