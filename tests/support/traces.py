@@ -6,6 +6,7 @@ from typing import Any
 
 from lab.exercise import Exercise
 from lab.exercises import EXERCISES
+from lab.result import Result, judge
 from lab.trace import LAB, Event, Trace
 
 FENCED = ("enters", "loses lease", "is refused")
@@ -85,3 +86,14 @@ def without(trace: Trace, *kinds: str) -> Trace:
 def make_exercise(name: str, **parameters: object) -> Exercise:
     """Return the exercise of this name with these parameters."""
     return EXERCISES[name](**parameters)  # type: ignore[arg-type]
+
+
+def with_times_multiplied(text: str, factor: float) -> str:
+    """Return the lines of a trace with all times multiplied by `factor`."""
+    lines = (line.split(" ", 1) for line in text.strip().splitlines())
+    return "\n".join(f"{factor * float(when)} {rest}" for when, rest in lines)
+
+
+def judged_run(text: str = TWO_BUYERS, backend: str = "local", **parameters: object) -> Result:
+    """Return the result of a run of tickets by two clients with two tickets."""
+    return judge(parse_trace(text, backend=backend, **{"clients": 2, "stock": 2, **parameters}))

@@ -1,4 +1,4 @@
-"""Verdicts on runs in which somebody was killed, cut off, or stood still for longer than its lease."""
+"""Verdicts on runs in which an actor was killed, or paused for longer than its lease."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.support.traces import end_of_run, parse_trace
 
 VALID, UNKNOWN, INVALID = Judgement.VALID, Judgement.UNKNOWN, Judgement.INVALID
 
-# One buys, standing still for longer than its lease; one buys meanwhile; a third one comes too late.
-LATE = """
+# a pauses inside for longer than its lease; b buys the last ticket meanwhile; c gets none.
+PAUSED_HOLDER = """
 0.0 lab starts_run
 0.1 a requests
 0.1 b requests
@@ -47,24 +47,24 @@ def tickets(text: str, stock: int = 1, **parameters: object) -> verdicts.Verdict
     return EXERCISES["tickets"](clients=3, stock=stock, **parameters).check(parse_trace(text))  # type: ignore[arg-type]
 
 
-def test_a_late_write_that_was_refused():
-    assert tickets(LATE) == verdicts.valid(
+def test_late_write_that_was_refused_is_valid():
+    assert tickets(PAUSED_HOLDER) == verdicts.valid(
         "1 sold and 0 left, of 1; never more than 1 inside db; a lost the lease inside; "
         "fences increased with every grant; all 3 finished"
     )
-    assert metrics.max_inside(parse_trace(LATE), "db") == 1
-    assert metrics.handoff_time(parse_trace(LATE), "db", 1) == pytest.approx(0.1)  # from b to c, and c to a
+    assert metrics.max_inside(parse_trace(PAUSED_HOLDER), "db") == 1
+    assert metrics.handoff_time(parse_trace(PAUSED_HOLDER), "db", 1) == pytest.approx(0.1)  # from b to c, and c to a
 
 
-def test_a_late_write_that_was_taken():
-    taken = LATE.replace("2.1 a is_refused 1", "2.1 a buys 0")
-    assert tickets(taken) == verdicts.invalid("b and a both read 1 left and both bought; 2 tickets sold, 1 in stock")
+def test_late_write_that_was_accepted_is_invalid():
+    accepted = PAUSED_HOLDER.replace("2.1 a is_refused 1", "2.1 a buys 0")
+    assert tickets(accepted) == verdicts.invalid("b and a both read 1 left and both bought; 2 tickets sold, 1 in stock")
 
 
-def test_the_sentence_says_what_became_of_whoever_stood_still():
-    taken = LATE.replace("2.1 a is_refused 1", "2.1 a buys 0")
-    waited = "\n".join(line for line in LATE.splitlines() if " b " not in line and "loses_lease" not in line)
-    runs = {"local": waited, "redis": LATE, "rq": taken}
+def test_explanation_of_a_paused_process():
+    accepted = PAUSED_HOLDER.replace("2.1 a is_refused 1", "2.1 a buys 0")
+    waited = "\n".join(line for line in PAUSED_HOLDER.splitlines() if " b " not in line and "loses_lease" not in line)
+    runs = {"local": waited, "redis": PAUSED_HOLDER, "rq": accepted}
     results = [judge(parse_trace(text, backend=name, clients=3, stock=1, stall=1.8)) for name, text in runs.items()]
     assert (
         "A process was paused inside db: on local all others waited for it; on redis its lease expired, others "
@@ -72,22 +72,23 @@ def test_the_sentence_says_what_became_of_whoever_stood_still():
         "write was accepted, as nothing checked its fence."
     ) in explain(results)
     assert [result.outcome["refused by fence"] for result in results] == [1, 1, 0]
-    assert "was paused" not in explain([judge(parse_trace(ALONE, clients=3, stock=3))])
+    assert "was paused" not in explain([judge(parse_trace(NO_PAUSE, clients=3, stock=3))])
 
 
-def test_who_says_that_it_lost_its_lease_is_believed_only_for_that_stay():
-    overlap = LATE.replace("2.4 a enters 4", "2.25 a enters 4").replace("2.3 c gets_no_ticket\n2.3 c leaves\n", "")
+def test_lost_lease_excuses_only_the_entry_with_its_fence():
+    overlap = PAUSED_HOLDER.replace("2.4 a enters 4", "2.25 a enters 4")
+    overlap = overlap.replace("2.3 c gets_no_ticket\n2.3 c leaves\n", "")
     moved = overlap.replace("2.5 a gets_no_ticket", "2.5 c gets_no_ticket\n2.5 c leaves\n2.5 a gets_no_ticket")
     assert tickets(moved) == verdicts.invalid("a entered db while c was still inside")
-    assert tickets(LATE.replace("2.2 a loses_lease 1\n", "")) == verdicts.invalid(
+    assert tickets(PAUSED_HOLDER.replace("2.2 a loses_lease 1\n", "")) == verdicts.invalid(
         "b entered db while a was still inside"
     )
-    assert tickets(LATE.replace("a loses_lease 1", "a loses_lease 4")) == verdicts.invalid(
+    assert tickets(PAUSED_HOLDER.replace("a loses_lease 1", "a loses_lease 4")) == verdicts.invalid(
         "b entered db while a was still inside"
     )
 
 
-def test_who_stood_still_on_the_threshold_may_record_late_that_it_was_let_in():
+def test_entry_may_be_recorded_after_the_lease_was_lost():
     text = """
 0 a requests
 0 b requests
@@ -107,25 +108,24 @@ def test_who_stood_still_on_the_threshold_may_record_late_that_it_was_let_in():
     assert verdicts.fences_increase(wrong, "db").judgement is INVALID
 
 
-def test_a_semaphores_permit_that_was_lost_makes_room_for_one_and_no_more():
+def test_lost_permit_of_a_semaphore_admits_one_more():
     text = "0 a enters 1\n0 b enters 2\n5 c enters 3\n6 d enters 4\n7 a leaves\n7 a loses_lease 1"
-    rooms = text.replace("db", "rooms")
-    run = parse_trace(rooms + "\n" + end_of_run("a", "b", "c", "d"), "ktv")
+    run = parse_trace(text + "\n" + end_of_run("a", "b", "c", "d"), "ktv")
     assert verdicts.within_limit(run, "rooms", 2) == verdicts.invalid("d entered rooms while b, c were still inside")
-    right = parse_trace(rooms.replace("6 d", "6 b leaves\n6 d") + "\n" + end_of_run("a", "b", "c", "d"), "ktv")
+    right = parse_trace(text.replace("6 d", "6 b leaves\n6 d") + "\n" + end_of_run("a", "b", "c", "d"), "ktv")
     assert verdicts.within_limit(right, "rooms", 2).judgement is VALID
     assert [event.what for event in section_events(right, "rooms")][:4] == ["enters", EXPIRES, "enters", "enters"]
 
 
 def killed_after(run: Trace, position: int) -> Trace:
-    """Return the trace of a run in which `a` was killed before it did what stands at `position`."""
+    """Return the trace of a run in which `a` was killed before the event at `position`."""
     events = [event for at, event in enumerate(run.events) if event.who != "a" or at < position]
     events = [e for e in events if not (e.what == "joins" and e.on == "a")]
     killed = parse_trace("91 lab joins a -9").events
     return Trace(run.exercise, run.backend, run.parameters, (*events[:-1], *killed, events[-1]))
 
 
-ALONE = """
+NO_PAUSE = """
 0.0 a starts
 0.1 a sees 3
 0.1 a requests
@@ -143,65 +143,63 @@ ALONE = """
 
 
 @pytest.mark.parametrize("wrote", [True, False])
-def test_wherever_a_buyer_is_killed_the_verdict_is_right(wrote: bool):
-    """Between any two of its steps; the store then has its ticket or, if it `wrote`, one less."""
-    whole = parse_trace(ALONE)
-    for position, step in enumerate(whole.events):
+def test_verdict_for_a_buyer_killed_at_any_step(wrote: bool):
+    """It is killed between any two of its steps; if it `wrote`, the store has one ticket less."""
+    complete = parse_trace(NO_PAUSE)
+    for position, step in enumerate(complete.events):
         if step.who != "a":
             continue
-        killed = killed_after(whole, position)
-        told = [event.what for event in killed.events if event.who == "a"]
-        sold = "buys" in told
-        if not sold and not wrote:  # the next ones read what a read
-            text = ALONE.replace("buys 1", "buys 2").replace("c buys 0", "c buys 1").replace("counts 0", "counts 1")
+        killed = killed_after(complete, position)
+        recorded = [event.what for event in killed.events if event.who == "a"]
+        sold = "buys" in recorded
+        if not sold and not wrote:  # the next buyers read what a has read
+            text = NO_PAUSE.replace("buys 1", "buys 2").replace("c buys 0", "c buys 1").replace("counts 0", "counts 1")
             killed = killed_after(parse_trace(text), position)
         verdict = EXERCISES["tickets"](clients=3, stock=3).check(killed)  # type: ignore[call-arg]
-        if wrote and not sold and told[-1:] != ["enters"]:
-            assert verdict.judgement is INVALID, told  # it cannot have written yet: the ticket is really gone
+        if wrote and not sold and recorded[-1:] != ["enters"]:
+            assert verdict.judgement is INVALID, recorded  # it cannot have written yet, so a ticket is missing
         else:
-            assert verdict.judgement is VALID, (told, verdict)
+            assert verdict.judgement is VALID, (recorded, verdict)
             assert "a was killed; all 2 others finished" in verdict.evidence
             assert ("perhaps by a, lost while buying" in verdict.evidence) == (wrote and not sold)
 
 
-SILENT = ALONE.replace("0.5 a buys 2\n0.6 a leaves\n", "").replace("90 a ends\n", "").replace("joins a 0", "joins a -9")
+KILLED_BUYER = NO_PAUSE.replace("0.5 a buys 2\n0.6 a leaves\n", "").replace("90 a ends\n", "")
+KILLED_BUYER = KILLED_BUYER.replace("joins a 0", "joins a -9")
 
 
-def test_the_store_says_what_a_killed_buyer_wrote():
-    """No ticket is missing then, and none may be."""
-    kept = [
+def test_store_confirms_the_write_of_a_killed_buyer():
+    """With confirmed writes, no ticket may be missing."""
+    confirmed = [
         Event(LAB, "here", 0, "confirms write", 6.0, fence=fence, value=value)
         for fence, value in ((1, 2), (2, 1), (3, 0))
     ]
-    told = [
+    recorded = [
         dataclasses.replace(event, fence=3 - (event.value or 0)) if event.what == "buys" else event
-        for event in parse_trace(SILENT).events
+        for event in parse_trace(KILLED_BUYER).events
     ]
-    whole = Trace("tickets", "redis", {"clients": 3, "stock": 3}, (*kept, *told))
-    result = judge(whole)
+    complete = Trace("tickets", "redis", {"clients": 3, "stock": 3}, (*confirmed, *recorded))
+    result = judge(complete)
     assert result.verdict.judgement is VALID
     assert result.verdict.evidence.startswith("3 sold and 0 left, of 3 (a could not record it any more); ")
     assert result.outcome["sold"] == 3
-    silent = judge(dataclasses.replace(whole, events=(*kept[1:], *told)))
-    assert silent.verdict == verdicts.invalid("2 tickets sold and 0 left, of 3")
-    twice = (dataclasses.replace(kept[0], value=1), *kept[1:], *told)
-    assert judge(dataclasses.replace(whole, events=twice)).verdict.evidence.startswith("b and a both read 2 left")
+    unconfirmed = judge(dataclasses.replace(complete, events=(*confirmed[1:], *recorded)))
+    assert unconfirmed.verdict == verdicts.invalid("2 tickets sold and 0 left, of 3")
+    twice = (dataclasses.replace(confirmed[0], value=1), *confirmed[1:], *recorded)
+    assert judge(dataclasses.replace(complete, events=twice)).verdict.evidence.startswith("b and a both read 2 left")
 
 
-def test_no_more_tickets_may_be_missing_than_buyers_were_lost():
-    text = (
-        ALONE.replace("0.5 a buys 2\n0.6 a leaves\n", "").replace("90 a ends\n", "").replace("joins a 0", "joins a -9")
-    )
-    assert tickets(text, stock=3).judgement is VALID
-    assert tickets(text, stock=4) == verdicts.invalid("2 tickets sold and 0 left, of 4")
-    assert tickets(SILENT.replace("counts 0", "counts 2"), stock=3) == verdicts.invalid(
+def test_at_most_one_ticket_per_killed_buyer_may_be_missing():
+    assert tickets(KILLED_BUYER, stock=3).judgement is VALID
+    assert tickets(KILLED_BUYER, stock=4) == verdicts.invalid("2 tickets sold and 0 left, of 4")
+    assert tickets(KILLED_BUYER.replace("counts 0", "counts 2"), stock=3) == verdicts.invalid(
         "2 tickets sold and 2 left, of 3"
     )
-    twice = SILENT.replace("c buys 0", "c buys 1")
+    twice = KILLED_BUYER.replace("c buys 0", "c buys 1")
     assert tickets(twice, stock=3).judgement is INVALID
 
 
-def test_a_caller_that_was_killed_while_the_seller_answered():
+def test_buyer_killed_before_the_sellers_reply():
     text = (
         """
 0.1 a requests
@@ -216,26 +214,26 @@ def test_a_caller_that_was_killed_while_the_seller_answered():
         + end_of_run("seller", "b")
         + "\n93 lab joins a -9"
     )
-    shop = EXERCISES["tickets"](clients=2, stock=2, how="queue")  # type: ignore[call-arg]
-    verdict = shop.check(parse_trace(text))
+    exercise = EXERCISES["tickets"](clients=2, stock=2, how="queue")  # type: ignore[call-arg]
+    verdict = exercise.check(parse_trace(text))
     assert verdict.judgement is VALID
     assert "1 sold and 0 left, of 2, and 1 perhaps by a, lost while buying" in verdict.evidence
-    assert shop.check(parse_trace(text.replace("0.1 a requests\n", ""))).judgement is INVALID
+    assert exercise.check(parse_trace(text.replace("0.1 a requests\n", ""))).judgement is INVALID
 
 
 @pytest.mark.parametrize(("value", "judgement"), [("-9", VALID), ("-15", VALID), ("1", UNKNOWN), ("", UNKNOWN)])
-def test_who_was_killed_excuses_itself_and_who_failed_does_not(value: str, judgement: Judgement):
-    text = ALONE.replace("90 c ends\n", "").replace("joins c 0", f"joins c {value}")
+def test_killed_actor_is_excused_and_failed_actor_is_not(value: str, judgement: Judgement):
+    text = NO_PAUSE.replace("90 c ends\n", "").replace("joins c 0", f"joins c {value}")
     assert tickets(text, stock=3).judgement is judgement
 
 
-def test_a_killed_one_whose_failure_is_known_has_failed():
-    text = ALONE.replace("90 c ends", "90 c fails").replace("joins c 0", "joins c -9")
+def test_actor_that_failed_before_it_was_killed_has_failed():
+    text = NO_PAUSE.replace("90 c ends", "90 c fails").replace("joins c 0", "joins c -9")
     assert tickets(text, stock=3).judgement is UNKNOWN
 
 
-def test_an_actor_that_was_played_twice():
-    """Its worker was lost, and another plays it again while the first one still runs, and is then killed."""
+def test_actor_that_ran_twice():
+    """Its worker was lost, so another worker runs it again while its first process still runs."""
     run = parse_trace("0 a enters 1\n5 a enters 2\n6 a leaves\n" + end_of_run("a"))
     first, *rest = run.events
     orphan = Trace("tickets", "rq", {}, (type(first)(**{**vars(first), "pid": 1}), *rest))

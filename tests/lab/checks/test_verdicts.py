@@ -1,4 +1,4 @@
-"""Each check passes a right trace and is seen to fail on a wrong one; what it says names who and what."""
+"""Each check accepts a correct trace and rejects a wrong one, with evidence that names who and what."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def tickets(text: str, stock: int = 2) -> verdicts.Verdict:
     return EXERCISES["tickets"](clients=2, stock=stock).check(parse_trace(text))  # type: ignore[call-arg]
 
 
-def test_a_right_run_is_valid():
+def test_correct_run_is_valid():
     verdict = tickets(TWO_BUYERS)
     assert verdict.judgement is VALID
     assert verdict.evidence == (
@@ -31,74 +31,74 @@ def test_a_right_run_is_valid():
     )
 
 
-def test_two_inside_at_once():
+def test_two_inside_at_once_is_invalid():
     verdict = tickets(TWO_BUYERS.replace("0.6 a leaves\n0.7 b enters 2", "0.6 b enters 2\n0.7 a leaves"))
     assert verdict == verdicts.invalid("b entered db while a was still inside")
 
 
-def test_order_is_what_counts_and_not_the_clocks_of_several_hosts():
+def test_order_of_events_counts_and_not_their_times():
     assert tickets(TWO_BUYERS.replace("0.6 a leaves", "0.8 a leaves")).judgement is VALID
 
 
-def test_one_more_than_there_are_rooms():
+def test_one_more_inside_than_rooms_is_invalid():
     text = "\n".join(f"0.{i} g{i} enters" for i in range(5))
     verdict = verdicts.within_limit(parse_trace(text, "ktv"), "rooms", 4)
     assert verdict == verdicts.invalid("g4 entered rooms while g0, g1, g2 and 1 more were still inside")
     assert verdicts.within_limit(parse_trace(text, "ktv"), "rooms", 5).judgement is VALID
 
 
-def test_whoever_died_inside_may_have_been_gone_when_the_next_one_came():
+def test_actor_killed_inside_may_have_left_before_the_next_entered():
     text = "0 a enters 1\n9 b enters 2\n9 b leaves\n9 b ends\n9 lab joins a -9\n9 lab joins b 0\n9 lab ends_run"
     assert verdicts.within_limit(parse_trace(text), "db", 1).judgement is VALID
     assert verdicts.all_finished(parse_trace(text), 2) == verdicts.valid("a was killed; the other one finished")
 
 
-def test_what_a_killed_one_did_before_still_counts():
-    """It left, and came again, and was killed then: its first stay has an end, and was one too many."""
+def test_earlier_entries_of_a_killed_actor_still_count():
+    """It left, entered again and was killed then: its first stay has an end, and overlaps with another."""
     text = "0 a enters\n1 b enters\n2 b leaves\n3 a leaves\n4 a enters\n5 b ends\n6 lab joins a -9\n6 lab joins b 0"
     expected = verdicts.invalid("b entered db while a was still inside")
     assert verdicts.within_limit(parse_trace(text), "db", 1) == expected
 
 
-def test_one_who_lived_on_inside_has_no_excuse():
+def test_actor_that_stayed_inside_and_survived_is_invalid():
     text = "0 a enters\n1 b enters\n2 b leaves\n3 a ends\n3 b ends\n4 lab joins a 0\n4 lab joins b 0"
     expected = verdicts.invalid("b entered db while a was still inside")
     assert verdicts.within_limit(parse_trace(text), "db", 1) == expected
 
 
-def test_nobody_came():
+def test_no_entry_is_unknown():
     assert verdicts.within_limit(parse_trace("0 lab starts_run"), "db", 1).judgement is UNKNOWN
 
 
-def test_the_same_ticket_sold_twice():
+def test_ticket_sold_twice_is_invalid():
     text = TWO_BUYERS.replace("b buys 0", "b buys 1").replace("counts 0", "counts 1")
     assert tickets(text) == verdicts.invalid("a and b both read 2 left and both bought; 2 tickets sold, 2 in stock")
 
 
 @pytest.mark.parametrize(("count", "stock"), [(0, 3), (1, 2), (-1, 2)])
-def test_what_was_sold_and_what_is_left_do_not_add_up(count: int, stock: int):
+def test_sold_and_left_that_do_not_add_up_are_invalid(count: int, stock: int):
     verdict = tickets(TWO_BUYERS.replace("counts 0", f"counts {count}"), stock)
     assert verdict == verdicts.invalid(f"2 tickets sold and {count} left, of {stock}")
 
 
-def test_nobody_counted():
+def test_no_count_is_unknown():
     assert tickets(without(TWO_BUYERS, "1.0 lab counts 0")).judgement is UNKNOWN
 
 
 @pytest.mark.parametrize("fence", [1, 0])
-def test_a_fence_that_does_not_rise(fence: int):
+def test_fence_that_does_not_increase_is_invalid(fence: int):
     verdict = tickets(TWO_BUYERS.replace("b enters 2", f"b enters {fence}"))
     assert verdict == verdicts.invalid(f"b entered after a, but its fence {fence} is not larger than 1")
 
 
-def test_a_semaphores_fences_may_be_recorded_in_any_order_but_only_once():
+def test_fences_of_a_semaphore_must_be_unique_in_any_order():
     swapped = parse_trace("0 a enters 2\n0 b enters 1", "ktv")
     assert verdicts.fences_unique(swapped, "rooms").judgement is VALID
     twice = parse_trace("0 a enters 2\n0 b enters 2", "ktv")
     assert verdicts.fences_unique(twice, "rooms") == verdicts.invalid("b and a entered with the same fence 2")
 
 
-def test_a_backend_without_fences_is_not_praised_for_them():
+def test_evidence_does_not_mention_fences_without_fences():
     text = TWO_BUYERS.replace("enters 1", "enters").replace("enters 2", "enters")
     verdict = tickets(text)
     assert verdict.judgement is VALID
@@ -124,18 +124,18 @@ def test_a_backend_without_fences_is_not_praised_for_them():
         (TWO_BUYERS.replace("joins b 0", "joins b"), "b had not ended when the lab gave up"),
     ],
 )
-def test_an_actor_whose_end_was_not_seen(text: str, evidence: str):
+def test_actor_whose_end_was_not_recorded_is_unknown(text: str, evidence: str):
     assert tickets(text) == verdicts.unknown(evidence)
 
 
-def test_what_is_wrong_outweighs_what_is_unknown():
+def test_invalid_takes_precedence_over_unknown():
     text = without(TWO_BUYERS, "1.0 b ends").replace("0.6 a leaves\n0.7 b enters 2", "0.6 b enters 2\n0.7 a leaves")
     assert tickets(text).judgement is INVALID
 
 
-def test_ktv_puts_its_checks_together():
+def test_ktv_combines_its_checks():
     text = "0 a requests\n0 a enters 1\n1 a leaves\n1 a ends\n1 lab joins a 0\n1 lab ends_run"
-    bar = EXERCISES["ktv"](guests=1, rooms=1)  # type: ignore[call-arg]
-    assert bar.check(parse_trace(text, "ktv")).judgement is VALID
-    assert bar.check(parse_trace("0 b enters 1\n" + text, "ktv")).judgement is INVALID
-    assert bar.check(parse_trace(text.replace("joins a 0", "joins a 3"), "ktv")).judgement is UNKNOWN
+    ktv = EXERCISES["ktv"](guests=1, rooms=1)  # type: ignore[call-arg]
+    assert ktv.check(parse_trace(text, "ktv")).judgement is VALID
+    assert ktv.check(parse_trace("0 b enters 1\n" + text, "ktv")).judgement is INVALID
+    assert ktv.check(parse_trace(text.replace("joins a 0", "joins a 3"), "ktv")).judgement is UNKNOWN

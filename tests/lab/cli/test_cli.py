@@ -1,4 +1,4 @@
-"""What a person types, and what comes back: lists, help, and one sentence for what cannot be."""
+"""The `lab` command: lists, help, and one sentence for invalid input."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ FEW = ("compare", "tickets", "--clients", 8, "--stock", 3, "--workers", 3, "--pa
 COURSE = "isolation, daemon, liveness, chat, lock, output, tickets, semaphore, ktv, event, traffic"
 
 
-def test_the_environment_names_the_server(lab: RunLab, url: str, monkeypatch: pytest.MonkeyPatch):
+def test_server_url_is_taken_from_the_environment(lab: RunLab, url: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("LAB_REDIS_URL", url)
     assert f"at {url}" in lab(*FEW, "--on", "redis").stdout
 
 
-def test_local_needs_no_server(lab: RunLab, monkeypatch: pytest.MonkeyPatch):
+def test_local_backend_needs_no_server(lab: RunLab, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("LAB_REDIS_URL", "redis://127.0.0.1:1")
     done = lab(*FEW, "--on", "local")
     assert done.returncode == 0
@@ -46,11 +46,11 @@ def test_version(lab: RunLab):
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [(), ("--help",), ("compare",), ("compare", "--help"), ("compare", "ktv", "-h"), ("run",), ("run", "ktv", "-h")],
 )
-def test_help(lab: RunLab, words: tuple[str, ...]):
-    done = lab(*words)
+def test_help(lab: RunLab, arguments: tuple[str, ...]):
+    done = lab(*arguments)
     assert done.returncode == 0
     assert "Usage: lab" in done.stdout
     assert "..." not in done.stdout.partition("\n")[2], "no sentence is cut"
@@ -58,7 +58,7 @@ def test_help(lab: RunLab, words: tuple[str, ...]):
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("arguments", "sentence"),
     [
         ("compare chess", "there is no exercise 'chess'; there are: "),
         ("show chess", "there is no exercise 'chess'; there are: "),
@@ -94,13 +94,13 @@ def test_help(lab: RunLab, words: tuple[str, ...]):
         ("dance", "No such command 'dance'"),
     ],
 )
-def test_bad_input_gets_one_sentence(lab: RunLab, tmp_path: Path, words: str, sentence: str):
+def test_invalid_input_is_refused_with_one_sentence(lab: RunLab, tmp_path: Path, arguments: str, sentence: str):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine").touch()
     (tmp_path / "corrupt").mkdir()
     (tmp_path / "corrupt" / "x.jsonl").write_text("rubbish")
     before = sorted(tmp_path.rglob("*"))
-    done = lab(*words.split())
+    done = lab(*arguments.split())
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("lab: ")
     assert done.stderr.count("\n") == 1
@@ -108,46 +108,46 @@ def test_bad_input_gets_one_sentence(lab: RunLab, tmp_path: Path, words: str, se
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def with_open_files(limit: str, clients: int) -> FinishedLab:
-    many = f"ulimit {limit} && exec {COMMAND} compare tickets --clients {clients} --pace 0 --on local"
-    return subprocess.run(["sh", "-c", many], capture_output=True, text=True, check=False)
+def compare_with_open_files(limit: str, clients: int) -> FinishedLab:
+    command = f"ulimit {limit} && exec {COMMAND} compare tickets --clients {clients} --pace 0 --on local"
+    return subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
 
 
-def test_more_processes_than_the_machine_allows():
-    done = with_open_files("-n 100", 50)
+def test_more_processes_than_the_hard_limit_of_open_files():
+    done = compare_with_open_files("-n 100", 50)
     assert (done.returncode, done.stdout) == (2, "")
     sentence = "so many processes need 164 open files, and the limit is 100; take fewer, or raise ulimit -n"
     assert done.stderr == f"lab: {sentence}\n"
 
 
-def test_more_processes_than_are_allowed_unless_one_asks():
-    done = with_open_files("-Sn 100", 50)
+def test_soft_limit_of_open_files_is_raised():
+    done = compare_with_open_files("-Sn 100", 50)
     assert (done.returncode, table_rows(done.stdout)["sold"]) == (0, ["5"])
 
 
-def test_a_server_that_wants_a_password_or_may_evict(lab: RunLab):
-    own = PrivateServer()
+def test_server_that_requires_a_password_or_may_evict(lab: RunLab):
+    own_server = PrivateServer()
     try:
-        with redis.Redis.from_url(own.url) as client:
+        with redis.Redis.from_url(own_server.url) as client:
             client.config_set("maxmemory", "100mb")
             client.config_set("maxmemory-policy", "allkeys-lru")
-            evicts = lab(*FEW, "--redis-url", own.url)
+            evicting = lab(*FEW, "--redis-url", own_server.url)
             client.config_set("requirepass", "secret")
-            locked = lab(*FEW, "--redis-url", own.url)
+            secured = lab(*FEW, "--redis-url", own_server.url)
     finally:
-        own.close()
-    assert (evicts.returncode, locked.returncode) == (2, 2)
-    assert "CONFIG SET maxmemory-policy noeviction" in evicts.stderr
-    assert "redis://user:password@host:port" in locked.stderr
+        own_server.close()
+    assert (evicting.returncode, secured.returncode) == (2, 2)
+    assert "CONFIG SET maxmemory-policy noeviction" in evicting.stderr
+    assert "redis://user:password@host:port" in secured.stderr
 
 
 @pytest.mark.parametrize("backend", ["redis", "rq"])
-def test_a_server_that_goes_away_during_the_run(start: StartLab, backend: str):
-    own = PrivateServer()
-    with redis.Redis.from_url(own.url) as client:
-        session = start("compare", "ktv", "--guests", 3, "--pace", 5, "--on", backend, "--redis-url", own.url)
+def test_server_that_is_stopped_during_the_run(start: StartLab, backend: str):
+    own_server = PrivateServer()
+    with redis.Redis.from_url(own_server.url) as client:
+        session = start("compare", "ktv", "--guests", 3, "--pace", 5, "--on", backend, "--redis-url", own_server.url)
         wait_until(lambda: "enters" in session.events(client))
-    own.close()
+    own_server.close()
     done = session.finish()
     assert done.returncode == 2
     assert done.stderr.startswith("lab: ")

@@ -20,7 +20,7 @@ from tests.support.rq_worker import RQ_MAINTENANCE_KEY, rq_worker
 from tests.support.servers import Server
 from tests.support.waiting import wait_until
 
-BARE = """
+WITHOUT_LAB = """
 import sys, runpy
 sys.modules["lab"] = None
 sys.argv = sys.argv[1:]
@@ -41,7 +41,7 @@ def findings(lab: RunLab, url: str) -> tuple[int, dict[str, tuple[str, str]]]:
     return done.returncode, {finding["subject"]: (finding["status"], finding["text"]) for finding in found}
 
 
-def test_a_healthy_server_and_healthy_workers_of_both_kinds(lab: RunLab, start: StartLab, healthy: str, tmp_path: Path):
+def test_healthy_server_and_healthy_workers_of_both_kinds(lab: RunLab, start: StartLab, healthy: str, tmp_path: Path):
     workers = start("worker", "-n", 2, "--redis-url", healthy)
     wait_until(lambda: jobs.worker_count(healthy, "lab") == 2)
     with rq_worker(healthy, "lab", tmp_path), client(healthy) as connection:
@@ -54,18 +54,18 @@ def test_a_healthy_server_and_healthy_workers_of_both_kinds(lab: RunLab, start: 
     workers.finish()
 
 
-def test_a_badly_configured_server(lab: RunLab, tmp_path: Path):
+def test_badly_configured_server(lab: RunLab, tmp_path: Path):
     settings = {"maxmemory": "100mb", "maxmemory-policy": "allkeys-lru", "maxclients": "200"}
     with Server(tmp_path, **settings) as server, client(server.url) as connection:
         connection.config_set("client-output-buffer-limit", "pubsub 65536 65536 1")
         code, found = findings(lab, server.url)
         problems = {subject for subject, (status, _) in found.items() if status == "problem"}
         assert (code, problems) == (1, {"eviction", "persistence", "clients", "messages"})
-        shown = " ".join(lab("doctor", "--redis-url", server.url).stdout.split())
-        assert "CONFIG SET maxmemory-policy noeviction" in shown.replace("│", "").replace("  ", " ")
+        text = " ".join(lab("doctor", "--redis-url", server.url).stdout.split())
+        assert "CONFIG SET maxmemory-policy noeviction" in text.replace("│", "").replace("  ", " ")
 
 
-def test_a_user_with_few_permissions(lab: RunLab, healthy: str):
+def test_user_with_few_permissions(lab: RunLab, healthy: str):
     with client(healthy) as connection:
         connection.acl_setuser(
             "guest", enabled=True, passwords=["+open-sesame"], keys="*", commands=["+@all", "-info", "-config"]
@@ -78,25 +78,25 @@ def test_a_user_with_few_permissions(lab: RunLab, healthy: str):
         assert (code, found["workers"][0], found["clock"][0]) == (0, "unknown", "ok")
 
 
-def test_a_worker_without_this_project_is_found_and_takes_no_other_probe(
+def test_worker_without_this_project_is_reported_and_takes_one_probe_only(
     lab: RunLab, start: StartLab, healthy: str, tmp_path
 ):
-    bare = tmp_path / "bare.py"  # hides the project, as if it were not installed
-    bare.write_text(BARE)
+    program = tmp_path / "bare.py"  # hides the project, as if it were not installed
+    program.write_text(WITHOUT_LAB)
     workers = start("worker", "-n", 2, "--redis-url", healthy)
     wait_until(lambda: jobs.worker_count(healthy, "lab") == 2)
-    with rq_worker(healthy, "lab", tmp_path, str(bare)), client(healthy) as connection:
+    with rq_worker(healthy, "lab", tmp_path, str(program)), client(healthy) as connection:
         code, found = findings(lab, healthy)
         status, text = found[f"host {os.uname().nodename}"]
         assert (code, status) == (1, "problem")
         assert "a worker cannot run the lab's jobs" in text
-        assert "workers" not in found  # nobody was left out
+        assert "workers" not in found  # every worker was probed
         wait_until(lambda: set(connection.keys("rq:job:*")) == set())
     workers.process.send_signal(signal.SIGTERM)
     workers.finish()
 
 
-def test_busy_and_stopped_workers(lab: RunLab, start: StartLab, healthy: str):
+def test_busy_worker_is_not_probed(lab: RunLab, start: StartLab, healthy: str):
     workers = start("worker", "-n", 1, "--redis-url", healthy)
     wait_until(lambda: jobs.worker_count(healthy, "lab") == 1)
     with jobs.get_context(healthy) as context:
@@ -114,14 +114,14 @@ def test_busy_and_stopped_workers(lab: RunLab, start: StartLab, healthy: str):
     ("url", "sentence"),
     [("redis://127.0.0.1:1", "no Redis server answers"), ("nonsense", "'nonsense' is not a Redis URL")],
 )
-def test_a_server_that_cannot_be_checked(lab: RunLab, url: str, sentence: str):
+def test_server_that_cannot_be_checked(lab: RunLab, url: str, sentence: str):
     done = lab("doctor", "--redis-url", url)
     assert (done.returncode, done.stdout) == (2, "")
     assert sentence in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_a_wrong_password_is_reported_but_not_shown(lab: RunLab, healthy: str):
+def test_wrong_password_is_reported_but_not_shown(lab: RunLab, healthy: str):
     with redis.Redis.from_url(healthy) as connection:
         connection.config_set("requirepass", "open-sesame")
     done = lab("doctor", "--redis-url", healthy.replace("unix://", "unix://:guess-work@"))

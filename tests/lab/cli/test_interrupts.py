@@ -1,4 +1,4 @@
-"""Whatever ends a run, nothing of it is left: no process, no key, no file."""
+"""However a run is interrupted, it leaves no process, no key and no file."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def sigterm(session: LabProcess) -> None:
     session.process.send_signal(signal.SIGTERM)
 
 
-def several(session: LabProcess) -> None:
+def repeated_ctrl_c(session: LabProcess) -> None:
     for _ in range(5):
         os.killpg(session.process.pid, signal.SIGINT)
 
 
-@pytest.mark.parametrize("stop", [ctrl_c, sigint, sigterm, several])
+@pytest.mark.parametrize("stop", [ctrl_c, sigint, sigterm, repeated_ctrl_c])
 @pytest.mark.parametrize("backend", ["local", "redis", "rq"])
-def test_a_signal_ends_everything_with_one_sentence(
+def test_signal_ends_the_run_with_one_sentence(
     start: StartLab, url: str, client: redis.Redis, tmp_path: Path, backend, stop
 ):
     session = start(*SLOW, "--on", backend, "--redis-url", url, "--json", "figures", "--trace", "traces")
@@ -52,7 +52,7 @@ def test_a_signal_ends_everything_with_one_sentence(
 
 
 @pytest.mark.parametrize(
-    ("words", "seen"),
+    ("arguments", "event"),
     [
         (("compare", "traffic", "--vehicles", 3, "--pace", 60), "turns red"),
         (("compare", "ktv", "--how", "pool", "--pace", 60), "enters"),
@@ -60,11 +60,11 @@ def test_a_signal_ends_everything_with_one_sentence(
     ],
 )
 @pytest.mark.parametrize("backend", ["local", "redis", "rq"])
-def test_daemons_pools_and_sellers_end_too(
-    start: StartLab, url: str, client: redis.Redis, backend: str, words: tuple[str, ...], seen: str
+def test_ctrl_c_ends_daemons_pools_and_sellers_too(
+    start: StartLab, url: str, client: redis.Redis, backend: str, arguments: tuple[str, ...], event: str
 ):
-    session = start(*words, "--on", backend, "--redis-url", url)
-    wait_until(lambda: seen in session.events(client))
+    session = start(*arguments, "--on", backend, "--redis-url", url)
+    wait_until(lambda: event in session.events(client))
     ctrl_c(session)
     finished = session.finish()
     assert (finished.returncode, finished.stderr) == (2, INTERRUPTED)
@@ -73,7 +73,7 @@ def test_daemons_pools_and_sellers_end_too(
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.2, 0.4, 0.6, 0.8])
-def test_a_signal_at_any_moment_of_the_beginning(start: StartLab, url: str, delay: float):
+def test_ctrl_c_at_any_time_during_startup(start: StartLab, url: str, delay: float):
     session = start(*SLOW, "--redis-url", url)
     assert session.process.stdout is not None
     assert session.process.stdout.readline().startswith("server: ")
@@ -86,7 +86,7 @@ def test_a_signal_at_any_moment_of_the_beginning(start: StartLab, url: str, dela
     assert not list(session.temporary.iterdir())
 
 
-def test_workers_that_are_not_the_labs_own_are_free_again(start: StartLab, url: str, client: redis.Redis):
+def test_external_workers_are_idle_again_after_an_interrupt(start: StartLab, url: str, client: redis.Redis):
     with jobs.Workers(url, "lab", 3):
         session = start(*SLOW, "--on", "rq", "--redis-url", url)
         wait_until(lambda: "enters" in session.events(client))
@@ -101,7 +101,7 @@ def test_workers_that_are_not_the_labs_own_are_free_again(start: StartLab, url: 
 
 
 @pytest.mark.parametrize("backend", ["redis", "rq"])
-def test_a_killed_lab_takes_its_server_and_workers_along(start: StartLab, backend: str):
+def test_private_server_and_workers_end_with_a_killed_lab(start: StartLab, backend: str):
     session = start(*SLOW, "--on", backend)
     wait_until(lambda: len(session.alive()) > 5)
     session.process.kill()
@@ -109,7 +109,7 @@ def test_a_killed_lab_takes_its_server_and_workers_along(start: StartLab, backen
     wait_until(lambda: not session.alive())
 
 
-def test_the_children_of_a_killed_local_run_end_too(start: StartLab, client: redis.Redis):
+def test_children_end_with_a_killed_local_run(start: StartLab, client: redis.Redis):
     session = start(*SLOW, "--on", "local")
     wait_until(lambda: "enters" in session.events(client))
     session.process.kill()
@@ -117,9 +117,9 @@ def test_the_children_of_a_killed_local_run_end_too(start: StartLab, client: red
     wait_until(lambda: not session.alive())
 
 
-def test_an_interrupted_import_is_one_sentence():
-    """Ctrl-C while `lab` still imports: played by an import that raises what Ctrl-C does."""
-    broken = (
+def test_ctrl_c_during_imports_prints_one_sentence():
+    """An import raises KeyboardInterrupt, as Ctrl-C does while `lab` is still importing."""
+    program = (
         "import builtins, lab.__main__ as program\n"
         "real = builtins.__import__\n"
         "def interrupted(name, *rest):\n"
@@ -128,5 +128,5 @@ def test_an_interrupted_import_is_one_sentence():
         "builtins.__import__ = interrupted\n"
         "program.main()\n"
     )
-    run = subprocess.run([sys.executable, "-c", broken], capture_output=True, text=True, timeout=TIMEOUT)
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=TIMEOUT)
     assert (run.returncode, run.stderr) == (2, "lab: interrupted\n")

@@ -18,7 +18,7 @@ FEW = ("run", "tickets", "--clients", 5, "--stock", 2, "--pace", 0.02, "--worker
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_tickets_in_the_courses_words(lab: RunLab, url: str, backend: str):
+def test_tickets_print_the_courses_lines(lab: RunLab, url: str, backend: str):
     done = lab(*FEW, "--on", backend, "--lang", "zh", "--redis-url", url)
     assert (done.returncode, done.stderr) == (0, "")
     *lines, verdict = done.stdout.splitlines()
@@ -28,7 +28,7 @@ def test_tickets_in_the_courses_words(lab: RunLab, url: str, backend: str):
     assert verdict.startswith("valid: 2 sold and 0 left, of 2; ")
 
 
-def test_a_wrong_run_is_told_by_the_last_line_and_the_exit_status(lab: RunLab):
+def test_invalid_run_is_reported_by_last_line_and_exit_status(lab: RunLab):
     done = lab("run", "ktv", "--rooms", 1, "--guests", 3, "--pace", 0.5, "--how", "nothing", "--lang", "en")
     assert done.returncode == 1
     assert "user0 has a KTV room" in done.stdout.splitlines()
@@ -36,7 +36,7 @@ def test_a_wrong_run_is_told_by_the_last_line_and_the_exit_status(lab: RunLab):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_line_is_printed_when_it_happens_and_not_at_the_end(start: StartLab, url: str, backend: str):
+def test_lines_are_printed_during_the_run(start: StartLab, url: str, backend: str):
     session = start("run", "ktv", "--guests", 1, "--pace", 60, "--on", backend, "--redis-url", url)
     assert session.process.stdout is not None
     assert session.process.stdout.readline().split()[0] in ("user0", "user0占到一间ktv小屋")
@@ -54,7 +54,7 @@ def test_a_line_is_printed_when_it_happens_and_not_at_the_end(start: StartLab, u
         ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, "剩余票数2"),
     ],
 )
-def test_colours_are_the_courses_and_for_terminals_only(
+def test_colours_are_used_on_terminals_only(
     lab: RunLab, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], line: str
 ):
     for name in ("FORCE_COLOR", "NO_COLOR"):
@@ -65,7 +65,7 @@ def test_colours_are_the_courses_and_for_terminals_only(
     assert lab(*FEW, "--lang", "zh").stdout.splitlines()[0] == line
 
 
-def test_the_locale_chooses_the_language(lab: RunLab, monkeypatch: pytest.MonkeyPatch):
+def test_locale_determines_the_printed_language(lab: RunLab, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("LC_ALL", raising=False)
     monkeypatch.delenv("LC_MESSAGES", raising=False)
     for locale, line in (("zh_CN.UTF-8", "剩余票数2"), ("C.UTF-8", "tickets left: 2")):
@@ -82,7 +82,7 @@ def test_the_locale_chooses_the_language(lab: RunLab, monkeypatch: pytest.Monkey
         ({"LANG": "C", "LC_ALL": "", "LC_MESSAGES": "zh_CN"}, "zh"),
     ],
 )
-def test_which_locale_is_which_language(environment: dict[str, str], language: str):
+def test_language_of_each_locale(environment: dict[str, str], language: str):
     assert locale_language(environment) == language
 
 
@@ -94,22 +94,22 @@ def test_placeholders_are_filled_from_the_event():
 
 
 @pytest.mark.parametrize("name", EXERCISES)
-def test_every_exercise_has_lines_that_its_events_can_fill(name: str):
+def test_every_printed_line_can_be_filled_from_its_event(name: str):
     lines = EXERCISES[name].printed_lines
     assert lines
     for what in lines:
         (event,) = parse_trace(f"0 car_1 {what.replace(' ', '_')} 4", name).events
-        full = replace(event, on="something", why="for a reason")
-        assert all(format_line(lines, full, language) for language in ("zh", "en"))
+        complete = replace(event, on="something", why="for a reason")
+        assert all(format_line(lines, complete, language) for language in ("zh", "en"))
 
 
-def test_an_event_without_what_its_line_says_prints_nothing():
+def test_event_without_the_values_of_its_line_prints_nothing():
     (event,) = parse_trace("0 daemon finishes", "daemon").events
     assert format_line(EXERCISES["daemon"].printed_lines, event, "en") is None
 
 
-def test_the_trace_is_kept(lab: RunLab, tmp_path: Path):
+def test_trace_is_saved(lab: RunLab, tmp_path: Path):
     assert lab(*FEW, "--trace", "traces").returncode == 0
-    (kept,) = load_traces(tmp_path / "traces")
-    assert (kept.exercise, kept.backend, kept.parameters["how"]) == ("tickets", "local", "lock")
+    (trace,) = load_traces(tmp_path / "traces")
+    assert (trace.exercise, trace.backend, trace.parameters["how"]) == ("tickets", "local", "lock")
     assert lab("check", "traces").returncode == 0

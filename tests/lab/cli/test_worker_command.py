@@ -1,4 +1,4 @@
-"""`lab worker`, as a person or a container runs it."""
+"""`lab worker`, as a user or a container runs it."""
 
 from __future__ import annotations
 
@@ -21,55 +21,55 @@ from tests.support.lab import RunLab, StartLab
 from tests.support.rq_worker import RQ_MAINTENANCE_KEY
 from tests.support.waiting import wait_until
 
-GRACE = 10.0  # seconds for which `docker stop` waits
+STOP_TIMEOUT = 10.0  # seconds for which `docker stop` waits
 
 
 @pytest.fixture
-def own() -> Iterator[str]:
-    """A server that wants a password; on it must be nothing left of workers and jobs."""
+def secured_server() -> Iterator[str]:
+    """The URL of a server that requires a password; workers and jobs must leave no keys on it."""
     with closing(PrivateServer()) as server, client(server.url) as connection:
         connection.config_set("requirepass", "open-sesame")
         yield server.url.replace("unix://", "unix://:open-sesame@")
         assert set(connection.keys("*")) <= {RQ_MAINTENANCE_KEY}
 
 
-def ready(url: str, count: int, queue: str = "lab") -> None:
+def wait_for_workers(url: str, count: int, queue: str = "lab") -> None:
     wait_until(lambda: jobs.worker_count(url, queue) == count)
 
 
-def test_workers_say_where_they_are_and_run_the_lab(
-    lab: RunLab, start: StartLab, own: str, monkeypatch: pytest.MonkeyPatch
+def test_workers_print_their_host_and_run_the_labs_jobs(
+    lab: RunLab, start: StartLab, secured_server: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setenv("LAB_REDIS_URL", own)
+    monkeypatch.setenv("LAB_REDIS_URL", secured_server)
     session = start("worker", "-n", 3)
-    ready(own, 3)
-    compare_backends = lab("compare", "tickets", "--clients", 6, "--on", "rq", "--pace", 0.01)
-    assert compare_backends.returncode == 0
-    words = " ".join(" ".join(process.cmdline()) for process in session.alive())
+    wait_for_workers(secured_server, 3)
+    compared = lab("compare", "tickets", "--clients", 6, "--on", "rq", "--pace", 0.01)
+    assert compared.returncode == 0
+    arguments = " ".join(" ".join(process.cmdline()) for process in session.alive())
     session.process.send_signal(signal.SIGTERM)
-    done = session.finish(GRACE)
+    done = session.finish(STOP_TIMEOUT)
     assert (done.returncode, done.stderr) == (0, "")
     first, *following = done.stdout.splitlines()
     assert f"3 workers on {os.uname().nodename} for queue lab of Redis" in first
     assert sum("starts client" in line for line in following) == 6
     assert len(following) == 12  # a line for each start, and one for each end
-    assert "open-sesame" not in done.stdout + words
+    assert "open-sesame" not in done.stdout + arguments
 
 
-def test_as_many_workers_as_cores_unless_told(start: StartLab, own: str):
-    session = start("worker", "--redis-url", own, "--queue", "cores")
-    ready(own, os.cpu_count() or 1, "cores")
+def test_default_is_one_worker_per_core(start: StartLab, secured_server: str):
+    session = start("worker", "--redis-url", secured_server, "--queue", "cores")
+    wait_for_workers(secured_server, os.cpu_count() or 1, "cores")
     session.process.send_signal(signal.SIGINT)
-    assert session.finish(GRACE).returncode == 0
+    assert session.finish(STOP_TIMEOUT).returncode == 0
 
 
-def test_plain_jobs_find_the_modules_of_the_folder_and_their_arguments_stay_theirs(
-    start: StartLab, own: str, tmp_path: Path
+def test_plain_jobs_import_from_the_folder_and_their_arguments_are_not_printed(
+    start: StartLab, secured_server: str, tmp_path: Path
 ):
     (tmp_path / "shop.py").write_text("def sell(what): return what * 2\ndef burn(what): raise ValueError(what)\n")
-    session = start("worker", "-n", 1, "--redis-url", own)
-    ready(own, 1)
-    with client(own) as connection:
+    session = start("worker", "-n", 1, "--redis-url", secured_server)
+    wait_for_workers(secured_server, 1)
+    with client(secured_server) as connection:
         queue = rq.Queue("lab", connection=connection)
         sold, burnt = queue.enqueue("shop.sell", "secret"), queue.enqueue("shop.burn", "secret")
         assert sold.latest_result(timeout=TIMEOUT).return_value == "secretsecret"
@@ -78,28 +78,28 @@ def test_plain_jobs_find_the_modules_of_the_folder_and_their_arguments_stay_thei
         for job in (sold, burnt):
             job.delete()
     session.process.send_signal(signal.SIGTERM)
-    said = session.finish(GRACE).stdout
-    assert "starts shop.sell" in said
-    assert " failed" in said
-    assert "secret" not in said
+    output = session.finish(STOP_TIMEOUT).stdout
+    assert "starts shop.sell" in output
+    assert " failed" in output
+    assert "secret" not in output
 
 
-def test_every_process_of_a_group_that_gets_a_sigterm_finishes_what_it_does(start: StartLab, own: str):
-    session = start("worker", "-n", 1, "--redis-url", own)
-    ready(own, 1)
-    with client(own) as connection:
+def test_sigterm_to_the_whole_group_lets_the_current_job_finish(start: StartLab, secured_server: str):
+    session = start("worker", "-n", 1, "--redis-url", secured_server)
+    wait_for_workers(secured_server, 1)
+    with client(secured_server) as connection:
         job = rq.Queue("lab", connection=connection).enqueue(time.sleep, 3)
         wait_until(lambda: job.get_status() == "started")
         supervisor = psutil.Process(session.process.pid)
         for process in [supervisor, *supervisor.children()]:
-            process.send_signal(signal.SIGTERM)  # as service managers do; so the worker gets it twice
-        assert session.finish(GRACE).returncode == 0
+            process.send_signal(signal.SIGTERM)  # as service managers do, so the worker gets it twice
+        assert session.finish(STOP_TIMEOUT).returncode == 0
         assert job.get_status() == "finished"
         job.delete()
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("arguments", "sentence"),
     [
         ("worker", "no Redis server is named; set LAB_REDIS_URL"),
         ("worker --redis-url redis://127.0.0.1:1", "no Redis server answers at redis://127.0.0.1:1"),
@@ -107,16 +107,16 @@ def test_every_process_of_a_group_that_gets_a_sigterm_finishes_what_it_does(star
         ("worker -n 0 --redis-url redis://127.0.0.1:1", "0 is not in the range"),
     ],
 )
-def test_what_cannot_be(lab: RunLab, words: str, sentence: str):
-    done = lab(*words.split())
+def test_invalid_input_is_refused_with_one_sentence(lab: RunLab, arguments: str, sentence: str):
+    done = lab(*arguments.split())
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("lab: ")
     assert done.stderr.count("\n") == 1
     assert sentence in done.stderr
 
 
-def test_a_wrong_password_is_said_and_not_shown(lab: RunLab, own: str):
-    done = lab("worker", "--redis-url", own.replace("open-sesame", "guess-work"))
+def test_wrong_password_is_reported_but_not_shown(lab: RunLab, secured_server: str):
+    done = lab("worker", "--redis-url", secured_server.replace("open-sesame", "guess-work"))
     assert done.returncode == 2
     assert "put the right credentials into the URL" in done.stderr
     assert "guess-work" not in done.stderr

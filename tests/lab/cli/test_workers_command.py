@@ -50,7 +50,7 @@ def test_workers_that_do_not_respond_are_counted_separately():
     assert summary([dead, alive]) == "2 hosts, 2 workers: 1 idle, 1 not responding"
 
 
-def test_no_server(lab: RunLab):
+def test_unavailable_server(lab: RunLab):
     done = lab("workers", "--redis-url", "redis://127.0.0.1:1")
     assert (done.returncode, done.stdout) == (2, "")
     assert "no Redis server answers" in done.stderr

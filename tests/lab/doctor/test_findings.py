@@ -35,7 +35,7 @@ def problems(facts: ServerFacts) -> dict[str, Finding]:
     return {finding.subject: finding for finding in server_findings(facts) if finding.status is Status.PROBLEM}
 
 
-def test_a_healthy_server():
+def test_healthy_server():
     assert {finding.status for finding in server_findings(HEALTHY)} == {Status.OK}
 
 
@@ -92,15 +92,15 @@ def test_eviction_is_harmless_without_a_memory_limit():
         (ClockOffset(1.5, 0.6), Status.OK),  # it may be as little as 0.9
     ],
 )
-def test_a_clock_is_wrong_only_beyond_its_error(clock: ClockOffset, status: Status):
+def test_clock_is_wrong_only_beyond_its_error(clock: ClockOffset, status: Status):
     assert ("clock" in problems(dataclasses.replace(HEALTHY, clock=clock))) == (status is Status.PROBLEM)
 
 
-def test_a_distant_server():
+def test_distant_server():
     assert "50.0 ms" in problems(dataclasses.replace(HEALTHY, round_trip=0.05))["round trip"].text
 
 
-def test_what_a_user_may_not_see_is_unknown():
+def test_facts_without_permission_are_unknown():
     found = server_findings(ServerFacts(None, None, None, None))
     assert {finding.status for finding in found} == {Status.UNKNOWN}
     assert {command for finding in found for command in ("INFO", "TIME", "CONFIG GET") if command in finding.text} == {
@@ -114,7 +114,7 @@ def worker(number: int = 0, **changes: object) -> WorkerInfo:
     return dataclasses.replace(worker_info(make_record(OUR_FIELDS)), name=f"web1/{number}", **changes)
 
 
-def probed(number: int = 0, **changes: object) -> ProbeResult:
+def probe_result(number: int = 0, **changes: object) -> ProbeResult:
     return dataclasses.replace(ProbeResult(f"web1/{number}", "web1", HERE, (), ClockOffset(0.0, 1e-3)), **changes)
 
 
@@ -122,9 +122,9 @@ def texts(workers: list[WorkerInfo], probes: list[ProbeResult]) -> list[tuple[st
     return [(finding.status.value, finding.text) for finding in worker_findings(workers, probes, HERE)]
 
 
-def test_no_workers_and_healthy_ones():
+def test_no_workers_and_healthy_workers():
     assert texts([], []) == [("ok", "there are none; the lab starts its own for each run")]
-    assert texts([worker(0), worker(1)], [probed(0), probed(1)]) == [
+    assert texts([worker(0), worker(1)], [probe_result(0), probe_result(1)]) == [
         ("ok", "2 workers, with the versions of this host")
     ]
 
@@ -141,9 +141,9 @@ def test_no_workers_and_healthy_ones():
 def test_other_versions_on_a_host(versions: Versions, text: str):
     told = {"python": versions.python, "rq": versions.rq, "redis": versions.redis, "project": versions.project}
     for found in (
-        texts([worker()], [probed(versions=versions)]),
-        texts([worker(**told)], [probed()]),
-        texts([worker(**told)], [probed(versions=versions)]),
+        texts([worker()], [probe_result(versions=versions)]),
+        texts([worker(**told)], [probe_result()]),
+        texts([worker(**told)], [probe_result(versions=versions)]),
     ):
         assert [status for status, _ in found] == ["problem"]
         assert text in found[0][1]
@@ -154,25 +154,25 @@ def test_other_versions_on_a_host(versions: Versions, text: str):
     [
         (
             worker(),
-            probed(versions=None, clock=None, failed="ModuleNotFoundError: No module named 'lab'"),
+            probe_result(versions=None, clock=None, failed="ModuleNotFoundError: No module named 'lab'"),
             "named 'lab'",
         ),
-        (worker(), probed(missing=("cloudpickle",)), "modules are missing there: cloudpickle"),
-        (worker(), probed(clock=ClockOffset(-40.0, 0.01)), "its clock is 40.0 s behind the server's"),
-        (worker(clock_offset=40.0), probed(), "its clock is 40.0 s ahead of the server's"),
+        (worker(), probe_result(missing=("cloudpickle",)), "modules are missing there: cloudpickle"),
+        (worker(), probe_result(clock=ClockOffset(-40.0, 0.01)), "its clock is 40.0 s behind the server's"),
+        (worker(clock_offset=40.0), probe_result(), "its clock is 40.0 s ahead of the server's"),
         (
             worker(problem="paused or cut off", heartbeat_age=33.0),
-            probed(),
+            probe_result(),
             "last heartbeat 33 s ago: paused or cut off",
         ),
     ],
 )
-def test_what_is_wrong_with_a_worker_or_its_host(seen: WorkerInfo, probe: ProbeResult, text: str):
+def test_problems_of_a_worker_or_its_host(seen: WorkerInfo, probe: ProbeResult, text: str):
     found = texts([seen], [probe])
     assert [status for status, _ in found] == ["problem"]
     assert text in found[0][1]
 
 
 def test_busy_workers_are_not_probed():
-    found = worker_findings([worker(0), worker(1, state="busy")], [probed(0)], HERE)
+    found = worker_findings([worker(0), worker(1, state="busy")], [probe_result(0)], HERE)
     assert (found[0].status, found[0].text) == (Status.UNKNOWN, "web1/1: busy, so not probed")
