@@ -13,6 +13,7 @@ from lab.result import judge
 from lab.runtime.event_log import FileLog, StreamLog
 from lab.runtime.recorder import Recorder
 from lab.trace import Trace, load_traces
+from tests.support.actors import SLACK
 from tests.support.traces import TWO_BUYERS, parse_trace
 
 GOOD = parse_trace(TWO_BUYERS, clients=2, stock=2)
@@ -112,7 +113,7 @@ def test_recorded_events_are_read_back(tmp_path: Path, url: str):
             ("me", "leaves", None),
         ]
         assert events[0].when <= events[1].when <= events[2].when
-        assert 0 <= events[0].error < 1
+        assert 0 <= events[0].error < SLACK
     stream.delete()
     with pytest.raises(RunEndedError):
         Recorder(stream, "me").record("buys")

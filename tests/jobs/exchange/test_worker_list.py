@@ -10,7 +10,7 @@ import jobs
 from jobs.exchange import worker_list
 from jobs.exchange.worker_list import WorkerInfo, worker_info
 from tests.jobs.supervised_workers import SupervisedWorkers
-from tests.support.actors import TIMEOUT
+from tests.support.actors import SLACK, TIMEOUT
 from tests.support.waiting import wait_until
 from tests.support.worker_records import LAST_HEARTBEAT, OUR_FIELDS, RQ_FIELDS, make_record
 
@@ -79,7 +79,7 @@ def test_the_current_job_of_each_worker(url: str):
         assert {one.current_job, two.current_job} == {"client 7", None}
         assert {one.pid, two.pid} == {worker.pid for worker in supervisor.workers}
         assert one.name.startswith(f"{one.host}/{one.pid}/")
-        assert all(abs(worker.clock_offset or 1) < 1 for worker in (one, two))
+        assert all(abs(worker.clock_offset or SLACK) < SLACK for worker in (one, two))
 
 
 def test_a_killed_worker_is_reported_at_once_and_a_paused_one_after_the_timeout(

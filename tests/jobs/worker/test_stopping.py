@@ -22,8 +22,8 @@ from tests.support.rq_worker import RQ_MAINTENANCE_KEY
 from tests.support.waiting import wait_until
 
 EXPIRING = (RQ_MAINTENANCE_KEY, b"rq:queue:many:intermediate:first_seen:")  # keys of RQ that expire
-STOP_TIMEOUT = 5.0  # seconds within which idle workers exit, on a busy machine
-FORCE_STOP_DELAY = 1.1  # seconds after which a second signal counts
+STOP_TIMEOUT = 25.0  # seconds within which idle workers exit; RQ's own would wait for a job for much longer
+FORCE_STOP_DELAY = 3.0  # seconds after which a second signal counts, also if the first one reached the worker late
 
 
 @pytest.fixture
