@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import fakeredis
+import pytest
 import redis
 
 from broker import Context
@@ -116,5 +117,9 @@ BACKENDS: dict[str, Factory] = {
     "redis": redis_context,
 }
 ALL = list(BACKENDS)
-PROCESSES = [f"{backend}-{method}" for backend in ("multiprocessing", "redis") for method in METHODS]
+PROCESSES = [
+    pytest.param(f"{backend}-{method}", marks=[pytest.mark.slow] if method == "spawn" else [])
+    for backend in ("multiprocessing", "redis")
+    for method in METHODS
+]
 WITH_ACTORS = [*(f"{backend}-{THREADS}" for backend in BACKENDS), *PROCESSES]

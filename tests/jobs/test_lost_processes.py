@@ -58,7 +58,7 @@ def local_worker(url: str) -> Iterator[RunningProcess]:
 WORKERS = {"local worker": local_worker, "rq worker": plain_rq_worker}
 
 
-@pytest.fixture(params=WORKERS)
+@pytest.fixture(params=["local worker", pytest.param("rq worker", marks=pytest.mark.slow)])
 def running(request: pytest.FixtureRequest, url: str) -> Iterator[RunningProcess]:
     with WORKERS[request.param](url) as running:
         yield running

@@ -27,6 +27,7 @@ from tests.support.waiting import wait_until
 GRANTED = set(re.findall(r"\+(\S+)", ACL_RULES))
 
 
+@pytest.mark.slow
 def test_all_of_it_works_and_needs_all_that_is_granted(
     guarded: Way, admin: redis.Redis, lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:

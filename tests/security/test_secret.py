@@ -13,12 +13,20 @@ WARNING = "warning: LAB_SECRET is not set, so whoever can write to this Redis se
 
 
 @plain
-@pytest.mark.parametrize(("secret", "backend", "times"), [("", "rq", 1), ("", "redis", 0), (None, "rq", 0)])
+@pytest.mark.parametrize(
+    ("secret", "backend", "times"),
+    [
+        ("", "rq", 1),
+        pytest.param("", "redis", 0, marks=pytest.mark.slow),
+        pytest.param(None, "rq", 0, marks=pytest.mark.slow),
+    ],
+)
 def test_a_missing_one_is_warned_of_once(way: Way, lab: Lab, secret: str | None, backend: str, times: int) -> None:
     done = lab(way, "compare", "tickets", "--clients", 2, "--how", "all", "--on", backend, secret=secret)
     assert done.stderr.count(WARNING) == times, done.stderr
 
 
+@pytest.mark.slow
 @plain
 def test_a_program_of_ones_own_is_warned_of_it_too(way: Way, lab: Lab, tmp_path: Path) -> None:
     program = tmp_path / "program.py"

@@ -59,6 +59,7 @@ def test_jobs(way: Way) -> None:
         hides(f"{process.job.description} {process.job} {lock!r} {items!r} {ctx!r}")
 
 
+@pytest.mark.slow
 def test_lab_compare(way: Way, lab: Lab, tmp_path: Path) -> None:
     done = lab(way, "compare", "ktv", "--guests", 4, "--on", "redis,rq", "--trace", tmp_path / "runs", "--json", "j")
     assert done.returncode == 0, done.stderr

@@ -124,6 +124,7 @@ def test_a_job_that_was_dequeued_and_not_started_goes_back_to_the_head_of_the_qu
         queue.delete(delete_jobs=True)
 
 
+@pytest.mark.slow
 def test_no_job_is_lost_when_workers_are_restarted_often(own_server: str):
     with client(own_server) as connection:
         queue = rq.Queue("many", connection=connection)

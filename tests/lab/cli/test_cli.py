@@ -30,6 +30,7 @@ def test_local_backend_needs_no_server(lab: RunLab, monkeypatch: pytest.MonkeyPa
     assert "server:" not in done.stdout
 
 
+@pytest.mark.slow
 def test_list_and_show(lab: RunLab):
     lines = lab("list").stdout.splitlines()
     assert ", ".join(line.split()[0] for line in lines) == COURSE
@@ -120,6 +121,7 @@ def test_more_processes_than_the_hard_limit_of_open_files():
     assert done.stderr == f"lab: {sentence}\n"
 
 
+@pytest.mark.slow
 def test_soft_limit_of_open_files_is_raised():
     done = compare_with_open_files("-Sn 100", 50)
     assert (done.returncode, table_rows(done.stdout)["sold"]) == (0, ["5"])

@@ -36,7 +36,9 @@ def repeated_ctrl_c(session: LabProcess) -> None:
         os.killpg(session.process.pid, signal.SIGINT)
 
 
-@pytest.mark.parametrize("stop", [ctrl_c, sigint, sigterm, repeated_ctrl_c])
+@pytest.mark.parametrize(
+    "stop", [ctrl_c, *(pytest.param(stop, marks=pytest.mark.slow) for stop in (sigint, sigterm, repeated_ctrl_c))]
+)
 @pytest.mark.parametrize("backend", ["local", "redis", "rq"])
 def test_signal_ends_the_run_with_one_sentence(
     start: StartLab, url: str, client: redis.Redis, tmp_path: Path, backend, stop
@@ -51,6 +53,7 @@ def test_signal_ends_the_run_with_one_sentence(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "event"),
     [
@@ -72,7 +75,16 @@ def test_ctrl_c_ends_daemons_pools_and_sellers_too(
     assert not list(session.temporary.iterdir())
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.2, 0.4, 0.6, 0.8])
+@pytest.mark.parametrize(
+    "delay",
+    [
+        0.0,
+        pytest.param(0.2, marks=pytest.mark.slow),
+        0.4,
+        pytest.param(0.6, marks=pytest.mark.slow),
+        pytest.param(0.8, marks=pytest.mark.slow),
+    ],
+)
 def test_ctrl_c_at_any_time_during_startup(start: StartLab, url: str, delay: float):
     session = start(*SLOW, "--redis-url", url)
     assert session.process.stdout is not None

@@ -63,6 +63,7 @@ def test_what_is_missing_proves_nothing(missing: str):
     assert CHAT.check(without(played(), missing)).judgement is Judgement.UNKNOWN
 
 
+@pytest.mark.slow
 def test_every_server_on_every_backend(lab: RunLab, url: str, tmp_path: Path):
     few = ("--clients", 3, "--messages", 3, "--servers", 2, "--workers", 4)
     runs = compare_backends(lab, tmp_path, "chat", *few, "--how", "all", "--redis-url", url)

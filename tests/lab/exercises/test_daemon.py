@@ -76,6 +76,7 @@ def test_a_daemon_that_wants_a_child():
     assert daemon.check(other) == invalid("the daemon's child was refused with 'no'")
 
 
+@pytest.mark.slow
 def test_every_program_on_every_backend(lab: RunLab, url: str, tmp_path: Path):
     runs = compare_backends(lab, tmp_path, "daemon", "--how", "all", "--pace", 0.3, "--redis-url", url, "--workers", 3)
     assert {run["verdict"] for run in runs.values()} == {"valid"}

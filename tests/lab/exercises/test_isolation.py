@@ -45,6 +45,7 @@ def test_wrong_traces():
     assert isolation.outcome(make_trace("isolation"))["result received"] is False
 
 
+@pytest.mark.slow
 def test_every_way_on_every_backend(lab: RunLab, url: str, tmp_path: Path):
     runs = compare_backends(lab, tmp_path, "isolation", "--how", "all", "--redis-url", url, "--workers", 2)
     assert set(runs) == {(how, backend) for how in HOWS for backend in BACKENDS}

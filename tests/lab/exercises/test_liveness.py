@@ -116,6 +116,7 @@ def test_what_is_missing_proves_nothing(missing: str):
     assert verdict.judgement is not Judgement.VALID
 
 
+@pytest.mark.slow
 def test_with_a_daemon_only_the_dead_are_declared_dead_on_every_backend(lab: RunLab, url: str, tmp_path: Path):
     small = ("--members", 3, "--length", 2.5, "--workers", 4)
     runs = compare_backends(lab, tmp_path, "liveness", *small, "--redis-url", url)
@@ -126,6 +127,7 @@ def test_with_a_daemon_only_the_dead_are_declared_dead_on_every_backend(lab: Run
         assert run["outcome"]["detection delay"] >= 0
 
 
+@pytest.mark.slow
 def test_a_main_process_that_reports_itself_is_declared_dead_though_alive(lab: RunLab, url: str, tmp_path: Path):
     small = ("--members", 3, "--how", "main", "--on", "local,redis")
     runs = compare_backends(lab, tmp_path, "liveness", *small, "--redis-url", url, status=1)

@@ -82,6 +82,7 @@ def test_a_program_that_uses_all_primitives(lab: RunLab, program: Program, url: 
         assert {event.who for event in trace.of("starts")} == {"Process-1", "Process-2", "Process-3"}
 
 
+@pytest.mark.slow
 def test_every_run_starts_with_a_copy_of_the_same_files(lab: RunLab, program: Program, url: str):
     path = program(
         """
@@ -101,9 +102,10 @@ def test_every_run_starts_with_a_copy_of_the_same_files(lab: RunLab, program: Pr
     ("differs", "sentence"),
     [
         ("sys.exit(redis)", "The exit code differs: 0 on local, 1 on redis."),
-        (
+        pytest.param(
             "print('over redis' if redis else 'here')",
             "0 are the same on all backends. Apart from these, local printed 1: 'here'; redis printed 1: 'over redis'.",
+            marks=pytest.mark.slow,
         ),
         ("print(7 + redis)", "All backends printed the same lines except for the numbers in them."),
         (
@@ -126,6 +128,7 @@ def test_differences_are_reported(lab: RunLab, program: Program, url: str, diffe
     assert sentence in " ".join(done.stdout.split())
 
 
+@pytest.mark.slow
 def test_a_program_that_never_ends_is_stopped_at_the_limit(lab: RunLab, program: Program, url: str):
     path = program(
         """

@@ -19,7 +19,7 @@ from tests.support.waiting import wait_until
 Program = Callable[..., Path]
 
 
-@pytest.fixture(params=["local", "redis", "rq"])
+@pytest.fixture(params=[pytest.param("local", marks=pytest.mark.slow), "redis", "rq"])
 def where(request: pytest.FixtureRequest, url: str) -> list[object]:
     """The options for one backend."""
     return ["--on", request.param, "--redis-url", url, "--workers", 2]
@@ -130,7 +130,7 @@ def test_only_the_programs_modules_get_the_backends_names(lab: RunLab, program: 
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-@pytest.mark.parametrize("how", ["set_start_method", "get_context"])
+@pytest.mark.parametrize("how", ["set_start_method", pytest.param("get_context", marks=pytest.mark.slow)])
 def test_children_get_the_same_names_with_every_start_method(
     lab: RunLab, program: Program, url: str, method: str, how: str
 ):
@@ -348,6 +348,7 @@ def test_unsupported_names_are_refused_on_rq_when_used(lab: RunLab, program: Pro
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "use",
     [

@@ -96,6 +96,7 @@ def test_a_stale_read_is_refused(shared: RedisStore):
     assert shared.read() == 5  # a read without a fence is always allowed
 
 
+@pytest.mark.slow
 def test_nothing_is_done_under_an_older_fence_in_any_order(shared: RedisStore):
     """Every order of three holders' reads and writes, compared with the rule."""
     steps = [(holder, operation) for holder in range(3) for operation in ("read", "write")]
