@@ -1,1 +1,1 @@
-"""How fast the broker is, beside its peers and beside what the network itself costs."""
+"""How fast the broker is, compared with other libraries and with the network itself."""

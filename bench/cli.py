@@ -1,4 +1,4 @@
-"""The command line: runs what is asked for, prints it, and writes the figures and the plot."""
+"""The command line: runs the measurements, prints the results, and writes the figures and the plot."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ Results = dict[str, Rows]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the benchmark; return 0 if every target was met, 1 if not, 2 if it could not run."""
+    """Run the benchmark; return 0 if all targets were met, 1 if some were missed, 2 if it could not run."""
     options = _parser().parse_args(arguments)
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     try:
@@ -60,10 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print(setting, highlight=False)
         results = _run(server, options.only or list(MEASUREMENTS), options.quick, console)
     except threading.BrokenBarrierError:
-        return _refuse("a process of a measurement failed or was stuck; what it printed above says why")
+        return _refuse("a process of a measurement failed or was stuck; see its output above")
     except KeyboardInterrupt:
         return _refuse("interrupted; no file was written")
-    finally:  # after the clauses above: they drop what a measurement made, and some of that says goodbye to the server
+    finally:  # after the clauses above, which release objects of a measurement that may still need the server
         server.close()
     targets = [target for name, rows in results.items() for target in MEASUREMENTS[name].targets(rows)]
     console.print(_target_table(targets))
@@ -114,11 +114,11 @@ def _refuse(sentence: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure the broker beside its peers.")
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure the broker and other libraries.")
     parser.add_argument("--only", nargs="+", choices=MEASUREMENTS, metavar="NAME", help=", ".join(MEASUREMENTS))
-    parser.add_argument("--quick", action="store_true", help="fewer rounds: figures for a first look")
-    parser.add_argument("--json", type=_file, metavar="FILE", help="write all figures and samples")
-    parser.add_argument("--plot", type=_plot_file, metavar="FILE", help="draw the figures (.svg or .png)")
+    parser.add_argument("--quick", action="store_true", help="run fewer rounds, for rough figures")
+    parser.add_argument("--json", type=_file, metavar="FILE", help="file for all figures and samples")
+    parser.add_argument("--plot", type=_plot_file, metavar="FILE", help="file for a plot of the figures (.svg or .png)")
     return parser
 
 
@@ -132,5 +132,5 @@ def _file(text: str) -> Path:
 def _plot_file(text: str) -> Path:
     path = _file(text)
     if path.suffix not in (".svg", ".png"):
-        raise argparse.ArgumentTypeError(f"{text} is no plot; end its name in .svg or .png")
+        raise argparse.ArgumentTypeError(f"{text} is not the name of a plot; it must end in .svg or .png")
     return path

@@ -1,4 +1,4 @@
-"""Several processes that take a lock in turns: who gets it, how often, and what the server has to do for it."""
+"""Several processes that compete for a lock: who gets it, how often, and what the server does for it."""
 
 from __future__ import annotations
 
@@ -9,44 +9,44 @@ from dataclasses import dataclass
 from threading import Barrier
 from typing import Any
 
-from bench.contestants import Contestant
-from bench.crew import CONTEXT, crew
+from bench.implementations import Implementation
+from bench.workers import CONTEXT, start_workers
 
-HOLD = 0.002  # seconds that each holds the lock
+HOLD = 0.002  # seconds for which each holds the lock
 
 
 @dataclass(frozen=True)
-class Tally:
-    """What every competitor has had so far, updated while they compete."""
+class Counters:
+    """What each thread has had so far, updated while the threads compete."""
 
     acquired: MutableSequence[int]
     held: MutableSequence[float]  # seconds
 
 
 @contextmanager
-def competition(contestant: Contestant, processes: int, threads: int = 1) -> Iterator[Tally]:
-    """Let that many competitors take the lock again and again until the end of the `with`; yield their tally."""
+def contention(implementation: Implementation, processes: int, threads: int = 1) -> Iterator[Counters]:
+    """Let so many threads acquire and release the lock during the block; yield their counters."""
     size = processes * threads
-    tally = Tally(CONTEXT.RawArray("q", size), CONTEXT.RawArray("d", size))
+    counters = Counters(CONTEXT.RawArray("q", size), CONTEXT.RawArray("d", size))
     stopped = CONTEXT.RawValue("b", 0)
-    with crew(processes, threads, _compete, contestant, tally, stopped) as barrier:
+    with start_workers(processes, threads, _compete, implementation, counters, stopped) as barrier:
         barrier.wait()
         try:
-            yield tally
+            yield counters
         finally:
             stopped.value = 1
 
 
-def _compete(index: int, barrier: Barrier, contestant: Contestant, tally: Tally, stopped: Any) -> None:
-    lock = contestant.connect()
-    lock.acquire()  # once before it counts: connections are made, scripts are loaded
+def _compete(index: int, barrier: Barrier, implementation: Implementation, counters: Counters, stopped: Any) -> None:
+    lock = implementation.connect()
+    lock.acquire()  # warm-up: it opens connections and loads scripts
     lock.release()
     barrier.wait()
     while not stopped.value:
         lock.acquire()
-        tally.acquired[index] += 1
+        counters.acquired[index] += 1
         since = time.monotonic()
         if not stopped.value:
             time.sleep(HOLD)
-        tally.held[index] += time.monotonic() - since
+        counters.held[index] += time.monotonic() - since
         lock.release()

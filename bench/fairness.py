@@ -1,4 +1,4 @@
-"""Eight processes that each hold a lock for 2 ms, over and over: is each served alike, is the lock well used."""
+"""Eight processes that hold a lock for 2 ms each, again and again: how fairly, and how well the lock is used."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import time
 
 from rich.table import Table
 
-from bench.contention import competition
-from bench.contestants import locks
+from bench.contention import contention
 from bench.figures import Measurement, Rows, Target
+from bench.implementations import locks
 from bench.server import Server
 
 PROCESSES = 8
 SECONDS, QUICK_SECONDS = 5.0, 1.0
-FAIR = 0.99  # Jain's index from which on a lock counts as fair
+FAIR = 0.99  # the lowest Jain's index of a fair lock
 
 
 def measure(server: Server, quick: bool) -> Rows:
     """Let the processes compete for one lock after the other."""
     rows: Rows = {}
-    for contestant in locks(server.url):
-        with competition(contestant, PROCESSES) as tally:
+    for implementation in locks(server.url):
+        with contention(implementation, PROCESSES) as counters:
             time.sleep(0.2)
-            start, acquired, held = time.monotonic(), list(tally.acquired), sum(tally.held)
+            start, acquired, held = time.monotonic(), list(counters.acquired), sum(counters.held)
             time.sleep(QUICK_SECONDS if quick else SECONDS)
             elapsed = time.monotonic() - start
-            gained = [now - before for now, before in zip(tally.acquired, acquired, strict=True)]
-            held = sum(tally.held) - held
-        rows[contestant.name] = {
+            gained = [now - before for now, before in zip(counters.acquired, acquired, strict=True)]
+            held = sum(counters.held) - held
+        rows[implementation.name] = {
             "jain": jain(gained),
             "held": held / elapsed,
             "per_second": sum(gained) / elapsed,
@@ -37,13 +37,13 @@ def measure(server: Server, quick: bool) -> Rows:
 
 
 def jain(shares: list[int]) -> float:
-    """Return Jain's fairness index: 1 if all shares are alike, 1/n if one has everything."""
+    """Return Jain's fairness index: 1 if all shares are equal, 1/n if one has everything."""
     return sum(shares) ** 2 / (len(shares) * sum(share**2 for share in shares)) if any(shares) else 0.0
 
 
 def table(rows: Rows) -> Table:
     """Return fairness, use and throughput."""
-    result = Table("", "Jain's index", "held", "held, x broker", "acquired per s", "least - most")
+    result = Table("", "Jain's index", "held", "held, x broker", "acquired per s", "min - max")
     for column in result.columns[1:]:
         column.justify = "right"
     for name, row in rows.items():
@@ -60,11 +60,16 @@ def table(rows: Rows) -> Table:
 
 
 def targets(rows: Rows) -> list[Target]:
-    """Return what is promised; multiprocessing's lock asks no server and is no peer in this."""
-    others = [row["held"] for name, row in rows.items() if name not in ("broker", "multiprocessing") and _fair(row)]
+    """Return the targets; multiprocessing's lock needs no server, so it is not compared."""
+    fair = [row["held"] for name, row in rows.items() if name not in ("broker", "multiprocessing") and _fair(row)]
     return [
         Target("8 processes: Jain's index", rows["broker"]["jain"], FAIR, at_least=True),
-        Target("8 processes: held, against the best fair peer", rows["broker"]["held"], max(others, default=0), True),
+        Target(
+            "8 processes: share of time held, and that of the best fair implementation",
+            rows["broker"]["held"],
+            max(fair, default=0),
+            True,
+        ),
     ]
 
 

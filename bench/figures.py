@@ -12,12 +12,12 @@ from rich.table import Table
 from bench.server import Server
 
 Row = dict[str, Any]  # column -> figure; what goes into the JSON file
-Rows = dict[str, Row]  # contestant -> its row
+Rows = dict[str, Row]  # implementation -> its row
 
 
 @dataclass(frozen=True)
 class Target:
-    """A promise, and whether this run kept it."""
+    """A target, and whether this run met it."""
 
     what: str
     figure: float
@@ -32,7 +32,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Measurement:
-    """Something that is measured for several contestants in turn."""
+    """A measurement of several implementations in turn."""
 
     title: str
     measure: Callable[[Server, bool], Rows]  # the flag asks for fewer rounds
@@ -52,7 +52,7 @@ def ratio(rows: Rows, one: str, other: str) -> float:
 
 
 def time_table(rows: Rows, limit: str, extra: dict[str, str] | None = None) -> Table:
-    """Return a table of medians, as multiples of `limit` and as what the broker's is of each.
+    """Return a table of medians, of their ratios to `limit`, and of the broker's ratio to each.
 
     `extra` names further columns: key in the row -> heading.
     """

@@ -1,6 +1,6 @@
-"""What a contended acquisition asks of the server, with few waiters and with many.
+"""The server's work for a contended acquisition, with few waiters and with many.
 
-A request is what a client sends; a command is that or what a script calls.
+A request is what a client sends; commands are requests and what scripts call.
 """
 
 from __future__ import annotations
@@ -9,35 +9,35 @@ import time
 
 from rich.table import Table
 
-from bench.contention import competition
-from bench.contestants import Broker, Contestant, PythonRedisLock, RedisPy
+from bench.contention import contention
 from bench.figures import Measurement, Row, Rows, Target
+from bench.implementations import Broker, Implementation, PythonRedisLock, RedisPy
 from bench.server import Monitor, Server
 
-CREWS = ((4, 1), (8, 8), (8, 64))  # processes x threads
+WORKERS = ((4, 1), (8, 8), (8, 64))  # processes x threads
 SECONDS, QUICK_SECONDS = 2.5, 1.0
-SETTLE = 0.5  # seconds until the queue is as long as it will be
+SETTLE = 0.5  # seconds until all waiters are in the queue
 
 
 def measure(server: Server, quick: bool) -> Rows:
-    """Count what the server carries out while the waiters compete."""
+    """Count requests and commands while the waiters compete."""
     return {
-        contestant.name: {
+        implementation.name: {
             str(processes * threads): _count(
-                server, contestant, processes, threads, QUICK_SECONDS if quick else SECONDS
+                server, implementation, processes, threads, QUICK_SECONDS if quick else SECONDS
             )
-            for processes, threads in CREWS
+            for processes, threads in WORKERS
         }
-        for contestant in (Broker(server.url, "Lock"), RedisPy(server.url), PythonRedisLock(server.url))
+        for implementation in (Broker(server.url, "Lock"), RedisPy(server.url), PythonRedisLock(server.url))
     }
 
 
-def _count(server: Server, contestant: Contestant, processes: int, threads: int, seconds: float) -> Row:
-    with competition(contestant, processes, threads) as tally:
+def _count(server: Server, implementation: Implementation, processes: int, threads: int, seconds: float) -> Row:
+    with contention(implementation, processes, threads) as counters:
         time.sleep(SETTLE)
-        monitor, before = Monitor(server), sum(tally.acquired)
+        monitor, before = Monitor(server), sum(counters.acquired)
         time.sleep(seconds)
-        traffic, after = monitor.stop(), sum(tally.acquired)
+        traffic, after = monitor.stop(), sum(counters.acquired)
     acquired = max(after - before, 1)
     return {"requests": traffic.requests / acquired, "commands": traffic.commands / acquired, "acquired": acquired}
 
@@ -45,7 +45,7 @@ def _count(server: Server, contestant: Contestant, processes: int, threads: int,
 def table(rows: Rows) -> Table:
     """Return requests and commands per acquisition, a column per number of waiters."""
     waiters = list(rows["broker"])
-    result = Table("per acquisition", "", *(f"{number} waiters" for number in waiters), "most : least")
+    result = Table("per acquisition", "", *(f"{number} waiters" for number in waiters), "max : min")
     for column in result.columns[2:]:
         column.justify = "right"
     for name, row in rows.items():
@@ -61,15 +61,15 @@ def table(rows: Rows) -> Table:
 
 
 def spread(row: Row, what: str) -> float:
-    """Return by what the dearest acquisition exceeds the cheapest."""
+    """Return the ratio of the most expensive acquisition to the cheapest."""
     costs = [column[what] for column in row.values()]
     return float(max(costs) / min(costs))
 
 
 def targets(rows: Rows) -> list[Target]:
-    """Return what is promised: within 10 % of the middle, whatever the number of waiters."""
+    """Return the target: within 10 % of the middle, whatever the number of waiters."""
     return [
-        Target(f"4, 64, 512 waiters: most : least {what}", spread(rows["broker"], what), 1.1 / 0.9)
+        Target(f"4, 64, 512 waiters: max : min {what}", spread(rows["broker"], what), 1.1 / 0.9)
         for what in ("requests", "commands")
     ]
 

@@ -1,4 +1,4 @@
-"""One picture of a run: a panel per measurement."""
+"""A plot of a run, with a panel for each measurement."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _messages(axes: Axes, rows: Rows) -> None:
 
 def _delays(axes: Axes, rows: Rows) -> None:
     axes.hist(rows["broker"]["delays"], bins=20, color=BROKER)
-    axes.set_xlabel("seconds from the end of the interval until a silent process is named")
+    axes.set_xlabel("seconds from the end of the interval until a silent process is declared dead")
 
 
 def _colour(name: str) -> str:

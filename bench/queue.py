@@ -1,4 +1,4 @@
-"""What a queue costs: putting and getting when nobody waits, and from a put to the return of a get that waited."""
+"""The cost of a queue: a put and a get when nobody waits, and the time from a put to the return of a waiting get."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Any, Protocol
 import redis
 from rich.table import Table
 
-from bench.contestants import Contestant, RawRoundTrips, of_kind
-from bench.crew import CONTEXT, crew
 from bench.figures import Measurement, Rows, Target, ratio, summary, time_table
-from bench.gates import Gate, Passage, RawGate
+from bench.implementations import Implementation, RawRoundTrips, implementations_of
 from bench.server import Server
+from bench.signals import Endpoint, RawSignal, Signal
 from bench.wake import wake_times
+from bench.workers import CONTEXT, start_workers
 
 ROUNDS, QUICK_ROUNDS = 40, 8
 REPEATS = 100  # pairs of put and get in one sample
@@ -26,7 +26,7 @@ ITEM = ("person", 7, "余票")
 
 
 class Queue(Protocol):
-    """What one process puts into and another gets from."""
+    """A queue, as one process uses it."""
 
     def put(self, item: Any) -> object:
         """Add an item."""
@@ -36,7 +36,7 @@ class Queue(Protocol):
 
 
 class ListQueue:
-    """A list and a client of redis-py: RPUSH and BLPOP, and pickle; what a program would write by hand."""
+    """A queue written by hand: RPUSH, BLPOP and pickle, with a redis-py client."""
 
     name = "RPUSH and BLPOP"
 
@@ -45,7 +45,7 @@ class ListQueue:
         self._key = uuid.uuid4().hex
 
     def connect(self) -> Queue:
-        """Open a client of its own."""
+        """Return the queue with its own client."""
         return _List(redis.Redis.from_url(self._url), self._key)
 
 
@@ -62,47 +62,48 @@ class _List:
         return pickle.loads(item)
 
 
-class QueueGate:
-    """Waits with `get` for a `put`."""
+class QueueSignal:
+    """A `put` that a `get` waits for."""
 
-    def __init__(self, contestant: Contestant) -> None:
-        self.name = contestant.name
-        self._contestant = contestant
+    def __init__(self, implementation: Implementation) -> None:
+        self.name = implementation.name
+        self._implementation = implementation
 
-    def connect(self) -> Passage:
-        """Connect the contestant."""
-        return _QueuePassage(self._contestant.connect())
+    def connect(self) -> Endpoint:
+        """Connect the implementation."""
+        return _QueueEndpoint(self._implementation.connect())
 
 
-class _QueuePassage:
+class _QueueEndpoint:
     def __init__(self, queue: Queue) -> None:
         self._queue = queue
 
-    def shut(self) -> None:
+    def reset(self) -> None:
         pass
 
-    def open(self) -> None:
+    def send(self) -> None:
         self._queue.put(ITEM)
 
     def wait(self) -> None:
         self._queue.get()
 
-    def leave(self) -> None:
+    def finish(self) -> None:
         pass
 
 
-def queues(url: str) -> list[Contestant]:
-    """Return every queue of the comparison, new on the server at `url`."""
-    return [*of_kind(url, "Queue"), ListQueue(url)]
+def queues(url: str) -> list[Implementation]:
+    """Return new queues of all implementations, on the server at `url`."""
+    return [*implementations_of(url, "Queue"), ListQueue(url)]
 
 
 def _pairs(server: Server, quick: bool) -> Rows:
-    limit, contestants = RawRoundTrips(server.url), queues(server.url)
+    limit, implementations = RawRoundTrips(server.url), queues(server.url)
     rounds = QUICK_ROUNDS if quick else ROUNDS
-    names = [limit.name, *(contestant.name for contestant in contestants)]
+    names = [limit.name, *(implementation.name for implementation in implementations)]
     samples = CONTEXT.RawArray("d", rounds * len(names))
     core = max(os.sched_getaffinity(0))
-    with server.pinned(core), crew(1, 1, _put_and_get, limit, contestants, core, rounds, samples) as barrier:
+    arguments = (limit, implementations, core, rounds, samples)
+    with server.pinned(core), start_workers(1, 1, _put_and_get, *arguments) as barrier:
         barrier.wait()
     return {name: summary(samples[number :: len(names)]) for number, name in enumerate(names)}
 
@@ -111,16 +112,16 @@ def _put_and_get(
     _: int,
     barrier: Barrier,
     limit: RawRoundTrips,
-    contestants: Sequence[Contestant],
+    implementations: Sequence[Implementation],
     core: int,
     rounds: int,
     samples: MutableSequence[float],
 ) -> None:
     barrier.wait()
     os.sched_setaffinity(0, {core})
-    pinging = limit.connect()
-    connected: list[Queue] = [contestant.connect() for contestant in contestants]
-    pairs = [lambda: (pinging.acquire(), pinging.release()), *map(_pair, connected)]
+    ping = limit.connect()
+    connected: list[Queue] = [implementation.connect() for implementation in implementations]
+    pairs = [lambda: (ping.acquire(), ping.release()), *map(_pair, connected)]
     for pair in pairs:
         pair()
     for number in range(rounds):
@@ -137,8 +138,8 @@ def _pair(queue: Queue) -> Any:
 
 
 def _handoff(server: Server, quick: bool) -> Rows:
-    gates: list[Gate] = [RawGate(server.url), *map(QueueGate, queues(server.url))]
-    return wake_times(gates, QUICK_ROUNDS if quick else ROUNDS)
+    signals: list[Signal] = [RawSignal(server.url), *map(QueueSignal, queues(server.url))]
+    return wake_times(signals, QUICK_ROUNDS if quick else ROUNDS)
 
 
 def _pairs_table(rows: Rows) -> Table:
@@ -146,7 +147,7 @@ def _pairs_table(rows: Rows) -> Table:
 
 
 def _handoff_table(rows: Rows) -> Table:
-    return time_table(rows, RawGate.name)
+    return time_table(rows, RawSignal.name)
 
 
 def _pairs_targets(rows: Rows) -> list[Target]:

@@ -1,4 +1,4 @@
-"""The one Redis server of a run, and what it was asked."""
+"""The Redis server of a run, and the requests that it received."""
 
 from __future__ import annotations
 
@@ -69,17 +69,17 @@ class Server:
 
 @dataclass(frozen=True)
 class Traffic:
-    """What a server carried out between two moments."""
+    """What a server executed between two moments."""
 
     requests: int  # sent by clients
     commands: int  # those, and what scripts called
 
 
 class Monitor:
-    """Counts what the server carries out, from its making until `stop`.
+    """Counts what the server executes, from its creation until `stop`.
 
-    INFO's counters cannot tell a client's GET from a script's; MONITOR marks the latter. It slows the server down, so
-    nothing is timed under it.
+    INFO's counters do not distinguish a client's GET from a script's; MONITOR does. It slows the server down, so
+    nothing is timed while it runs.
     """
 
     def __init__(self, server: Server) -> None:
@@ -90,7 +90,7 @@ class Monitor:
         self._lines.readline()
 
     def stop(self) -> Traffic:
-        """Return the traffic so far, and monitor no more."""
+        """Stop counting and return the counts."""
         last = uuid.uuid4().hex.encode()
         self._server.client.echo(last)
         requests = commands = 0

@@ -1,6 +1,6 @@
-"""Taking and giving back a lock that nobody else wants, client and server on one core.
+"""Acquire and release of a lock that nobody else wants, client and server on one core.
 
-On one core the code itself is compared: with two, most of the time would go into waking the other one.
+On one core the code itself is compared; with two, most of the time would be spent on waking the other core.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from threading import Barrier
 
 from rich.table import Table
 
-from bench.contestants import Contestant, Lock, RawRoundTrips, locks
-from bench.crew import CONTEXT, crew
 from bench.figures import Measurement, Rows, Target, ratio, summary, time_table
+from bench.implementations import Implementation, Lock, RawRoundTrips, locks
 from bench.server import Monitor, Server
+from bench.workers import CONTEXT, start_workers
 
 ROUNDS, QUICK_ROUNDS = 40, 8
 REPEATS = 100  # pairs of acquire and release in one sample
@@ -23,31 +23,31 @@ COUNTED = 20  # pairs whose messages are counted
 
 
 def measure(server: Server, quick: bool) -> Rows:
-    """Time every lock in turn, round after round, then count what each sends."""
-    contestants = [RawRoundTrips(server.url), *locks(server.url)]
+    """Time the locks in turn, round after round, then count the messages of each."""
+    implementations = [RawRoundTrips(server.url), *locks(server.url)]
     rounds = QUICK_ROUNDS if quick else ROUNDS
-    samples = CONTEXT.RawArray("d", rounds * len(contestants))
+    samples = CONTEXT.RawArray("d", rounds * len(implementations))
     core = max(os.sched_getaffinity(0))
-    with server.pinned(core), crew(1, 1, _run, contestants, core, rounds, samples) as barrier:
+    with server.pinned(core), start_workers(1, 1, _run, implementations, core, rounds, samples) as barrier:
         barrier.wait()
     rows = {}
-    for number, contestant in enumerate(contestants):
-        rows[contestant.name] = summary(samples[number :: len(contestants)])
-        rows[contestant.name]["messages"] = _count(server, contestant)
+    for number, implementation in enumerate(implementations):
+        rows[implementation.name] = summary(samples[number :: len(implementations)])
+        rows[implementation.name]["messages"] = _count(server, implementation)
     return rows
 
 
 def _run(
     _: int,
     barrier: Barrier,
-    contestants: Sequence[Contestant],
+    implementations: Sequence[Implementation],
     core: int,
     rounds: int,
     samples: MutableSequence[float],
 ) -> None:
     barrier.wait()
     os.sched_setaffinity(0, {core})
-    connected: list[Lock] = [contestant.connect() for contestant in contestants]
+    connected: list[Lock] = [implementation.connect() for implementation in implementations]
     for lock in connected:
         _time(lock)
     for number in range(rounds):
@@ -63,8 +63,8 @@ def _time(lock: Lock) -> float:
     return (time.perf_counter() - started) / REPEATS * 1e6
 
 
-def _count(server: Server, contestant: Contestant) -> float:
-    lock: Lock = contestant.connect()
+def _count(server: Server, implementation: Implementation) -> float:
+    lock: Lock = implementation.connect()
     lock.acquire()
     lock.release()
     monitor = Monitor(server)
@@ -80,7 +80,7 @@ def table(rows: Rows) -> Table:
 
 
 def targets(rows: Rows) -> list[Target]:
-    """Return what is promised of an uncontended lock."""
+    """Return the targets for an uncontended lock."""
     return [
         Target("uncontended: messages", rows["broker"]["messages"], 2),
         Target("uncontended: x redis-py", ratio(rows, "broker", "redis-py"), 0.45),

@@ -1,7 +1,7 @@
-"""From opening a gate in one process to going through it in others that were waiting, idle before.
+"""The time from a signal in one process to the wake-up of others that waited for it, all idle before.
 
-Both stamps are of the machine's one monotonic clock: the first before the call that opens, the other after the
-waiting call returned, of the last waiter where there are many.
+Both times are of the machine's monotonic clock: one before the call that sends the signal, the other after the waiting
+call has returned, in the last waiter if there are several.
 """
 
 from __future__ import annotations
@@ -13,75 +13,79 @@ from threading import Barrier
 
 from rich.table import Table
 
-from bench.contestants import Contestant, locks, of_kind
-from bench.crew import CONTEXT, crew
 from bench.figures import Measurement, Rows, Target, ratio, summary, time_table
-from bench.gates import EventGate, Gate, LockGate, RawGate
+from bench.implementations import Implementation, implementations_of, locks
 from bench.server import Server
+from bench.signals import EventSignal, LockSignal, RawSignal, Signal
+from bench.workers import CONTEXT, start_workers
 
 ROUNDS, QUICK_ROUNDS = 40, 8
-PAUSE = (0.02, 0.12)  # seconds, at random, before a gate opens: whoever polls must not be met in step
-SETTLE = 0.2  # seconds more until the last of many waiters surely waits
+PAUSE = (0.02, 0.12)  # seconds before a signal, at random, so that it is not in step with an implementation that polls
+SETTLE = 0.2  # further seconds until the last of many waiters surely waits
 
 
-def wake_times(gates: Sequence[Gate], rounds: int, processes: int = 1, threads: int = 1) -> Rows:
-    """Open each gate in turn, round after round, and return how long the last waiter took to come through."""
+def wake_times(signals: Sequence[Signal], rounds: int, processes: int = 1, threads: int = 1) -> Rows:
+    """Send each signal in turn, round after round, and return how long the last waiter took to wake up."""
     waiters = processes * threads
     stamps = CONTEXT.RawArray("q", waiters)
-    samples: dict[str, list[float]] = {gate.name: [] for gate in gates}
-    with crew(processes, threads, _pass, gates, rounds, stamps) as barrier:
-        passages = [gate.connect() for gate in gates]
+    samples: dict[str, list[float]] = {signal.name: [] for signal in signals}
+    with start_workers(processes, threads, _wait, signals, rounds, stamps) as barrier:
+        endpoints = [signal.connect() for signal in signals]
         for number in range(rounds + 1):
-            for gate, passage in zip(gates, passages, strict=True):
-                passage.shut()
+            for signal, endpoint in zip(signals, endpoints, strict=True):
+                endpoint.reset()
                 barrier.wait()
                 time.sleep(random.uniform(*PAUSE) + (SETTLE if waiters > 1 else 0))
-                opened = time.monotonic_ns()
-                passage.open()
+                sent = time.monotonic_ns()
+                endpoint.send()
                 barrier.wait()
                 if number:  # the first round warms up
-                    samples[gate.name].append((max(stamps) - opened) / 1e3)
+                    samples[signal.name].append((max(stamps) - sent) / 1e3)
     return {name: summary(times) for name, times in samples.items()}
 
 
-def _pass(index: int, barrier: Barrier, gates: Sequence[Gate], rounds: int, stamps: MutableSequence[int]) -> None:
-    passages = [gate.connect() for gate in gates]
+def _wait(index: int, barrier: Barrier, signals: Sequence[Signal], rounds: int, stamps: MutableSequence[int]) -> None:
+    endpoints = [signal.connect() for signal in signals]
     for _ in range(rounds + 1):
-        for passage in passages:
+        for endpoint in endpoints:
             barrier.wait()
-            passage.wait()
+            endpoint.wait()
             stamps[index] = time.monotonic_ns()
-            passage.leave()
+            endpoint.finish()
             barrier.wait()
 
 
 def _handoff(server: Server, quick: bool) -> Rows:
-    return wake_times(_gates(server, LockGate, locks(server.url)), QUICK_ROUNDS if quick else ROUNDS)
+    return wake_times(_signals(server, LockSignal, locks(server.url)), QUICK_ROUNDS if quick else ROUNDS)
 
 
 def _semaphore(server: Server, quick: bool) -> Rows:
-    return wake_times(_gates(server, LockGate, of_kind(server.url, "Semaphore")), QUICK_ROUNDS if quick else ROUNDS)
+    signals = _signals(server, LockSignal, implementations_of(server.url, "Semaphore"))
+    return wake_times(signals, QUICK_ROUNDS if quick else ROUNDS)
 
 
 def _event(server: Server, quick: bool) -> Rows:
-    return wake_times(_gates(server, EventGate, of_kind(server.url, "Event")), QUICK_ROUNDS if quick else ROUNDS)
+    signals = _signals(server, EventSignal, implementations_of(server.url, "Event"))
+    return wake_times(signals, QUICK_ROUNDS if quick else ROUNDS)
 
 
 def _fan_out(server: Server, quick: bool) -> Rows:
-    gates = _gates(server, EventGate, of_kind(server.url, "Event"))
-    return wake_times(gates, QUICK_ROUNDS // 2 if quick else ROUNDS // 4, processes=8, threads=25)
+    signals = _signals(server, EventSignal, implementations_of(server.url, "Event"))
+    return wake_times(signals, QUICK_ROUNDS // 2 if quick else ROUNDS // 4, processes=8, threads=25)
 
 
-def _gates(server: Server, kind: Callable[[Contestant], Gate], contestants: Sequence[Contestant]) -> list[Gate]:
-    return [RawGate(server.url), *map(kind, contestants)]
+def _signals(
+    server: Server, kind: Callable[[Implementation], Signal], implementations: Sequence[Implementation]
+) -> list[Signal]:
+    return [RawSignal(server.url), *map(kind, implementations)]
 
 
 def _table(rows: Rows) -> Table:
-    return time_table(rows, RawGate.name)
+    return time_table(rows, RawSignal.name)
 
 
 def _within(what: str, bound: float) -> Callable[[Rows], list[Target]]:
-    return lambda rows: [Target(f"{what}: x {RawGate.name}", ratio(rows, "broker", RawGate.name), bound)]
+    return lambda rows: [Target(f"{what}: x {RawSignal.name}", ratio(rows, "broker", RawSignal.name), bound)]
 
 
 def _handoff_targets(rows: Rows) -> list[Target]:

@@ -1,7 +1,7 @@
-"""Who takes part: one adapter each, and the list of them.
+"""The implementations that are compared: an adapter for each, and the list of them.
 
-Every peer is set up as its documentation says, with a lease of `LEASE` seconds where it has one and without a renewal
-thread where it offers one, which is the cheapest it can be; the broker renews.
+Each library is set up as its documentation says: with a lease of `LEASE` seconds where it supports one, and without its
+optional renewal thread, which is the fastest setting. The broker renews.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from lithops import multiprocessing as lithops
 from pottery import Redlock
 
 import broker
-from bench.crew import CONTEXT
+from bench.workers import CONTEXT
 
 LEASE = 10  # seconds
 
 
 class Lock(Protocol):
-    """What a thread takes and gives back."""
+    """A lock, as one thread uses it."""
 
     def acquire(self) -> object:
-        """Wait until it is free, and hold it."""
+        """Wait for the lock and hold it."""
 
     def release(self) -> object:
-        """Give it back."""
+        """Release the lock."""
 
 
-class Contestant(Protocol):
-    """A primitive that several processes share; it is sent to each of them."""
+class Implementation(Protocol):
+    """A primitive that several processes share; it is pickled for each of them."""
 
     name: str
 
     def connect(self) -> Any:
-        """Return it for the calling thread alone, with connections of its own."""
+        """Return the primitive for the calling thread alone, with its own connections."""
 
 
 class _Named:
@@ -52,7 +52,7 @@ class _Named:
 
 
 class Broker(_Named):
-    """The project's own; `kind` is the name of one of multiprocessing's primitives."""
+    """The primitives of this project; `kind` is the name of one of multiprocessing's."""
 
     name = "broker"
 
@@ -61,47 +61,47 @@ class Broker(_Named):
         self._kind = kind
 
     def connect(self) -> Any:
-        """Return a handle; the threads of a process share its connections."""
+        """Return a handle; the threads of a process share connections."""
         return getattr(broker.get_context(self._url), self._kind)(name=self._key)
 
 
 class RedisPy(_Named):
-    """redis-py's own lock: SET NX, asked again every 0.1 s."""
+    """redis-py's lock: SET NX, repeated every 0.1 s."""
 
     name = "redis-py"
 
     def connect(self) -> Any:
-        """Return a lock on a client of its own."""
+        """Return a lock with its own client."""
         return redis.Redis.from_url(self._url).lock(self._key, timeout=LEASE)
 
 
 class PythonRedisLock(_Named):
-    """python-redis-lock: SET NX, after a BLPOP where it has to wait."""
+    """python-redis-lock: SET NX, after a BLPOP if it has to wait."""
 
     name = "python-redis-lock"
 
     def connect(self) -> Any:
-        """Return a lock on a client of its own."""
+        """Return a lock with its own client."""
         return redis_lock.Lock(redis.Redis.from_url(self._url), self._key, expire=LEASE)
 
 
 class Walrus(_Named):
-    """walrus: a script, after a BLPOP where it has to wait."""
+    """walrus: a script, after a BLPOP if it has to wait."""
 
     name = "walrus"
 
     def connect(self) -> Any:
-        """Return a lock on a client of its own."""
+        """Return a lock with its own client."""
         return walrus.Database.from_url(self._url).lock(self._key, ttl=LEASE * 1000)
 
 
 class Pottery(_Named):
-    """pottery's Redlock with one master: SET NX, asked again after a random pause of at most 0.2 s."""
+    """pottery's Redlock with one master: SET NX, repeated after a random pause of at most 0.2 s."""
 
     name = "pottery"
 
     def connect(self) -> Any:
-        """Return a lock on a client of its own."""
+        """Return a lock with its own client."""
         return Redlock(key=self._key, masters={redis.Redis.from_url(self._url)}, auto_release_time=LEASE)
 
 
@@ -117,12 +117,12 @@ class Lithops:
         self._primitive = getattr(lithops, kind)()
 
     def connect(self) -> Any:
-        """Return a copy, as another process would get: its notes of who owns it are not made for threads."""
+        """Return a copy, as another process would get: it does not record owners by thread."""
         return pickle.loads(pickle.dumps(self._primitive))
 
 
 class Multiprocessing:
-    """The standard library's, in shared memory of one machine."""
+    """The standard library's primitives, in shared memory of one machine."""
 
     name = "multiprocessing"
 
@@ -130,21 +130,21 @@ class Multiprocessing:
         self._primitive = getattr(CONTEXT, kind)()
 
     def connect(self) -> Any:
-        """Return the one that the process inherited."""
+        """Return the primitive that the process inherited."""
         return self._primitive
 
 
 class RawConnection:
-    """A socket and nothing around it."""
+    """A bare socket."""
 
     def __init__(self, url: str) -> None:
         address = urlsplit(url)
         self._socket = socket.create_connection((address.hostname, address.port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def ask(self, request: bytes) -> bytes:
+    def request(self, command: bytes) -> bytes:
         """Send a request and return the reply, which must fit into one packet."""
-        self._socket.sendall(request)
+        self._socket.sendall(command)
         return self.read()
 
     def read(self) -> bytes:
@@ -153,7 +153,7 @@ class RawConnection:
 
 
 class RawRoundTrips:
-    """The limit of whatever must ask a server twice; excludes nobody."""
+    """The limit for a lock that needs two requests; it excludes nobody."""
 
     name = "two raw round trips"
 
@@ -161,24 +161,24 @@ class RawRoundTrips:
         self._url = url
 
     def connect(self) -> Any:
-        """Return what makes one round trip for each call."""
-        return _Pinging(self._url)
+        """Return an object that makes one round trip for each call."""
+        return _PingLock(self._url)
 
 
-class _Pinging:
+class _PingLock:
     _PING = b"*1\r\n$4\r\nPING\r\n"
 
     def __init__(self, url: str) -> None:
         self._connection = RawConnection(url)
 
     def acquire(self) -> object:
-        return self._connection.ask(self._PING)
+        return self._connection.request(self._PING)
 
     release = acquire
 
 
-def locks(url: str) -> list[Contestant]:
-    """Return every lock of the comparison, new on the server at `url`."""
+def locks(url: str) -> list[Implementation]:
+    """Return new locks of all implementations, on the server at `url`."""
     return [
         Broker(url, "Lock"),
         RedisPy(url),
@@ -190,6 +190,6 @@ def locks(url: str) -> list[Contestant]:
     ]
 
 
-def of_kind(url: str, kind: str) -> list[Contestant]:
-    """Return the contestants that have multiprocessing's `kind`."""
+def implementations_of(url: str, kind: str) -> list[Implementation]:
+    """Return new primitives of those implementations that have multiprocessing's `kind`."""
     return [Broker(url, kind), Lithops(url, kind), Multiprocessing(kind)]
