@@ -20,23 +20,23 @@ from tests.support.traces import event, make_exercise, make_trace, without
 from tests.support.waiting import wait_until
 
 DIES = event(2.0, "process 1", "dies")
-KILLED = event(91, LAB, "joins", on="process 1", value=-9)
-NAMED = event(4.0, "monitor", "is dead", on="process 1")
+JOINED_KILLED = event(91, LAB, "joins", on="process 1", value=-9)
+DECLARED_DEAD = event(4.0, "monitor", "is dead", on="process 1")
 SMALL = {"members": 2, "interval": 60.0, "pace": 0.05}  # an interval of 3 s, a report every second
 
 
-def played(*events: Event) -> Trace:
-    return make_trace("liveness", *events, KILLED, finished=("process 0", "monitor"))
+def liveness_trace(*events: Event) -> Trace:
+    return make_trace("liveness", *events, JOINED_KILLED, finished=("process 0", "monitor"))
 
 
 def report(when: float, who: str, seconds: float) -> Event:
     return event(when, "monitor", "receives report", on=who, value=round(seconds * 1e6))
 
 
-def test_a_right_trace():
+def test_correct_trace_is_valid():
     liveness = make_exercise("liveness", **SMALL)
     reports = [report(0.2, "process 0", 0.2), report(1.2, "process 0", 1.0), report(2.3, "process 0", 1.1)]
-    trace = played(*reports, report(0.3, "process 1", 0.3), report(1.0, "process 1", 0.7), DIES, NAMED)
+    trace = liveness_trace(*reports, report(0.3, "process 1", 0.3), report(1.0, "process 1", 0.7), DIES, DECLARED_DEAD)
     assert liveness.check(trace).judgement is Judgement.VALID
     assert liveness.outcome(trace) == {
         "killed": 1,
@@ -50,19 +50,21 @@ def test_a_right_trace():
     }
 
 
-def test_wrong_traces():
+def test_wrong_traces_are_invalid():
     liveness = make_exercise("liveness", **SMALL)
     false_alarm = invalid("process 1 was declared dead, but was alive")
-    assert liveness.check(played(DIES)) == invalid("process 1 was killed, but not declared dead")
-    assert liveness.check(played(NAMED, DIES)) == false_alarm
+    assert liveness.check(liveness_trace(DIES)) == invalid("process 1 was killed, but not declared dead")
+    assert liveness.check(liveness_trace(DECLARED_DEAD, DIES)) == false_alarm
     late = event(6.1, "monitor", "is dead", on="process 1")
-    assert liveness.check(played(DIES, late)) == invalid(
+    assert liveness.check(liveness_trace(DIES, late)) == invalid(
         "process 1 was declared dead after 4.10 s; promised were 4.00 s"
     )
     other = event(3.0, "monitor", "is dead", on="process 0")
-    assert liveness.check(played(DIES, other, NAMED)) == invalid("process 0 was declared dead, but was alive")
+    assert liveness.check(liveness_trace(DIES, other, DECLARED_DEAD)) == invalid(
+        "process 0 was declared dead, but was alive"
+    )
     early = event(1.0, "monitor", "is dead", on="process 1")
-    twice = played(early, DIES, NAMED)
+    twice = liveness_trace(early, DIES, DECLARED_DEAD)
     assert liveness.check(twice) == false_alarm
     assert liveness.outcome(twice)["false alarms"] == 1
 
@@ -73,8 +75,10 @@ def delay(seconds: float) -> Event:
 
 def test_a_busy_machine_may_delay_the_detection():
     late = event(6.5, "monitor", "is dead", on="process 1")
-    assert make_exercise("liveness", **SMALL).check(played(DIES, late, delay(0.1))).judgement is Judgement.INVALID
-    assert make_exercise("liveness", **SMALL).check(played(DIES, late, delay(0.2))).judgement is Judgement.VALID
+    assert (
+        make_exercise("liveness", **SMALL).check(liveness_trace(DIES, late, delay(0.1))).judgement is Judgement.INVALID
+    )
+    assert make_exercise("liveness", **SMALL).check(liveness_trace(DIES, late, delay(0.2))).judgement is Judgement.VALID
 
 
 @pytest.mark.parametrize(
@@ -87,7 +91,7 @@ def test_a_busy_machine_may_delay_the_detection():
 )
 def test_a_false_alarm_that_a_busy_machine_explains_is_unknown(silence: float, expected: Verdict):
     alarm = event(3.0, "monitor", "is dead", on="process 0", value=round(silence * MICROSECONDS))
-    assert make_exercise("liveness", **SMALL).check(played(DIES, alarm, NAMED, delay(0.2))) == expected
+    assert make_exercise("liveness", **SMALL).check(liveness_trace(DIES, alarm, DECLARED_DEAD, delay(0.2))) == expected
 
 
 def test_the_monitor_waits_longer_where_it_is_delayed_itself(tmp_path: Path):
@@ -111,15 +115,15 @@ def test_a_daemon_that_has_not_reported_may_still_be_starting(tmp_path: Path):
 
 
 @pytest.mark.parametrize("missing", ["dies", "ends", "ends run"])
-def test_what_is_missing_proves_nothing(missing: str):
-    verdict = make_exercise("liveness", **SMALL).check(without(played(DIES, NAMED), missing))
+def test_missing_event_is_not_valid(missing: str):
+    verdict = make_exercise("liveness", **SMALL).check(without(liveness_trace(DIES, DECLARED_DEAD), missing))
     assert verdict.judgement is not Judgement.VALID
 
 
 @pytest.mark.slow
 def test_with_a_daemon_only_the_dead_are_declared_dead_on_every_backend(lab: RunLab, url: str, tmp_path: Path):
-    small = ("--members", 3, "--length", 2.5, "--workers", 4)
-    runs = compare_backends(lab, tmp_path, "liveness", *small, "--redis-url", url)
+    options = ("--members", 3, "--length", 2.5, "--workers", 4)
+    runs = compare_backends(lab, tmp_path, "liveness", *options, "--redis-url", url)
     assert set(runs) == {("daemon", backend) for backend in BACKENDS}
     for run in runs.values():
         assert run["verdict"] == "valid"
@@ -129,8 +133,8 @@ def test_with_a_daemon_only_the_dead_are_declared_dead_on_every_backend(lab: Run
 
 @pytest.mark.slow
 def test_a_main_process_that_reports_itself_is_declared_dead_though_alive(lab: RunLab, url: str, tmp_path: Path):
-    small = ("--members", 3, "--how", "main", "--on", "local,redis")
-    runs = compare_backends(lab, tmp_path, "liveness", *small, "--redis-url", url, status=1)
+    options = ("--members", 3, "--how", "main", "--on", "local,redis")
+    runs = compare_backends(lab, tmp_path, "liveness", *options, "--redis-url", url, status=1)
     for run in runs.values():
         assert run["verdict"] == "invalid"
         assert run["outcome"]["false alarms"] > 0
