@@ -1,4 +1,4 @@
-"""Programs on a host, as a test sees them from outside."""
+"""Programs that run on a simulated host."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.waiting import wait_until
 
 
 class Program:
-    """A program; what it writes goes to `output` unless it was started otherwise."""
+    """A program; its standard output is `output`, unless it was started otherwise."""
 
     def __init__(self, entered: subprocess.Popen[str]) -> None:
         self._entered = entered  # waits for the program, its only child, and ends as it does
@@ -51,7 +51,7 @@ class Program:
 
 
 def run_actor(descriptor: int) -> None:
-    """Be an actor: what `Host.actor` runs."""
+    """Run an actor, for `Host.actor`."""
     pipe = Connection(descriptor)
     serve_calls(pipe, pipe.recv())
 

@@ -1,4 +1,4 @@
-"""A site: a broker's host with a Redis server on it, and three hosts that use it."""
+"""A cluster: a host with a Redis server, a host for the lab, and three hosts that use the server."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from broker import Context, Lock, Semaphore
 from broker.engine.session import register_session
 from broker.transport.wire import wire_factory
 from lab.runtime.store import RedisStore
-from tests.hosts.clerk import Clerk
 from tests.hosts.network import Host, Network
 from tests.hosts.program import Program
+from tests.hosts.seller import Seller
 from tests.support.actors import Actor
 from tests.support.servers import Server
 from tests.support.waiting import wait_until
@@ -27,34 +27,34 @@ STOCK = 100
 _numbers = itertools.count(1)
 
 
-class Site:
-    """`one`, `two` and `three` reach the server on the host `broker` at `url`.
+class Cluster:
+    """`one`, `two` and `three` reach the server on `server_host` at `url`.
 
-    So does the test's own process with `ctx`, by a way that no fault touches. `db` is what clerks sell from. Options
-    are those of redis-server. Leaving it asserts that no key was left.
+    The test's own process reaches it with `ctx`, by a way that no fault affects. `db` has the tickets of the sellers.
+    Options are those of redis-server. At the end no key may be left.
     """
 
     def __init__(self, **options: str) -> None:
         self._closing = ExitStack()
         self.folder = self._closing.enter_context(tempfile.TemporaryDirectory(prefix="broker-test-", dir="/tmp"))
         network = self._closing.enter_context(Network(next(_numbers)))
-        names = ("broker", "desk", "one", "two", "three")
-        self.broker, self.desk, self.one, self.two, self.three = map(network.host, names)
+        names = ("server", "lab", "one", "two", "three")
+        self.server_host, self.lab_host, self.one, self.two, self.three = map(network.host, names)
         self.hosts = (self.one, self.two, self.three)
-        options |= {"port": str(PORT), "bind": self.broker.address, "protected-mode": "no"}
+        options |= {"port": str(PORT), "bind": self.server_host.address, "protected-mode": "no"}
         self.server = Server(Path(self.folder), self._launch, **options)
-        self.url = f"redis://{self.broker.address}:{PORT}"
+        self.url = f"redis://{self.server_host.address}:{PORT}"
         register_session(self.url, wire_factory(self.server.url))
         self.ctx = Context(self.url)
         self.db = RedisStore(self.server.url, "db")
         self.db.create(STOCK)
 
-    def clerk(self, host: Host, guard: Lock | Semaphore) -> Actor:
-        """Return a clerk on `host`, whose permission to sell is `guard`."""
-        return host.actor(Clerk(guard, RedisStore(self.url, self.db.key)))
+    def seller(self, host: Host, permit: Lock | Semaphore) -> Actor:
+        """Return a seller on `host`, which sells while it holds `permit`."""
+        return host.actor(Seller(permit, RedisStore(self.url, self.db.key)))
 
-    def forget_what_expires(self) -> None:
-        """Delete the keys that would go by themselves; those with a lease of life must go sooner."""
+    def delete_expiring_keys(self) -> None:
+        """Delete the keys that expire; those of jobs must expire within seconds."""
         with redis.Redis.from_url(self.server.url) as client:
             wait_until(lambda: not list(client.scan_iter("broker:*life-*")))
             for key in client.scan_iter("broker:*"):
@@ -62,16 +62,16 @@ class Site:
                 client.delete(key)
 
     def _launch(self, command: list[str]) -> Program:
-        return self.broker.start(*command, stdout=subprocess.DEVNULL)
+        return self.server_host.start(*command, stdout=subprocess.DEVNULL)
 
-    def __enter__(self) -> Site:
+    def __enter__(self) -> Cluster:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self._closing:
-            for host in (self.desk, *self.hosts):
+            for host in (self.lab_host, *self.hosts):
                 host.power_off()
             if error is None:
                 self._check()
