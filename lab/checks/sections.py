@@ -11,7 +11,7 @@ import dataclasses
 
 from lab.trace import Event, Process, Trace
 
-EXPIRES = "expires"  # nobody records it: it is inferred
+EXPIRES = "expires"  # inferred, not recorded
 EXITS = ("leaves", EXPIRES)
 
 

@@ -28,7 +28,7 @@ def sold_once(trace: Trace, stock: int, first_step: str = "enters") -> verdicts.
         buyers[sale.value] = sale
     counts = [event.value for event in trace.of("counts") if event.who == LAB]
     if not counts or counts[-1] is None:
-        return verdicts.unknown("nobody counted what was left at the end")
+        return verdicts.unknown("the tickets left were not counted at the end")
     missing = stock - len(sales) - counts[-1]
     sentence = f"{len(sales)} sold and {counts[-1]} left, of {stock}"
     if missing == 0:

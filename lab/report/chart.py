@@ -13,7 +13,7 @@ from lab.checks.metrics import Step, maximum, start_time
 from lab.result import Result, column_labels
 
 BLOCKS = "▁▂▃▄▅▆▇█"
-NOBODY = "·"
+NONE = "·"
 TOO_MANY = "^"
 
 
@@ -40,7 +40,7 @@ def draw(results: Sequence[Result], width: int) -> Text:
 
 
 def _legend(title: str, top: int, limit: int | None) -> str:
-    legend = f"{title} ({BLOCKS[-1]} = {top}, {NOBODY} = nobody"
+    legend = f"{title} ({BLOCKS[-1]} = {top}, {NONE} = nobody"
     if limit is not None and top > limit:
         legend += f", red and {TOO_MANY} = more than {limit}"
     return legend + ")\n"
@@ -75,7 +75,7 @@ def _append_strip(chart: Text, label: str, counts: Sequence[int], top: int, limi
 
 
 def _block(count: int, top: int) -> str:
-    return BLOCKS[math.ceil(count / top * len(BLOCKS)) - 1] if count > 0 else NOBODY
+    return BLOCKS[math.ceil(count / top * len(BLOCKS)) - 1] if count > 0 else NONE
 
 
 def _axis(scale: float, columns: int) -> str:

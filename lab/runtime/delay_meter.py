@@ -31,17 +31,19 @@ class DelayMeter:
         return round(self.longest * MICROSECONDS)
 
     def __enter__(self) -> DelayMeter:
+        self._due = time.monotonic() + PERIOD
         self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        longest = self.longest  # the thread may be late at this moment
         self._stopped.set()
         self._thread.join()
+        self._longest = max(self._longest, longest)
 
     def _measure(self) -> None:
-        self._due = time.monotonic() + PERIOD
         while not self._stopped.wait(PERIOD):
             woken = time.monotonic()
             self._longest, self._due = max(self._longest, woken - self._due), woken + PERIOD
