@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import multiprocessing
 import os
 from collections.abc import Callable, Iterable
 from multiprocessing.util import Finalize
@@ -31,8 +32,9 @@ class Context(broker.Context):
     _joinable_queue = queues.JoinableQueue
     _pipe_connection = queues.PipeConnection
 
-    def __init__(self, url: str | None = None, *, queue: str = "lab") -> None:
-        super().__init__(url)
+    def __init__(self, url: str | None = None, *, queue: str = "lab", method: str | None = None) -> None:
+        super().__init__(url, method=method)
+        self._method = method
         self.queue = queue
         self.Process = type("Process", (Process,), {"_context": self})
         self._children: Children | None = None
@@ -47,6 +49,11 @@ class Context(broker.Context):
     ) -> Pool:
         """Return multiprocessing's pool of processes of this context: by default as many as there are workers."""
         return Pool(self, processes, initializer, initargs, maxtasksperchild)
+
+    @property
+    def start_method(self) -> str:
+        """How processes begin, as multiprocessing calls it: by default as the program has chosen for its own."""
+        return self._method or multiprocessing.get_start_method(True) or multiprocessing.get_all_start_methods()[0]
 
     def enqueue(self, job_name: str, job_id: str, function: Callable[..., object], *args: object) -> Job:
         """Enqueue a call of `function` as a job without a timeout; `job_name` is what `lab workers` shows."""
@@ -79,19 +86,19 @@ class Context(broker.Context):
         super().close()
 
     def __reduce__(self) -> tuple[object, ...]:
-        return rebuild_context, (self.url, self.queue)
+        return rebuild_context, (self.url, self.queue, self._method)
 
 
 @functools.cache
-def rebuild_context(url: str, queue: str) -> Context:
+def rebuild_context(url: str, queue: str, method: str | None) -> Context:
     """Return the context of this process for a pickled one; it is closed when this process ends."""
-    context = Context(url, queue=queue)
+    context = Context(url, queue=queue, method=method)
     context.close_at_exit()
     return context
 
 
-def get_context(url: str | None = None, *, queue: str = "lab") -> Context:
+def get_context(url: str | None = None, *, queue: str = "lab", method: str | None = None) -> Context:
     """Return a context after checking its server; raises what `broker.get_context` raises."""
-    context = Context(url, queue=queue)
+    context = Context(url, queue=queue, method=method)
     context.check()
     return context

@@ -22,6 +22,10 @@ class JobContext(Protocol):
     def url(self) -> str:
         """The URL of the server."""
 
+    @property
+    def start_method(self) -> str:
+        """How processes begin, as multiprocessing calls it."""
+
     def children(self) -> Children:
         """Return the jobs that this process has started."""
 

@@ -16,6 +16,7 @@ from rq.results import Result
 
 from jobs.exchange import control
 from jobs.exchange.pickling import dumps
+from jobs.exchange.program import Program
 from jobs.exchange.status import POLL_INTERVAL, Exited, Started
 from jobs.job_context import JobContext
 from jobs.worker import process_job
@@ -62,7 +63,7 @@ class Popen:
         self._id = uuid.uuid4().hex
         self._liveness_lock = control.liveness_lock(context.url, self._id)
         self._signals = control.signal_queue(context.url, self._id)
-        payload = dumps((bytes(process.authkey), dumps(process)))
+        payload = dumps((bytes(process.authkey), Program.of(process, context.start_method)))
         status = self._children.status
         status.subscribe(self._id, self)
         try:
@@ -107,6 +108,9 @@ class Popen:
             self._set_returncode(-number)
         else:
             self._signals.put(number)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(None), ()  # a process that travels is not its receiver's child
 
     def close(self) -> None:
         """Do nothing: its keys on the server are deleted when its context is closed."""

@@ -19,8 +19,9 @@ from jobs.popen import Popen
 class Process(BaseProcess):
     """`multiprocessing.Process` on an RQ worker, created by a `jobs.Context` as `context.Process`.
 
-    The process is pickled by value, handles in it by name. The worker's host needs this project and the modules that
-    the process imports; what is defined in `__main__` is sent along. If the process is lost with its worker or its
+    It gets what multiprocessing's start method would give it: with fork its parent's data, with spawn a main module of
+    its own. The worker's host needs this project and the modules that the process imports; the program's main file is
+    sent along. If the process is lost with its worker or its
     host, its exit code is -9 within 5 seconds.
     """
 

@@ -1,20 +1,27 @@
-"""Pickling for workers: functions and classes of `__main__` by value, open sockets within one host."""
+"""What travels between the processes of a program: what its modules define by name, the rest by value.
+
+A function or class that another process of the program finds in the same module is a name there. Others (a lambda, a
+nested function) go by value, but with the globals of their module in that process.
+"""
 
 from __future__ import annotations
 
 import io
 import pickle
 import socket
+import sys
 from collections import ChainMap
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.process import AuthenticationString  # type: ignore[attr-defined]
 from multiprocessing.reduction import ForkingPickler
+from types import FunctionType
 from typing import Any, ClassVar
 
 import cloudpickle
 
 from broker.errors import BrokerError
+from jobs.exchange.main_module import is_defined
 
 # multiprocessing's own way: the receiver fetches them from the sender, through a socket on their host.
 SOCKET_REDUCERS = {kind: ForkingPickler(io.BytesIO()).dispatch_table[kind] for kind in (socket.socket, Connection)}
@@ -29,7 +36,7 @@ class NotTransferableError(BrokerError):
 def dumps(obj: object) -> bytes:
     """Return `obj` pickled for another process, which needs this one's `authkey` to receive sockets in it."""
     file = io.BytesIO()
-    _Pickler(file).dump(obj)
+    Pickler(file).dump(obj)
     return file.getvalue()
 
 
@@ -41,6 +48,45 @@ class PrePickled:
 
     def __reduce__(self) -> tuple[object, ...]:
         return loads, (self._pickled,)
+
+
+class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """cloudpickle's, in whose pickles all functions of a module share the globals of that module."""
+
+    dispatch_table: ClassVar[Any]
+
+    def reducer_override(self, obj: Any) -> Any:
+        """Return how an object is reduced; `NotImplemented` leaves it to pickle."""
+        if isinstance(obj, type) and "_context" in vars(obj):  # the class of a context's processes
+            return getattr, (vars(obj)["_context"], "Process")
+        if isinstance(obj, (FunctionType, type)) and is_defined(obj):
+            return NotImplemented
+        return super().reducer_override(obj)
+
+    def _dynamic_function_reduce(self, func: FunctionType) -> Any:
+        make, (code, _, *rest), (state, slots), *more = super()._dynamic_function_reduce(func)
+        name = str(func.__globals__.get("__name__"))
+        module = sys.modules.get(name)
+        if module is None or vars(module) is not func.__globals__:
+            return make, (code, _, *rest), (state, slots), *more
+        return make, (code, ModuleGlobals(name), *rest), (state, slots | {"__globals__": {}}), *more
+
+
+class ModuleGlobals:
+    """The globals of a module, in whichever process this is unpickled."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _globals_of, (self._name,)
+
+
+def _globals_of(name: str) -> dict[str, Any]:
+    __import__(name)
+    module = sys.modules[name]
+    getattr(module, "_", None)  # a `__main__` that is not complete yet becomes so
+    return vars(module)
 
 
 def _reduce_socket(obj: Any) -> tuple[object, ...]:
@@ -61,13 +107,7 @@ def _reduce_key(key: AuthenticationString) -> tuple[object, ...]:
     return AuthenticationString, (bytes(key),)
 
 
-class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-    dispatch_table: ClassVar[Any] = ChainMap(
-        {AuthenticationString: _reduce_key, **dict.fromkeys(SOCKET_REDUCERS, _reduce_socket)},
-        cloudpickle.Pickler.dispatch_table,
-    )
-
-    def reducer_override(self, obj: Any) -> Any:
-        if isinstance(obj, type) and "_context" in vars(obj):  # the class of a context's processes
-            return getattr, (vars(obj)["_context"], "Process")
-        return super().reducer_override(obj)
+Pickler.dispatch_table = ChainMap(
+    {AuthenticationString: _reduce_key, **dict.fromkeys(SOCKET_REDUCERS, _reduce_socket)},
+    cloudpickle.Pickler.dispatch_table,
+)

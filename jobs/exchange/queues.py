@@ -1,7 +1,8 @@
 """The broker's queues and pipes with the pickling of jobs, signed if there is a secret.
 
-What `__main__` defines is pickled by value, and open sockets are handed over within a host. An item without a valid
-signature is discarded before it is unpickled, with a line in the log, as if it had never been in the queue.
+A function that other processes do not find by its name is pickled by value, and open sockets are handed over within a
+host. An item without a valid signature is discarded before it is unpickled, with a line in the log, as if it had never
+been in the queue.
 """
 
 from __future__ import annotations
@@ -42,15 +43,15 @@ class _SignedItems(Items):
 
 
 class SimpleQueue(_SignedItems, broker.messages.queues.SimpleQueue):
-    """A `broker.messages.queues.SimpleQueue` that also takes functions and classes of `__main__`, by value."""
+    """A `broker.messages.queues.SimpleQueue` that also takes lambdas and nested functions."""
 
 
 class Queue(_SignedItems, broker.messages.queues.Queue):
-    """A `broker.messages.queues.Queue` that also takes functions and classes of `__main__`, by value."""
+    """A `broker.messages.queues.Queue` that also takes lambdas and nested functions."""
 
 
 class JoinableQueue(_SignedItems, broker.messages.queues.JoinableQueue):
-    """A `broker.messages.queues.JoinableQueue` that also takes functions and classes of `__main__`, by value."""
+    """A `broker.messages.queues.JoinableQueue` that also takes lambdas and nested functions."""
 
     def _discard(self) -> None:
         with suppress(LeaseLostError):
@@ -66,7 +67,7 @@ class _SignedInbox(_SignedItems, broker.messages.pipe_ends.Inbox):
 
 
 class PipeConnection(broker.messages.pipe.PipeConnection):
-    """A `broker.messages.pipe.PipeConnection` that also sends functions and classes of `__main__`, by value."""
+    """A `broker.messages.pipe.PipeConnection` that also sends lambdas and nested functions."""
 
     _inbox_type: ClassVar[type[broker.messages.pipe_ends.Inbox]] = _SignedInbox
 

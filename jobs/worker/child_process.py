@@ -159,9 +159,9 @@ def _exit_with_parent(parent_sentinel: int) -> None:
 
 def _run_process(payload: bytes, outcome: IO[bytes], parent_sentinel: int) -> int:
     try:
-        authkey, pickled = loads(payload)
+        authkey, program = loads(payload)
         multiprocessing.current_process().authkey = authkey  # needed to receive sockets from the parent
-        process = loads(pickled)
+        process = program.enter()
     except Exception:
         traceback.print_exc()
         _write_outcome(outcome, False, traceback.format_exc().encode())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -87,7 +88,7 @@ def test_rq_records_a_killed_process_as_failed(ctx):
 
 
 def test_arguments_that_cannot_be_pickled_are_an_error_at_the_start(ctx):
-    process = ctx.Process(target=print, args=(threading.Lock(),))
+    process = ctx.Process(target=print, args=((number for number in range(3)),))
     with pytest.raises(TypeError, match="pickle"):
         process.start()
     assert not process.is_alive()
@@ -98,6 +99,7 @@ def test_a_module_that_the_worker_does_not_have_is_an_error_there(ctx, capfd, tm
     monkeypatch.syspath_prepend(tmp_path)
     from only_here import target
 
+    shutil.rmtree(tmp_path)  # as on a host that does not have it
     process = ctx.Process(target=target)
     process.start()
     process.join()

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import uuid
 from contextlib import closing
 from pathlib import Path
 
@@ -116,10 +117,12 @@ def test_workers_run_in_a_folder_and_import_its_modules(url, tmp_path, monkeypat
     from shop import folder
 
     with jobs.Workers(url, "shop", 1, folder=tmp_path), jobs.get_context(url, queue="shop") as context:
+        job = context.enqueue("a plain job", uuid.uuid4().hex, folder)
+        assert job.latest_result(timeout=TIMEOUT).return_value == str(tmp_path)
         process = context.Process(target=folder)
         process.start()
         process.join()
-        assert process.job.latest_result(timeout=TIMEOUT).return_value == str(tmp_path)
+        assert process.job.latest_result(timeout=TIMEOUT).return_value == os.getcwd(), "as with multiprocessing"
 
 
 def test_preloaded_modules_are_imported_once(url):

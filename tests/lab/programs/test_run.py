@@ -275,7 +275,7 @@ def test_more_processes_than_workers_print_a_warning(lab: RunLab, program: Progr
 
 
 def test_workers_that_are_running_are_used(lab: RunLab, program: Program, url: str):
-    """They need not run in the program's folder to find its modules."""
+    """They need not run in the program's folder; its processes do, and find its modules."""
     path = program(
         """
         import os, beside
@@ -289,7 +289,7 @@ def test_workers_that_are_running_are_used(lab: RunLab, program: Program, url: s
         beside="import os\ndef tell(): print(os.getcwd())\n",
     )
     with jobs.Workers(url, "lab", 1, folder="/"):
-        assert lab("run", path, "--on", "rq", "--redis-url", url).stdout == f"/\n{path.parent}\n"
+        assert lab("run", path, "--on", "rq", "--redis-url", url).stdout == 2 * f"{path.parent}\n"
 
 
 @pytest.mark.parametrize("command", ["run", "compare"])

@@ -1,0 +1,79 @@
+"""The logging set-up of a program, which a forked child has from its parent."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+OURS = ("rq", "jobs")  # a worker's own log lines are no program's
+
+
+@dataclass(frozen=True)
+class LoggerState:
+    """How one logger is set; the root's name is empty."""
+
+    name: str
+    level: int
+    propagate: bool
+    disabled: bool
+    handlers: list[logging.Handler] = field(default_factory=list)
+    filters: list[Any] = field(default_factory=list)
+
+    def restore(self) -> None:
+        """Set the logger of this process so."""
+        logger = logging.getLogger(self.name or None)
+        logger.setLevel(self.level)
+        logger.propagate, logger.disabled = self.propagate, self.disabled
+        logger.handlers, logger.filters = self.handlers, self.filters
+
+
+def logger_states() -> list[LoggerState]:
+    """Return how the loggers of this process are set, but those that nobody has touched."""
+    states = [
+        LoggerState(
+            "" if logger is logging.root else logger.name,
+            logger.level,
+            logger.propagate,
+            logger.disabled,
+            list(logger.handlers),
+            list(logger.filters),
+        )
+        for logger in _loggers()
+    ]
+    return [state for state in states if state != LoggerState(state.name, logging.NOTSET, True, False)]
+
+
+def reset_logging() -> None:
+    """Take back what the worker has set in this process; its own loggers fall silent."""
+    for logger in _loggers():
+        logger.setLevel(logging.WARNING if logger is logging.root else logging.NOTSET)
+        logger.handlers, logger.filters, logger.propagate = [], [], True
+    for name in OURS:
+        logging.getLogger(name).handlers = [logging.NullHandler()]
+        logging.getLogger(name).propagate = False
+
+
+def reduce_handler(handler: logging.Handler) -> tuple[object, ...]:
+    """Return how a handler is pickled: without its lock, and its file to be opened again, at its end."""
+    state = {name: value for name, value in vars(handler).items() if name != "lock"}
+    if isinstance(handler, logging.FileHandler):
+        state |= {"stream": None, "mode": "a"}
+    return _handler, (type(handler),), state, None, None, _set_state
+
+
+def _handler(kind: type[logging.Handler]) -> logging.Handler:
+    return kind.__new__(kind)
+
+
+def _set_state(handler: logging.Handler, state: dict[str, Any]) -> None:
+    vars(handler).update(state)
+    handler.createLock()
+
+
+def _loggers() -> Iterator[logging.Logger]:
+    yield logging.root
+    for name, logger in list(logging.root.manager.loggerDict.items()):
+        if isinstance(logger, logging.Logger) and name.partition(".")[0] not in OURS:
+            yield logger

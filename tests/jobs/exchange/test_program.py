@@ -1,0 +1,73 @@
+"""What a process needs of its parent's program, and what is said of what cannot be sent."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from broker import Context
+from jobs.exchange.logging_state import reduce_handler
+from jobs.exchange.process_state import ProcessState
+from jobs.exchange.unavailable import Unavailable, UnavailableError
+
+USES: list[Callable[[Any], object]] = [
+    lambda value: value(),
+    lambda value: value.name,
+    lambda value: value["key"],
+    lambda value: list(value),
+    lambda value: len(value),
+    lambda value: bool(value),
+    lambda value: value + 1,
+    lambda value: str(value),
+    lambda value: value == 1,
+    lambda value: setattr(value, "name", 1),
+    lambda value: value.__enter__(),
+]
+
+
+@pytest.mark.parametrize("use", USES)
+def test_what_is_unavailable_says_so_when_it_is_used(use: Callable[[Any], object]) -> None:
+    value = pickle.loads(pickle.dumps(Unavailable("database (shop.py, line 3) is a Connection")))
+    assert "line 3" in repr(value)
+    with pytest.raises(UnavailableError, match=r"database \(shop.py, line 3\)"):
+        use(value)
+
+
+def test_secrets_and_servers_do_not_travel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_SECRET", "x" * 40)
+    monkeypatch.setenv("LAB_REDIS_URL", "redis://:password@host")
+    monkeypatch.setenv("ORDINARY", "value")
+    sent = ProcessState.here(forked=True)
+    assert sent.environment["ORDINARY"] == "value"
+    assert b"x" * 40 not in pickle.dumps(sent)
+    assert b"password" not in pickle.dumps(sent)
+
+
+def test_a_file_handler_goes_on_at_the_end_of_its_file(tmp_path: Path) -> None:
+    handler = logging.FileHandler(tmp_path / "log", mode="w")
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.emit(logging.makeLogRecord({"msg": "first"}))
+    make, arguments, state, _, _, set_state = reduce_handler(handler)
+    again = make(*arguments)  # type: ignore[operator]
+    set_state(again, state)  # type: ignore[operator]
+    again.emit(logging.makeLogRecord({"msg": "second"}))
+    again.close()
+    handler.close()
+    assert (tmp_path / "log").read_text() == "first\nsecond\n"
+
+
+def test_pipes_are_not_kept_open_by_looking_at_them(ctx: Context) -> None:
+    from jobs.exchange.program import _fault
+
+    left, right = ctx.Pipe()
+    assert _fault({"pipe": right}) is None
+    assert _fault({"thread": threading.current_thread()}) is not None
+    right.close()
+    with pytest.raises(EOFError):
+        left.recv()
