@@ -1,4 +1,4 @@
-"""One stack for all tests that leave it as they found it."""
+"""One Compose project for all tests that leave it unchanged."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import pytest
 from tests.support.compose import ComposeProject, LabContainer
 from tests.support.missing import missing
 
-Start: TypeAlias = Callable[..., LabContainer]
+StartLab: TypeAlias = Callable[..., LabContainer]
 
 
 IMAGES = (os.environ.get("PYTHON_IMAGE", "python:3.13-slim"), os.environ.get("REDIS_IMAGE", "redis:8"))
 
 
-def obstacle() -> str:
-    """Return why there can be no stack here, or nothing."""
+def missing_prerequisite() -> str:
+    """Return why this machine cannot run the project, or an empty string."""
     if shutil.which("docker") is None:
         return "there is no docker command"
     if fails("compose", "version"):
@@ -37,8 +37,8 @@ def fails(*words: str) -> bool:
 
 @pytest.fixture(scope="session")
 def engine() -> None:
-    """An engine that has the images."""
-    if reason := obstacle():
+    """A Docker engine that has the images."""
+    if reason := missing_prerequisite():
         missing(reason)
 
 
@@ -53,14 +53,14 @@ def shared_project(engine: None) -> Iterator[ComposeProject]:
 
 @pytest.fixture
 def project(shared_project: ComposeProject) -> ComposeProject:
-    """Three workers that listen, whatever the last test has done to them."""
+    """The shared project with three healthy workers, whatever the last test did to them."""
     shared_project.up()
     return shared_project
 
 
 @pytest.fixture
-def start(project: ComposeProject) -> Iterator[Start]:
-    """Starts a lab in the stack."""
+def start(project: ComposeProject) -> Iterator[StartLab]:
+    """Starts a container of the lab in the project."""
     labs = []
 
     def start(*words: str) -> LabContainer:

@@ -1,4 +1,4 @@
-"""Servers that are guarded, and the ways in."""
+"""Secured servers, and the URLs that give access to them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ SECRET = "what only the lab and its workers know"
 COMMAND = str(Path(sys.executable).with_name("lab"))
 
 
-class Way(NamedTuple):
-    """A server, the URL of the lab's own user, and of one who may do all."""
+class Access(NamedTuple):
+    """The URLs of a server: of the lab's user, and of an administrator."""
 
     url: str
     admin: str
@@ -32,80 +32,80 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 
 @pytest.fixture(scope="package", params=server_programs(), ids=lambda path: Path(path).parent.parent.name)
-def guarded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Way]:
-    """A server whose default user is off."""
-    yield from opened(SecuredServer(tmp_path_factory.mktemp("guarded"), request.param), "redis", "")
+def secured(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Access]:
+    """A server whose default user is disabled, of each server program."""
+    yield from open_server(SecuredServer(tmp_path_factory.mktemp("guarded"), request.param), "redis", "")
 
 
-PLAIN, ONE, BOTH = "password alone", "certificate of the server", "certificates of both"
+PASSWORD_ONLY, SERVER_CERTIFICATE, BOTH_CERTIFICATES = "password only", "server certificate", "both certificates"
 
 
-@pytest.fixture(scope="package", params=[PLAIN, ONE, BOTH])
-def way(
+@pytest.fixture(scope="package", params=[PASSWORD_ONLY, SERVER_CERTIFICATE, BOTH_CERTIFICATES])
+def access(
     request: pytest.FixtureRequest, certificates: Certificates, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Way]:
-    """Each way into a server, in turn."""
+) -> Iterator[Access]:
+    """A server with each kind of authentication."""
     folder = tmp_path_factory.mktemp("server")
-    if request.param == PLAIN:
-        yield from opened(SecuredServer(folder, server_programs()[0]), "redis", "")
+    if request.param == PASSWORD_ONLY:
+        yield from open_server(SecuredServer(folder, server_programs()[0]), "redis", "")
         return
     chain, key = certificates.server
     files = {"cert-file": chain, "key-file": key, "ca-cert-file": certificates.authority}
-    demand = {"tls-auth-clients": "yes" if request.param == BOTH else "no"}
-    words = {f"tls-{name}": str(path) for name, path in files.items()} | demand
+    client_certificates = {"tls-auth-clients": "yes" if request.param == BOTH_CERTIFICATES else "no"}
+    words = {f"tls-{name}": str(path) for name, path in files.items()} | client_certificates
     options = f"?ssl_ca_certs={certificates.authority}"
-    if request.param == BOTH:
+    if request.param == BOTH_CERTIFICATES:
         options += "&ssl_certfile={}&ssl_keyfile={}".format(*certificates.client)
-    yield from opened(SecuredServer(folder, tls_server_program(), tls=True, **words), "rediss", options)
+    yield from open_server(SecuredServer(folder, tls_server_program(), tls=True, **words), "rediss", options)
 
 
-def opened(server: SecuredServer, scheme: str, options: str) -> Iterator[Way]:
-    way = Way(*(f"{scheme}://{user}@{server.address}/0{options}" for user in (f"lab:{QUOTED}", "admin:admin")))
+def open_server(server: SecuredServer, scheme: str, options: str) -> Iterator[Access]:
+    access = Access(*(f"{scheme}://{user}@{server.address}/0{options}" for user in (f"lab:{QUOTED}", "admin:admin")))
     try:
-        with redis.Redis.from_url(way.admin) as admin:
+        with redis.Redis.from_url(access.admin) as admin:
             server.wait(admin)
-        yield way
+        yield access
     finally:
         server.close()
 
 
 @pytest.fixture
-def admin(guarded: Way) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(guarded.admin) as client:
+def admin(secured: Access) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(secured.admin) as client:
         yield client
 
 
-Lab = Callable[..., "subprocess.CompletedProcess[str]"]
+RunLab = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Lab:
-    """Runs a `lab` with the URL in its environment; all arguments of what it starts must be fit to be read."""
+def lab(tmp_path: Path) -> RunLab:
+    """Runs the `lab` command with the URL in its environment; neither output nor arguments may show a secret."""
 
-    def run(way: Way | None, *arguments: object, secret: str | None = None) -> subprocess.CompletedProcess[str]:
+    def run(access: Access | None, *arguments: object, secret: str | None = None) -> subprocess.CompletedProcess[str]:
         command = [COMMAND, *map(str, arguments)]
         environment = os.environ | {"LAB_SECRET": SECRET if secret is None else secret}
-        if way is not None:
-            environment["LAB_REDIS_URL"] = way.url
+        if access is not None:
+            environment["LAB_REDIS_URL"] = access.url
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment
         ) as process:
-            seen = set()
+            arguments_seen = set()
             while True:
-                seen |= {argument for each in family(process.pid) for argument in each}
+                arguments_seen |= {argument for each in arguments_of(process.pid) for argument in each}
                 try:
                     out, err = process.communicate(timeout=0.1)
                     break
                 except subprocess.TimeoutExpired:
                     pass
-        hides("\n".join([*seen, out, err]))
+        assert_no_secrets("\n".join([*arguments_seen, out, err]))
         return subprocess.CompletedProcess(command, process.returncode, out, err)
 
     return run
 
 
-def family(pid: int) -> list[list[str]]:
-    """Return the arguments of a process and all that descends from it."""
+def arguments_of(pid: int) -> list[list[str]]:
+    """Return the arguments of a process and of all its descendants."""
     arguments = []
     try:
         head = psutil.Process(pid)
@@ -116,7 +116,7 @@ def family(pid: int) -> list[list[str]]:
     return arguments
 
 
-def hides(text: str) -> None:
-    """Hold `text` to it that no secret is in it."""
+def assert_no_secrets(text: str) -> None:
+    """Assert that `text` contains no secret."""
     for secret in (SECRET, QUOTED, "open-sesame"):
         assert secret not in text

@@ -1,4 +1,4 @@
-"""What the lab says of a secret that is missing, or is none."""
+"""The lab's messages about a secret that is missing or too short."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.security.conftest import PLAIN, Lab, Way
+from tests.security.conftest import PASSWORD_ONLY, Access, RunLab
 
-plain = pytest.mark.parametrize("way", [PLAIN], indirect=True)
+password_only = pytest.mark.parametrize("access", [PASSWORD_ONLY], indirect=True)
 WARNING = "warning: LAB_SECRET is not set, so whoever can write to this Redis server can run code on its workers"
 
 
-@plain
+@password_only
 @pytest.mark.parametrize(
     ("secret", "backend", "times"),
     [
@@ -21,21 +21,23 @@ WARNING = "warning: LAB_SECRET is not set, so whoever can write to this Redis se
         pytest.param(None, "rq", 0, marks=pytest.mark.slow),
     ],
 )
-def test_a_missing_one_is_warned_of_once(way: Way, lab: Lab, secret: str | None, backend: str, times: int) -> None:
-    done = lab(way, "compare", "tickets", "--clients", 2, "--how", "all", "--on", backend, secret=secret)
+def test_missing_secret_is_warned_of_once(
+    access: Access, lab: RunLab, secret: str | None, backend: str, times: int
+) -> None:
+    done = lab(access, "compare", "tickets", "--clients", 2, "--how", "all", "--on", backend, secret=secret)
     assert done.stderr.count(WARNING) == times, done.stderr
 
 
 @pytest.mark.slow
-@plain
-def test_a_program_of_ones_own_is_warned_of_it_too(way: Way, lab: Lab, tmp_path: Path) -> None:
+@password_only
+def test_missing_secret_is_warned_of_for_a_users_program(access: Access, lab: RunLab, tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
-    done = lab(way, "run", program, "--on", "rq", secret="")
+    done = lab(access, "run", program, "--on", "rq", secret="")
     assert done.returncode == 0, done.stderr
     assert done.stdout == "hello\n"
     assert done.stderr.count(WARNING) == 1
-    assert lab(way, "run", program, "--on", "rq").stdout == "hello\n"
+    assert lab(access, "run", program, "--on", "rq").stdout == "hello\n"
 
 
 PROGRAM = """
@@ -53,14 +55,14 @@ if __name__ == "__main__":
 """
 
 
-def test_nobody_is_warned_behind_a_unix_socket(lab: Lab) -> None:
+def test_no_warning_on_a_unix_socket(lab: RunLab) -> None:
     assert lab(None, "compare", "tickets", "--clients", 2, "--on", "rq", secret="").stderr == ""
 
 
-@pytest.mark.parametrize("way", [PLAIN], indirect=True)
+@pytest.mark.parametrize("access", [PASSWORD_ONLY], indirect=True)
 @pytest.mark.parametrize("arguments", [["compare", "ktv", "--on", "rq"], ["worker", "-n", "1"]])
-def test_one_that_is_too_short(way: Way, lab: Lab, arguments: list[str]) -> None:
-    done = lab(way, *arguments, secret="short")
+def test_short_secret_is_refused(access: Access, lab: RunLab, arguments: list[str]) -> None:
+    done = lab(access, *arguments, secret="short")
     assert done.returncode == 2
     assert "LAB_SECRET has 5 characters and needs 32" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""The user of broker.acl can do all that broker, jobs and lab do, and nothing that they do not."""
+"""The user of broker.acl may do what broker, jobs and lab need, and nothing else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import rq
 import broker
 import jobs
 from jobs.exchange.client import client
-from tests.security.conftest import COMMAND, Lab, Way, hides
+from tests.security.conftest import COMMAND, Access, RunLab, assert_no_secrets
 from tests.support.actors import TIMEOUT
 from tests.support.secured_server import ACL_RULES
 from tests.support.waiting import wait_until
@@ -28,36 +28,36 @@ GRANTED = set(re.findall(r"\+(\S+)", ACL_RULES))
 
 
 @pytest.mark.slow
-def test_all_of_it_works_and_needs_all_that_is_granted(
-    guarded: Way, admin: redis.Redis, lab: Lab, monkeypatch: pytest.MonkeyPatch
+def test_granted_commands_are_sufficient_and_all_used(
+    secured: Access, admin: redis.Redis, lab: RunLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LAB_SECRET", "what only the lab and its workers know")
     admin.config_resetstat()
     admin.acl_log_reset()
-    play_with_the_broker(guarded.url)
-    play_with_jobs(guarded.url)
+    use_the_broker(secured.url)
+    use_jobs(secured.url)
     for exercise in ("tickets", "ktv", "traffic"):
-        done = lab(guarded, "compare", exercise, "--on", "redis,rq")
+        done = lab(secured, "compare", exercise, "--on", "redis,rq")
         assert done.returncode == 0, done.stderr
-    used = names(admin.info("commandstats"))
+    used = commands_used(admin.info("commandstats"))
     refused = {entry["object"] for entry in admin.acl_log()}
-    assert refused <= {"client", "client|setinfo"}, "only redis-py's note of its version, which may be refused"
-    spare = {command for command in GRANTED if not {command, command.partition("|")[0]} & used}
-    assert not spare, "nobody needs these"
+    assert refused <= {"client", "client|setinfo"}, "only redis-py reporting its version, which may be refused"
+    unused = {command for command in GRANTED if not {command, command.partition("|")[0]} & used}
+    assert not unused, "these commands are not needed"
 
 
-def names(stats: dict[str, Any]) -> set[str]:
-    """Return the commands that were carried out; Redis 6.2 does not tell parts of a command apart."""
+def commands_used(stats: dict[str, Any]) -> set[str]:
+    """Return the commands that were run; Redis 6.2 does not distinguish subcommands."""
     return {name.removeprefix("cmdstat_") for name, figures in stats.items() if figures["calls"]}
 
 
-def play_with_the_broker(url: str) -> None:
-    with broker.get_context(url.replace("/0", "/1")) as elsewhere:  # SELECT
-        elsewhere.Lock().acquire()
+def use_the_broker(url: str) -> None:
+    with broker.get_context(url.replace("/0", "/1")) as other_database:  # SELECT
+        other_database.Lock().acquire()
     with broker.get_context(url) as ctx:
         lock, items, tasks = ctx.Lock(), ctx.Queue(1), ctx.JoinableQueue(lease=1.0)
         semaphore, event, (here, there) = ctx.Semaphore(1), ctx.Event(), ctx.Pipe()
-        helper = ctx.Process(target=help_out, args=(lock, items, tasks, semaphore, event, there))
+        helper = ctx.Process(target=use_in_a_child, args=(lock, items, tasks, semaphore, event, there))
         with lock:
             helper.start()
             here.recv()
@@ -68,7 +68,7 @@ def play_with_the_broker(url: str) -> None:
         semaphore.release()
         helper.join(TIMEOUT)
         assert helper.exitcode == 0
-        assert tasks.get(timeout=TIMEOUT) == "a task", "it comes back from a process that ended with it"
+        assert tasks.get(timeout=TIMEOUT) == "a task", "it returns from a process that ended without task_done()"
         tasks.task_done()
         tasks.join()
         assert (semaphore.get_value(), event.is_set(), items.qsize()) == (2, True, 0)
@@ -77,12 +77,12 @@ def play_with_the_broker(url: str) -> None:
         board = ctx.Board(1.0)
         with ctx.Heartbeat(board, "me", daemon=False):
             assert "me" in board.snapshot().alive
-            list(board.watch(1.5))  # its second look asks only for what is new
+            list(board.watch(1.5))  # its second read asks only for what has changed
             board.forget("nobody")
         event.clear()
 
 
-def help_out(lock: Any, items: Any, tasks: Any, semaphore: Any, event: Any, end: Any) -> None:
+def use_in_a_child(lock: Any, items: Any, tasks: Any, semaphore: Any, event: Any, end: Any) -> None:
     end.send("here I am")
     with lock:
         assert event.wait(TIMEOUT)
@@ -91,7 +91,7 @@ def help_out(lock: Any, items: Any, tasks: Any, semaphore: Any, event: Any, end:
     assert tasks.get() == "a task"
 
 
-def play_with_jobs(url: str) -> None:
+def use_jobs(url: str) -> None:
     with jobs.Workers(url, "own", 1), jobs.get_context(url, queue="own") as ctx:
         killed = ctx.Process(target=time.sleep, args=(60,))
         killed.start()
@@ -106,17 +106,17 @@ def play_with_jobs(url: str) -> None:
         queue = rq.Queue("lab", connection=connection, job_class=jobs.SignedJob)
         worker = subprocess.Popen([COMMAND, "worker", "-n", "1"], env=environment, stdout=subprocess.PIPE, text=True)
         try:
-            tried = queue.enqueue(operator.truediv, 1, 0, retry=rq.Retry(max=1), result_ttl=-1)
-            wait_until(lambda: tried.get_status() == "failed")
+            failing = queue.enqueue(operator.truediv, 1, 0, retry=rq.Retry(max=1), result_ttl=-1)
+            wait_until(lambda: failing.get_status() == "failed")
             kept = queue.enqueue(operator.add, 1, 2, result_ttl=-1)
             assert kept.latest_result(timeout=TIMEOUT).return_value == 3
             assert jobs.worker_count(url, "lab") == 1
             subprocess.run([COMMAND, "workers"], env=environment, stdout=subprocess.DEVNULL, check=True)
         finally:
             worker.terminate()
-            said, _ = worker.communicate(timeout=TIMEOUT)
-        hides(said)
-        for job in (tried, kept):
+            output, _ = worker.communicate(timeout=TIMEOUT)
+        assert_no_secrets(output)
+        for job in (failing, kept):
             job.delete()
 
 
@@ -137,21 +137,21 @@ def play_with_jobs(url: str) -> None:
         (lambda user: user.eval("return redis.call('GET', 'somebody-elses')", 0), "key"),
     ],
 )
-def test_what_the_user_may_not(guarded: Way, attempt: Callable[[redis.Redis], object], why: str) -> None:
+def test_everything_else_is_refused(secured: Access, attempt: Callable[[redis.Redis], object], why: str) -> None:
     with (
-        redis.Redis.from_url(guarded.url, protocol=2) as user,
-        pytest.raises(redis.ResponseError, match=rf"(?i)no.?perm.*|{why}"),
+        redis.Redis.from_url(secured.url, protocol=2) as user,
+        pytest.raises(redis.ResponseError, match=rf"(?i)(permissions|can't access|can't run).*{why}"),
     ):
         attempt(user)
 
 
-def test_the_default_user_is_off(guarded: Way) -> None:
-    scheme, _, place = guarded.url.partition("lab:")
+def test_default_user_is_disabled(secured: Access) -> None:
+    scheme, _, address = secured.url.partition("lab:")
     with pytest.raises(broker.UnsuitableServerError, match="right credentials"):
-        broker.get_context(scheme + place.rpartition("@")[2])
+        broker.get_context(scheme + address.rpartition("@")[2])
 
 
-def test_the_document_quotes_the_rules() -> None:
+def test_documented_commands_are_those_granted() -> None:
     text = (Path(__file__).parents[2] / "docs" / "security.md").read_text()
     commands = set(re.findall(r"`([a-z|]+)`", text[text.index("these commands:") : text.index("A test runs")]))
     assert commands == GRANTED
