@@ -30,7 +30,7 @@ def detected_in_time(trace: Trace, bound: float) -> verdicts.Verdict:
 
 def no_false_alarms(trace: Trace, interval: float) -> verdicts.Verdict:
     """Check that no living process was declared dead; unknown if the only reason may be a busy machine."""
-    alarms = [_false_alarm(event, interval, allowance(trace)) for event in false_alarms(trace)]
+    alarms = [_false_alarm(trace, event, interval) for event in false_alarms(trace)]
     return verdicts.worst(alarms or [verdicts.valid("no living process was declared dead")])
 
 
@@ -41,11 +41,17 @@ def false_alarms(trace: Trace) -> list[Event]:
     return [event for event in declared if event.on not in deaths or not _after(trace, event, deaths[event.on])]
 
 
-def _false_alarm(event: Event, interval: float, allowance: float) -> verdicts.Verdict:
-    silence, sentence = (event.value or 0) / MICROSECONDS, f"{event.on} was declared dead, but was alive"
-    if interval <= silence < interval + allowance:
+def _false_alarm(trace: Trace, alarm: Event, interval: float) -> verdicts.Verdict:
+    sentence = f"{alarm.on} was declared dead, but was alive"
+    if interval <= _silence(trace, alarm) < interval + allowance(trace):
         return verdicts.unknown(f"{sentence}; a busy machine may have delayed its report")
     return verdicts.invalid(sentence)
+
+
+def _silence(trace: Trace, alarm: Event) -> float:
+    """Return for how many seconds a process was silent: until its next report, or until the alarm if there is none."""
+    reports = [event for event in trace.of("receives report") if event.on == alarm.on and _after(trace, event, alarm)]
+    return ([*reports, alarm][0].value or 0) / MICROSECONDS
 
 
 def _detection(trace: Trace) -> tuple[Event, Event] | None:

@@ -94,6 +94,14 @@ def test_a_false_alarm_that_a_busy_machine_explains_is_unknown(silence: float, e
     assert make_exercise("liveness", **SMALL).check(liveness_trace(DIES, alarm, DECLARED_DEAD, delay(0.2))) == expected
 
 
+@pytest.mark.parametrize(("silence", "expected"), [(3.5, Judgement.UNKNOWN), (3.7, Judgement.INVALID)])
+def test_the_next_report_tells_how_long_a_false_alarm_was_silent(silence: float, expected: Judgement):
+    alarm = event(3.1, "monitor", "is dead", on="process 0", value=round(3.1 * MICROSECONDS))
+    report = event(3.2, "monitor", "receives report", on="process 0", value=round(silence * MICROSECONDS))
+    trace = liveness_trace(DIES, alarm, report, DECLARED_DEAD, delay(0.2))
+    assert make_exercise("liveness", **SMALL).check(trace).judgement is expected
+
+
 def test_the_monitor_waits_longer_where_it_is_delayed_itself(tmp_path: Path):
     log, meter = FileLog(tmp_path / "trace"), SimpleNamespace(longest=0.1)
     observer = Observer(Recorder(log, "monitor"), Timing(3.0), meter, grace=0.0)  # type: ignore[arg-type]
