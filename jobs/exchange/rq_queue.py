@@ -56,7 +56,8 @@ class RqQueue:
             job.delete()
         except InvalidJobOperation:  # somebody else has deleted it
             pass
-        except ValueError:  # its worker has just changed it
+        except ValueError:  # RQ lists an execution without a record: its worker was killed, or has just finished
+            self._connection.delete(job.execution_registry.key)
             job.delete()
         # RQ's `delete` leaves these: it looks for a finished job that was stopped among the failed ones only.
         self._queue.finished_job_registry.remove(job)

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -183,7 +184,7 @@ def test_plain_rq_runs_jobs_with_handles_and_processes(url, workers, capfd):
 
 
 def test_a_closed_context_leaves_no_keys(url, workers, connection):
-    before = set(connection.scan_iter())
+    before = {*connection.scan_iter(), b"rq:queues"}  # the queue stays on RQ's list while workers listen on it
     with jobs.get_context(url) as context:
         ended, waiting = context.Process(target=print, args=("hello",)), context.Process(target=context.Event().wait)
         nested = context.Process(target=lambda: context.Process(target=context.Lock().acquire).start())
@@ -198,3 +199,14 @@ def test_a_closed_context_leaves_no_keys(url, workers, connection):
     assert not {
         key for key in set(connection.scan_iter()) - before if b"worker" not in key and key != RQ_MAINTENANCE_KEY
     }
+
+
+def test_a_job_whose_execution_has_no_record_can_be_deleted(url, workers, connection):
+    """RQ keeps the id of an execution for a minute longer than its record, if a worker was killed."""
+    with jobs.get_context(url) as context:
+        process = context.Process(target=print)
+        process.start()
+        process.join(TIMEOUT)
+        key = process.job.execution_registry.key
+        connection.zadd(key, {"gone": time.time() + 60})
+    assert not connection.exists(key, process.job.key)
