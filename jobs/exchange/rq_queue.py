@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import rq
 from rq.exceptions import InvalidJobOperation
+from rq.executions import Execution
 from rq.job import Job
 
 from jobs.exchange import claim
@@ -57,11 +58,17 @@ class RqQueue:
         except InvalidJobOperation:  # somebody else has deleted it
             pass
         except ValueError:  # RQ lists an execution without a record: its worker was killed, or has just finished
-            self._connection.delete(job.execution_registry.key)
+            self._unlist_lost_executions(job)
             job.delete()
         # RQ's `delete` leaves these: it looks for a finished job that was stopped among the failed ones only.
         self._queue.finished_job_registry.remove(job)
         self._connection.delete(self._queue.intermediate_queue.get_first_seen_key(job.id))
+
+    def _unlist_lost_executions(self, job: Job) -> None:
+        registry = job.execution_registry
+        for execution_id in registry.get_execution_ids():
+            if not self._connection.exists(Execution(execution_id, job.id, self._connection).key):
+                self._connection.zrem(registry.key, execution_id)
 
     def close(self) -> None:
         """Remove the queue from RQ's list if it is unused."""

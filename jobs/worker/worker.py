@@ -219,6 +219,8 @@ class Worker(rq.Worker):
         finally:
             finished.set()
             thread.join()
+            with suppress(*CONNECTION_ERRORS):
+                self.connection.delete(execution.key)  # a heartbeat after RQ's clean-up creates it again
 
     def _pubsub_exception_handler(self, *_: object) -> None:
         time.sleep(RETRY_INTERVAL)  # then RQ subscribes again
