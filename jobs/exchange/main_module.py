@@ -57,7 +57,9 @@ class MainModule:
         The definitions are executed when somebody asks for one: what a program imports may take long.
         """
         module = ModuleType(MAIN)
-        vars(module).update(__file__=self.file or None, __package__=self.package, __builtins__=__builtins__)
+        vars(module).update(__package__=self.package, __builtins__=__builtins__)
+        if self.file:  # a module without one must not have the name: inspect takes it for a file
+            vars(module)["__file__"] = self.file
         vars(module)["__getattr__"] = functools.partial(self._define, module)
         sys.modules[MAIN] = sys.modules[SPAWNED] = module
         finder = _OwnFinder(own)

@@ -281,3 +281,11 @@ def test_a_socket_is_handed_over(either):
         assert ours.recv(1024) == b"HELLO"
         process.join(TIMEOUT)
         assert ours.recv(1024) == b""  # no other process has the other end open
+
+
+def test_a_main_module_without_a_file_has_no_name_of_one(either):
+    """As here, where tests run in parallel: inspect takes whatever has a `__file__` for a module with a file."""
+    process = either.Process(target=lambda: sys.exit(getattr(sys.modules["__main__"], "__file__", "") is None))
+    process.start()
+    process.join(TIMEOUT)
+    assert process.exitcode == 0
