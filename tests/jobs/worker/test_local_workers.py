@@ -16,6 +16,7 @@ import pytest
 import rq
 from rq.command import send_stop_job_command
 from rq.exceptions import StopRequested
+from rq.executions import Execution
 
 import jobs
 from broker import BrokerError
@@ -164,9 +165,16 @@ def test_a_worker_sends_heartbeats_while_a_process_runs(url):
     with client(url) as connection:
         worker = Worker(["beats"], connection=connection, job_monitoring_interval=0)
         heartbeats = threading.Semaphore(0)
-        worker.maintain_heartbeats = lambda job, execution: heartbeats.release()
-        with worker._sending_heartbeats(None, None):
+        execution = Execution("id", "job", connection)
+
+        def send(job, execution):
+            connection.hset(execution.key, "last_heartbeat", 1)  # as RQ does, also after the job has been cleaned up
+            heartbeats.release()
+
+        worker.maintain_heartbeats = send
+        with worker._sending_heartbeats(None, execution):
             assert all(heartbeats.acquire(timeout=TIMEOUT) for _ in range(3))
+        assert not connection.exists(execution.key)
 
 
 def test_workers_that_cannot_start_are_an_error(url, monkeypatch):
