@@ -13,8 +13,10 @@ from typing import Protocol
 import redis
 
 from broker.errors import BrokerError
+from broker.transport.address import without_password
 from jobs.exchange.rq_queue import CLOSE_TIMEOUT, RqQueue
 from jobs.exchange.status import StatusReader
+from jobs.exchange.worker_list import worker_count
 
 # Exit priorities. When a process ends, multiprocessing first runs the finalizers whose priority is 0 or higher, then it
 # terminates daemonic children and joins the others, and then it runs the other finalizers.
@@ -45,6 +47,8 @@ class Children:
 
     def __init__(self, url: str, queue: str) -> None:
         self.pid = os.getpid()
+        self._url, self._queue = url, queue
+        self._checked_workers = False
         self.rq_queue = RqQueue(url, queue)
         self.status = StatusReader(url)
         self._children: list[Child] = []
@@ -53,6 +57,15 @@ class Children:
     def add(self, child: Child) -> None:
         """Add a job that was started."""
         self._children.append(child)
+
+    def warn_without_workers(self) -> None:
+        """Write a warning to standard error if no worker listens on the queue; this asks once."""
+        if self._checked_workers:
+            return
+        self._checked_workers = True
+        if not worker_count(self._url, self._queue):
+            where = f"queue {self._queue!r} of {without_password(self._url)}"
+            print(f"no worker listens on {where}: processes wait; start workers with `lab worker`", file=sys.stderr)
 
     def close(self) -> None:
         """Kill all jobs, and delete RQ's records of them."""

@@ -13,6 +13,7 @@ from rq.job import Job
 
 import broker
 from broker.engine.handle import Handle
+from broker.errors import InvalidArgumentError
 from jobs.children import AFTER_CHILDREN, Children
 from jobs.exchange import queues
 from jobs.pool import Pool
@@ -21,6 +22,10 @@ from jobs.process import Process
 
 class Context(broker.Context):
     """A `broker.Context` whose processes run on the RQ workers that listen on `queue`.
+
+    A process that no worker has started after `start_timeout` seconds ends with exit code 1; by default it waits, and
+    if no worker listens at all, a line on standard error says so. `method` is multiprocessing's start method, which
+    decides what a process inherits.
 
     As with multiprocessing, a process terminates its daemonic children and joins the others before it ends; then a
     context that has started any is closed. An unpickled context belongs to the job that has received it: what the job
@@ -32,9 +37,17 @@ class Context(broker.Context):
     _joinable_queue = queues.JoinableQueue
     _pipe_connection = queues.PipeConnection
 
-    def __init__(self, url: str | None = None, *, queue: str = "lab", method: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        queue: str = "lab",
+        method: str | None = None,
+        start_timeout: float | None = None,
+    ) -> None:
         super().__init__(url, method=method)
         self._method = method
+        self.start_timeout = check_timeout(start_timeout)
         self.queue = queue
         self.Process = type("Process", (Process,), {"_context": self})
         self._children: Children | None = None
@@ -86,19 +99,28 @@ class Context(broker.Context):
         super().close()
 
     def __reduce__(self) -> tuple[object, ...]:
-        return rebuild_context, (self.url, self.queue, self._method)
+        return rebuild_context, (self.url, self.queue, self._method, self.start_timeout)
 
 
 @functools.cache
-def rebuild_context(url: str, queue: str, method: str | None) -> Context:
+def rebuild_context(url: str, queue: str, method: str | None, start_timeout: float | None) -> Context:
     """Return the context of this process for a pickled one; it is closed when this process ends."""
-    context = Context(url, queue=queue, method=method)
+    context = Context(url, queue=queue, method=method, start_timeout=start_timeout)
     context.close_at_exit()
     return context
 
 
-def get_context(url: str | None = None, *, queue: str = "lab", method: str | None = None) -> Context:
+def get_context(
+    url: str | None = None, *, queue: str = "lab", method: str | None = None, start_timeout: float | None = None
+) -> Context:
     """Return a context after checking its server; raises what `broker.get_context` raises."""
-    context = Context(url, queue=queue, method=method)
+    context = Context(url, queue=queue, method=method, start_timeout=start_timeout)
     context.check()
     return context
+
+
+def check_timeout(seconds: float | None) -> float | None:
+    """Return a timeout; raise `InvalidArgumentError` unless it is None or a positive number of seconds."""
+    if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0):
+        raise InvalidArgumentError(f"start_timeout is a positive number of seconds, or None; got {seconds!r}")
+    return seconds

@@ -16,6 +16,7 @@ class JobContext(Protocol):
     """Starts jobs; `jobs.Context` is one."""
 
     queue: str
+    start_timeout: float | None
     Process: type[Any]
 
     @property

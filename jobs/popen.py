@@ -60,6 +60,8 @@ class Popen:
         self._sentinel_pipe: tuple[Connection, Connection] | None = None
         self._unclaimed_checks = 0  # how many checks in a row have found it dequeued and not claimed
         self._unlocked_checks = 0  # … and have found its liveness lock free
+        self._start_timeout = context.start_timeout
+        self._enqueued_at = time.monotonic()
         self._id = uuid.uuid4().hex
         self._liveness_lock = control.liveness_lock(context.url, self._id)
         self._signals = control.signal_queue(context.url, self._id)
@@ -148,10 +150,21 @@ class Popen:
         if result is not None and ABANDONED not in (result.exc_string or ""):
             return True
         if self.pid is None and result is None:
+            self._wait_for_worker(time.monotonic() - self._enqueued_at)
             return self._is_deleted()
         # Not at once: after an outage of the server, or a loss of its data, a job needs time to acquire its lock again.
         self._unlocked_checks = 0 if self._liveness_lock.locked() else self._unlocked_checks + 1
         return self._unlocked_checks >= MAX_FAILED_CHECKS
+
+    def _wait_for_worker(self, waited: float) -> None:
+        assert self.job is not None
+        if waited >= POLL_INTERVAL:
+            self._children.warn_without_workers()
+        timeout = self._start_timeout
+        if timeout is not None and waited >= timeout and self._children.rq_queue.remove(self.job):
+            self._result_pending = False
+            print(f"{self.job.description} did not start: no worker was free within {timeout:g} s", file=sys.stderr)
+            self._set_returncode(1)
 
     def _is_deleted(self) -> bool:
         """Return whether a job that has not started was deleted; requeue it if its worker does not claim it."""

@@ -210,3 +210,36 @@ def test_a_job_whose_execution_has_no_record_can_be_deleted(url, workers, connec
         key = process.job.execution_registry.key
         connection.zadd(key, {"gone": time.time() + 60})
     assert not connection.exists(key, process.job.key)
+
+
+def test_processes_without_a_worker_are_warned_of_once(url, capfd):
+    with jobs.get_context(url, queue="deserted") as context:
+        processes = [context.Process(target=print) for _ in range(2)]
+        for process in processes:
+            process.start()
+        said = ""
+        deadline = time.monotonic() + TIMEOUT
+        while "no worker" not in said and time.monotonic() < deadline:
+            processes[0].join(0.1)
+            said += capfd.readouterr().err
+        assert not any(process.exitcode for process in processes)
+        processes[0].join(2.5)  # for longer than it takes to look twice more
+        said += capfd.readouterr().err
+    assert said.count("no worker listens on queue 'deserted'") == 1
+    assert "lab worker" in said
+
+
+def test_a_process_that_waits_for_a_worker_for_too_long(url, capfd):
+    with jobs.get_context(url, queue="deserted", start_timeout=0.5) as context:
+        process = context.Process(target=print, name="late")
+        process.start()
+        process.join(TIMEOUT)
+        assert process.exitcode == 1
+        assert not process.job.connection.lrange("rq:queue:deserted", 0, -1)
+    assert "late did not start: no worker was free within 0.5 s" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("seconds", [0, -1, True, "1", float("nan")])
+def test_a_start_timeout_that_is_none(url, seconds):
+    with pytest.raises(ValueError, match="start_timeout"):
+        jobs.Context(url, start_timeout=seconds)
