@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 import multiprocessing.pool
 import os
@@ -22,10 +23,11 @@ class Pool(multiprocessing.pool.Pool):
     """`multiprocessing.Pool` on RQ workers: each of its processes occupies a worker until the pool is closed.
 
     A task whose process is killed, or lost with its host, is run again by another process. If there are more processes
-    than workers, the others wait for a worker.
+    than workers, the others wait for a worker. A pool that is dropped is terminated, as multiprocessing's.
     """
 
     _change_notifier: Any
+    Process: Any
 
     def __init__(
         self,
@@ -36,15 +38,12 @@ class Pool(multiprocessing.pool.Pool):
         maxtasksperchild: int | None = None,
     ) -> None:
         self._job_context = context
-        self._process_class = type("Process", (_PoolProcess, context.Process), {})
+        # Not a method: the base class gives it to a thread, which would keep a dropped pool from being collected.
+        self.Process = functools.partial(_make_process, type("Process", (_PoolProcess, context.Process), {}))
         if processes is None:
             processes = worker_count(context.url, context.queue) or os.cpu_count()
         # The base class gets multiprocessing's context for its own threads: they can wait only for files.
         super().__init__(processes, initializer, initargs, maxtasksperchild, multiprocessing.get_context())
-
-    def Process(self, _: object, *args: Any, **kwds: Any) -> Any:  # type: ignore[override]  # noqa: N802
-        """Return a process of the pool."""
-        return self._process_class(*args, **kwds)
 
     def _setup_queues(self) -> None:
         tasks, results = self._job_context.JoinableQueue(lease=TASK_LEASE), self._job_context.SimpleQueue()
@@ -59,6 +58,10 @@ class Pool(multiprocessing.pool.Pool):
     @staticmethod
     def _help_stuff_finish(*_: object) -> None:
         """Do nothing: the queue of tasks is unbounded, so no thread blocks in `put`."""
+
+
+def _make_process(process_class: type[Any], _: object, *args: Any, **kwds: Any) -> Any:
+    return process_class(*args, **kwds)
 
 
 class _PoolProcess(BaseProcess):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
 import threading
 import time
+import weakref
 from contextlib import nullcontext
 
 import psutil
@@ -144,3 +146,14 @@ def test_a_task_that_was_run_twice_counts_once(ctx):
         results.put((7, number, (True, number)))
     results.put(None)
     assert [dispatcher.get_result() for _ in range(3)] == [(7, 0, (True, 0)), (7, 1, (True, 1)), None]
+
+
+@pytest.mark.filterwarnings("ignore:unclosed running multiprocessing pool:ResourceWarning")
+def test_a_pool_that_is_dropped_frees_its_workers(ctx):
+    for _ in range(3):  # each needs all workers that there are
+        pool = ctx.Pool(2)
+        dropped = weakref.ref(pool)
+        assert pool.map(abs, [-1, -2], chunksize=1) == [1, 2]
+        del pool
+        gc.collect()
+        assert dropped() is None
