@@ -19,6 +19,7 @@ from lab.errors import LabError
 from lab.programs.run_config import RunConfig
 from lab.runtime.interrupts import stop_signals
 
+PACKAGES = ("broker", "jobs", "lab")
 ROOT = Path(__file__).parents[2]  # where the interpreter finds this package first, whatever is in the program's folder
 
 
@@ -32,7 +33,16 @@ def check_program(path: Path) -> Path:
         raise LabError(f"{path}, line {error.lineno}: this is not Python ({error.msg}); correct it first") from error
     except ValueError as error:
         raise LabError(f"{path} is not Python ({error}); name a Python program") from error
-    return path.resolve()
+    program = path.resolve()
+    if shadow := _shadow(program.parent):
+        raise LabError(f"{shadow} beside {path} would be imported instead of this project's package; rename it")
+    return program
+
+
+def _shadow(folder: Path) -> str | None:
+    """Return a module in `folder` that has the name of a package of this project; None if there is none."""
+    names = [each for package in PACKAGES for each in (f"{package}.py", f"{package}/__init__.py")]
+    return next((name for name in names if folder != ROOT and (folder / name).exists()), None)
 
 
 @contextmanager

@@ -312,6 +312,16 @@ def test_a_file_that_is_not_a_program_is_refused(
     assert (done.returncode, done.stderr) == (2, sentence)
 
 
+@pytest.mark.parametrize("name", ["broker.py", "jobs.py", "lab/__init__.py"])
+def test_a_module_with_the_name_of_ours_is_named(lab: RunLab, tmp_path: Path, name: str):
+    (tmp_path / "mine.py").write_text("print('runs')")
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
+    done = lab("run", "mine.py")
+    sentence = f"lab: {name} beside mine.py would be imported instead of this project's package; rename it\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", sentence)
+
+
 UNSUPPORTED = """
     from multiprocessing import Condition, Lock, Process, Value
 
