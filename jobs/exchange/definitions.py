@@ -31,25 +31,27 @@ class Definitions:
     """What a module defines, from its source."""
 
     def __init__(self, source: str, file: str) -> None:
-        tree = ast.parse(source, file)
+        self._tree = tree = ast.parse(source, file)
         flags = _future_flags(tree)
         self.defined: frozenset[str] = frozenset()  # functions and classes
         self.imported: frozenset[str] = frozenset()
-        self.lines: dict[str, int] = {}  # where each name is bound last
         self._statements: list[Statement] = []
         for node in tree.body:
             self._take(node, file, flags)
 
     def _take(self, node: ast.stmt, file: str, flags: int) -> None:
-        names = frozenset(_bound(node))
-        self.lines |= dict.fromkeys(names, node.lineno)
         if _is_definition(node):
             self.defined |= frozenset(_bound(node, DEFINITIONS))
             self.imported |= frozenset(_bound(node, IMPORTS))
         elif not isinstance(node, ASSIGNMENTS):
             return
         code = compile(ast.Module([node], []), file, "exec", flags, dont_inherit=True)
-        self._statements.append(Statement(code, names, _is_definition(node)))
+        self._statements.append(Statement(code, frozenset(_bound(node)), _is_definition(node)))
+
+    @functools.cached_property
+    def lines(self) -> dict[str, int]:
+        """Where each name is bound last."""
+        return {name: node.lineno for node in self._tree.body for name in _bound(node)}
 
     def execute(self, module: ModuleType) -> None:
         """Execute the definitions in `module`, and assignments as they are needed, also by who imports from it."""

@@ -98,6 +98,7 @@ def own_modules(folder: str) -> dict[str, ModuleType]:
     }
 
 
+@functools.cache  # of each module that is imported, for each process that is started
 def is_own(file: object, folder: str) -> bool:
     """Return whether a module's file belongs to the program in `folder`, and not to a library."""
     if not isinstance(file, str) or not folder or not file.startswith(folder) or not file.endswith(".py"):

@@ -20,6 +20,7 @@ from typing import IO
 from rq.defaults import UNSERIALIZABLE_RETURN_VALUE_PAYLOAD
 
 from jobs.exchange.pickling import PrePickled, dumps, loads
+from jobs.exchange.program import Program
 from jobs.worker.output_order import AcknowledgedWriter, Acknowledgements
 
 CHUNK_SIZE = 65536  # bytes; the capacity of a pipe
@@ -160,6 +161,7 @@ def _exit_with_parent(parent_sentinel: int) -> None:
 def _run_process(payload: bytes, outcome: IO[bytes], parent_sentinel: int) -> int:
     try:
         authkey, program = loads(payload)
+        assert isinstance(program, Program)  # imported by the worker, or else by each of its children
         multiprocessing.current_process().authkey = authkey  # needed to receive sockets from the parent
         process = program.enter()
     except Exception:
