@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
 from contextlib import suppress
-from multiprocessing.util import Finalize
 from typing import Protocol
 
 import redis
@@ -17,10 +15,9 @@ from broker.transport.address import without_password
 from jobs.exchange.rq_queue import CLOSE_TIMEOUT, RqQueue
 from jobs.exchange.status import StatusReader
 from jobs.exchange.worker_list import worker_count
+from jobs.interrupts import InterruptListener
 
-# Exit priorities. When a process ends, multiprocessing first runs the finalizers whose priority is 0 or higher, then it
-# terminates daemonic children and joins the others, and then it runs the other finalizers.
-BEFORE_CHILDREN, AFTER_CHILDREN = 0, -10
+SERVER_ERRORS = (redis.ConnectionError, redis.TimeoutError, BrokerError)
 
 
 class Child(Protocol):
@@ -29,8 +26,8 @@ class Child(Protocol):
     def kill(self) -> None:
         """Send it a SIGKILL, or remove it from the queue."""
 
-    def signal(self, number: signal.Signals) -> None:
-        """Send it a signal."""
+    def interrupt(self) -> None:
+        """Send it what a terminal sends at a Ctrl-C."""
 
     def wait(self, timeout: float | None = None) -> int | None:
         """Return the exit code when it has exited, or None after `timeout` seconds."""
@@ -43,20 +40,30 @@ class Child(Protocol):
 
 
 class Children:
-    """All jobs of a context that the process `pid` has started; `rq_queue` and `status` are what they share."""
+    """All jobs of a context that the process `pid` has started; `rq_queue` and `status` are what they share.
 
-    def __init__(self, url: str, queue: str) -> None:
+    If `forward_interrupts`, they get the SIGINT of a Ctrl-C in the terminal of this process.
+    """
+
+    def __init__(self, url: str, queue: str, forward_interrupts: bool = True) -> None:
         self.pid = os.getpid()
         self._url, self._queue = url, queue
         self._checked_workers = False
         self.rq_queue = RqQueue(url, queue)
         self.status = StatusReader(url)
         self._children: list[Child] = []
-        self._interrupt = Finalize(None, self._pass_on_interrupt, exitpriority=BEFORE_CHILDREN)
+        self._forward_interrupts = forward_interrupts
+        self._listener: InterruptListener | None = None
 
     def add(self, child: Child) -> None:
-        """Add a job that was started."""
+        """Add a job before it is started."""
+        if self._forward_interrupts and self._listener is None:
+            self._listener = InterruptListener(self._interrupt)
         self._children.append(child)
+
+    def remove(self, child: Child) -> None:
+        """Remove a job that was not started."""
+        self._children.remove(child)
 
     def warn_without_workers(self) -> None:
         """Write a warning to standard error if no worker listens on the queue; this asks once."""
@@ -69,8 +76,9 @@ class Children:
 
     def close(self) -> None:
         """Kill all jobs, and delete RQ's records of them."""
-        self._interrupt.cancel()
-        with suppress(redis.ConnectionError, redis.TimeoutError, BrokerError):  # then RQ's records expire
+        if self._listener is not None:
+            self._listener.close()
+        with suppress(*SERVER_ERRORS):  # then RQ's records expire
             self._kill()
             self._delete_jobs()
         for child in self._children:
@@ -89,8 +97,7 @@ class Children:
             child.delete_job()
         self.rq_queue.close()
 
-    def _pass_on_interrupt(self) -> None:
-        # A terminal's Ctrl-C reaches local children, but no jobs. Without this, the program would wait for them to end.
-        if getattr(sys, "last_type", None) is KeyboardInterrupt:
-            for child in self._children:
-                child.signal(signal.SIGINT)
+    def _interrupt(self) -> None:
+        for child in list(self._children):
+            with suppress(*SERVER_ERRORS):  # the next Ctrl-C tries again
+                child.interrupt()

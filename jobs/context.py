@@ -14,10 +14,14 @@ from rq.job import Job
 import broker
 from broker.engine.handle import Handle
 from broker.errors import InvalidArgumentError
-from jobs.children import AFTER_CHILDREN, Children
+from jobs.children import Children
 from jobs.exchange import queues
 from jobs.pool import Pool
 from jobs.process import Process
+
+# An exit priority. When a process ends, multiprocessing first runs the finalizers whose priority is 0 or higher, then
+# it terminates daemonic children and joins the others, and then it runs the other finalizers.
+AFTER_CHILDREN = -10
 
 
 class Context(broker.Context):
@@ -25,7 +29,8 @@ class Context(broker.Context):
 
     A process that no worker has started after `start_timeout` seconds ends with exit code 1; by default it waits, and
     if no worker listens at all, a line on standard error says so. `method` is multiprocessing's start method, which
-    decides what a process inherits.
+    decides what a process inherits. A Ctrl-C in the terminal of this process reaches the processes as it reaches
+    multiprocessing's, unless `forward_interrupts` is false.
 
     As with multiprocessing, a process terminates its daemonic children and joins the others before it ends; then a
     context that has started any is closed. An unpickled context belongs to the job that has received it: what the job
@@ -44,11 +49,13 @@ class Context(broker.Context):
         queue: str = "lab",
         method: str | None = None,
         start_timeout: float | None = None,
+        forward_interrupts: bool = True,
     ) -> None:
         super().__init__(url, method=method)
         self._method = method
         self.start_timeout = check_timeout(start_timeout)
         self.queue = queue
+        self._forward_interrupts = forward_interrupts
         self.Process = type("Process", (Process,), {"_context": self})
         self._children: Children | None = None
         self._finalizer: Finalize | None = None
@@ -80,7 +87,7 @@ class Context(broker.Context):
     def children(self) -> Children:
         """Return the jobs that this process has started."""
         if self._children is None or self._children.pid != os.getpid():  # a forked child does not inherit them
-            self._children = Children(self.url, self.queue)
+            self._children = Children(self.url, self.queue, self._forward_interrupts)
             self.delete_on_close(self._children.status.queue)
             self.close_at_exit()
         return self._children
@@ -99,22 +106,33 @@ class Context(broker.Context):
         super().close()
 
     def __reduce__(self) -> tuple[object, ...]:
-        return rebuild_context, (self.url, self.queue, self._method, self.start_timeout)
+        return rebuild_context, (self.url, self.queue, self._method, self.start_timeout, self._forward_interrupts)
 
 
 @functools.cache
-def rebuild_context(url: str, queue: str, method: str | None, start_timeout: float | None) -> Context:
+def rebuild_context(
+    url: str, queue: str, method: str | None, start_timeout: float | None, forward_interrupts: bool
+) -> Context:
     """Return the context of this process for a pickled one; it is closed when this process ends."""
-    context = Context(url, queue=queue, method=method, start_timeout=start_timeout)
+    context = Context(
+        url, queue=queue, method=method, start_timeout=start_timeout, forward_interrupts=forward_interrupts
+    )
     context.close_at_exit()
     return context
 
 
 def get_context(
-    url: str | None = None, *, queue: str = "lab", method: str | None = None, start_timeout: float | None = None
+    url: str | None = None,
+    *,
+    queue: str = "lab",
+    method: str | None = None,
+    start_timeout: float | None = None,
+    forward_interrupts: bool = True,
 ) -> Context:
     """Return a context after checking its server; raises what `broker.get_context` raises."""
-    context = Context(url, queue=queue, method=method, start_timeout=start_timeout)
+    context = Context(
+        url, queue=queue, method=method, start_timeout=start_timeout, forward_interrupts=forward_interrupts
+    )
     context.check()
     return context
 

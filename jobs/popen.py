@@ -7,14 +7,17 @@ import sys
 import threading
 import time
 import uuid
+from contextlib import suppress
 from multiprocessing.connection import Connection, Pipe
 from typing import ClassVar, Protocol
 
+import redis
 from rq.exceptions import AbandonedJobError
 from rq.job import Job
 from rq.results import Result
 
-from jobs.exchange import claim, control
+from broker.errors import BrokerError
+from jobs.exchange import control
 from jobs.exchange.pickling import dumps
 from jobs.exchange.program import Program
 from jobs.exchange.status import POLL_INTERVAL, Exited, Started
@@ -23,10 +26,9 @@ from jobs.worker import process_job
 
 ABANDONED = AbandonedJobError.__name__  # RQ's result for a job whose worker was killed; the job itself may still run
 
-# So many checks in a row must find a dequeued job not claimed, before it is requeued; or a job that has started not
-# alive, before it counts as lost.
+# So many checks in a row must find a dequeued job not claimed, before it is requeued; or a job not alive, before it
+# counts as lost.
 MAX_FAILED_CHECKS = 3
-MAX_STARTING_CHECKS = 10  # and a job that was claimed neither started nor alive, before it counts as lost
 
 
 class Startable(Protocol):
@@ -67,15 +69,16 @@ class Popen:
         self._liveness_lock = control.liveness_lock(context.url, self._id)
         self._signals = control.signal_queue(context.url, self._id)
         payload = dumps((bytes(process.authkey), Program.of(process, context.start_method)))
+        self._ignores_interrupts = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # which it inherits
         status = self._children.status
-        status.subscribe(self._id, self)
-        try:
-            self.job = context.enqueue(process.name, self._id, process_job.run, payload, context.url, status.queue.name)
-        except BaseException:
-            status.unsubscribe(self._id)
-            raise
         context.delete_on_close(self._liveness_lock, self._signals)
         self._children.add(self)
+        try:
+            status.subscribe(self._id, self)
+            self.job = context.enqueue(process.name, self._id, process_job.run, payload, context.url, status.queue.name)
+        except BaseException as error:
+            self._withdraw(interrupted=not isinstance(error, Exception))
+            raise
 
     def poll(self) -> int | None:
         """Return the exit code, or None."""
@@ -105,12 +108,36 @@ class Popen:
         """Send it a signal; if it still waits for a worker, remove it from the queue and record the signal."""
         if self.returncode is not None:
             return
-        assert self.job is not None
-        if self._children.rq_queue.remove(self.job):
-            self._result_pending = False
+        if self._remove_from_queue():
             self._set_returncode(-number)
         else:
             self._signals.put(number)
+
+    def interrupt(self) -> None:
+        """Send it what a terminal sends at a Ctrl-C: a SIGINT to its process group."""
+        if self.returncode is not None:
+            return
+        if self.pid is None and self._ignores_interrupts:
+            return
+        if self._remove_from_queue():
+            self._set_returncode(-signal.SIGINT)
+        else:
+            self._signals.put(-signal.SIGINT)  # as with kill(2), a negative number is for the process group
+
+    def _remove_from_queue(self) -> bool:
+        if self.pid is None and self._children.rq_queue.remove(self._id):
+            self._result_pending = False
+            return True
+        return False
+
+    def _withdraw(self, interrupted: bool) -> None:
+        """Make sure that a job whose start has failed does not run; if `interrupted`, it may have been enqueued."""
+        self._children.remove(self)
+        self._children.status.unsubscribe(self._id)
+        if interrupted:
+            with suppress(BrokerError, redis.RedisError):
+                if not self._children.rq_queue.withdraw(self._id):
+                    self._signals.put(signal.SIGKILL)
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(None), ()  # a process that travels is not its receiver's child
@@ -120,8 +147,8 @@ class Popen:
 
     def delete_job(self) -> None:
         """Delete RQ's record of it."""
-        assert self.job is not None
-        self._children.rq_queue.delete_job(self.job, self._result_pending)
+        if self.job is not None:
+            self._children.rq_queue.delete_job(self.job, self._result_pending)
 
     def mark_killed(self) -> None:
         """Treat it as killed, unless its exit code is known."""
@@ -150,25 +177,19 @@ class Popen:
         result = self.job.latest_result()
         if result is not None and ABANDONED not in (result.exc_string or ""):
             return True
-        if self.pid is not None or result is not None:
-            # Not at once: after an outage of the server, or a loss of its data, a job has to acquire its lock again.
-            return self._is_unlocked(MAX_FAILED_CHECKS)
-        if claim.is_claimed(self.job):  # its worker, or its host, may fail before the process starts
-            return self._is_unlocked(MAX_STARTING_CHECKS)
-        self._wait_for_worker(time.monotonic() - self._enqueued_at)
-        return self._is_deleted()
-
-    def _is_unlocked(self, max_checks: int) -> bool:
+        if self.pid is None and result is None:
+            self._wait_for_worker(time.monotonic() - self._enqueued_at)
+            return self._is_deleted()
+        # Not at once: after an outage of the server, or a loss of its data, a job needs time to acquire its lock again.
         self._unlocked_checks = 0 if self._liveness_lock.locked() else self._unlocked_checks + 1
-        return self._unlocked_checks >= max_checks
+        return self._unlocked_checks >= MAX_FAILED_CHECKS
 
     def _wait_for_worker(self, waited: float) -> None:
         assert self.job is not None
         if waited >= POLL_INTERVAL:
             self._children.warn_without_workers()
         timeout = self._start_timeout
-        if timeout is not None and waited >= timeout and self._children.rq_queue.remove(self.job):
-            self._result_pending = False
+        if timeout is not None and waited >= timeout and self._remove_from_queue():
             print(f"{self.job.description} did not start: no worker was free within {timeout:g} s", file=sys.stderr)
             self._set_returncode(1)
 
@@ -188,8 +209,8 @@ class Popen:
         assert self.job is not None
         result = self.job.latest_result()
         self._result_pending = False
-        if self.pid is None and not claim.is_claimed(self.job):
-            self._children.rq_queue.remove(self.job)  # RQ may have failed a job that was requeued
+        if self.pid is None:
+            self._children.rq_queue.remove(self._id)  # RQ may have failed a job that was requeued
             reason = result.exc_string if result else "its job was deleted"
             print(f"{self.job.description} did not start: {reason}", file=sys.stderr)
             self._set_returncode(1)

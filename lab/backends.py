@@ -90,8 +90,10 @@ def rq(exercise: Exercise, settings: Settings) -> Iterator[Run]:
     count = running or max(settings.workers, exercise.min_workers)
     queue = QUEUE if running else f"{QUEUE}-{uuid.uuid4().hex}"  # workers that end with this run get only its jobs
     workers = nullcontext() if running else jobs.Workers(settings.url, queue, count, preload=["lab.exercises"])
-    # The context is closed before the workers end: they still have to finish their jobs and delete them.
-    with workers, _redis_data(settings) as (log, make_store), jobs.get_context(settings.url, queue=queue) as ctx:
+    # The context is closed before the workers end: they still have to finish their jobs and delete them. At a Ctrl-C
+    # the lab terminates the actors, as those on the other backends.
+    ctx = jobs.get_context(settings.url, queue=queue, forward_interrupts=False)
+    with workers, _redis_data(settings) as (log, make_store), ctx:
         yield Run(ctx, log, make_store, server=settings.server, workers=count)
 
 

@@ -60,6 +60,7 @@ class ProcessState:
             sys.setrecursionlimit(self.recursion_limit)
         for number in self.ignored:
             signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # blocked until it is known whether it is ignored
 
 
 def _umask() -> int:

@@ -37,9 +37,16 @@ class RqQueue:
             failure_ttl=RESULT_TTL,
         )
 
-    def remove(self, job: Job) -> bool:
+    def remove(self, job_id: str) -> bool:
         """Remove a job from the queue; return False if a worker has dequeued it already."""
-        return bool(self._queue.remove(job))
+        return bool(self._queue.remove(job_id))
+
+    def withdraw(self, job_id: str) -> bool:
+        """Remove a job from the queue and delete it; return False if it is not in the queue."""
+        removed = self.remove(job_id)
+        if removed:
+            self._connection.delete(Job.key_for(job_id))
+        return removed
 
     def is_dequeued(self, job: Job) -> bool:
         """Return whether a worker has dequeued a job, and not claimed it yet."""

@@ -14,6 +14,7 @@ import threading
 import traceback
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import wait
 from typing import IO
 
@@ -40,7 +41,12 @@ class ChildProcess:
         pipes: Pipes = {stream: os.pipe() for stream in (OUTCOME, 1, 2)}
         fork = multiprocessing.get_context("fork")
         self._process = fork.Process(target=_child_main, args=(payload, pipes, self._acknowledgements))
-        self._process.start()
+        previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # it may inherit that SIGINT is ignored
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, previous)
+        _lead_process_group(self.pid)
         child_processes.add(self)
         self._acknowledgements.sender.close()
         self._selector.register(self._acknowledgements, selectors.EVENT_READ)
@@ -55,9 +61,13 @@ class ChildProcess:
         return self._process.pid
 
     def signal(self, number: int) -> None:
-        """Send it a signal."""
-        if self.alive:  # until then it is not waited for, so no other process has its pid
-            os.kill(self.pid, number)
+        """Send it a signal; as with kill(2), a negative number is for its process group."""
+        if not self.alive:
+            return
+        if number >= 0:
+            os.kill(self.pid, number)  # it is not waited for yet, so no other process has its pid
+        else:
+            os.killpg(self.pid, -number)
 
     def read_output(self, timeout: float) -> list[tuple[int, bytes]]:
         """Return streams and what was written to them, within `timeout` seconds; the last call makes `alive` false.
@@ -128,7 +138,17 @@ class ChildProcess:
 child_processes: weakref.WeakSet[ChildProcess] = weakref.WeakSet()  # of this process, including those that have exited
 
 
+def _lead_process_group(pid: int) -> None:
+    """Give it a process group of its own, with its children: what a terminal would interrupt together with it.
+
+    Both it and its parent call this, so that neither needs to wait for the other.
+    """
+    with suppress(ProcessLookupError, PermissionError):  # it has ended, or has done so itself
+        os.setpgid(pid, pid)
+
+
 def _child_main(payload: bytes, pipes: Pipes, acknowledgements: Acknowledgements) -> None:
+    _lead_process_group(os.getpid())
     for reader, _ in pipes.values():
         os.close(reader)
     acknowledgements.receiver.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import io
 import signal
 import sys
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from rich.console import Console
 from rich.syntax import Syntax
 
 import broker
-from lab.cli import ascii_fallback, exercise_commands, program_commands, worker_commands
+from lab.cli import exercise_commands, program_commands, worker_commands
 from lab.cli.doctor_command import doctor
 from lab.errors import LabError
 from lab.exercise import Exercise
@@ -152,8 +153,8 @@ def _interrupt(*_: object) -> NoReturn:
 def main() -> NoReturn:
     """Run the command line; an error is one sentence on standard error and exit status 2."""
     signal.signal(signal.SIGTERM, _interrupt)
-    for stream in (sys.stdout, sys.stderr):
-        ascii_fallback.install(stream)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without block characters shows question marks
     try:
         status = cli.main(standalone_mode=False)
     except click.UsageError as error:

@@ -13,7 +13,6 @@ from rich.console import Console
 from lab import files
 from lab.backends import BACKENDS
 from lab.cli import options
-from lab.cli.progress import progress_bar
 from lab.cli.server import open_server
 from lab.programs import folder_copy, launch
 from lab.programs.differences import equal
@@ -84,13 +83,11 @@ def _compare(
         open_server(url, chosen) as server,
         tempfile.TemporaryDirectory(prefix="lab-") as name,
         Interrupts() as interrupts,
-        progress_bar(len(chosen)) as bar,
     ):
         folder = Path(name)
         for backend in chosen:
-            bar.describe(backend)
+            click.echo(f"{backend} …", err=True)
             runs.append(run_program(program, backend, server.url, workers, arguments, limit, folder, interrupts))
-            bar.advance()
     _save(runs, json_file, trace_folder)
     report(runs, limit, Console())
     return 0 if equal(runs) else 1

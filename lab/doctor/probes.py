@@ -91,13 +91,13 @@ class _Probes:
             resent += more
             time.sleep(POLL_INTERVAL)
         self._all_started.set()
-        started = [job for job in self._jobs if not self._context.children().rq_queue.remove(job)]
+        started = [job for job in self._jobs if not self._context.children().rq_queue.remove(job.id)]
         return [result for job in started if (result := _result(job, hosts, RESULT_TIMEOUT))]
 
     def clear(self) -> None:
         queue = self._context.children().rq_queue
         for job in self._jobs:
-            queue.delete_job(job, result_pending=not queue.remove(job))
+            queue.delete_job(job, result_pending=not queue.remove(job.id))
 
 
 def _refreshed(job: Job) -> bool:

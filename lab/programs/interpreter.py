@@ -110,7 +110,5 @@ def _terminate(number: int, _: FrameType | None) -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    if RunConfig.from_environment().backend == "rq":
-        providers.terminate_children()  # Ctrl-C in a terminal reaches all its processes, but no job
     if not util.is_exiting():  # otherwise finalizers that delete what was created would be interrupted
         signal.default_int_handler(number, frame)
