@@ -13,7 +13,7 @@ def main() -> None:
         from lab.cli.main import main as run
     except KeyboardInterrupt:
         print("lab: interrupted", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(130)  # as for every command that Ctrl-C has ended
     except ModuleNotFoundError as error:
         if error.name not in EXTRA:
             raise

@@ -5,6 +5,13 @@ class LabError(Exception):
     """Base class of the lab's own errors; its text is for the user at the terminal."""
 
 
+class InterruptedRunError(LabError):
+    """Raised when a signal has ended a run; its cause is the `KeyboardInterrupt`."""
+
+    def __init__(self) -> None:
+        super().__init__("interrupted; all processes of the run were ended, and nothing was written")
+
+
 class InvalidParameterError(LabError, ValueError):
     """Raised for a parameter that is out of range, of the wrong type, or unknown."""
 

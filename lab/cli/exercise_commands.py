@@ -18,7 +18,7 @@ from lab.checks.verdicts import Judgement, worst
 from lab.cli import options
 from lab.cli.server import open_server
 from lab.compare import compare as run_on_each
-from lab.errors import LabError
+from lab.errors import InterruptedRunError
 from lab.exercise import Exercise
 from lab.printed_lines import format_line
 from lab.report.table import report
@@ -26,7 +26,6 @@ from lab.result import Result, judge, to_json
 from lab.trace import Event, Trace
 
 EXIT_STATUS = {Judgement.VALID: 0, Judgement.INVALID: 1, Judgement.UNKNOWN: 2}
-INTERRUPTED = "interrupted; all processes of the run were ended, and nothing was written"
 
 
 def compare_command(exercise: type[Exercise]) -> click.Command:
@@ -91,12 +90,12 @@ def _run(exercise: type[Exercise], given: Mapping[str, Any]) -> int:
 
 @contextmanager
 def _settings(chosen: options.Options) -> Iterator[Settings]:
-    """Yield the settings of a run, with its server; raise `LabError` if the run is interrupted."""
+    """Yield the settings of a run, with its server; raise `InterruptedRunError` if the run is interrupted."""
     try:
         with open_server(chosen.url, chosen.backends) as server:
             yield Settings(server.url, server.description, chosen.workers)
-    except KeyboardInterrupt:
-        raise LabError(INTERRUPTED) from None
+    except KeyboardInterrupt as interrupt:
+        raise InterruptedRunError from interrupt
 
 
 def _run_with_progress(variants: Sequence[Exercise], backends: Sequence[str], settings: Settings) -> list[Trace]:

@@ -1,4 +1,4 @@
-"""The `lab` command. Exit status: 0 valid, 1 invalid, 2 unknown or could not run."""
+"""The `lab` command. Exit status: 0 valid, 1 invalid, 2 unknown or could not run, 130 interrupted by Ctrl-C."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ from rich.syntax import Syntax
 import broker
 from lab.cli import exercise_commands, program_commands, worker_commands
 from lab.cli.doctor_command import doctor
-from lab.errors import LabError
+from lab.cli.exit_status import exit_with, interrupt_status
+from lab.errors import InterruptedRunError, LabError
 from lab.exercise import Exercise
 from lab.exercises import EXERCISES
 from lab.report.table import report
 from lab.result import judge, sort_results
+from lab.runtime.interrupts import raise_interrupted
 from lab.trace import load_traces
 
 MAX_HELP_WIDTH = 100  # columns
@@ -109,7 +111,7 @@ def run(ctx: click.Context) -> None:
 def compare(ctx: click.Context) -> None:
     """Run an exercise, or a program of your own (FILE.py), on several backends, and show what differed.
 
-    Exit status: 0 valid, 1 invalid, 2 unknown or could not run.
+    Exit status: 0 valid, 1 invalid, 2 unknown or could not run, 130 interrupted by Ctrl-C.
     """
     _print_help_without_subcommand(ctx)
 
@@ -146,28 +148,26 @@ def _without_docstring(source: str) -> str:
     return "".join(source.splitlines(keepends=True)[end:]).strip()
 
 
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
-
-
 def main() -> NoReturn:
     """Run the command line; an error is one sentence on standard error and exit status 2."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, raise_interrupted)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without block characters shows question marks
     try:
         status = cli.main(standalone_mode=False)
     except click.UsageError as error:
         _fail(f"{error.format_message()} (see {error.ctx.command_path if error.ctx else 'lab'} --help)")
-    except click.Abort:
-        _fail("interrupted")
+    except click.Abort as error:
+        _fail("interrupted", interrupt_status(error.__cause__))
+    except InterruptedRunError as error:
+        _fail(str(error), interrupt_status(error.__cause__))
     except redis.RedisError as error:
         _fail(f"the Redis server failed during the run ({error}); check that it is running, and try again")
     except (LabError, broker.BrokerError, click.ClickException, OSError) as error:
         _fail(str(error))
-    sys.exit(status or 0)
+    exit_with(status or 0)
 
 
-def _fail(sentence: str) -> NoReturn:
+def _fail(sentence: str, status: int = 2) -> NoReturn:
     print(f"lab: {sentence}", file=sys.stderr)
-    sys.exit(2)
+    exit_with(status)

@@ -14,6 +14,7 @@ from lab import files
 from lab.backends import BACKENDS
 from lab.cli import options
 from lab.cli.server import open_server
+from lab.errors import InterruptedRunError
 from lab.programs import folder_copy, launch
 from lab.programs.differences import equal
 from lab.programs.report import figures, report
@@ -79,15 +80,18 @@ def _compare(
     options.check_output(json_file, trace_folder)
     folder_copy.check_size(program.parent)
     runs = []
-    with (
-        open_server(url, chosen) as server,
-        tempfile.TemporaryDirectory(prefix="lab-") as name,
-        Interrupts() as interrupts,
-    ):
-        folder = Path(name)
-        for backend in chosen:
-            click.echo(f"{backend} …", err=True)
-            runs.append(run_program(program, backend, server.url, workers, arguments, limit, folder, interrupts))
+    try:
+        with (
+            open_server(url, chosen) as server,
+            tempfile.TemporaryDirectory(prefix="lab-") as name,
+            Interrupts() as interrupts,
+        ):
+            folder = Path(name)
+            for backend in chosen:
+                click.echo(f"{backend} …", err=True)
+                runs.append(run_program(program, backend, server.url, workers, arguments, limit, folder, interrupts))
+    except KeyboardInterrupt as interrupt:
+        raise InterruptedRunError from interrupt
     _save(runs, json_file, trace_folder)
     report(runs, limit, Console())
     return 0 if equal(runs) else 1

@@ -17,7 +17,7 @@ import jobs
 from lab.backends import QUEUE
 from lab.errors import LabError
 from lab.programs.run_config import RunConfig
-from lab.runtime.interrupts import stop_signals
+from lab.runtime.interrupts import Interrupted, stop_signals
 
 PACKAGES = ("broker", "jobs", "lab")
 ROOT = Path(__file__).parents[2]  # where the interpreter finds this package first, whatever is in the program's folder
@@ -81,7 +81,7 @@ def run_in_terminal(config: RunConfig, arguments: Sequence[str]) -> int:
 
     def forward(number: int, _: object) -> None:
         if not processes:
-            raise KeyboardInterrupt
+            raise Interrupted(number)
         if number != signal.SIGINT:
             processes[0].send_signal(number)
 

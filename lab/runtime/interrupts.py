@@ -6,7 +6,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 
 def stop_signals() -> list[signal.Signals]:
@@ -15,11 +15,24 @@ def stop_signals() -> list[signal.Signals]:
     return [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
 
 
+class Interrupted(KeyboardInterrupt):
+    """Raised for the signal `number`, which asks to stop."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+def raise_interrupted(number: int, _: object) -> NoReturn:
+    """Raise `Interrupted`: a handler of signals."""
+    raise Interrupted(number)
+
+
 class Interrupts:
-    """Turns a signal that asks to stop into a `KeyboardInterrupt`, at once or when the lab next waits."""
+    """Turns a signal that asks to stop into an `Interrupted`, at once or when the lab next waits."""
 
     def __init__(self) -> None:
-        self._received = False
+        self._received = 0  # the first signal's number
         self._waiting = False
         self._previous: dict[signal.Signals, Any] = {}
 
@@ -36,9 +49,9 @@ class Interrupts:
             self.check()
 
     def check(self) -> None:
-        """Raise `KeyboardInterrupt` if a signal has been received."""
+        """Raise `Interrupted` if a signal has been received."""
         if self._received:
-            raise KeyboardInterrupt
+            raise Interrupted(self._received)
 
     @contextmanager
     def allowed(self) -> Iterator[None]:
@@ -51,7 +64,7 @@ class Interrupts:
         finally:
             self._waiting = False
 
-    def _receive(self, *_: object) -> None:
-        first, self._received = not self._received, True
+    def _receive(self, number: int, _: object) -> None:
+        first, self._received = not self._received, self._received or number
         if first and self._waiting:
-            raise KeyboardInterrupt
+            raise Interrupted(number)

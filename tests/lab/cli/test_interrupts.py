@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,8 @@ import redis
 
 import jobs
 from tests.support.actors import TIMEOUT
-from tests.support.lab import INTERRUPTED, LabProcess, StartLab
+from tests.support.lab import COMMAND, INTERRUPTED, LabProcess, StartLab
+from tests.support.terminal import CTRL_C, Terminal
 from tests.support.waiting import wait_until
 
 SLOW = ("compare", "tickets", "--clients", 6, "--pace", 60, "--workers", 2)
@@ -47,7 +49,8 @@ def test_signal_ends_the_run_with_one_sentence(
     wait_until(lambda: "enters" in session.events(client))
     stop(session)
     finished = session.finish()
-    assert (finished.returncode, finished.stderr) == (2, INTERRUPTED)
+    status = 128 + (signal.SIGTERM if stop is sigterm else signal.SIGINT)
+    assert (finished.returncode, finished.stderr) == (status, INTERRUPTED)
     wait_until(lambda: not session.alive())
     assert not list(session.temporary.iterdir())
     assert not list(tmp_path.iterdir())
@@ -70,7 +73,7 @@ def test_ctrl_c_ends_daemons_pools_and_sellers_too(
     wait_until(lambda: event in session.events(client))
     ctrl_c(session)
     finished = session.finish()
-    assert (finished.returncode, finished.stderr) == (2, INTERRUPTED)
+    assert (finished.returncode, finished.stderr) == (130, INTERRUPTED)
     wait_until(lambda: not session.alive())
     assert not list(session.temporary.iterdir())
 
@@ -93,7 +96,7 @@ def test_ctrl_c_at_any_time_during_startup(start: StartLab, url: str, delay: flo
         session.process.wait(delay)
     ctrl_c(session)
     finished = session.finish()
-    assert (finished.returncode, finished.stderr) == (2, INTERRUPTED)
+    assert (finished.returncode, finished.stderr) == (130, INTERRUPTED)
     wait_until(lambda: not session.alive())
     assert not list(session.temporary.iterdir())
 
@@ -141,4 +144,33 @@ def test_ctrl_c_during_imports_prints_one_sentence():
         "program.main()\n"
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=TIMEOUT)
-    assert (run.returncode, run.stderr) == (2, "lab: interrupted\n")
+    assert (run.returncode, run.stderr) == (130, "lab: interrupted\n")
+
+
+def interrupt_while_it_reads(command: list[str], traces: Path) -> Terminal:
+    """Press Ctrl-C when the command, in a terminal, waits for a line of the trace that it reads."""
+    traces.mkdir()
+    os.mkfifo(traces / "a.jsonl")
+    terminal = Terminal(command, traces.parent, {})
+    with (traces / "a.jsonl").open("w"):  # when the other side has opened it
+        terminal.press(CTRL_C)
+        terminal.read_until("^C")
+        terminal.finish()
+    return terminal
+
+
+def test_ctrl_c_ends_any_command_with_status_130(tmp_path: Path):
+    terminal = interrupt_while_it_reads([COMMAND, "check", "traces"], tmp_path / "traces")
+    terminal.close()
+    assert terminal.process.returncode == -signal.SIGINT  # for a shell, 130
+    assert "lab: interrupted" in terminal.text
+    assert "Traceback" not in terminal.text
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+def test_ctrl_c_ends_a_loop_of_the_shell(tmp_path: Path):
+    loop = f"for i in 1 2 3; do {COMMAND} check traces; echo the next one; done"
+    terminal = interrupt_while_it_reads(["bash", "-c", loop], tmp_path / "traces")
+    terminal.close()
+    assert terminal.process.returncode == -signal.SIGINT
+    assert "the next one" not in terminal.text

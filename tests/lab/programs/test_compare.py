@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab.trace import load_traces
-from tests.support.lab import RunLab, StartLab, table_rows
+from tests.support.lab import INTERRUPTED, RunLab, StartLab, table_rows
 from tests.support.waiting import wait_until
 
 Program = Callable[..., Path]
@@ -169,7 +169,8 @@ def test_an_interrupted_comparison_leaves_nothing_behind(
         pass
     session.process.send_signal(number)
     finished = session.finish()
-    assert (finished.returncode, finished.stdout) == (2, "")
+    assert (finished.returncode, finished.stdout) == (128 + number, "")
+    assert finished.stderr.endswith(INTERRUPTED)
     wait_until(lambda: not session.alive())
     assert not list(session.temporary.iterdir())
     assert [file.name for file in tmp_path.iterdir()] == ["mine"]
