@@ -43,7 +43,7 @@ def test_healthy_server():
     ("info", "subject", "text", "fix"),
     [
         ({"redis_version": "6.0.16"}, "version", "Redis 6.0.16: scripts", "update it to 6.2"),
-        ({"maxmemory": "5000000", "maxmemory_policy": "allkeys-lru"}, "eviction", "lets two in", "noeviction"),
+        ({"maxmemory": "5000000", "maxmemory_policy": "allkeys-lru"}, "eviction", "two processes", "noeviction"),
         ({"maxmemory": "1100000"}, "memory", "976.6 KB of 1.0 MB", "raise maxmemory"),
         ({"aof_enabled": "0"}, "persistence", "loses every lock, queue and job", "appendonly yes"),
         ({"aof_last_write_status": "err"}, "persistence", "aof_last_write_status is err", "disk"),

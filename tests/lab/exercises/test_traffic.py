@@ -71,7 +71,7 @@ def test_car_that_was_not_woken_is_invalid():
 def test_police_car_that_waits_too_long_is_invalid():
     late = TRAFFIC.replace("0.3 police_car_1 passes\n", "") + "1.2 police_car_1 passes\n"
     verdict = verdict_on(late)
-    assert verdict == verdicts.invalid("police car 1 passed after 1.00 s; its time-out is 0.12 s")
+    assert verdict == verdicts.invalid("police car 1 passed after 1.00 s; its timeout is 0.12 s")
     assert traffic.police_in_time(parse_trace(late, "traffic"), timeout=0.51).judgement is VALID
 
 
