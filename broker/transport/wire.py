@@ -21,6 +21,8 @@ from broker.transport.address import without_password
 
 INTEGER, ARRAY, BULK, ERROR = b":*$-"  # the first byte of a reply line
 
+CHUNK_SIZE, MAX_CHUNK_SIZE = 65536, 1 << 20  # bytes per receive
+
 # TCP keepalive: a connection that is only subscribed is closed after 6 s without a packet. TCP doubles the delay before
 # each retransmission, so after that a lost message would arrive sooner on a new connection.
 _KEEPALIVE = {
@@ -117,16 +119,23 @@ class Wire:
     def _read_bulk(self, length: int) -> bytes:
         end = self._position + length
         while len(self._buffer) < end + 2:
-            self._receive()
+            self._receive(end + 2 - len(self._buffer))
         value = self._buffer[self._position : end]
         self._position = end + 2
         return value
 
-    def _receive(self) -> None:
-        received = self._socket.recv(65536)
-        if not received:
-            raise ConnectionResetError("the server closed the connection")
-        self._buffer += received
+    def _receive(self, needed: int = 1) -> None:
+        """Receive `needed` bytes or more; what has arrived by an exception is kept."""
+        chunks = [self._buffer]  # joined once: appending each of many to a large buffer takes quadratic time
+        try:
+            while needed > 0:
+                received = self._socket.recv(max(CHUNK_SIZE, min(needed, MAX_CHUNK_SIZE)))
+                if not received:
+                    raise ConnectionResetError("the server closed the connection")
+                chunks.append(received)
+                needed -= len(received)
+        finally:
+            self._buffer = b"".join(chunks)
 
 
 WireFactory = Callable[[float], Wire]  # its argument: the seconds after which a reply counts as lost
