@@ -9,7 +9,7 @@ from lab.checks.delays import allowance
 from lab.checks.verdicts import Verdict, invalid, unknown, valid
 from lab.trace import Event, Trace
 
-TOLERANCE = 0.5  # seconds by which a time-out may be late
+TOLERANCE = 0.5  # seconds by which a timeout may be late
 
 
 def is_car(who: str) -> bool:
@@ -67,12 +67,12 @@ def no_lost_wakeup(trace: Trace) -> Verdict:
 
 
 def police_in_time(trace: Trace, timeout: float) -> Verdict:
-    """Check that no police car surely waited for longer than its time-out of so many seconds and `TOLERANCE`."""
+    """Check that no police car surely waited for longer than its timeout of so many seconds and `TOLERANCE`."""
     for arrival, passing in _police(trace):
         waited = min_elapsed(arrival, passing)
         if waited - allowance(trace) > timeout + TOLERANCE:
-            return invalid(f"{arrival.who} passed after {waited:.2f} s; its time-out is {timeout:.2f} s")
-    return valid("no police car waited for longer than its time-out")
+            return invalid(f"{arrival.who} passed after {waited:.2f} s; its timeout is {timeout:.2f} s")
+    return valid("no police car waited for longer than its timeout")
 
 
 def police_waits(trace: Trace) -> list[float]:

@@ -41,7 +41,7 @@ def eviction(facts: ServerFacts) -> Finding:
     if policy != "noeviction" and facts.info.get("maxmemory", "0") != "0":
         return problem(
             "eviction",
-            f"maxmemory-policy {policy}: an evicted lock lets two in, an evicted job is lost",
+            f"maxmemory-policy {policy}: after an eviction two processes may hold a lock, or a job is lost",
             "CONFIG SET maxmemory-policy noeviction, and in its configuration file",
         )
     return ok("eviction", "no key is evicted")

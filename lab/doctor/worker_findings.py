@@ -12,7 +12,7 @@ from lab.formatting import format_age
 RISKS = {  # of a different version
     "Python": "functions of __main__ are sent as bytecode, which another version cannot run",
     "rq": "one version may not be able to read what the other writes about a job",
-    "redis": "its default time-outs and retries differ",
+    "redis": "its default timeouts and retries differ",
     "multiprocessing-lab": "one version may not be able to read the other's jobs and handles",
 }
 

@@ -1,11 +1,11 @@
-"""An event is a flag to wait for: is_set, set, clear, and wait with and without a time-out.
+"""An event is a flag to wait for: is_set, set, clear, and wait with and without a timeout.
 
 The course's program asks whether a new event is set (False), sets it and asks
-again (True), waits, which returns at once, clears it, waits with a time-out,
+again (True), waits, which returns at once, clears it, waits with a timeout,
 which returns when the time is over, and asks once more: the wait has not
 changed the flag (False).
 
-Here a second process waits from the beginning, without a time-out, for an event
+Here a second process waits from the beginning, without a timeout, for an event
 that the program sets at its end.
 """
 
@@ -25,7 +25,7 @@ from lab.runtime.run import Run
 from lab.trace import Trace
 
 EXPECTED = ["is not set", "sets", "is set", "passes", "clears", "times out", "is not set", "releases waiter"]
-CLOCK_TOLERANCE = 0.01  # seconds by which a time-out may seem too short, as two clocks measure it
+CLOCK_TOLERANCE = 0.01  # seconds by which a timeout may seem too short, as two clocks measure it
 
 
 @actor
@@ -58,7 +58,7 @@ def waiter(
     waiting: Flag,
     last: Flag,
 ) -> None:
-    """Wait without a time-out."""
+    """Wait without a timeout."""
     waiting.set()
     last.wait()
     me.record("is released")
@@ -73,10 +73,10 @@ class Event(Exercise):
     """The course's smallest program with an event."""
 
     name = "event"
-    summary = "is_set, set, clear, and wait with and without a time-out"
+    summary = "is_set, set, clear, and wait with and without a timeout"
     printed_lines: ClassVar = {"is set": PrintedLine("True", "True"), "is not set": PrintedLine("False", "False")}
 
-    pace: float = parameter(0.5, "seconds of the time-out, which is ten in the course", maximum=1000)
+    pace: float = parameter(0.5, "seconds of the timeout, which is ten in the course", maximum=1000)
 
     @property
     def actors(self) -> int:
@@ -106,7 +106,7 @@ class Event(Exercise):
         )
 
     def outcome(self, trace: Trace) -> Mapping[str, OutcomeValue]:
-        """How long the time-out took, and how long the last set took to wake the waiter."""
+        """How long the timeout took, and how long the last set took to wake the waiter."""
         return {
             "timed-out wait": _between(trace, "clears", "times out"),
             "set to wake-up": _between(trace, "releases waiter", "is released"),
@@ -122,7 +122,7 @@ class Event(Exercise):
         if waited is None:
             return verdicts.unknown("no wait timed out")
         if waited < self.pace - CLOCK_TOLERANCE:
-            return verdicts.invalid(f"a wait with a time-out of {self.pace:g} s returned after {waited:.3f} s")
+            return verdicts.invalid(f"a wait with a timeout of {self.pace:g} s returned after {waited:.3f} s")
         return verdicts.valid("is_set, set, clear and both waits work as promised")
 
 

@@ -4,7 +4,7 @@ The course's smallest program acquires a lock, prints 111, releases it, acquires
 it again and prints 222; without the release, the second acquire blocks for ever.
 
 Here the first process acquires the lock and prints 111. While it holds it, the
-second process asks for it. So does the first process itself, with a time-out: a
+second process asks for it. So does the first process itself, with a timeout: a
 lock is not reentrant, and whoever acquires it twice waits for itself. When the
 first process releases the lock, the second one prints 222.
 """
@@ -66,7 +66,7 @@ class Lock(Exercise):
     section = "lock"
     printed_lines: ClassVar = {"prints": PrintedLine("{value}", "{value}")}
 
-    pace: float = parameter(0.5, "seconds of the second acquire's time-out", maximum=1000)
+    pace: float = parameter(0.5, "seconds of the second acquire's timeout", maximum=1000)
 
     @property
     def actors(self) -> int:

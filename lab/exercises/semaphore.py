@@ -5,7 +5,7 @@ and 3; each acquire decrements the counter. Now the counter is 0, and the fourth
 acquire blocks until somebody releases. Then it returns, too, and the program
 prints 4.
 
-Here the fourth acquire is first tried with a time-out, which expires, and then
+Here the fourth acquire is first tried with a timeout, which expires, and then
 without one; a second process, which has acquired nothing, releases.
 """
 
@@ -70,7 +70,7 @@ class Semaphore(Exercise):
     printed_lines: ClassVar = {"prints": PrintedLine("{value}", "{value}")}
 
     permits: int = parameter(3, "initial value of the semaphore", minimum=1, maximum=1000)
-    pace: float = parameter(0.5, "seconds of the time-out, and then until the release", maximum=1000)
+    pace: float = parameter(0.5, "seconds of the timeout, and then until the release", maximum=1000)
 
     @property
     def actors(self) -> int:

@@ -3,11 +3,11 @@
 In the course the light is an event: set means green, clear means red, and it
 changes every two seconds. Twenty vehicles arrive one after the other, cars or
 police cars at random, with no time or two seconds between them. A car that
-finds the light red waits for green. A police car waits with a time-out of half
+finds the light red waits for green. A police car waits with a timeout of half
 a second and passes, whatever the light shows then.
 
 No car passes on red, unless the light was green at some moment while it waited;
-no police car waits for longer than its time-out; and no wake-up is lost: a car
+no police car waits for longer than its timeout; and no wake-up is lost: a car
 that is waiting when the light turns green passes before the light turns green
 again.
 
@@ -84,7 +84,7 @@ def police_car(
     arrival: float,
     timeout: float,
 ) -> None:
-    """Pass, or wait for green with a time-out and pass."""
+    """Pass, or wait for green with a timeout and pass."""
     _arrive(me, ready, go, arrival)
     if not green.is_set():
         me.record("stops")
