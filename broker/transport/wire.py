@@ -163,5 +163,6 @@ def wire_factory(url: str) -> WireFactory:
 
 
 def _error(text: str) -> redis.RedisError:
-    error_class = _ERRORS.get(text.partition(" ")[0], redis.ResponseError)
-    return error_class(text)
+    # Redis 6.2 quotes the error of a script's command: "ERR Error running script (…): … -READONLY You can't write …".
+    code = "READONLY" if " -READONLY " in text else text.partition(" ")[0]
+    return _ERRORS.get(code, redis.ResponseError)(text)

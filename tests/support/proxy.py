@@ -33,6 +33,10 @@ class Proxy:
         """Let `fault` happen to the next call of `script`, known to the server, or request with these bytes."""
         self._pending.append((script if isinstance(script, bytes) else script.sha, fault))
 
+    def forward_to(self, path: str) -> None:
+        """Forward new connections to another server, as after a failover."""
+        self._path = path
+
     @property
     def all_injected(self) -> bool:
         """Whether all injected faults have happened."""

@@ -11,7 +11,9 @@ import redis
 from broker import Context, LeaseLostError
 from broker.locks.event import Event
 from broker.locks.lock import Lock
+from broker.server.private_server import PrivateServer
 from tests.support.actors import SLACK, Actor, Actors
+from tests.support.proxy import Proxy
 from tests.support.server_state import count_event_waiters, count_waiters, run_command, start_waiting
 from tests.support.servers import Server
 from tests.support.waiting import wait_until
@@ -167,3 +169,15 @@ def test_fences_rise_across_data_loss(ctx: Context, client: redis.Redis) -> None
         with pytest.raises(LeaseLostError):
             lock.release()
     assert fences == sorted(set(fences))
+
+
+def test_request_follows_a_failover_to_another_server(server: PrivateServer, folder: Path) -> None:
+    with Server(folder) as old, Proxy(old.url.removeprefix("unix://")) as proxy, Context(proxy.url) as ctx:
+        lock = ctx.Lock()
+        lock.acquire()
+        lock.release()
+        with redis.Redis.from_url(old.url) as client:
+            client.replicaof("127.0.0.1", 1)  # its connections stay open; nobody listens at that port
+        proxy.forward_to(server.url.removeprefix("unix://"))
+        assert lock.acquire() is True
+        lock.release()
