@@ -17,7 +17,7 @@ PUT, GET, RETURN_ITEM, DONE = map(with_fake_clock, (items.PUT, items.GET, items.
 KEYS = [b"{test}%d" % number for number in range(1, 12)]
 LEASE = 10 * SECOND
 NOW, WAIT = b"0", b"1"
-UNLIMITED, KEEP = b"0", b"1"
+UNLIMITED, KEEP, TAKE = b"0", b"1", b"0"
 
 
 class QueueHarness(ScriptHarness):
@@ -105,3 +105,22 @@ def test_returned_grant_goes_to_the_next_getter_at_once(queue: QueueHarness) -> 
     queue.run(0, RETURN_ITEM, NOW, UNLIMITED, KEEP)
     assert queue.notifications(1)[-1][0] is True
     assert queue.get(1) == b"x"
+
+
+def test_late_copy_of_an_earlier_put_puts_nothing(queue: QueueHarness) -> None:
+    client, put = queue.clients[0], PUT.bind(KEYS, 0, LEASE)
+    first, second = client.token(), client.token()
+    for token, item in ((first, b"x"), (second, b"y"), (first, b"x")):
+        assert client.run(put, token, NOW, UNLIMITED, item) == 1
+    assert [queue.get(number, NOW) for number in (1, 2)] == [b"x", b"y"]
+    assert isinstance(queue.get(3, NOW), list), "there is no third item"
+
+
+def test_late_copy_of_an_earlier_get_takes_nothing(queue: QueueHarness) -> None:
+    client, get = queue.clients[0], GET.bind(KEYS, 0, LEASE)
+    first, second = client.token(), client.token()
+    for item in (b"x", b"y", b"z"):
+        queue.put(item)
+    assert [client.run(get, token, NOW, UNLIMITED, TAKE) for token in (first, second)] == [b"x", b"y"]
+    client.run(get, first, NOW, UNLIMITED, TAKE)
+    assert queue.get(1, NOW) == b"z"

@@ -139,6 +139,25 @@ def test_task_done_raises_after_restart_without_data(volatile_server: Server, ac
         tasks.task_done()
 
 
+def test_join_returns_when_all_items_are_done_after_data_loss(
+    ctx: Context, client: redis.Redis, actors: Actors
+) -> None:
+    tasks = ctx.JoinableQueue()
+    joiner = actors.thread(tasks)
+
+    def finish_an_item() -> None:
+        tasks.put("task")
+        tasks.get()
+        tasks.task_done()
+
+    finish_an_item()
+    tasks.put("lost")
+    start_waiting(tasks, [joiner], "join")
+    client.flushall()
+    finish_an_item()
+    assert joiner.result() is None
+
+
 def test_timeout_without_a_server_raises_neither_empty_nor_full(folder: Path) -> None:
     with Server(folder) as started, Context(started.url) as ctx:
         items = ctx.Queue(1)
