@@ -31,8 +31,9 @@ class Definitions:
     """What a module defines, from its source."""
 
     def __init__(self, source: str, file: str) -> None:
-        self._tree = tree = ast.parse(source, file)
+        tree = ast.parse(source, file)
         flags = _future_flags(tree)
+        self.lines = {name: node.lineno for node in tree.body for name in _bound(node)}  # where each is bound last
         self.defined: frozenset[str] = frozenset()  # functions and classes
         self.imported: frozenset[str] = frozenset()
         self._statements: list[Statement] = []
@@ -47,11 +48,6 @@ class Definitions:
             return
         code = compile(ast.Module([node], []), file, "exec", flags, dont_inherit=True)
         self._statements.append(Statement(code, frozenset(_bound(node)), _is_definition(node)))
-
-    @functools.cached_property
-    def lines(self) -> dict[str, int]:
-        """Where each name is bound last."""
-        return {name: node.lineno for node in self._tree.body for name in _bound(node)}
 
     def execute(self, module: ModuleType) -> None:
         """Execute the definitions in `module`, and assignments as they are needed, also by who imports from it."""
@@ -85,7 +81,7 @@ class Definitions:
         raise AttributeError(f"module {namespace['__name__']!r} has no attribute {name!r}")
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=256)  # modules
 def definitions(source: str, file: str) -> Definitions:
     """Return what a module of this source defines; raise `SyntaxError`."""
     return Definitions(source, file)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-OURS = ("rq", "jobs")  # a worker's own log lines are no program's
+OURS = {name: logging.getLogger(name) for name in ("rq", "jobs")}  # a worker's own log lines are no program's
+SILENT = logging.NullHandler()
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,11 @@ class LoggerState:
     disabled: bool
     handlers: list[logging.Handler] = field(default_factory=list)
     filters: list[Any] = field(default_factory=list)
+
+    @classmethod
+    def untouched(cls, name: str) -> LoggerState:
+        """Return how a logger is that nobody has set."""
+        return cls(name, logging.NOTSET if name else logging.WARNING, True, False)
 
     def restore(self) -> None:
         """Set the logger of this process so."""
@@ -42,17 +48,15 @@ def logger_states() -> list[LoggerState]:
         )
         for logger in _loggers()
     ]
-    return [state for state in states if state != LoggerState(state.name, logging.NOTSET, True, False)]
+    return [state for state in states if state != LoggerState.untouched(state.name)]
 
 
-def reset_logging() -> None:
-    """Take back what the worker has set in this process; its own loggers fall silent."""
-    for logger in _loggers():
-        logger.setLevel(logging.WARNING if logger is logging.root else logging.NOTSET)
-        logger.handlers, logger.filters, logger.propagate = [], [], True
-    for name in OURS:
-        logging.getLogger(name).handlers = [logging.NullHandler()]
-        logging.getLogger(name).propagate = False
+def reset_logging(states: list[LoggerState]) -> None:
+    """Take back what a worker has set in this process, its child: `states` are the worker's; its own log is silent."""
+    for state in states:
+        LoggerState.untouched(state.name).restore()
+    for logger in OURS.values():
+        logger.handlers, logger.propagate = [SILENT], False
 
 
 def reduce_handler(handler: logging.Handler) -> tuple[object, ...]:

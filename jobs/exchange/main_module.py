@@ -13,11 +13,11 @@ import importlib.util
 import linecache
 import sys
 import sysconfig
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from jobs.exchange.definitions import Definitions, definitions
@@ -50,8 +50,23 @@ class MainModule:
         """The program's folder; empty if it has none."""
         return str(Path(self.file).parent) if self.file else ""
 
+    def prepare(self, own: Mapping[str, str], again: bool) -> None:
+        """Compile what a process needs, for those that are forked from this one: `own` are modules and their files."""
+        if again:
+            _code(self.source, self.file)
+        else:
+            for file, source in ((self.file, self.source), *((file, _read(file)) for file in own.values())):
+                definitions(source, file)
+
+    def drop_others(self, own: Iterable[str]) -> None:
+        """Forget modules that this process has imported from elsewhere, and whose names the program's own have."""
+        for name in own:
+            module = sys.modules.get(name)
+            if module is not None and not is_own(getattr(module, "__file__", None), self.folder):
+                del sys.modules[name]
+
     @contextmanager
-    def with_definitions(self, own: Sequence[str]) -> Iterator[None]:
+    def with_definitions(self, own: Iterable[str]) -> Iterator[None]:
         """Have a `__main__` with what the file defines; in the block the modules in `own` are imported so, too.
 
         The definitions are executed when somebody asks for one: what a program imports may take long.
@@ -86,7 +101,7 @@ class MainModule:
         linecache.cache.setdefault(self.file, _lines(self.source, self.file))
         vars(module).update(__file__=self.file, __package__=self.package)
         sys.modules[MAIN] = sys.modules[SPAWNED] = module
-        exec(compile(self.source, self.file, "exec", dont_inherit=True), vars(module))  # noqa: S102
+        exec(_code(self.source, self.file), vars(module))  # noqa: S102
 
 
 def own_modules(folder: str) -> dict[str, ModuleType]:
@@ -94,17 +109,25 @@ def own_modules(folder: str) -> dict[str, ModuleType]:
     return {
         name: module
         for name, module in list(sys.modules.items())
-        if name not in (MAIN, SPAWNED) and is_own(getattr(module, "__file__", None), folder)
+        if str(file := getattr(module, "__file__", None)).startswith(folder)  # the cheap test first: few are
+        and is_own(file, folder)
+        and name not in (MAIN, SPAWNED)
     }
 
 
-@functools.cache  # of each module that is imported, for each process that is started
 def is_own(file: object, folder: str) -> bool:
     """Return whether a module's file belongs to the program in `folder`, and not to a library."""
-    if not isinstance(file, str) or not folder or not file.startswith(folder) or not file.endswith(".py"):
-        return False
+    return isinstance(file, str) and bool(folder) and _is_source_of(file, folder)
+
+
+@functools.cache  # for each module, at each start of a process
+def _is_source_of(file: str, folder: str) -> bool:
     path = Path(file)
-    return path.is_relative_to(folder) and not any(path.is_relative_to(library) for library in LIBRARIES)
+    return (
+        path.suffix == ".py"
+        and path.is_relative_to(folder)
+        and not any(path.is_relative_to(library) for library in LIBRARIES)
+    )
 
 
 def definitions_of(module: ModuleType) -> Definitions | None:
@@ -128,7 +151,16 @@ def is_defined(obj: Any) -> bool:
 
 
 @functools.lru_cache(maxsize=64)
+def _code(source: str, file: str) -> CodeType:
+    return compile(source, file, "exec", dont_inherit=True)
+
+
+@functools.lru_cache(maxsize=256)  # files: of a program that runs, which has them as it has read them
 def _source(file: str) -> str:
+    return _read(file)
+
+
+def _read(file: str) -> str:
     try:
         return importlib.util.decode_source(Path(file).read_bytes()) if file else ""
     except (OSError, SyntaxError, UnicodeDecodeError):
@@ -142,7 +174,7 @@ def _lines(source: str, file: str) -> tuple[int, None, list[str], str]:
 class _OwnFinder(importlib.abc.MetaPathFinder):
     """Finds those of the program's modules that its parent had imported, to execute their definitions only."""
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Iterable[str]) -> None:
         self._names = frozenset(names)
 
     def find_spec(
@@ -156,4 +188,4 @@ class _OwnFinder(importlib.abc.MetaPathFinder):
 
 class _DefinitionsLoader(importlib.machinery.SourceFileLoader):
     def exec_module(self, module: ModuleType) -> None:
-        definitions(_source(self.path), self.path).execute(module)
+        definitions(_read(self.path), self.path).execute(module)

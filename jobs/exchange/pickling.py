@@ -6,17 +6,17 @@ nested function) go by value, but with the globals of their module in that proce
 
 from __future__ import annotations
 
+import copyreg
 import io
 import pickle
 import socket
 import sys
-from collections import ChainMap
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.process import AuthenticationString  # type: ignore[attr-defined]
 from multiprocessing.reduction import ForkingPickler
 from types import FunctionType
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 
 import cloudpickle
 
@@ -53,7 +53,11 @@ class PrePickled:
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     """cloudpickle's, in whose pickles all functions of a module share the globals of that module."""
 
-    dispatch_table: ClassVar[Any]
+    reducers: ClassVar[dict[type, Callable[[Any], Any]]]
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.dispatch_table = {**copyreg.dispatch_table, **self.reducers}  # a dict: it is searched for each object
+        super().__init__(file)
 
     def reducer_override(self, obj: Any) -> Any:
         """Return how an object is reduced; `NotImplemented` leaves it to pickle."""
@@ -107,7 +111,8 @@ def _reduce_key(key: AuthenticationString) -> tuple[object, ...]:
     return AuthenticationString, (bytes(key),)
 
 
-Pickler.dispatch_table = ChainMap(
-    {AuthenticationString: _reduce_key, **dict.fromkeys(SOCKET_REDUCERS, _reduce_socket)},
-    cloudpickle.Pickler.dispatch_table,
-)
+Pickler.reducers = {
+    **cloudpickle.Pickler.dispatch_table,
+    **dict.fromkeys(SOCKET_REDUCERS, _reduce_socket),
+    AuthenticationString: _reduce_key,
+}

@@ -45,12 +45,12 @@ class ProcessState:
 
     def restore(self) -> None:
         """Give it to this process; on another host, what is that host's own stays."""
-        if self.host == socket.gethostname():
-            for name in set(os.environ) - set(self.environment) - set(PRIVATE):
-                del os.environ[name]
-            os.environ.update(self.environment)
-        else:
-            os.environ.update({name: value for name, value in self.environment.items() if name not in os.environ})
+        here, local = dict(os.environ), self.host == socket.gethostname()
+        for name in here.keys() - self.environment.keys() - set(PRIVATE) if local else ():
+            del os.environ[name]
+        for name, value in self.environment.items():
+            if name not in here or (local and here[name] != value):
+                os.environ[name] = value
         with suppress(OSError):  # a host that does not have it
             os.chdir(self.folder)
         sys.argv[:] = self.arguments

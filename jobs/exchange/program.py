@@ -10,26 +10,25 @@ import enum
 import importlib
 import io
 import logging
+import pickle
 import struct
 import sys
 import threading
-from collections import ChainMap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import BuiltinFunctionType, FunctionType, MemberDescriptorType, ModuleType
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar, NoReturn
 
-from broker.engine.handle import Handle
 from broker.messages.pipe import PipeConnection
-from jobs.exchange.logging_state import LoggerState, logger_states, reduce_handler, reset_logging
+from jobs.exchange.logging_state import LoggerState, logger_states, reduce_handler
 from jobs.exchange.main_module import MAIN, MainModule, definitions_of, own_modules
 from jobs.exchange.pickling import SOCKET_REDUCERS, Pickler, loads
 from jobs.exchange.process_state import ProcessState
 from jobs.exchange.unavailable import Unavailable
 
 FORK = "fork"
-SHARED = (Handle, PipeConnection, *SOCKET_REDUCERS)
+AWAITED = (PipeConnection, *SOCKET_REDUCERS)  # their pickles wait to be unpickled, each once
 SIMPLE = (type(None), bool, int, float, str, bytes, ModuleType, BuiltinFunctionType)
 DESCRIPTORS = (FunctionType, property, classmethod, staticmethod, MemberDescriptorType)
 
@@ -41,23 +40,28 @@ class Program:
     method: str
     main: MainModule
     state: ProcessState
-    own: tuple[str, ...]
+    own: dict[str, str]  # its own modules that the parent has imported, and their files
     pickled: bytes
 
     @classmethod
     def of(cls, process: object, method: str) -> Program:
         """Return what `process` needs if it is started now; raise what pickling it raises."""
         main = MainModule.here()
-        modules = own_modules(main.folder) if method == FORK else {}
+        modules = own_modules(main.folder)
         data = list(_inherited({MAIN: sys.modules[MAIN], **modules})) if method == FORK else []
         loggers = logger_states() if method == FORK else []
         pickled = _dumps(process, data, loggers)
-        return cls(method, main, ProcessState.here(method == FORK), tuple(modules), pickled)
+        own = {name: str(module.__file__) for name, module in modules.items()}
+        return cls(method, main, ProcessState.here(method == FORK), own, pickled)
+
+    def prepare(self) -> None:
+        """Do what is the same for all processes of a program, in the process from which they are forked."""
+        self.main.prepare(self.own, again=self.method != FORK)
 
     def enter(self) -> Any:
         """Make this process one of the program's; return the process object that it is to run."""
         self.state.restore()
-        reset_logging()
+        self.main.drop_others(self.own)
         if self.method == FORK:
             with self.main.with_definitions(self.own):
                 process, data, loggers = loads(self.pickled)
@@ -123,7 +127,10 @@ def _attributes(module: str, owner: str, value: object) -> Iterator[Variable]:
 
 
 def _dumps(process: object, data: list[Variable], loggers: list[LoggerState]) -> bytes:
-    return _pickle((process, list(map(_sendable, data)), list(map(_sendable_part, loggers))))
+    try:
+        return _pickle((process, data, loggers), _refuse)
+    except Exception:  # there is something that cannot be pickled, or only once: look at each
+        return _pickle((process, list(map(_sendable, data)), list(map(_sendable_part, loggers))))
 
 
 def _sendable_part(state: LoggerState) -> LoggerState:
@@ -149,32 +156,41 @@ def _fault(obj: object) -> Exception | None:
     if isinstance(obj, SIMPLE):
         return None
     try:
-        _pickle(obj, probe=True)
+        _pickle(obj, _leave_out)
     except Exception as error:
         return error
     return None
 
 
-def _pickle(obj: object, probe: bool = False) -> bytes:
+def _pickle(obj: object, reduce_awaited: Callable[[Any], Any] | None = None) -> bytes:
     file = io.BytesIO()
-    pickler = _ProgramPickler(file)
-    pickler.probe = probe
-    pickler.dump(obj)
+    _ProgramPickler(file, reduce_awaited).dump(obj)
     return file.getvalue()
+
+
+def _leave_out(_: object) -> tuple[object, ...]:
+    return type(None), ()
+
+
+def _refuse(obj: object) -> NoReturn:
+    raise pickle.PicklingError(f"{obj!r} can be pickled once")
 
 
 class _ProgramPickler(Pickler):
     # A forked child has locks of its own, in the state of its parent's; here they are free.
-    dispatch_table: ClassVar[Any] = ChainMap(
-        {type(make()): lambda _, make=make: (make, ()) for make in (threading.Lock, threading.RLock)},
-        {struct.Struct: lambda packing: (struct.Struct, (packing.format,))},
-        Pickler.dispatch_table,
-    )
-    probe: bool  # whether nobody will unpickle it: then no socket or pipe may wait for that
+    reducers: ClassVar[Any] = {
+        **Pickler.reducers,
+        **{type(make()): lambda _, make=make: (make, ()) for make in (threading.Lock, threading.RLock)},
+        struct.Struct: lambda packing: (struct.Struct, (packing.format,)),
+    }
+
+    def __init__(self, file: IO[bytes], reduce_awaited: Callable[[Any], Any] | None) -> None:
+        super().__init__(file)
+        self._reduce_awaited = reduce_awaited
 
     def reducer_override(self, obj: Any) -> Any:
         if isinstance(obj, logging.Handler):
             return reduce_handler(obj)
-        if self.probe and isinstance(obj, SHARED):
-            return type(None), ()
+        if self._reduce_awaited and isinstance(obj, AWAITED):
+            return self._reduce_awaited(obj)
         return super().reducer_override(obj)

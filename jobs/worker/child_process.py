@@ -20,6 +20,7 @@ from typing import IO
 
 from rq.defaults import UNSERIALIZABLE_RETURN_VALUE_PAYLOAD
 
+from jobs.exchange.logging_state import LoggerState, logger_states, reset_logging
 from jobs.exchange.pickling import PrePickled, dumps, loads
 from jobs.exchange.program import Program
 from jobs.worker.output_order import AcknowledgedWriter, Acknowledgements
@@ -40,7 +41,9 @@ class ChildProcess:
         self._acknowledgements = Acknowledgements()
         pipes: Pipes = {stream: os.pipe() for stream in (OUTCOME, 1, 2)}
         fork = multiprocessing.get_context("fork")
-        self._process = fork.Process(target=_child_main, args=(payload, pipes, self._acknowledgements))
+        arguments = (payload, pipes, self._acknowledgements, logger_states())
+        _prepare(payload)
+        self._process = fork.Process(target=_child_main, args=arguments)
         previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # it may inherit that SIGINT is ignored
         try:
             self._process.start()
@@ -147,7 +150,16 @@ def _lead_process_group(pid: int) -> None:
         os.setpgid(pid, pid)
 
 
-def _child_main(payload: bytes, pipes: Pipes, acknowledgements: Acknowledgements) -> None:
+def _prepare(payload: bytes) -> None:
+    with suppress(Exception):  # the process gets the same error, and reports it
+        _, program = loads(payload)
+        assert isinstance(program, Program)
+        program.prepare()
+
+
+def _child_main(
+    payload: bytes, pipes: Pipes, acknowledgements: Acknowledgements, logging_of_worker: list[LoggerState]
+) -> None:
     _lead_process_group(os.getpid())
     for reader, _ in pipes.values():
         os.close(reader)
@@ -165,6 +177,7 @@ def _child_main(payload: bytes, pipes: Pipes, acknowledgements: Acknowledgements
     parent = multiprocessing.parent_process()
     assert parent is not None
     threading.Thread(target=_exit_with_parent, args=(parent.sentinel,), daemon=True).start()
+    reset_logging(logging_of_worker)
     sys.exit(_run_process(payload, outcome, parent.sentinel))
 
 
@@ -181,7 +194,6 @@ def _exit_with_parent(parent_sentinel: int) -> None:
 def _run_process(payload: bytes, outcome: IO[bytes], parent_sentinel: int) -> int:
     try:
         authkey, program = loads(payload)
-        assert isinstance(program, Program)  # imported by the worker, or else by each of its children
         multiprocessing.current_process().authkey = authkey  # needed to receive sockets from the parent
         process = program.enter()
     except Exception:

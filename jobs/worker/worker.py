@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import logging
 import multiprocessing
 import os
@@ -42,11 +43,20 @@ JOB_HEARTBEAT_TTL = 30  # without a heartbeat for so long, a job counts as aband
 MAINTENANCE_INTERVAL = 10  # between searches for abandoned jobs
 CONNECTION_TIMEOUT = 10  # without a reply for so long, the server counts as unreachable
 
+# What programs often import, and this project does not: the worker imports it, or else each of its processes.
+PRELOADED = (
+    *("argparse", "cmath", "concurrent.futures.process", "decimal", "fractions", "gzip", "logging.handlers"),
+    *("multiprocessing.managers", "multiprocessing.shared_memory", "sched", "statistics", "timeit"),
+)
+
 FORCE_STOP_DELAY = timedelta(seconds=1)  # a Ctrl-C arrives twice, from the terminal and from the supervisor
 CONNECTION_ERRORS = (redis.ConnectionError, redis.TimeoutError)
 PROCESS_FUNCTION = f"{process_job.run.__module__}.{process_job.run.__qualname__}"
 
 log = logging.getLogger(__name__)
+
+for _module in PRELOADED:
+    importlib.import_module(_module)
 
 
 def new_name() -> str:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import logging
 import pickle
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from broker import Context
+from jobs.exchange.definitions import definitions
 from jobs.exchange.logging_state import reduce_handler
+from jobs.exchange.main_module import MainModule
 from jobs.exchange.process_state import ProcessState
 from jobs.exchange.unavailable import Unavailable, UnavailableError
 
@@ -63,11 +67,54 @@ def test_a_file_handler_goes_on_at_the_end_of_its_file(tmp_path: Path) -> None:
 
 
 def test_pipes_are_not_kept_open_by_looking_at_them(ctx: Context) -> None:
-    from jobs.exchange.program import _fault
+    from jobs.exchange.program import _fault, _pickle, _refuse
 
     left, right = ctx.Pipe()
     assert _fault({"pipe": right}) is None
+    with pytest.raises(pickle.PicklingError):
+        _pickle({"pipe": right}, _refuse)
     assert _fault({"thread": threading.current_thread()}) is not None
     right.close()
     with pytest.raises(EOFError):
         left.recv()
+
+
+def test_what_is_not_picklable_is_found_among_the_rest() -> None:
+    from jobs.exchange.program import Variable, _dumps
+
+    shared = ["one object"]
+    data = [
+        Variable("json", "", "thread", threading.current_thread()),
+        Variable("json", "", "left", shared),
+        Variable("json", "", "right", shared),
+    ]
+    process, (thread, left, right), _ = pickle.loads(_dumps("process", data, []))
+    assert process == "process"
+    assert "thread is a threading._MainThread" in repr(thread.value)
+    assert left.value is right.value
+
+
+def test_a_module_is_compiled_once_and_again_when_it_has_changed(tmp_path: Path) -> None:
+    main = MainModule(str(tmp_path / "program.py"), None, "def work(): pass")
+    own = tmp_path / "module.py"
+    own.write_text("def first(): pass")
+    main.prepare({"module": str(own)}, again=False)
+    compiled = definitions.cache_info().misses
+    main.prepare({"module": str(own)}, again=False)
+    assert definitions(main.source, main.file).defined == {"work"}
+    assert definitions.cache_info().misses == compiled
+    own.write_text("def second(): pass")
+    main.prepare({"module": str(own)}, again=False)
+    assert definitions.cache_info().misses == compiled + 1
+
+
+def test_modules_from_elsewhere_are_forgotten_if_the_program_has_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    standard, own = ModuleType("timeit"), ModuleType("shop")
+    standard.__file__, own.__file__ = logging.__file__, str(tmp_path / "shop.py")
+    for module in (standard, own):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    MainModule(str(tmp_path / "program.py"), None, "").drop_others(["timeit", "shop", "not_imported"])
+    assert "timeit" not in sys.modules
+    assert sys.modules["shop"] is own
