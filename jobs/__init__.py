@@ -11,6 +11,7 @@ from jobs.context import Context, get_context
 from jobs.exchange.job import SignedJob
 from jobs.exchange.worker_list import worker_count
 from jobs.process import Process
+from jobs.tasks import LostTaskError
 from jobs.worker.local_workers import Workers
 
-__all__ = ["Context", "Process", "SignedJob", "Workers", "get_context", "worker_count"]
+__all__ = ["Context", "LostTaskError", "Process", "SignedJob", "Workers", "get_context", "worker_count"]

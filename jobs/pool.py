@@ -7,26 +7,28 @@ import multiprocessing
 import multiprocessing.pool
 import os
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from broker.errors import LeaseLostError
-from broker.messages.queues import JoinableQueue, SimpleQueue
+from jobs.exchange.queues import JoinableQueue, SimpleQueue
 from jobs.exchange.worker_list import worker_count
 from jobs.job_context import JobContext
-
-TASK_LEASE = 5.0  # seconds after which another process gets the task of a process that died
+from jobs.tasks import TASK_LEASE, Dispatcher, ResultQueue
 
 
 class Pool(multiprocessing.pool.Pool):
     """`multiprocessing.Pool` on RQ workers: each of its processes occupies a worker until the pool is closed.
 
-    A task whose process is killed, or lost with its host, is run again by another process. If there are more processes
-    than workers, the others wait for a worker. A pool that is dropped is terminated, as multiprocessing's.
+    A task whose process is killed, or lost with its host, is run again by another process. If the task itself ends its
+    process, or three processes are killed while they run it, it raises `LostTaskError`. If processes end in a row
+    before they take a task, for instance because the initializer raises, all tasks raise `BrokenProcessPool`.
+
+    If there are more processes than workers, the others wait for a worker. A pool that is dropped is terminated, as
+    multiprocessing's.
     """
 
     _change_notifier: Any
+    _processes: int
     Process: Any
 
     def __init__(
@@ -41,16 +43,18 @@ class Pool(multiprocessing.pool.Pool):
         # Not a method: the base class gives it to a thread, which would keep a dropped pool from being collected.
         self.Process = functools.partial(_make_process, type("Process", (_PoolProcess, context.Process), {}))
         if processes is None:
-            processes = worker_count(context.url, context.queue) or os.cpu_count()
+            processes = worker_count(context.url, context.queue) or os.cpu_count() or 1
+        self._processes = processes  # which the base class sets too late for `_setup_queues`
         # The base class gets multiprocessing's context for its own threads: they can wait only for files.
         super().__init__(processes, initializer, initargs, maxtasksperchild, multiprocessing.get_context())
 
     def _setup_queues(self) -> None:
         tasks, results = self._job_context.JoinableQueue(lease=TASK_LEASE), self._job_context.SimpleQueue()
-        dispatcher = Dispatcher(tasks, results)
-        self._inqueue = tasks
-        self._outqueue = _ResultQueue(tasks, results)
-        self._quick_put, self._quick_get = dispatcher.put_task, dispatcher.get_result
+        assert isinstance(tasks, JoinableQueue)
+        assert isinstance(results, SimpleQueue)
+        self._inqueue = Dispatcher(tasks, results, self._processes)
+        self._outqueue = ResultQueue(tasks, results)
+        self._quick_put, self._quick_get = self._inqueue.put_task, self._inqueue.get_result
 
     def _get_sentinels(self) -> list[object]:
         return [self._change_notifier._reader]
@@ -59,49 +63,65 @@ class Pool(multiprocessing.pool.Pool):
     def _help_stuff_finish(*_: object) -> None:
         """Do nothing: the queue of tasks is unbounded, so no thread blocks in `put`."""
 
+    @classmethod
+    def _terminate_pool(cls, taskqueue: Any, inqueue: Dispatcher, *rest: Any) -> None:
+        inqueue.close()
+        super()._terminate_pool(taskqueue, inqueue, *rest)  # type: ignore[misc]
 
-def _make_process(process_class: type[Any], _: object, *args: Any, **kwds: Any) -> Any:
-    return process_class(*args, **kwds)
+
+def _make_process(process_class: type[Any], _: object, *, args: tuple[Any, ...], **kwds: Any) -> Any:
+    process = process_class(args=args, **kwds)
+    process._dispatcher = args[0]
+    return process
 
 
 class _PoolProcess(BaseProcess):
+    """One of a pool's processes; the pool replaces those that have ended, after it has joined them."""
+
+    _dispatcher: Dispatcher
+    _popen: Any
+
+    def start(self) -> None:
+        """Start it, unless the pool's processes fail to start."""
+        if self._dispatcher.broken:
+            self._popen = _Unstarted()
+        else:
+            super().start()
+
+    @property
+    def sentinel(self) -> int:
+        """As of every process; one that was not started has none."""
+        if isinstance(self._popen, _Unstarted):
+            raise AttributeError("not started")
+        return super().sentinel
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until it has ended, and take back the task that it ran."""
+        super().join(timeout)
+        if self._popen.returncode is not None:
+            self._dispatcher.take_back(self._popen)
+
     def terminate(self) -> None:
         super().terminate()
         self.join()  # the pool needs the pid of each process that is still alive, and one that has not started has none
 
 
-class Dispatcher:
-    """The pool's side: puts tasks, and gets one result for each."""
+class _Unstarted:
+    """In the place of a process that a pool would start again and again."""
 
-    def __init__(self, tasks: JoinableQueue, results: SimpleQueue) -> None:
-        self._tasks = tasks
-        self._results = results
-        self._pending: set[tuple[int, int]] = set()  # tasks without a result
+    pid = host = None
 
-    def put_task(self, task: tuple[Any, ...] | None) -> None:
-        """Put a task, or None after the last one."""
-        if task is not None:
-            self._pending.add(task[:2])
-        self._tasks.put(task)
+    def __init__(self) -> None:
+        self.returncode: int | None = None
 
-    def get_result(self) -> Any:
-        """Return the next result of a pending task, or None if that was put."""
-        while (result := self._results.get()) is not None and result[:2] not in self._pending:
-            pass  # the task was run twice
-        if result is not None:
-            self._pending.discard(result[:2])
-        return result
+    def poll(self) -> int | None:
+        """Return None until it is waited for."""
+        return self.returncode
 
+    def wait(self, timeout: float | None = None) -> int:  # noqa: ARG002 - multiprocessing's name
+        """Return 0: it has nothing to do."""
+        self.returncode = 0
+        return 0
 
-class _ResultQueue:
-    """A process's side: a task is done when its result is in the queue."""
-
-    def __init__(self, tasks: JoinableQueue, results: SimpleQueue) -> None:
-        self._tasks = tasks
-        self._results = results
-
-    def put(self, result: object) -> None:
-        self._results.put(result)
-        if result is not None:  # the pool itself puts None after the last one
-            with suppress(LeaseLostError):  # then another process runs the task again
-                self._tasks.task_done()
+    def terminate(self) -> None:
+        """Do nothing."""

@@ -53,6 +53,37 @@ class Queue(_SignedItems, broker.messages.queues.Queue):
 class JoinableQueue(_SignedItems, broker.messages.queues.JoinableQueue):
     """A `broker.messages.queues.JoinableQueue` that also takes lambdas and nested functions."""
 
+    def tokens_of(self, holder: str) -> list[bytes]:
+        """Return the tokens of what a process holds; `holder` is how they begin: `host/pid/`."""
+        fields: list[bytes] = self._command(b"HGETALL", self._keys[0])[::2]
+        return [field for field in fields if field.startswith(holder.encode())]
+
+    def read_item(self, token: bytes) -> Any:
+        """Return the item that is held under this token; None if there is none."""
+        item = self._command(b"HGET", self._keys[4], token)
+        return None if item is None else self._loads(item)
+
+    def count_held(self) -> int:
+        """Return how many items are held by a process."""
+        return int(self._command(b"HLEN", self._keys[4]))
+
+    def give_back(self, token: bytes) -> None:
+        """Put the item that is held under this token back at the front: its holder has ended."""
+        self._run(self._return_script, token, b"0", self._size, self._keep)
+
+    def finish(self, token: bytes) -> bool:
+        """Mark the item that is held under this token as done; return False if it is held no longer."""
+        done, retried = self._run(self._done_script, token)
+        return done == 1 or retried
+
+    def _command(self, *parts: bytes) -> Any:
+        session = self._get_session()
+        connection = session.acquire_connection()
+        try:
+            return connection.run_command(*parts)
+        finally:
+            session.release_connection(connection)
+
     def _discard(self) -> None:
         with suppress(LeaseLostError):
             self._release_lease(self._done_script, order=-1)

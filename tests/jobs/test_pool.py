@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 import weakref
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext
 
 import psutil
 import pytest
 
 import jobs
-from jobs.pool import Dispatcher
+from jobs.tasks import MAX_FAILED_STARTS, Dispatcher
 from tests.support.actors import TIMEOUT
 from tests.support.waiting import wait_until
 
@@ -157,3 +160,86 @@ def test_a_pool_that_is_dropped_frees_its_workers(ctx):
         del pool
         gc.collect()
         assert dropped() is None
+
+
+@pytest.mark.parametrize("leave", [os._exit, sys.exit])
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_task_that_ends_its_process_is_not_repeated(ctx, tmp_path, leave, code):
+    def task():
+        with (tmp_path / "runs").open("a") as runs:
+            print("run", file=runs)
+        leave(code)
+
+    with ctx.Pool(2) as pool:
+        with pytest.raises(jobs.LostTaskError, match=f"its process exited with code {code} "):
+            pool.apply_async(task).get(TIMEOUT)
+        assert pool.map(square, range(5)) == [0, 1, 4, 9, 16]
+    assert (tmp_path / "runs").read_text() == "run\n"
+
+
+def test_a_task_whose_processes_are_killed_is_repeated_twice(ctx, tmp_path):
+    def task():
+        with (tmp_path / "runs").open("a") as runs:
+            print("run", file=runs)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with ctx.Pool(2) as pool:
+        result = pool.map_async(lambda number: task() if number == 2 else number, range(4), chunksize=1)
+        with pytest.raises(jobs.LostTaskError, match=r"3 processes were killed or lost .*-9, -9, -9"):
+            result.get(TIMEOUT)
+    assert (tmp_path / "runs").read_text() == 3 * "run\n"
+
+
+class Unreadable:
+    def __reduce__(self):
+        return fail, ("it cannot be unpickled",)
+
+
+def fail(reason="no"):
+    raise RuntimeError(reason)
+
+
+def test_an_argument_that_cannot_be_unpickled_is_an_error(ctx):
+    with ctx.Pool(1) as pool:
+        with pytest.raises(RuntimeError, match="it cannot be unpickled"):
+            pool.apply_async(square, (Unreadable(),)).get(TIMEOUT)
+        assert pool.apply(square, (3,)) == 9
+
+
+@pytest.mark.parametrize(("initializer", "initargs"), [(fail, ()), (square, (Unreadable(),)), (os._exit, (4,))])
+def test_a_pool_whose_processes_do_not_start_fails(ctx, capfd, initializer, initargs):
+    with ctx.Pool(2, initializer, initargs) as pool:
+        results = [pool.map_async(square, range(5)), pool.apply_async(square, (3,))]
+        for result in results:
+            with pytest.raises(BrokenProcessPool, match="the last 6 ended before they took a task"):
+                result.get(TIMEOUT)
+        with pytest.raises(BrokenProcessPool):
+            pool.apply_async(square, (3,)).get(TIMEOUT)
+        pool.close()
+        pool.join()
+    assert not multiprocessing.active_children()
+
+
+def test_a_pool_whose_idle_processes_are_killed_works(ctx):
+    with ctx.Pool(1) as pool:
+        for _ in range(2 * MAX_FAILED_STARTS):
+            os.kill(pool.apply(os.getpid), signal.SIGKILL)
+        assert pool.apply(square, (3,)) == 9
+
+
+@pytest.mark.slow
+def test_a_task_that_keeps_the_gil_is_not_repeated(ctx, tmp_path):
+    def task():
+        with (tmp_path / "runs").open("a") as runs:
+            print("run", file=runs)
+        ctypes.PyDLL(None).sleep(12)  # no thread of this process runs meanwhile
+
+    with ctx.Pool(2) as pool:
+        pool.apply_async(task).get(TIMEOUT)
+    assert (tmp_path / "runs").read_text() == "run\n"
+
+
+def test_large_arguments_and_results(ctx):
+    with ctx.Pool(2) as pool:
+        assert pool.map(len, [bytes(100 << 20)], chunksize=1) == [100 << 20]
+        assert len(pool.apply(bytes, (100 << 20,))) == 100 << 20
