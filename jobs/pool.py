@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import copy
 import multiprocessing
 import multiprocessing.pool
 import os
@@ -29,7 +29,6 @@ class Pool(multiprocessing.pool.Pool):
 
     _change_notifier: Any
     _processes: int
-    Process: Any
 
     def __init__(
         self,
@@ -38,15 +37,17 @@ class Pool(multiprocessing.pool.Pool):
         initializer: Callable[..., object] | None = None,
         initargs: Iterable[Any] = (),
         maxtasksperchild: int | None = None,
+        *,
+        process_class: type[Any] | None = None,
     ) -> None:
         self._job_context = context
-        # Not a method: the base class gives it to a thread, which would keep a dropped pool from being collected.
-        self.Process = functools.partial(_make_process, type("Process", (_PoolProcess, context.Process), {}))
         if processes is None:
             processes = worker_count(context.url, context.queue) or os.cpu_count() or 1
         self._processes = processes  # which the base class sets too late for `_setup_queues`
         # The base class gets multiprocessing's context for its own threads: they can wait only for files.
-        super().__init__(processes, initializer, initargs, maxtasksperchild, multiprocessing.get_context())
+        own_context: Any = copy.copy(multiprocessing.get_context())
+        own_context.Process = type("Process", (_PoolProcess, process_class or context.Process), {})
+        super().__init__(processes, initializer, initargs, maxtasksperchild, own_context)
 
     def _setup_queues(self) -> None:
         tasks, results = self._job_context.JoinableQueue(lease=TASK_LEASE), self._job_context.SimpleQueue()
@@ -69,17 +70,14 @@ class Pool(multiprocessing.pool.Pool):
         super()._terminate_pool(taskqueue, inqueue, *rest)  # type: ignore[misc]
 
 
-def _make_process(process_class: type[Any], _: object, *, args: tuple[Any, ...], **kwds: Any) -> Any:
-    process = process_class(args=args, **kwds)
-    process._dispatcher = args[0]
-    return process
-
-
 class _PoolProcess(BaseProcess):
     """One of a pool's processes; the pool replaces those that have ended, after it has joined them."""
 
-    _dispatcher: Dispatcher
     _popen: Any
+
+    def __init__(self, *, args: tuple[Any, ...], **options: Any) -> None:
+        super().__init__(args=args, **options)
+        self._dispatcher: Dispatcher = args[0]
 
     def start(self) -> None:
         """Start it, unless the pool's processes fail to start."""

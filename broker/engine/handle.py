@@ -35,23 +35,37 @@ class Handle:
         return handle
 
     def _bind(self, url: str, name: str, options: dict[str, Any]) -> None:
-        self.name = check_name(name)
+        added = frozenset(vars(self))
+        self._name = check_name(name)
         self._url = url
         self._options = options
         self._session: Session | None = None
         self._key = f"broker:{{{self._kind}:{name}}}".encode()  # braces: all keys of one name share a hash slot
         self._keys = (self._key, *(self._key + f":{suffix}".encode() for suffix in self._key_suffixes))
         self._configure(**options)
-        self._attributes = frozenset(vars(self))
+        self._attributes = frozenset(vars(self)) - added
 
     def _configure(self, *args: Any, **options: Any) -> None:
         """Check the options of this kind of primitive, and bind its scripts to the keys."""
 
+    @property
+    def name(self) -> str:
+        """The name, which is the same in every process that uses the primitive."""
+        return self._name
+
     def __reduce__(self) -> tuple[object, ...]:
-        # A subclass may have added attributes.
+        state = self.__getstate__()
+        arguments = (type(self), self._url, self._name, self._options)
+        return (_restore, arguments) if state == ({},) else (_restore, arguments, state)
+
+    # A tuple, as of multiprocessing's primitives: subclasses extend it.
+    def __getstate__(self) -> tuple[Any, ...]:
         added = {name: value for name, value in vars(self).items() if name not in self._attributes}
-        added.pop("_attributes")
-        return _restore, (type(self), self._url, self.name, self._options), added or None
+        del added["_attributes"]
+        return (added,)
+
+    def __setstate__(self, state: tuple[dict[str, Any]]) -> None:
+        vars(self).update(*state)
 
     def delete(self) -> None:
         """Delete the primitive from the server; a process that still uses it starts with a new one.
@@ -66,7 +80,7 @@ class Handle:
             session.release_connection(connection)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.name!r}>"
+        return f"<{type(self).__name__} {self._name!r}>"
 
     def _get_session(self) -> Session:
         if self._session is None or self._session.closed:

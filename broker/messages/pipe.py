@@ -17,6 +17,7 @@ import redis
 
 from broker.engine.lease import Lease
 from broker.messages.pipe_ends import CLOSED, END_LEASE, EndUsers, Inbox, close_end
+from broker.messages.prefetch import Prefetch
 from broker.transport.connection import NEVER
 
 PICKLE_LEASE = 24 * 3600.0  # seconds within which a pickled end must be unpickled, or it may count as closed
@@ -28,8 +29,8 @@ class PipeConnection:
 
     An end is open as long as any process has it open: the process that created it, those that unpickled it, and those
     that were forked with it. A process closes it with `close` or when it exits; if it is killed, its end closes five
-    seconds later. Sending never waits, since the number of messages is not limited. An end is not a file and has no
-    `fileno`.
+    seconds later. Sending never waits, since the number of messages is not limited. An end is not a file, but has a
+    `fileno` for `multiprocessing.connection.wait`.
     """
 
     _inbox_type: ClassVar[type[Inbox]] = Inbox
@@ -44,6 +45,7 @@ class PipeConnection:
         self._peer_users = EndUsers.at(url, f"{name}:{1 - side}")
         self.handles = (self._inbox, self._users)
         self._received: deque[bytes] = deque()  # messages that poll() has received and recv() has not returned
+        self._prefetch: Prefetch | None = None
         self._child_token = b""
         self._closed = False
         self._open(self._users.add(END_LEASE), END_LEASE)
@@ -76,7 +78,7 @@ class PipeConnection:
         self._check(self.readable, "write-only")
         if maxlength is not None and maxlength < 0:
             raise ValueError(f"maxlength must not be negative, but is {maxlength}")
-        data = self._received.popleft() if self._received else self._next(NEVER)
+        data = self.receive(NEVER) if self._prefetch is None else self._prefetch.get(NEVER)
         if maxlength is not None and len(data) > maxlength:
             self.close()
             raise OSError(f"the message has {len(data)} bytes, more than the maxlength of {maxlength}")
@@ -89,18 +91,34 @@ class PipeConnection:
         """
         self._check(self.readable, "write-only")
         deadline = NEVER if timeout is None else time.monotonic() + timeout
+        if self._prefetch is not None:
+            return self._prefetch.poll(deadline)
         try:
             if not self._received:
-                self._received.append(self._next(deadline))
+                self._received.append(self.receive(deadline))
         except queue.Empty:
             return False
         except EOFError:
             pass
         return True
 
+    def fileno(self) -> int:
+        """Return a file descriptor that is readable when `recv` will return or raise `EOFError` without waiting.
+
+        `multiprocessing.connection.wait`, `select` and asyncio can wait for it. From the first call on, a thread
+        receives one message ahead, and no other process that has this end open can receive that message.
+        """
+        self._check(self.readable, "write-only")
+        if self._prefetch is None:
+            self._prefetch = Prefetch(self, self._session)
+            self._stop_prefetch = util.Finalize(self, self._prefetch.stop, (self._inbox,), exitpriority=1)
+        return self._prefetch.fileno()
+
     def close(self) -> None:
         """Close this process's end."""
         self._closed = True
+        if self._prefetch is not None:
+            self._stop_prefetch()
         self._finalize()
 
     @property
@@ -132,7 +150,10 @@ class PipeConnection:
         if not allowed:
             raise OSError(f"{self!r} is {restriction}")
 
-    def _next(self, deadline: float) -> bytes:
+    def receive(self, deadline: float) -> bytes:
+        """Return the next message; raise `queue.Empty` at `deadline` (monotonic clock), or `EOFError`."""
+        if self._received:
+            return self._received.popleft()
         wait_until, peer_closed = 0.0, False
         while True:
             try:
@@ -140,6 +161,8 @@ class PipeConnection:
             except queue.Empty:
                 if peer_closed:
                     raise EOFError from None
+                if self._closed or self._session.closed:
+                    raise
                 remaining = self._peer_users.remaining_open()
                 peer_closed = remaining == 0
                 if not peer_closed and time.monotonic() >= deadline:
@@ -169,6 +192,7 @@ class PipeConnection:
             self._register_finalizer()
         elif not self._closed:
             self._received.clear()  # these messages are the parent's
+            self._prefetch = None
             self._open(self._child_token, 0.0)
 
 

@@ -191,6 +191,10 @@ class _ProgramPickler(Pickler):
     def reducer_override(self, obj: Any) -> Any:
         if isinstance(obj, logging.Handler):
             return reduce_handler(obj)
-        if self._reduce_awaited and isinstance(obj, AWAITED):
+        if self._reduce_awaited and isinstance(obj, AWAITED) and not _is_closed(obj):
             return self._reduce_awaited(obj)
         return super().reducer_override(obj)
+
+
+def _is_closed(awaited: Any) -> bool:
+    return bool(getattr(awaited, "closed", getattr(awaited, "_closed", False)))

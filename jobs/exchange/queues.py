@@ -25,10 +25,10 @@ log = logging.getLogger(__name__)
 
 class _SignedItems(Items):
     def _dumps(self, obj: Any) -> bytes:
-        return sign(dumps(obj), self._kind, self.name)
+        return sign(dumps(obj), self._kind, self._name)
 
     def _loads(self, item: bytes) -> Any:
-        return loads(verify(item, self._kind, self.name))
+        return loads(verify(item, self._kind, self._name))
 
     def _get(self, deadline: float) -> Any:
         while True:
@@ -91,10 +91,10 @@ class JoinableQueue(_SignedItems, broker.messages.queues.JoinableQueue):
 
 class _SignedInbox(_SignedItems, broker.messages.pipe_ends.Inbox):
     def _dumps(self, obj: bytes) -> bytes:
-        return sign(obj, self._kind, self.name)
+        return sign(obj, self._kind, self._name)
 
     def _loads(self, item: bytes) -> bytes:
-        return item if item == CLOSED else verify(item, self._kind, self.name)
+        return item if item == CLOSED else verify(item, self._kind, self._name)
 
 
 class PipeConnection(broker.messages.pipe.PipeConnection):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import multiprocessing
 import sys
 import sysconfig
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +13,10 @@ from typing import Any
 Resolve = Callable[[str, Any], Any]  # from a name and multiprocessing's object to what the program gets
 
 PACKAGE = "multiprocessing"
-SUBMODULES = ("pool", "connection", "managers", "shared_memory", "sharedctypes")
+SUBMODULES = (
+    *("connection", "context", "managers", "pool", "process"),
+    *("queues", "shared_memory", "sharedctypes", "synchronize"),
+)
 PROXIED = {PACKAGE, *(f"{PACKAGE}.{name}" for name in SUBMODULES)}
 # Modules in these folders are never the program's own, even if they are below the program's folder.
 LIBRARY_FOLDERS = (
@@ -26,26 +28,18 @@ _import = builtins.__import__
 
 
 class ModuleProxy(ModuleType):
-    """A module or a context of multiprocessing as a program sees it.
+    """A module of multiprocessing as a program sees it."""
 
-    `key` is the module's name, or the context's start method.
-    """
-
-    def __init__(self, key: str, resolve: Resolve) -> None:
-        super().__init__(key)
-        self._original = _original(key)
+    def __init__(self, name: str, resolve: Resolve) -> None:
+        super().__init__(name)
+        self._original = sys.modules[name]
         self._resolve = resolve
 
     def __getattr__(self, name: str) -> Any:
-        if name == "get_context":
-            return self._get_context
         value = getattr(self._original, name)
         if isinstance(value, ModuleType):
             return proxy_of(value, self._resolve)
         return self._resolve(name, value)
-
-    def _get_context(self, method: str | None = None) -> ModuleProxy:
-        return ModuleProxy(multiprocessing.get_context(method).get_start_method(), self._resolve)
 
     def __reduce__(self) -> tuple[object, ...]:
         return ModuleProxy, (self.__name__, self._resolve)
@@ -82,7 +76,3 @@ def proxy_of(module: ModuleType, resolve: Resolve) -> ModuleType:
 def _is_program_module(importer: Mapping[str, Any], folder: Path) -> bool:
     file = Path(importer.get("__file__") or "")
     return file.is_relative_to(folder) and not any(file.is_relative_to(library) for library in LIBRARY_FOLDERS)
-
-
-def _original(key: str) -> Any:
-    return sys.modules[key] if key.startswith(PACKAGE) else multiprocessing.get_context(key)

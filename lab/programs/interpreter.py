@@ -14,12 +14,14 @@ from multiprocessing import util
 from types import CodeType, FrameType, TracebackType
 from typing import Any
 
-from lab.programs import providers
+from lab.programs import contexts, pools, primitives, providers
 from lab.programs.recording import record
 from lab.programs.run_config import RunConfig
 
 EXIT_TIMEOUT = 4  # seconds for the clean-up after a signal, also if the server died with the lab
 AFTER_CHILDREN = -1  # as in `providers`, whose finalizers come after this one
+LOCAL_CLASSES = pools.CLASSES
+REDIS_CLASSES = pools.CLASSES | primitives.LOCKS | primitives.QUEUES | primitives.CONNECTION | primitives.ONLY_LOCAL
 
 
 def load_program(namespace: dict[str, Any]) -> CodeType:
@@ -36,7 +38,7 @@ def load_program(namespace: dict[str, Any]) -> CodeType:
         if isinstance(stream, io.TextIOWrapper):
             # Whole lines, in the order in which several processes print them, also with PYTHONUNBUFFERED.
             stream.reconfigure(line_buffering=True, write_through=False)
-    providers.install(_make_provider(config))
+    contexts.install(_make_provider(config))
     if namespace["__name__"] == "__main__":
         _set_up_main_process(config)
     with open(config.program, "rb") as file:
@@ -48,7 +50,9 @@ def _make_provider(config: RunConfig) -> providers.LocalProvider:
         from lab.programs.rq_provider import RqProvider  # imports RQ, which the other backends do not need
 
         return RqProvider(config)
-    return providers.RedisProvider(config) if config.backend == "redis" else providers.LocalProvider(config)
+    if config.backend == "redis":
+        return providers.RedisProvider(config, REDIS_CLASSES)
+    return providers.LocalProvider(config, LOCAL_CLASSES)
 
 
 def _set_up_main_process(config: RunConfig) -> None:

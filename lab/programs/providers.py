@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
-import functools
 import multiprocessing
 import os
+from collections.abc import Mapping
 from multiprocessing import util
 from typing import Any
 
 import broker
-from lab.programs import import_hook, instrumentation, recording
+from lab.programs import instrumentation, recording
 from lab.programs.run_config import RunConfig
 from lab.programs.unsupported import UNSUPPORTED, warn_on_use
 
-REDIS_BACKED = ("Lock", "Semaphore", "BoundedSemaphore", "Event", "Queue", "SimpleQueue", "JoinableQueue", "Pipe")
 AFTER_CHILDREN = -2  # multiprocessing calls finalizers below 0 after it has terminated daemons and joined the others
+
+Classes = Mapping[str, type]  # by multiprocessing's name
 
 
 class LocalProvider:
-    """Provides multiprocessing itself."""
+    """Provides multiprocessing itself, but for `classes`."""
 
-    def __init__(self, config: RunConfig) -> None:
+    def __init__(self, config: RunConfig, classes: Classes) -> None:
         self.config = config
+        self._classes = classes
 
-    def resolve(self, _: str, original: Any) -> Any:
-        """Return what the program gets instead of `original`, which multiprocessing calls `name`."""
-        return original
+    @property
+    def replaces(self) -> bool:
+        """Whether a program gets anything else than multiprocessing itself."""
+        return recording.is_recording()
 
-    def context(self) -> Any:
-        """Return the context of the calling process."""
-        return multiprocessing.get_context()
+    def resolve(self, name: str, original: Any, method: str | None) -> Any:  # noqa: ARG002 - for jobs
+        """Return what the program gets instead of `original`, which multiprocessing calls `name`.
+
+        `method` is the start method of the context that is asked for it; None if it is a module.
+        """
+        return self._classes.get(name, original)
+
+    def context(self, method: str | None = None) -> Any:
+        """Return the context of the calling process with this start method; by default with the program's."""
+        return multiprocessing.get_context(method)
 
     def close(self) -> None:
         """Delete what the calling process has created."""
@@ -38,59 +48,76 @@ class LocalProvider:
 class RedisProvider(LocalProvider):
     """Provides local processes and Redis-backed primitives; the rest is multiprocessing's own."""
 
-    def __init__(self, config: RunConfig) -> None:
-        super().__init__(config)
-        self._context: broker.Context | None = None
-        self._pid = 0  # the process that created the context: a forked child inherits it
+    replaces = True
 
-    def resolve(self, name: str, original: Any) -> Any:
+    def __init__(self, config: RunConfig, classes: Classes) -> None:
+        super().__init__(config, classes)
+        self._contexts: dict[str | None, broker.Context] = {}  # by start method
+        self._pid = 0  # the process that created them: a forked child inherits them
+
+    def resolve(self, name: str, original: Any, method: str | None) -> Any:
         """Return what the program gets instead of `original`, which multiprocessing calls `name`."""
-        if name in REDIS_BACKED:
-            return functools.partial(create, name)
-        return warn_on_use(name, original) if name in UNSUPPORTED else original
+        if name == "Pipe":
+            return create_pipe
+        if name in UNSUPPORTED and name not in self._classes:
+            return warn_on_use(name, original)
+        return super().resolve(name, original, method)
 
-    def context(self) -> Any:
+    def context(self, method: str | None = None) -> Any:
         """Return the context of the calling process, which is closed after the process and its children have ended."""
         if self._pid != os.getpid():
-            self._pid = os.getpid()
-            self._context = self.new_context()
-            util.Finalize(None, self._context.close, exitpriority=AFTER_CHILDREN)
-        return self._context
+            self._pid, self._contexts = os.getpid(), {}
+        if method not in self._contexts:
+            self._contexts[method] = context = self.new_context(method)
+            util.Finalize(None, context.close, exitpriority=AFTER_CHILDREN)
+        return self._contexts[method]
 
-    def new_context(self) -> broker.Context:
+    def new_context(self, method: str | None) -> broker.Context:
         """Return a new context."""
-        return broker.Context(self.config.url)
+        return broker.Context(self.config.url, method=method)
 
     def close(self) -> None:
         """Delete what the calling process has created."""
-        if self._pid == os.getpid() and self._context is not None:
-            self._context.close()
+        if self._pid == os.getpid():
+            for context in self._contexts.values():
+                context.close()
 
 
 _provider: LocalProvider  # of the program that this process runs
 
 
 def install(provider: LocalProvider) -> None:
-    """Make the program's modules import multiprocessing's names from `provider`, in this process and its children."""
+    """Make `provider` the one of this process and of its children."""
     global _provider
     _provider = provider
     recording.set_log(provider.config.open_log())
-    import_hook.install(resolve, provider.config.folder)
 
 
-def create(name: str, *args: Any, **kwargs: Any) -> Any:
-    """Return a new primitive of the calling process's context."""
-    return getattr(_provider.context(), name)(*args, **kwargs)
+def replaces() -> bool:
+    """Return whether the program gets anything else than multiprocessing itself."""
+    return _provider.replaces
 
 
-def resolve(name: str, original: Any) -> Any:
-    """Return what the program gets instead of `original`, recording if the run is recorded."""
-    return instrumentation.instrument(name, _provider.resolve(name, original))
+def resolve(name: str, original: Any, method: str | None = None) -> Any:
+    """Return what the program gets instead of `original`, which multiprocessing calls `name`.
+
+    A class in one of multiprocessing's submodules stays a class; a factory records if the run is recorded.
+    """
+    provided = _provider.resolve(name, original, method)
+    if isinstance(original, type) and name != "Process":
+        return provided
+    return instrumentation.instrument(name, provided)
 
 
-def current_context() -> Any:
+def current_context(method: str | None = None) -> Any:
     """Return the calling process's context; a pickled context is unpickled as this one."""
-    return _provider.context()
+    return _provider.context(method)
+
+
+def create_pipe(duplex: bool = True) -> tuple[broker.PipeConnection, broker.PipeConnection]:
+    """Return both ends of a new pipe of the calling process's context."""
+    ends: tuple[broker.PipeConnection, broker.PipeConnection] = current_context().Pipe(duplex)
+    return ends
 
 
 def terminate_children() -> None:

@@ -18,6 +18,10 @@ class RecordingProxy:
     def __getattr__(self, attribute: str) -> Any:
         return getattr(self._primitive, attribute)
 
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        return type(self._primitive)  # for `isinstance`
+
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self._primitive, self._name)
 

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from multiprocessing.context import BaseContext
 from typing import Any
 
 import rq
 
 import broker
 import jobs
-from lab.programs import import_hook, providers
+from jobs.exchange import queues
+from jobs.pool import Pool
+from lab.programs import contexts, import_hook, primitives, providers
 from lab.programs.run_config import RunConfig
 from lab.programs.unsupported import UNSUPPORTED, refuse_on_use
 from lab.programs.warning import warn_once
 
-JOB_BACKED = ("Process", "Pool")
+PROCESSES = {"Process": None, "ForkProcess": "fork", "SpawnProcess": "spawn", "ForkServerProcess": "forkserver"}
 
 
 class JobContext(jobs.Context):
     """The context of a program's process; unpickled in a job, it becomes the context of the job's process."""
 
-    def __init__(self, config: RunConfig) -> None:
-        super().__init__(config.url, queue=config.queue)
+    def __init__(self, config: RunConfig, method: str | None) -> None:
+        super().__init__(config.url, queue=config.queue, method=method)
         self._config = config
 
     def enqueue(self, job_name: str, job_id: str, function: Callable[..., object], *args: object) -> rq.job.Job:
@@ -36,29 +38,59 @@ class JobContext(jobs.Context):
         return super().enqueue(job_name, job_id, run_in_job, self._config.to_json(), function, *args)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return providers.current_context, ()
+        return providers.current_context, (self._method,)
+
+
+class SimpleQueue(primitives.Created, queues.SimpleQueue):
+    """`multiprocessing.SimpleQueue`."""
+
+
+class Queue(primitives.Created, queues.Queue):
+    """`multiprocessing.Queue`."""
+
+
+class JoinableQueue(Queue, queues.JoinableQueue):
+    """`multiprocessing.JoinableQueue`."""
+
+
+class JobPool(Pool):
+    """`multiprocessing.pool.Pool`."""
+
+    def __init__(
+        self,
+        processes: int | None = None,
+        initializer: Callable[..., object] | None = None,
+        initargs: Iterable[Any] = (),
+        maxtasksperchild: int | None = None,
+        context: BaseContext | None = None,
+    ) -> None:
+        job_context = providers.current_context(context.get_start_method() if context else None)
+        own_process = contexts.own_process(context)
+        super().__init__(job_context, processes, initializer, initargs, maxtasksperchild, process_class=own_process)
 
 
 class RqProvider(providers.RedisProvider):
     """Provides RQ jobs as processes, and Redis-backed primitives; other shared objects are refused when used."""
 
-    def resolve(self, name: str, original: Any) -> Any:
-        """Return what the program gets instead of `original`, which multiprocessing calls `name`."""
-        if name in providers.REDIS_BACKED:
-            return functools.partial(providers.create, name)
-        if name in JOB_BACKED:
-            return getattr(self.context(), name)
-        return refuse_on_use(name) if name in UNSUPPORTED else original
+    def __init__(self, config: RunConfig) -> None:
+        redis_backed = primitives.LOCKS | {each.__name__: each for each in (SimpleQueue, Queue, JoinableQueue)}
+        super().__init__(config, {"Pool": JobPool, **redis_backed, **primitives.CONNECTION})
 
-    def new_context(self) -> broker.Context:
+    def resolve(self, name: str, original: Any, method: str | None) -> Any:
+        """Return what the program gets instead of `original`, which multiprocessing calls `name`."""
+        if name in PROCESSES:
+            return self.context(method or PROCESSES[name]).Process
+        return refuse_on_use(name) if name in UNSUPPORTED else super().resolve(name, original, method)
+
+    def new_context(self, method: str | None) -> broker.Context:
         """Return a new context."""
-        return JobContext(self.config)
+        return JobContext(self.config, method)
 
 
 def run_in_job(config: str, function: Callable[..., object], *args: object) -> object:
     """Call `function` with the program's names available; the worker calls this for each of a program's jobs."""
     run_config = RunConfig.from_json(config)
-    providers.install(RqProvider(run_config))
+    contexts.install(RqProvider(run_config))
     sys.path.insert(0, str(run_config.folder))
     try:
         return function(*args)

@@ -15,6 +15,8 @@ UNSUPPORTED = {
     **dict.fromkeys(("SharedMemory", "ShareableList", "SharedMemoryManager"), "send values through a Queue or a Pipe"),
 }
 
+LOCAL_ONLY = "{} has no Redis-backed version: this is multiprocessing's own, for processes on this machine"
+
 
 def warn_on_use(name: str, original: Any) -> Any:
     """Return multiprocessing's `original`; if it is a factory, its first call prints that it works on one machine."""
@@ -23,19 +25,25 @@ def warn_on_use(name: str, original: Any) -> Any:
 
     @functools.wraps(original)
     def create(*args: Any, **kwargs: Any) -> Any:
-        warn_once(f"{name} has no Redis-backed version: this is multiprocessing's own, for processes on this machine")
+        warn_once(LOCAL_ONLY.format(name))
         return original(*args, **kwargs)
 
     return create
 
 
+@functools.cache
 def refuse_on_use(name: str) -> type:
     """Return a class that ends the process with one sentence when it is instantiated or subclassed."""
 
-    def refuse(*_: Any, **__: Any) -> NoReturn:
-        warn_once(
+    def refuse_name(*_: Any, **__: Any) -> NoReturn:
+        refuse(
             f"{name} needs shared memory, which RQ jobs do not have; {UNSUPPORTED[name]}, or run the program --on redis"
         )
-        raise SystemExit(2)
 
-    return type(name, (), {"__new__": refuse, "__init_subclass__": refuse})
+    return type(name, (), {"__new__": refuse_name, "__init_subclass__": refuse_name})
+
+
+def refuse(sentence: str) -> NoReturn:
+    """End the process with a sentence on standard error and exit status 2."""
+    warn_once(sentence)
+    raise SystemExit(2)

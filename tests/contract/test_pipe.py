@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from multiprocessing.connection import wait
 from typing import Any
 
 import pytest
@@ -247,3 +248,27 @@ def test_child_gets_eof_when_its_parent_closes(backend: Backend) -> None:
             child.result()
     else:
         assert child.blocked(0.3), "the child inherited a copy of the end that its parent closed"
+
+
+def test_wait_returns_the_ends_that_are_ready(context: Any) -> None:
+    ends = [context.Pipe() for _ in range(3)]
+    mine = [end for end, _ in ends]
+    assert wait(mine, 0) == []
+    ends[1][1].send("to the second")
+    assert wait(mine, TIMEOUT) == [mine[1]]
+    assert mine[1].recv() == "to the second"
+    ends[2][1].close()
+    assert wait(mine, TIMEOUT) == [mine[2]]
+    with pytest.raises(EOFError):
+        mine[2].recv()
+
+
+def test_wait_returns_the_sentinel_of_a_process_that_has_ended(context: Any) -> None:
+    mine, theirs = context.Pipe()
+    child = context.Process(target=theirs.send, args=("sent",))
+    child.start()
+    assert wait([mine, child.sentinel], TIMEOUT)
+    assert mine.recv() == "sent"
+    assert wait([mine, child.sentinel], TIMEOUT) == [child.sentinel]
+    child.join()
+    assert child.exitcode == 0

@@ -54,6 +54,37 @@ def test_pickled_copy_keeps_its_options(ctx: Context) -> None:
     assert copy.get_value() == 3
 
 
+class Described(Lock):
+    def __init__(self, description: str, ctx: Context) -> None:
+        self.description = description
+        super().__init__(context=ctx)
+        self.uses = 1
+
+
+class Extended(Lock):
+    label = "none"
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        return (*super().__getstate__(), self.label)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        super().__setstate__((state[0],))
+        self.label = state[1]
+
+
+def test_attributes_of_a_subclass_are_pickled(ctx: Context) -> None:
+    described = Described("a door", ctx)
+    copy = pickle.loads(pickle.dumps(described))
+    assert (copy.name, copy.description, copy.uses) == (described.name, "a door", 1)
+
+
+def test_a_subclass_decides_on_its_state_as_with_multiprocessing(ctx: Context) -> None:
+    extended = Extended(context=ctx)
+    extended.label, extended.added = "blue", 3  # type: ignore[attr-defined]
+    copy = pickle.loads(pickle.dumps(extended))
+    assert (copy.name, copy.label, copy.added) == (extended.name, "blue", 3)
+
+
 def test_same_name_in_two_contexts_is_the_same_lock(ctx: Context) -> None:
     with Context(ctx.url) as other:
         assert ctx.Lock(name="shared").acquire()

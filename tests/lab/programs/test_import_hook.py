@@ -7,6 +7,7 @@ import multiprocessing
 import multiprocessing.pool
 import sysconfig
 from collections.abc import Iterator
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,9 @@ def test_a_programs_modules_get_proxies(hook: Any, file: Path):
     assert (module.Lock, module.Process) == ("LOCK", "PROCESS")
     assert module.pool.Pool == "POOL"
     assert imported_by(hook, file, "multiprocessing.pool", ("Pool",)).Pool == "POOL"
-    assert imported_by(hook, file, "multiprocessing.queues", ("Queue",)).Queue is not None
-    assert module.get_context("spawn").Lock == "LOCK"
+    assert imported_by(hook, file, "multiprocessing.util", ("Finalize",)).Finalize is Finalize
+    assert imported_by(hook, file, "multiprocessing.queues", ("Queue",)).Queue == "QUEUE"
+    assert module.get_context == "GET_CONTEXT"
     with pytest.raises(AttributeError):
         module.Lok  # noqa: B018 - the access is what is tested
 

@@ -107,7 +107,7 @@ def test_only_the_programs_modules_get_the_backends_names(lab: RunLab, program: 
         from multiprocessing.pool import ThreadPool
 
         def tell():
-            print(type(Lock()).__module__, beside.kind(), Process.__module__)
+            print(type(Lock()).__bases__[-1].__module__, beside.kind(), Process.__module__)
 
         if __name__ == "__main__":
             tell()
@@ -117,7 +117,7 @@ def test_only_the_programs_modules_get_the_backends_names(lab: RunLab, program: 
             library = concurrent.futures.process.mp.Lock()
             print(type(library).__module__, ThreadPool(1).map(str, [1]))
         """,
-        beside="from multiprocessing import Lock\nkind = lambda: type(Lock()).__module__\n",
+        beside="from multiprocessing import Lock\nkind = lambda: type(Lock()).__bases__[-1].__module__\n",
     )
     theirs, broker = "multiprocessing.synchronize", "broker.locks.lock"
     process = "multiprocessing.context"
@@ -140,7 +140,7 @@ def test_children_get_the_same_names_with_every_start_method(
         from multiprocessing import Event, Lock
 
         def child(go):
-            print(type(Lock()).__module__, go.wait(), multiprocessing.get_start_method())
+            print(type(Lock()).__bases__[-1].__module__, go.wait(), multiprocessing.get_start_method())
 
         if __name__ == "__main__":
             method, how = sys.argv[1:]
@@ -347,6 +347,49 @@ def test_unsupported_names_are_multiprocessings_own_on_redis(lab: RunLab, progra
     assert done.stderr == (
         "lab: Value has no Redis-backed version: this is multiprocessing's own, for processes on this machine\n"
     )
+
+
+@pytest.mark.parametrize("make", ["Condition(Lock())", "get_context('spawn').Condition(lock=Lock())"])
+def test_condition_of_a_redis_backed_lock_is_refused(lab: RunLab, program: Program, url: str, make: str):
+    path = program(f"from multiprocessing import Condition, Lock, get_context\nCondition()\n{make}\nprint('no')\n")
+    done = lab("run", path, "--on", "redis", "--redis-url", url)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[1:] == [
+        "lab: Condition has no Redis-backed version, and multiprocessing's own cannot use a Redis-backed Lock; call "
+        "Condition() without a lock, or run the program --on local"
+    ]
+
+
+def test_instances_and_subclasses_in_a_comparison(lab: RunLab, program: Program):
+    path = program(
+        """
+        import multiprocessing
+        from multiprocessing.queues import Queue
+        from multiprocessing.synchronize import Lock
+
+        class Mine(Queue):
+            def __init__(self):
+                super().__init__(ctx=multiprocessing.get_context())
+
+        class Context(type(multiprocessing.get_context())):
+            pass
+
+        def work(mine, lock):
+            with lock:
+                mine.put([isinstance(lock, Lock), isinstance(mine, Queue)])
+
+        if __name__ == "__main__":
+            mine, lock = Mine(), Context().Lock()
+            child = Context().Process(target=work, args=(mine, lock))
+            child.start()
+            print(mine.get(), isinstance(multiprocessing.Queue(), Queue))
+            child.join()
+            with Context().Pool(1) as pool:
+                print(pool.map(abs, [-1]))
+        """
+    )
+    done = lab("compare", path)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_unsupported_names_are_refused_on_rq_when_used(lab: RunLab, program: Program, url: str):
