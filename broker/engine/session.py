@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from collections.abc import Callable
 
 from broker.engine.lease import Lease, LeaseRenewer
 from broker.transport.connection import Connection
@@ -28,6 +29,7 @@ class Session:
 
     def acquire_connection(self) -> Connection:
         """Return a connection for the calling thread alone; it goes back with `release_connection`."""
+        prepare_request()
         try:
             return self._idle_connections.pop()
         except IndexError:
@@ -55,6 +57,23 @@ class Session:
         connection = Connection(lambda: self._open_wire(reply_timeout))
         self._connections.add(connection)
         return connection
+
+
+_before_requests: list[Callable[[], None]] = []
+
+
+def call_before_requests(function: Callable[[], None]) -> None:
+    """Have `function` called before the requests of this process and its forked children, but renewals of leases.
+
+    It is called in any thread, and also by finalizers, so it must not take a lock.
+    """
+    _before_requests.append(function)
+
+
+def prepare_request() -> None:
+    """Do what is to be done before a request to a server."""
+    for function in _before_requests:
+        function()
 
 
 _sessions: dict[str, Session] = {}

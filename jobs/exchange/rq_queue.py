@@ -9,6 +9,7 @@ from rq.exceptions import InvalidJobOperation
 from rq.executions import Execution
 from rq.job import Job
 
+from broker.engine.session import prepare_request
 from jobs.exchange import claim
 from jobs.exchange.client import client, unlist_unused_queue
 from jobs.exchange.job import SignedJob
@@ -27,6 +28,7 @@ class RqQueue:
 
     def enqueue(self, name: str, job_id: str, function: Callable[..., object], *args: object) -> Job:
         """Enqueue a call of `function` as a job without a timeout; `name` is what `lab workers` shows."""
+        prepare_request()
         return self._queue.enqueue(
             function,
             args=args,

@@ -8,7 +8,6 @@ import os
 import pickle
 import selectors
 import signal
-import socket
 import sys
 import threading
 import traceback
@@ -20,10 +19,11 @@ from typing import IO
 
 from rq.defaults import UNSERIALIZABLE_RETURN_VALUE_PAYLOAD
 
+from broker.engine.session import call_before_requests
 from jobs.exchange.logging_state import LoggerState, logger_states, reset_logging
 from jobs.exchange.pickling import PrePickled, dumps, loads
 from jobs.exchange.program import Program
-from jobs.worker.output_order import AcknowledgedWriter, Acknowledgements
+from jobs.worker.output_order import Acknowledgements, OrderedWriter, PendingOutput
 
 CHUNK_SIZE = 65536  # bytes; the capacity of a pipe
 OUTCOME = 0  # beside 1 and 2, which are standard output and standard error
@@ -167,9 +167,10 @@ def _child_main(
     for stream in (1, 2):
         os.dup2(pipes[stream][1], stream)
         os.close(pipes[stream][1])
-    requests = acknowledgements.sender
+    pending = PendingOutput(acknowledgements.sender)
     # New streams, since what is in the buffers of the worker's own streams is the worker's output.
-    sys.stdout, sys.stderr = _line_buffered(1, requests, "strict"), _line_buffered(2, requests, "backslashreplace")
+    sys.stdout, sys.stderr = _line_buffered(1, pending, "strict"), _line_buffered(2, pending, "backslashreplace")
+    call_before_requests(pending.wait)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # resets what the worker has set
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     outcome = os.fdopen(pipes[OUTCOME][1], "wb")
@@ -181,8 +182,8 @@ def _child_main(
     sys.exit(_run_process(payload, outcome, parent.sentinel))
 
 
-def _line_buffered(stream: int, requests: socket.socket, errors: str) -> io.TextIOWrapper:
-    writer = io.BufferedWriter(AcknowledgedWriter(stream, requests))
+def _line_buffered(stream: int, pending: PendingOutput, errors: str) -> io.TextIOWrapper:
+    writer = io.BufferedWriter(OrderedWriter(stream, pending))
     return io.TextIOWrapper(writer, encoding="utf-8", errors=errors, line_buffering=True)
 
 

@@ -1,9 +1,10 @@
-"""Acknowledged output: no line that is printed later, by any process, overtakes a line that was printed before.
+"""Output in order: no line that is printed later, by any process, overtakes a line that was printed before.
 
-A process prints into a pipe, and its parent forwards what it reads from there. If the process woke another one in the
-meantime, on any host, that one's line might arrive first. So each write requests an acknowledgement: it sends one end
-of a socket pair to the parent, and waits until that end is closed. The parent closes it when it has forwarded what was
-in the pipe, or when it exits.
+A process prints into a pipe, and its parent forwards what it reads from there, all at once. `print` does not wait for
+that. If the process then woke another one, on any host, that one's line might arrive first. So before each request to
+the server, the process requests an acknowledgement: it sends one end of a socket pair to the parent, and waits until
+that end is closed. The parent closes it when it has forwarded what was in the pipes, or when it exits. In the same way
+a process waits before it writes to the other stream: each has a pipe of its own.
 """
 
 from __future__ import annotations
@@ -15,22 +16,52 @@ from contextlib import suppress
 from typing import Any
 
 
-class AcknowledgedWriter(io.FileIO):
-    """The write end of a pipe; `write` returns when what was written has been forwarded."""
+class PendingOutput:
+    """The writer's side: whether there is output that may not have been forwarded yet, and a way to wait for that."""
 
-    def __init__(self, pipe: int, requests: socket.socket) -> None:
-        super().__init__(pipe, "w", closefd=False)
+    def __init__(self, requests: socket.socket) -> None:
         self._requests = requests
+        self._stream = 0  # that was written to last
+        # Objects instead of numbers: threads may overwrite each other's, and two are never equal by chance.
+        self._last_write = self._forwarded = object()
 
-    def write(self, data: Any, /) -> int:
-        """Write, and wait for the acknowledgement."""
-        written = super().write(data)
+    def begin_write(self, stream: int) -> None:
+        """Wait until what was written to another stream has been forwarded."""
+        if self._stream != stream:
+            self.wait()
+            self._stream = stream
+
+    def end_write(self) -> None:
+        """Record that something was written."""
+        self._last_write = object()
+
+    def wait(self) -> None:
+        """Return when everything that was written before this call has been forwarded, or never will be."""
+        last_write = self._last_write
+        if last_write is self._forwarded:
+            return
         ours, theirs = socket.socketpair()
         with ours, suppress(OSError):  # the reader is gone
             with theirs:
                 socket.send_fds(self._requests, [b"?"], [theirs.fileno()])
             ours.recv(1)
-        return written
+        self._forwarded = last_write
+
+
+class OrderedWriter(io.FileIO):
+    """The write end of a pipe: one of the streams of a process."""
+
+    def __init__(self, stream: int, pending: PendingOutput) -> None:
+        super().__init__(stream, "w", closefd=False)
+        self._pending = pending
+
+    def write(self, data: Any, /) -> int:
+        """Write, after what was written to the other stream."""
+        self._pending.begin_write(self.fileno())
+        try:
+            return super().write(data)
+        finally:
+            self._pending.end_write()
 
 
 class Acknowledgements:
@@ -45,7 +76,7 @@ class Acknowledgements:
         return self.receiver.fileno()
 
     def receive(self) -> bool:
-        """Receive a request, whose writer has written to its pipe before; return False if no writer is left."""
+        """Receive a request, whose writer has written to its pipes before; return False if no writer is left."""
         message, descriptors, _, _ = socket.recv_fds(self.receiver, 1, 1)
         self._pending += descriptors
         return bool(message)

@@ -9,10 +9,22 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
 from broker.messages.queues import Queue
 from jobs.exchange.status import MAXSIZE, Exited, Started, StatusWriter
 from tests.support.actors import TIMEOUT
 from tests.support.waiting import wait_until
+
+STREAMS = [(1, b"out"), (2, b"err")]
+
+
+@pytest.fixture
+def messages(monkeypatch):
+    """What is received of the output of processes, message by message."""
+    received = []
+    monkeypatch.setattr("jobs.exchange.status._write", received.append)
+    return received
 
 
 def run(ctx, target, *args):
@@ -108,8 +120,64 @@ def test_a_line_is_printed_before_the_lines_that_it_leads_to(ctx, capfd):
     assert capfd.readouterr().out == "green\ngo\n"
 
 
-def test_a_local_child_that_outlives_its_process_does_not_block_in_print(ctx, tmp_path):
-    marker = tmp_path / "marker"
+def test_a_process_that_is_started_does_not_overtake_the_lines_of_its_parent(ctx, capfd):
+    started, forwarders = ctx.Event(), ctx.SimpleQueue()
+
+    def parent():
+        child = ctx.Process(target=lambda: started.set())
+        forwarders.put(os.getppid())
+        os.kill(os.getppid(), signal.SIGSTOP)
+        print("starts it")
+        child.start()
+
+    process = ctx.Process(target=parent)
+    process.start()
+    forwarder = forwarders.get()
+    try:
+        assert not started.wait(0.5)
+    finally:
+        os.kill(forwarder, signal.SIGCONT)
+    process.join()
+    assert started.is_set()
+    assert capfd.readouterr().out == "starts it\n"
+
+
+def test_lines_that_are_printed_while_others_are_sent_travel_together(ctx, messages):
+    forwarders = ctx.SimpleQueue()
+
+    def target():
+        forwarder = os.getppid()
+        forwarders.put(forwarder)
+        os.kill(forwarder, signal.SIGSTOP)
+        for number in range(1000):
+            print("line", number)
+        os.kill(forwarder, signal.SIGCONT)
+
+    process = ctx.Process(target=target)
+    process.start()
+    forwarder = forwarders.get()
+    try:
+        process.join(TIMEOUT)
+    finally:
+        os.kill(forwarder, signal.SIGCONT)
+    assert process.exitcode == 0
+    assert b"".join(text for _, text in messages) == b"".join(b"line %d\n" % number for number in range(1000))
+    assert len(messages) < 10
+
+
+def test_lines_of_both_streams_keep_their_order(ctx, messages):
+    def target():
+        for number in range(100):
+            print("out", number)
+            print("err", number, file=sys.stderr)
+
+    run(ctx, target)
+    expected = [(stream, b"%s %d\n" % (name, number)) for number in range(100) for stream, name in STREAMS]
+    assert messages == expected
+
+
+def test_a_local_child_that_outlives_its_process_blocks_neither_in_print_nor_in_a_request(ctx, tmp_path):
+    marker, requested = tmp_path / "marker", ctx.Event()
 
     def target():
         reader, writer = os.pipe()
@@ -119,11 +187,13 @@ def test_a_local_child_that_outlives_its_process_does_not_block_in_print(ctx, tm
         os.read(reader, 1)  # returns when the process has exited
         with contextlib.suppress(OSError):
             print("nobody forwards this")
+        requested.set()
         marker.write_text("not blocked")
         os._exit(0)
 
     run(ctx, target)
     wait_until(marker.exists)
+    assert requested.is_set()
 
 
 def test_output_of_a_grandchild_is_printed(ctx, capfd):
