@@ -20,7 +20,8 @@ def work():
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         print("begins")
-        time.sleep(60)
+        while True:
+            time.sleep(0.01)
     except KeyboardInterrupt:
         print("handled")
 

@@ -1,4 +1,7 @@
-"""Ctrl-C in a terminal reaches the processes of a program as with Python, and the program decides."""
+"""Ctrl-C in a terminal reaches the processes of a program as with Python, and the program decides.
+
+The programs wait in a loop: a signal just before a long sleep is handled only after it.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,8 @@ def test_children_that_ignore_it_live_on_and_are_joined(run: Run, program: Calla
                 worker.start()
             try:
                 print("program waits")
-                time.sleep(60)
+                while True:
+                    time.sleep(0.01)
             except KeyboardInterrupt:
                 print("asked to stop")
                 stop.set()
@@ -74,7 +78,8 @@ CATCHES = """
     def work():
         try:
             print("begins")
-            time.sleep(60)
+            while True:
+                time.sleep(0.01)
         except KeyboardInterrupt:
             print("handled")
 """
@@ -116,7 +121,8 @@ def test_children_that_do_not_handle_it_end_and_so_does_the_program(run: Run, pr
 
         def leaf():
             print("leaf begins")
-            time.sleep(60)
+            while True:
+                time.sleep(0.01)
 
         def branch():
             child = Process(target=leaf)
@@ -160,7 +166,8 @@ def test_a_pool_that_was_started_while_it_was_ignored_finishes(run: Run, program
                 result = pool.map_async(work, range(4), chunksize=1)
                 try:
                     print("program waits")
-                    time.sleep(60)
+                    while True:
+                        time.sleep(0.01)
                 except KeyboardInterrupt:
                     print("results", result.get())
         """
@@ -183,7 +190,8 @@ def test_a_signal_to_the_program_alone_does_not_reach_its_children(run: Run, pro
         worker.start()
         try:
             print(f"program {os.getpid()} waits")
-            time.sleep(60)
+            while True:
+                time.sleep(0.01)
         except KeyboardInterrupt:
             print("the program goes on")
         worker.join()
