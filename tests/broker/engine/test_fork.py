@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
+import threading
+from multiprocessing.connection import Connection
+
 import pytest
 
-from broker import Context, NotHeldError
-from tests.support.actors import Actors
-from tests.support.server_state import count_waiters, holders, start_waiting
+from broker import Context, Event, NotHeldError
+from tests.support.actors import TIMEOUT, Actors
+from tests.support.server_state import count_event_waiters, count_waiters, holders, start_waiting
+from tests.support.waiting import wait_until
+
+FORK = multiprocessing.get_context("fork")
 
 
 def test_child_of_a_lock_holder_holds_nothing(ctx: Context, actors: Actors) -> None:
@@ -67,3 +76,28 @@ def test_end_of_a_child_leaves_its_parents_lock_held(ctx: Context, actors: Actor
         child.kill()
         assert actors.process(ctx, lock).call("acquire", timeout=2 * 1.5) is False, "the parent's lease is renewed"
         assert lock.held
+
+
+def wait_and_fork(event: Event, pipe: Connection) -> None:
+    """Wait for the event in a thread, fork a child that does nothing, and send its pid."""
+    threading.Thread(target=event.wait, daemon=True).start()
+    wait_until(lambda: count_event_waiters(event) == 1)
+    child = FORK.Process(target=signal.pause)
+    child.start()
+    pipe.send(child.pid)
+    signal.pause()
+
+
+def test_child_of_a_killed_parent_keeps_none_of_its_connections_open(ctx: Context) -> None:
+    event = ctx.Event()
+    ours, theirs = FORK.Pipe()
+    parent = FORK.Process(target=wait_and_fork, args=(event, theirs))
+    parent.start()
+    assert ours.poll(TIMEOUT)
+    child = ours.recv()
+    try:
+        parent.kill()
+        parent.join()
+        wait_until(lambda: count_event_waiters(event) == 0)
+    finally:
+        os.kill(child, signal.SIGKILL)

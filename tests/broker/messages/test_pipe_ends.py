@@ -75,6 +75,24 @@ def test_waiting_receiver_gets_eof_at_once_when_the_other_end_is_closed(ctx: Con
         receiver.result(timeout=0.9 * END_LEASE)  # sooner than the lease of the end would expire
 
 
+def test_message_sent_just_before_the_other_end_was_closed_is_received(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiver, sender = ctx.Pipe(duplex=False)
+    remaining_open = receiver._peer_users.remaining_open
+
+    def send_and_close_before() -> float:
+        if not sender.closed:
+            sender.send("last")
+            sender.close()
+        return remaining_open()
+
+    monkeypatch.setattr(receiver._peer_users, "remaining_open", send_and_close_before)
+    assert receiver.recv() == "last"
+    with pytest.raises(EOFError):
+        receiver.recv()
+
+
 def test_end_of_a_process_paused_within_its_lease_stays_open(ctx: Context, process: Process) -> None:
     ends = ctx.SimpleQueue()
     parent = process(PipeOwner(ends))
