@@ -12,12 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from broker.transport.address import without_password
+from jobs.exchange.signing import SecretError
 from jobs.exchange.worker_list import list_workers
 from lab.cli.server import require_url, worker_options
 from lab.doctor.findings import Finding, Status
 from lab.doctor.probes import probe_workers, versions_here
 from lab.doctor.server_facts import inspect_server
-from lab.doctor.server_findings import server_findings
+from lab.doctor.server_findings import secret_finding, server_findings
 from lab.doctor.worker_findings import worker_findings
 
 STYLES = {Status.OK: "green", Status.PROBLEM: "bold red", Status.UNKNOWN: "yellow"}
@@ -32,7 +33,9 @@ def doctor(url: str | None, queue: str, as_json: bool) -> int:
     Exit status: 0 no problem, 1 a problem, 2 it could not check.
     """
     url = require_url(url)
-    findings = server_findings(inspect_server(url)) + _worker_findings(url, queue)
+    facts = inspect_server(url)
+    secret = secret_finding(facts.local)
+    findings = [*server_findings(facts), secret, *_worker_findings(url, queue)]
     if as_json:
         click.echo(json.dumps([vars(finding) | {"status": finding.status.value} for finding in findings], indent=2))
     else:
@@ -46,6 +49,8 @@ def _worker_findings(url: str, queue: str) -> list[Finding]:
     try:
         workers = list_workers(url, queue)
         return worker_findings(workers, probe_workers(url, queue, workers), versions_here())
+    except SecretError:
+        return [Finding("workers", Status.UNKNOWN, "not probed, as a probe would have to be signed")]
     except redis.exceptions.NoPermissionError as error:
         return [Finding("workers", Status.UNKNOWN, f"this user may not list them ({error})")]
 

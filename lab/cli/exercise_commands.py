@@ -10,12 +10,12 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from lab import files
 from lab.backends import Settings
 from lab.checks.verdicts import Judgement, worst
 from lab.cli import options
+from lab.cli.progress import progress_bar
 from lab.cli.server import open_server
 from lab.compare import compare as run_on_each
 from lab.errors import InterruptedRunError
@@ -100,17 +100,13 @@ def _settings(chosen: options.Options) -> Iterator[Settings]:
 
 def _run_with_progress(variants: Sequence[Exercise], backends: Sequence[str], settings: Settings) -> list[Trace]:
     """Run each variant on each backend, with a progress bar that counts the actors that have ended."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with progress_bar(len(backends) * sum(exercise.actors for exercise in variants)) as bar:
         return run_on_each(
             variants,
             backends,
             settings,
-            on_run_start=lambda exercise, backend: progress.add_task(
-                f"{exercise.variant} {backend}".strip(), total=exercise.actors
-            ),
-            on_actor_end=lambda: progress.advance(progress.task_ids[-1]),
+            on_run_start=lambda exercise, backend: bar.describe(f"{exercise.variant} {backend}".strip()),
+            on_actor_end=bar.advance,
         )
 
 

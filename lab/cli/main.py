@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import io
 import signal
 import sys
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from rich.console import Console
 from rich.syntax import Syntax
 
 import broker
-from lab.cli import exercise_commands, program_commands, worker_commands
+from lab.cli import ascii_fallback, exercise_commands, program_commands, worker_commands
 from lab.cli.doctor_command import doctor
 from lab.cli.exit_status import exit_with, interrupt_status
 from lab.errors import InterruptedRunError, LabError
@@ -151,8 +150,8 @@ def _without_docstring(source: str) -> str:
 def main() -> NoReturn:
     """Run the command line; an error is one sentence on standard error and exit status 2."""
     signal.signal(signal.SIGTERM, raise_interrupted)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal without block characters shows question marks
+    for stream in (sys.stdout, sys.stderr):
+        ascii_fallback.install(stream)
     try:
         status = cli.main(standalone_mode=False)
     except click.UsageError as error:

@@ -26,12 +26,18 @@ class Versions:
 
 @dataclass(frozen=True)
 class ServerFacts:
-    """The replies to INFO and CONFIG GET, this host's clock, and the median time of a round trip in seconds."""
+    """The replies to INFO and CONFIG GET, this host's clock, and the median time of a round trip in seconds.
+
+    `needs_credentials` says whether the server refuses a client that has none; `local` whether the URL names a Unix
+    socket or a loopback address.
+    """
 
     info: Mapping[str, str] | None
     settings: Mapping[str, str] | None
     clock: ClockOffset | None
     round_trip: float | None
+    needs_credentials: bool
+    local: bool
 
 
 @dataclass(frozen=True)

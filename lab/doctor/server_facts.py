@@ -14,10 +14,11 @@ from broker.server.check import check_server
 from broker.transport.wire import wire_factory
 from jobs.exchange.client import client
 from lab.doctor.facts import ClockOffset, ServerFacts
+from lab.doctor.server_findings import is_loopback
 from lab.errors import LabError
 
 ROUND_TRIPS = 21  # the fastest gives the clock offset, the median the time
-SETTINGS = ("appendfsync", "save", "client-output-buffer-limit")
+SETTINGS = ("appendfsync", "save", "client-output-buffer-limit", "bind", "protected-mode", "port", "tls-port")
 
 
 def inspect_server(url: str) -> ServerFacts:
@@ -39,6 +40,8 @@ def inspect_server(url: str) -> ServerFacts:
             settings=_settings(connection),
             clock=samples and clock_offset(samples),
             round_trip=samples and statistics.median(after - before for before, _, after in samples),
+            needs_credentials=_needs_credentials(url),
+            local=_is_local(connection.connection_pool.connection_kwargs),
         )
 
 
@@ -51,6 +54,22 @@ def clock_offset(samples: list[tuple[float, float, float]]) -> ClockOffset:
 def round_trips(connection: redis.Redis, count: int = ROUND_TRIPS) -> list[tuple[float, float, float]]:
     """Return, for each round trip, this host's time before, the server's time, and this host's time after."""
     return [_round_trip(connection) for _ in range(count)]
+
+
+def _needs_credentials(url: str) -> bool:
+    """Return whether a client has to show a password, or a certificate; asks the server without either."""
+    with client(url) as anonymous:
+        options = anonymous.connection_pool.connection_kwargs
+        options.update(username=None, password=None)
+        try:
+            return not _permitted(anonymous.ping) or bool(options.get("ssl_certfile"))
+        except redis.AuthenticationError:
+            return True
+
+
+def _is_local(options: Mapping[str, Any]) -> bool:
+    """Return whether a connection with these options is to a Unix socket or a loopback address."""
+    return "path" in options or is_loopback(options.get("host", "localhost"))
 
 
 def _round_trip(connection: redis.Redis) -> tuple[float, float, float]:

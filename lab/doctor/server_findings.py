@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Mapping
+
 from broker.server.check import MIN_VERSION
+from jobs.exchange.signing import SECRET_VARIABLE, SecretError, key
 from lab.doctor.facts import ServerFacts
-from lab.doctor.findings import Finding, clock_finding, not_permitted, ok, problem, size
+from lab.doctor.findings import Finding, Status, clock_finding, not_permitted, ok, problem, size
 from lab.formatting import format_seconds
 
 MAX_MEMORY_USE = 0.8  # of the limit: above it, the next run may reach the limit
@@ -16,7 +20,7 @@ MIN_BUFFER = 1 << 20  # bytes of messages that a delayed process must be allowed
 
 def server_findings(facts: ServerFacts) -> list[Finding]:
     """Return all findings about a server."""
-    checks = (version, eviction, memory, persistence, clients, messages, clock, round_trip)
+    checks = (version, eviction, memory, persistence, clients, messages, clock, round_trip, access)
     return [check(facts) for check in checks]
 
 
@@ -144,3 +148,54 @@ def round_trip(facts: ServerFacts) -> Finding:
         text = f"{median}: each acquire and each release takes one, so even a short hold takes long"
         return problem("round trip", text, "run the server closer to its clients")
     return ok("round trip", median)
+
+
+def access(facts: ServerFacts) -> Finding:
+    """Judge who may use the server."""
+    if facts.needs_credentials:
+        return ok("access", "a client needs a password or a certificate")
+    if facts.settings is None and facts.local:
+        return Finding(
+            "access",
+            Status.UNKNOWN,
+            "no password; this user may not see whether other hosts can connect (CONFIG GET)",
+        )
+    if facts.settings is not None and _refuses_other_hosts(facts.settings):
+        return ok("access", "no password, but only its own host can connect")
+    return problem(
+        "access",
+        "no password, and other hosts can connect: whoever does can read, change and delete everything",
+        "set a password (docs/security.md), or CONFIG SET bind 127.0.0.1",
+    )
+
+
+def secret_finding(local: bool) -> Finding:
+    """Judge this process's secret, without which `lab worker` runs unsigned jobs; `local` is as in `ServerFacts`."""
+    try:
+        secret = key()
+    except SecretError as error:
+        return problem("secret", str(error), "`lab worker` refuses to start until this is corrected")
+    if secret is not None:
+        return ok("secret", f"{SECRET_VARIABLE} is set: jobs are signed")
+    if local:
+        return ok("secret", f"{SECRET_VARIABLE} is not set: jobs are not signed, which only matters to other hosts")
+    return problem(
+        "secret",
+        f"{SECRET_VARIABLE} is not set: whoever can write to the server can run code on its workers",
+        f"set the same {SECRET_VARIABLE} on every host (docs/security.md)",
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host's name or address is one of the loopback interface."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _refuses_other_hosts(settings: Mapping[str, str]) -> bool:
+    addresses = settings.get("bind", "").split()  # one that may be missing is preceded by a dash; none means all
+    no_port = all(settings.get(name, "0") == "0" for name in ("port", "tls-port"))
+    only_loopback = bool(addresses) and all(is_loopback(address.removeprefix("-")) for address in addresses)
+    return no_port or only_loopback or settings.get("protected-mode") == "yes"

@@ -65,6 +65,26 @@ def test_badly_configured_server(lab: RunLab, tmp_path: Path):
         assert "CONFIG SET maxmemory-policy noeviction" in text.replace("│", "").replace("  ", " ")
 
 
+def test_open_server(lab: RunLab, tmp_path: Path):
+    with Server(tmp_path) as server, client(server.url) as connection:
+        connection.config_set("protected-mode", "no")
+        assert findings(lab, server.url)[1]["access"] == ("ok", "no password, but only its own host can connect")
+        connection.config_set("requirepass", "open-sesame")
+        url = server.url.replace("unix://", "unix://:open-sesame@")
+        assert findings(lab, url)[1]["access"] == ("ok", "a client needs a password or a certificate")
+
+
+def test_secret_that_workers_refuse(lab: RunLab, start: StartLab, healthy: str, monkeypatch: pytest.MonkeyPatch):
+    workers = start("worker", "-n", 1, "--redis-url", healthy)
+    wait_until(lambda: jobs.worker_count(healthy, "lab") == 1)
+    monkeypatch.setenv("LAB_SECRET", "short")
+    code, found = findings(lab, healthy)
+    assert (code, found["secret"][0], found["workers"][0]) == (1, "problem", "unknown")
+    assert lab("worker", "--redis-url", healthy).returncode == 2
+    workers.process.send_signal(signal.SIGTERM)
+    workers.finish()
+
+
 def test_user_with_few_permissions(lab: RunLab, healthy: str):
     with client(healthy) as connection:
         connection.acl_setuser(

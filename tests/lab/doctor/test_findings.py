@@ -9,7 +9,7 @@ import pytest
 from jobs.exchange.worker_list import WorkerInfo, worker_info
 from lab.doctor.facts import ClockOffset, ProbeResult, ServerFacts, Versions
 from lab.doctor.findings import Finding, Status
-from lab.doctor.server_findings import server_findings
+from lab.doctor.server_findings import secret_finding, server_findings
 from lab.doctor.worker_findings import worker_findings
 from tests.support.worker_records import OUR_FIELDS, make_record
 
@@ -26,8 +26,9 @@ INFO = {
     "connected_clients": "12",
 }
 LIMITS = "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60"
-SETTINGS = {"appendfsync": "everysec", "save": "", "client-output-buffer-limit": LIMITS}
-HEALTHY = ServerFacts(INFO, SETTINGS, ClockOffset(0.0, 1e-4), 2e-4)
+SETTINGS = {"appendfsync": "everysec", "save": "", "client-output-buffer-limit": LIMITS, "port": "6379"}
+HEALTHY = ServerFacts(INFO, SETTINGS, ClockOffset(0.0, 1e-4), 2e-4, needs_credentials=True, local=False)
+OPEN = dataclasses.replace(HEALTHY, needs_credentials=False)
 HERE = Versions("3.11.7", "3.0.0", "8.1.0", "0.1.0")
 
 
@@ -100,8 +101,57 @@ def test_distant_server():
     assert "50.0 ms" in problems(dataclasses.replace(HEALTHY, round_trip=0.05))["round trip"].text
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"bind": "* -::*", "protected-mode": "no"},
+        {"bind": "", "protected-mode": "no"},
+        {"bind": "127.0.0.1 10.0.0.1", "protected-mode": "no"},
+    ],
+)
+def test_server_without_password_that_other_hosts_reach(settings: dict[str, str]):
+    found = problems(dataclasses.replace(OPEN, settings=SETTINGS | settings))
+    assert list(found) == ["access"]
+    assert "other hosts can connect" in found["access"].text
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"bind": "127.0.0.1 -::1", "protected-mode": "no"},
+        {"bind": "* -::*", "protected-mode": "yes"},
+        {"bind": "*", "protected-mode": "no", "port": "0", "tls-port": "0"},
+    ],
+)
+def test_server_without_password_that_only_its_own_host_reaches(settings: dict[str, str]):
+    assert not problems(dataclasses.replace(OPEN, settings=SETTINGS | settings))
+
+
+@pytest.mark.parametrize(("local", "status"), [(True, Status.UNKNOWN), (False, Status.PROBLEM)])
+def test_server_without_password_that_hides_its_addresses(local: bool, status: Status):
+    found = server_findings(dataclasses.replace(OPEN, settings=None, local=local))
+    assert [finding.status for finding in found if finding.subject == "access"] == [status]
+
+
+@pytest.mark.parametrize(
+    ("secret", "local", "status", "text"),
+    [
+        ("", True, Status.OK, "jobs are not signed"),
+        ("", False, Status.PROBLEM, "can run code on its workers"),
+        ("short", True, Status.PROBLEM, "has 5 characters and needs 32"),
+        ("x" * 32, False, Status.OK, "jobs are signed"),
+    ],
+)
+def test_secret(monkeypatch: pytest.MonkeyPatch, secret: str, local: bool, status: Status, text: str):
+    monkeypatch.setenv("LAB_SECRET", secret)
+    monkeypatch.delenv("LAB_SECRET_FILE", raising=False)
+    found = secret_finding(local)
+    assert (found.subject, found.status) == ("secret", status)
+    assert text in found.text
+
+
 def test_facts_without_permission_are_unknown():
-    found = server_findings(ServerFacts(None, None, None, None))
+    found = server_findings(ServerFacts(None, None, None, None, needs_credentials=False, local=True))
     assert {finding.status for finding in found} == {Status.UNKNOWN}
     assert {command for finding in found for command in ("INFO", "TIME", "CONFIG GET") if command in finding.text} == {
         "INFO",
