@@ -23,6 +23,7 @@ from lab.errors import InvalidTraceError
 FORMAT = 2
 MAX_TIME = 1e12  # seconds; no clock shows more
 DELAY = "measures delay"  # what: the longest delay of a process on a busy machine, in microseconds
+STOP = "stops run"  # what: the lab ends a program, and says why
 MICROSECONDS = 1_000_000  # per second
 LAB = "lab"  # the `who` of the process that starts the actors and waits for them
 Process = tuple[str, int, str]  # host, pid, who

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 
 from lab.checks.sections import EXITS, section_events
 from lab.trace import LAB, Event, Trace
+
+ENDS = ("ends", "fails")  # of a process, as it records itself
+ENDED_BY_OTHERS = ("joins", "terminates")  # as the process that joined or terminated it records
 
 Step = tuple[float, int]  # when a number changed, and its new value
 
@@ -68,7 +72,12 @@ def max_inside(trace: Trace, section: str) -> int:
 
 def max_concurrent(trace: Trace) -> int:
     """Return how many actors ran at the same time, at most."""
-    return maximum(_steps(trace.of("starts", "ends", "fails"), {"starts": 1, "ends": -1, "fails": -1}))
+    running, steps = Counter[str](), []
+    for event in trace.of("starts", *ENDS, *ENDED_BY_OTHERS):
+        name = (event.on or "") if event.what in ENDED_BY_OTHERS else event.who
+        running[name] += 1 if event.what == "starts" else -min(1, running[name])  # an end may be recorded twice
+        steps.append((event.when, running.total()))
+    return maximum(steps)
 
 
 def maximum(steps: Sequence[Step]) -> int:

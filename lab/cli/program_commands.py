@@ -13,6 +13,7 @@ from rich.console import Console
 from lab import files
 from lab.backends import BACKENDS
 from lab.cli import options
+from lab.cli.progress import progress_bar
 from lab.cli.server import open_server
 from lab.errors import InterruptedRunError
 from lab.programs import folder_copy, launch
@@ -79,17 +80,23 @@ def _compare(
     options.check_backends(chosen)
     options.check_output(json_file, trace_folder)
     folder_copy.check_size(program.parent)
-    runs = []
+    runs: list[ProgramRun] = []
     try:
         with (
             open_server(url, chosen) as server,
             tempfile.TemporaryDirectory(prefix="lab-") as name,
-            Interrupts() as interrupts,
+            Interrupts() as interrupts,  # raises Interrupted at the end of the block
         ):
-            folder = Path(name)
-            for backend in chosen:
-                click.echo(f"{backend} …", err=True)
-                runs.append(run_program(program, backend, server.url, workers, arguments, limit, folder, interrupts))
+            with progress_bar(len(chosen)) as bar:
+                for backend in chosen:
+                    bar.describe(backend)
+                    run = run_program(program, backend, server.url, workers, arguments, limit, Path(name), interrupts)
+                    runs.append(run)
+                    bar.advance()
+                    if interrupts.received:
+                        break
+            if interrupts.received:
+                report(runs, limit, Console())
     except KeyboardInterrupt as interrupt:
         raise InterruptedRunError from interrupt
     _save(runs, json_file, trace_folder)

@@ -58,11 +58,14 @@ def _same_failures(runs: Sequence[ProgramRun]) -> bool:
 
 
 def _exit_codes(runs: Sequence[ProgramRun], limit: float | None) -> str:
-    stopped = [run.backend for run in runs if run.exit_code is None]
+    stopped = [run.backend for run in runs if run.exit_code is None and not run.interrupted]
+    interrupted = [run.backend for run in runs if run.interrupted]
     codes = {run.backend: run.exit_code for run in runs if run.exit_code is not None}
     sentences = []
     if stopped:
         sentences.append(f"It was stopped at the limit of {format_seconds(limit)} on {', '.join(stopped)}.")
+    if interrupted:
+        sentences.append(f"It was interrupted on {', '.join(interrupted)}.")
     if len(set(codes.values())) > 1:
         sentences.append(f"The exit code differs: {_per_backend(codes)}.")
     return " ".join(sentences)
@@ -125,16 +128,16 @@ def _waits(runs: Sequence[ProgramRun]) -> str:
 
 
 def _total_wait(run: ProgramRun, name: str) -> float:
-    return sum(run.usages[name].times.get("wait", ())) if name in run.usages else 0.0
+    return run.usages[name].total_wait if name in run.usages else 0.0
 
 
 def _worker_shortage(runs: Sequence[ProgramRun]) -> str:
-    most = max(runs, key=lambda run: metrics.max_concurrent(run.children))
+    most = max(runs, key=lambda run: metrics.max_concurrent(run.trace))
     for run in runs:
-        concurrent, workers = metrics.max_concurrent(run.children), run.trace.workers
-        if workers is not None and workers <= concurrent < metrics.max_concurrent(most.children):
+        concurrent, workers = metrics.max_concurrent(run.trace), run.trace.workers
+        if workers is not None and workers <= concurrent < metrics.max_concurrent(most.trace):
             return (
                 f"{run.backend} has {workers} workers and ran at most {concurrent} processes at a time "
-                f"({metrics.max_concurrent(most.children)} on {most.backend}); the others first waited for a worker."
+                f"({metrics.max_concurrent(most.trace)} on {most.backend}); the others first waited for a worker."
             )
     return ""

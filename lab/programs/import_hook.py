@@ -56,7 +56,8 @@ def install(resolve: Resolve, folder: Path) -> None:
         level: int = 0,
     ) -> ModuleType:
         module = _import(name, globals, locals, fromlist or (), level)
-        if level == 0 and name.partition(".")[0] == PACKAGE and _is_program_module(globals or {}, folder):
+        importer = (globals or {}).get("__file__") or ""
+        if level == 0 and name.partition(".")[0] == PACKAGE and is_program_file(importer, folder):
             return proxy_of(module, resolve)
         return module
 
@@ -73,6 +74,7 @@ def proxy_of(module: ModuleType, resolve: Resolve) -> ModuleType:
     return ModuleProxy(module.__name__, resolve) if module.__name__ in PROXIED else module
 
 
-def _is_program_module(importer: Mapping[str, Any], folder: Path) -> bool:
-    file = Path(importer.get("__file__") or "")
-    return file.is_relative_to(folder) and not any(file.is_relative_to(library) for library in LIBRARY_FOLDERS)
+def is_program_file(file: str, folder: Path) -> bool:
+    """Return whether a file belongs to the program in `folder`, and not to a library below it."""
+    path = Path(file)
+    return path.is_relative_to(folder) and not any(path.is_relative_to(library) for library in LIBRARY_FOLDERS)

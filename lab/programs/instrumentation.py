@@ -3,67 +3,75 @@
 from __future__ import annotations
 
 import functools
-import itertools
-from collections.abc import Callable, Iterator
-from multiprocessing import context, current_process
+from collections.abc import Callable
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
-from lab.programs.proxies import PROXIES
+from lab.programs.naming import name_primitive
+from lab.programs.proxies import PROXIES, limit_of
 from lab.programs.recording import is_recording, record
 
-MAIN = "MainProcess"  # multiprocessing's name for it
-
-_counters: dict[str, Iterator[int]] = {}
+_start, _join, _terminate = BaseProcess.start, BaseProcess.join, BaseProcess.terminate
 
 
-def instrument(name: str, original: Any) -> Any:
-    """Return the recording version of `original`, which multiprocessing calls `name`; itself if it has none."""
-    if not is_recording():
+def instrument(name: str, original: Any, folder: Path) -> Any:
+    """Return the recording version of `original`, which multiprocessing calls `name`; itself if it has none.
+
+    `folder` is the program's.
+    """
+    if not is_recording() or name not in PROXIES:
         return original
-    if name == "Process":
-        return _recorded_process(original)
-    return functools.partial(_create, name, original) if name in PROXIES else original
+    return functools.partial(_create, name, original, folder)
 
 
-def _create(name: str, factory: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def _create(name: str, factory: Callable[..., Any], folder: Path, *args: Any, **kwargs: Any) -> Any:
     kind, proxy = PROXIES[name]
-    label = f"{kind} {next(_counters.setdefault(kind, itertools.count(1)))}"
-    if current_process().name != MAIN:
-        label += f" of {current_process().name}"
+    label = name_primitive(name, folder)
     created = factory(*args, **kwargs)
+    record("creates", label, why=kind, value=limit_of(kind, *args, **kwargs))
     return tuple(proxy(end, label) for end in created) if name == "Pipe" else proxy(created, label)
 
 
-@functools.cache
-def _recorded_process(base: Any) -> type:
-    """Return a subclass of a process class that records when each process starts and ends."""
-    return type(base.__name__, (_RecordedProcess, base), {"__module__": __name__, "__qualname__": base.__name__})
+def record_processes() -> None:
+    """Make every process that this one starts record its start and its end, also those of a pool or an executor.
+
+    Their classes stay multiprocessing's or those of `jobs`, so that a program can derive from them.
+    """
+    if is_recording():
+        BaseProcess.start = _start_recorded  # type: ignore[method-assign, assignment]
+        BaseProcess.join = _join_recorded  # type: ignore[method-assign, assignment]
+        BaseProcess.terminate = _terminate_recorded  # type: ignore[method-assign, assignment]
 
 
-def __getattr__(name: str) -> type:
-    # A child that is started with spawn or forkserver looks up the class of its process here, by its name.
-    base = getattr(context, name, None)
-    if not isinstance(base, type) or not issubclass(base, BaseProcess):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return _recorded_process(getattr(context, name))
+def _start_recorded(process: BaseProcess) -> None:
+    """Wrap `run`, which the child calls, while the process is being started."""
+    run = vars(process).get("run")
+    process.run = functools.partial(_run_recorded, process.run)  # type: ignore[method-assign, assignment]
+    try:
+        _start(process)
+    finally:
+        del process.run
+        if run is not None:
+            process.run = run  # type: ignore[method-assign]
 
 
-class _RecordedProcess:
-    """A mixin that wraps `run`, which the child calls, while the process is being started."""
+def _join_recorded(process: BaseProcess, timeout: float | None = None) -> None:
+    record("waits", process.name, value=None if timeout is None else 0)
+    try:
+        _join(process, timeout)
+    finally:
+        code = process.exitcode
+        record("times out" if code is None else "joins", process.name, value=code)
 
-    run: Callable[[], object]
 
-    def start(self) -> None:
-        """Start it."""
-        self.run = functools.partial(_run_recorded, self.run)
-        try:
-            super().start()  # type: ignore[misc]
-        finally:
-            del self.run
+def _terminate_recorded(process: BaseProcess) -> None:
+    _terminate(process)
+    record("terminates", process.name)
 
 
 def _run_recorded(run: Callable[[], object]) -> object:
+    record_processes()  # in a process that is started with spawn, or is a job, nobody else has called it
     record("starts")
     try:
         result = run()

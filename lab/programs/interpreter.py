@@ -15,6 +15,7 @@ from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 from lab.programs import contexts, pools, primitives, providers
+from lab.programs.instrumentation import record_processes
 from lab.programs.recording import record
 from lab.programs.run_config import RunConfig
 
@@ -71,6 +72,7 @@ def _set_up_main_process(config: RunConfig) -> None:
     if config.backend != "local" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
     os.register_at_fork(after_in_child=_restore_signal_handlers)
+    record_processes()
     record("starts run")
 
 

@@ -104,9 +104,9 @@ def resolve(name: str, original: Any, method: str | None = None) -> Any:
     A class in one of multiprocessing's submodules stays a class; a factory records if the run is recorded.
     """
     provided = _provider.resolve(name, original, method)
-    if isinstance(original, type) and name != "Process":
+    if isinstance(original, type):
         return provided
-    return instrumentation.instrument(name, provided)
+    return instrumentation.instrument(name, provided, _provider.config.folder)
 
 
 def current_context(method: str | None = None) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -28,18 +29,47 @@ class RecordingProxy:
     def __repr__(self) -> str:
         return repr(self._primitive)
 
+    def _wait(self, what: str, unlimited: bool, operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Record `what`, and return what `operation` returns; record `gives up` if it raises.
+
+        A wait that is not unlimited has the value 0.
+        """
+        record(what, self._name, value=None if unlimited else 0)
+        try:
+            return operation(*args, **kwargs)
+        except BaseException:
+            record("gives up", self._name)
+            raise
+
+
+def _unlimited(*args: Any, **kwargs: Any) -> bool:
+    """Return whether a call with these arguments, `block` and `timeout`, may wait for ever."""
+    block = args[0] if args else kwargs.get("block", True)
+    timeout = args[1] if len(args) > 1 else kwargs.get("timeout")
+    return bool(block) and timeout is None
+
+
+def limit_of(kind: str, *args: Any, **kwargs: Any) -> int | None:
+    """Return how many permits or items there are at most in a primitive that was created with these arguments."""
+    if kind == "lock":
+        return 1
+    if kind == "semaphore":
+        return int(args[0] if args else kwargs.get("value", 1))
+    size = int(args[0] if args else kwargs.get("maxsize", 0)) if kind == "queue" else 0
+    return size if size > 0 else None
+
 
 class PermitsProxy(RecordingProxy):
     """Records a lock or a semaphore."""
 
     def acquire(self, *args: Any, **kwargs: Any) -> bool:
         """Acquire; record the request before and the outcome after it."""
-        record("requests", self._name)
-        if self._primitive.acquire(*args, **kwargs):
+        acquired = self._wait("requests", _unlimited(*args, **kwargs), self._primitive.acquire, *args, **kwargs)
+        if acquired:
             record("enters", self._name, fence=getattr(self._primitive, "fence", None))
-            return True
-        record("times out", self._name)
-        return False
+        else:
+            record("times out", self._name)
+        return bool(acquired)
 
     def release(self) -> None:
         """Record the release, and then release."""
@@ -70,8 +100,7 @@ class EventProxy(RecordingProxy):
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait; record the call before and the outcome after it."""
-        record("waits", self._name)
-        was_set = bool(self._primitive.wait(timeout))
+        was_set = bool(self._wait("waits", timeout is None, self._primitive.wait, timeout))
         record("wakes" if was_set else "times out", self._name)
         return was_set
 
@@ -80,14 +109,13 @@ class QueueProxy(RecordingProxy):
     """Records a queue."""
 
     def put(self, *args: Any, **kwargs: Any) -> None:
-        """Put, and then record it."""
-        self._primitive.put(*args, **kwargs)
+        """Put; record the call before and the item's departure after it."""
+        self._wait("begins put", _unlimited(*args[1:], **kwargs), self._primitive.put, *args, **kwargs)
         record("puts", self._name)
 
     def get(self, *args: Any, **kwargs: Any) -> Any:
         """Get; record the request before and the item's arrival after it."""
-        record("requests", self._name)
-        item = self._primitive.get(*args, **kwargs)
+        item = self._wait("requests", _unlimited(*args, **kwargs), self._primitive.get, *args, **kwargs)
         record("gets", self._name)
         return item
 
@@ -104,14 +132,13 @@ class ConnectionProxy(RecordingProxy):
     """Records one end of a pipe."""
 
     def send(self, item: Any) -> None:
-        """Send, and then record it."""
-        self._primitive.send(item)
+        """Send; record the call before and the item's departure after it."""
+        self._wait("begins put", True, self._primitive.send, item)
         record("puts", self._name)
 
     def recv(self) -> Any:
         """Receive; record the request before and the item's arrival after it."""
-        record("requests", self._name)
-        item = self._primitive.recv()
+        item = self._wait("requests", True, self._primitive.recv)
         record("gets", self._name)
         return item
 

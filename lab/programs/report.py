@@ -13,16 +13,17 @@ from lab.checks import metrics
 from lab.formatting import format_names, format_seconds
 from lab.programs.differences import equal, explain, primitives
 from lab.programs.run import ProgramRun
-from lab.programs.usage import PERCENTILES
+from lab.programs.usage import PERCENTILES, WAIT
+from lab.programs.waiting import explain_waits
 
 MAX_PRIMITIVES = 6  # in the table: the others are only in the JSON
 
 ROWS: tuple[tuple[str, Callable[[ProgramRun], str]], ...] = (
-    ("exit code", lambda run: "stopped" if run.exit_code is None else str(run.exit_code)),
+    ("exit code", lambda run: run.how_it_ended),
     ("lines printed", lambda run: str(run.lines.total())),
     ("elapsed", lambda run: format_seconds(run.elapsed)),
     ("processes", lambda run: str(metrics.process_count(run.children))),
-    ("max concurrent", lambda run: str(metrics.max_concurrent(run.children))),
+    ("max concurrent", lambda run: str(metrics.max_concurrent(run.trace))),
     ("processes failed", lambda run: str(run.failures)),
     ("hosts", lambda run: format_names(metrics.hosts(run.trace))),
 )
@@ -40,7 +41,7 @@ def figures(runs: Sequence[ProgramRun]) -> dict[str, Any]:
                 "lines": run.lines.total(),
                 "elapsed_s": run.elapsed,
                 "processes": metrics.process_count(run.children),
-                "max_concurrent": metrics.max_concurrent(run.children),
+                "max_concurrent": metrics.max_concurrent(run.trace),
                 "failed": run.failures,
                 "hosts": len(metrics.hosts(run.trace)),
                 "host_names": metrics.hosts(run.trace),
@@ -56,7 +57,8 @@ def report(runs: Sequence[ProgramRun], limit: float | None, console: Console) ->
     """Print the report; `limit` is the time in seconds after which runs were stopped."""
     console.print(Text(" ".join([runs[0].trace.exercise, *runs[0].trace.parameters["arguments"]]), style="bold"))
     console.print(_table(runs))
-    console.print(Text(explain(runs, limit)))
+    for paragraph in filter(None, (explain_waits(runs), explain(runs, limit))):
+        console.print(Text(paragraph))
 
 
 def _table(runs: Sequence[ProgramRun]) -> Table:
@@ -69,14 +71,15 @@ def _table(runs: Sequence[ProgramRun]) -> Table:
     names = primitives(runs)
     for name in names[:MAX_PRIMITIVES]:
         table.add_section()
+        table.add_row(Text(name, style="bold"))
         usages = [run.usages.get(name) for run in runs]
         first = next(usage for usage in usages if usage is not None)
         for what in first.counts:
-            table.add_row(f"{name}: {what}", *("-" if usage is None else str(usage.counts[what]) for usage in usages))
+            table.add_row(f"  {what}", *("-" if usage is None else str(usage.counts[what]) for usage in usages))
         for what in first.times:
-            for label in PERCENTILES if what == "wait" else ["median"]:
+            for label in PERCENTILES if what == WAIT else ["median"]:
                 times = (None if usage is None else usage.time(what, PERCENTILES[label]) for usage in usages)
-                table.add_row(f"{name}: {what}, {label}", *map(format_seconds, times))
+                table.add_row(f"  {what}, {label}", *map(format_seconds, times))
     if len(names) > MAX_PRIMITIVES:
         table.caption = f"and {len(names) - MAX_PRIMITIVES} more primitives: see --json"
     return table

@@ -18,19 +18,21 @@ from pathlib import Path
 from lab.checks import metrics
 from lab.programs import launch
 from lab.programs.folder_copy import copy_folder
-from lab.programs.instrumentation import MAIN
+from lab.programs.naming import MAIN
 from lab.programs.run_config import RunConfig
 from lab.programs.usage import Usage, usage_by_primitive
-from lab.runtime.event_log import StreamLog
+from lab.runtime.event_log import EventLog, FileLog, StreamLog
 from lab.runtime.interrupts import Interrupts
-from lab.trace import Trace
+from lab.runtime.recorder import Recorder
+from lab.trace import LAB, STOP, Trace
 
+LIMIT, INTERRUPT = "limit", "interrupt"  # why a run is stopped
 GRACE = 5.0  # seconds from a SIGTERM to a SIGKILL
 
 
 @dataclass(frozen=True)
 class ProgramRun:
-    """What a program did on a backend; `exit_code` is None if it was stopped at the time limit."""
+    """What a program did on a backend; `exit_code` is None if it was stopped at the time limit or interrupted."""
 
     trace: Trace
     exit_code: int | None
@@ -47,6 +49,16 @@ class ProgramRun:
         pids = {str(event.pid) for event in self.trace.events}
         text = re.sub(r"\d+", lambda number: "PID" if number[0] in pids else number[0], self.output)
         return Counter(text.splitlines())
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether it was stopped because the lab was asked to stop."""
+        return any(event.why == INTERRUPT for event in self.trace.of(STOP))
+
+    @property
+    def how_it_ended(self) -> str:
+        """Its exit code, or that it was stopped."""
+        return str(self.exit_code) if self.exit_code is not None else "interrupted" if self.interrupted else "stopped"
 
     @cached_property
     def children(self) -> Trace:
@@ -79,50 +91,56 @@ def run_program(
     copies: Path,
     interrupts: Interrupts,
 ) -> ProgramRun:
-    """Run a program on a backend, in a copy of its folder in `copies`; it is stopped after `limit` seconds."""
+    """Run a program on a backend, in a copy of its folder in `copies`.
+
+    It is stopped after `limit` seconds, or when the lab is asked to stop, after which `interrupts` has received that.
+    """
     with (
         copy_folder(program, copies) as copy,
         launch.prepare_run(copy, backend, url, workers) as unrecorded,
-        _with_log(unrecorded) as config,
+        _with_log(unrecorded) as (config, log),
         tempfile.TemporaryFile("w+", errors="replace") as output,
     ):
         with launch.start_interpreter(
             config, arguments, stdin=subprocess.DEVNULL, stdout=output, start_new_session=True
         ) as process:
             try:
-                with interrupts.allowed():
-                    exit_code = _wait(process, limit)
+                exit_code, reason = _wait(process, limit, interrupts)
+                if reason:
+                    Recorder(log, LAB).record(STOP, why=reason)
             finally:
                 _stop(process)
         output.seek(0)
-        log = config.open_log()
-        events = log.events() if log is not None else ()
         parameters = {"arguments": list(arguments)}
-        trace = Trace(program.name, backend, parameters, events, workers=config.workers or None)
+        trace = Trace(program.name, backend, parameters, log.events(), workers=config.workers or None)
         return ProgramRun(trace, exit_code, output.read())
 
 
 @contextmanager
-def _with_log(config: RunConfig) -> Iterator[RunConfig]:
-    """Add a log to a configuration: on the server for jobs, which may run on other hosts, otherwise in a file."""
+def _with_log(config: RunConfig) -> Iterator[tuple[RunConfig, EventLog]]:
+    """Yield a configuration with a log, and the log: on the server for jobs, which any host may run, or a file."""
     if config.backend == "rq":
         key = f"lab:{uuid.uuid4().hex}:trace"
         log = StreamLog(config.url, key)
         log.create()
         try:
-            yield replace(config, log=key)
+            yield replace(config, log=key), log
         finally:
             log.delete()
     else:
         with tempfile.NamedTemporaryFile(prefix="lab-") as file:
-            yield replace(config, log=file.name)
+            yield replace(config, log=file.name), FileLog(Path(file.name))
 
 
-def _wait(process: subprocess.Popen[bytes], limit: float | None) -> int | None:
+def _wait(process: subprocess.Popen[bytes], limit: float | None, interrupts: Interrupts) -> tuple[int | None, str]:
+    """Return the exit code, or None and why it has to be stopped."""
     try:
-        return process.wait(limit)
+        with interrupts.allowed():
+            return process.wait(limit), ""
     except subprocess.TimeoutExpired:
-        return None
+        return None, LIMIT
+    except KeyboardInterrupt:
+        return None, INTERRUPT
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -7,13 +7,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lab.checks.metrics import percentile
-from lab.trace import Event, Process, Trace
+from lab.checks.metrics import ENDED_BY_OTHERS, ENDS, percentile
+from lab.checks.waits import BEGINS, FAILS
+from lab.trace import STOP, Event, Process, Trace
 
 PERCENTILES = {"median": 0.5, "p99": 0.99, "max": 1.0}
 
+WAIT, ROOM = "wait", "wait for room"  # the second one is a put's
+
 PERMITS = {"grants": "enters"}, {"wait": ("requests", "enters"), "hold": ("enters", "leaves")}
-MESSAGES = {"puts": "puts", "gets": "gets"}, {"wait": ("requests", "gets")}
+MESSAGES = {"puts": "puts", "gets": "gets"}, {"wait": ("requests", "gets"), ROOM: ("begins put", "puts")}
 # By kind of primitive: which events are counted, and the durations between which two events of a process.
 KINDS: dict[str, tuple[dict[str, str], dict[str, tuple[str, str]]]] = {
     "lock": PERMITS,
@@ -35,10 +38,15 @@ class Usage:
         """Return the time in seconds that this fraction of the times did not exceed; None if there were none."""
         return percentile(self.times[what], fraction) if self.times.get(what) else None
 
+    @property
+    def total_wait(self) -> float:
+        """How many seconds all waits together took."""
+        return sum(sum(self.times.get(what, ())) for what in (WAIT, ROOM))
+
     def figures(self) -> dict[str, Any]:
         """Return everything as plain values, for JSON."""
         times = {
-            f"{what}_s": {label: self.time(what, fraction) for label, fraction in PERCENTILES.items()}
+            f"{what.replace(' ', '_')}_s": {label: self.time(what, fraction) for label, fraction in PERCENTILES.items()}
             for what in self.times
         }
         return {**self.counts, **times}
@@ -46,36 +54,58 @@ class Usage:
 
 def usage_by_primitive(trace: Trace) -> dict[str, Usage]:
     """Return how each primitive was used, by its name, in the order of kinds and of creation."""
-    events: dict[str, list[Event]] = defaultdict(list)
+    created = {event.on or "": event for event in trace.of("creates")}
+    order = list(KINDS)
+    names = sorted(created, key=lambda name: order.index(created[name].why or ""))
+    events: dict[str, list[Event]] = {name: [] for name in names}
     for event in trace.events:
-        if event.on is not None:
+        if event.on in events:
             events[event.on].append(event)
-    return {name: _usage(name, events[name]) for name in sorted(events, key=_sort_key)}
+    ends = _Ends(trace)
+    return {name: _usage(created[name], used, ends) for name, used in events.items() if len(used) > 1}
 
 
-def _usage(name: str, events: Sequence[Event]) -> Usage:
-    counted, timed = KINDS[_kind(name)]
+class _Ends:
+    """When each process ended: it waits no longer than that."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._last = max((event.when for event in trace.events), default=0.0)
+        self._ended: dict[str, float] = {}
+        for event in trace.of(*ENDS, *ENDED_BY_OTHERS, STOP):
+            if event.what == STOP:
+                self._last = event.when
+                break
+            self._ended.setdefault((event.on or "") if event.what in ENDED_BY_OTHERS else event.who, event.when)
+
+    def of(self, process: Process) -> float:
+        return self._ended.get(process[-1].partition("/")[0], self._last)
+
+
+def _usage(created: Event, events: Sequence[Event], ends: _Ends) -> Usage:
+    counted, timed = KINDS[created.why or ""]
     counts = {what: sum(event.what == kind for event in events) for what, kind in counted.items()}
-    return Usage(counts, {what: _durations(events, *pair) for what, pair in timed.items()})
+    if created.why == "queue" and created.value is None:  # it always has room
+        timed = {what: pair for what, pair in timed.items() if what != ROOM}
+    times = {what: _durations(events, *pair, ends) for what, pair in timed.items()}
+    return Usage(counts, times)
 
 
-def _durations(events: Iterable[Event], first: str, last: str) -> list[float]:
-    """Return the seconds to each `last` from the same process's latest `first`."""
+def _durations(events: Iterable[Event], first: str, last: str, ends: _Ends) -> list[float]:
+    """Return the seconds to each `last` from the same process's latest `first`.
+
+    A wait that failed does not count. One that never ended counts up to the end of its process. A hold that never ended
+    does not: another process may have released the lock.
+    """
     started: dict[Process, list[float]] = defaultdict(list)
     durations = []
     for event in events:
         starts = started[event.process]
         if event.what == last and starts:
             durations.append(event.when - starts.pop())
+        elif event.what in FAILS and starts and first in BEGINS:
+            starts.pop()
         if event.what == first:
             starts.append(event.when)
+    if first in BEGINS:
+        durations += [max(0.0, ends.of(process) - start) for process in started for start in started[process]]
     return durations
-
-
-def _kind(name: str) -> str:
-    return name.partition(" ")[0]
-
-
-def _sort_key(name: str) -> tuple[int, str, int]:
-    kind, number, *creator = name.split(" ", 2)
-    return list(KINDS).index(kind), " ".join(creator), int(number)

@@ -48,6 +48,11 @@ class Interrupts:
         if kind is None:
             self.check()
 
+    @property
+    def received(self) -> bool:
+        """Whether a signal has been received."""
+        return bool(self._received)
+
     def check(self) -> None:
         """Raise `Interrupted` if a signal has been received."""
         if self._received:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import re
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +14,7 @@ import redis
 
 from broker.server.private_server import PrivateServer
 from lab.exercises import EXERCISES
+from tests.support.actors import TIMEOUT
 from tests.support.lab import COMMAND, FinishedLab, RunLab, StartLab, table_rows
 from tests.support.waiting import wait_until
 
@@ -44,6 +48,30 @@ def test_list_and_show(lab: RunLab):
 
 def test_version(lab: RunLab):
     assert lab("--version").stdout == f"lab, version {version('multiprocessing-lab')}\n"
+
+
+def test_ascii_locale_gets_a_readable_chart(lab: RunLab, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LC_ALL", "C")
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    done = lab(*FEW, "--on", "local")
+    assert done.returncode == 0
+    assert "inside (@ = 1, _ = nobody)" in done.stdout
+    assert "?" not in done.stdout
+    assert re.search(r"\n       0 s -+ [0-9.]+ s\n", done.stdout)
+
+
+def test_progress_bar_on_a_terminal(tmp_path: Path):
+    program = tmp_path / "program.py"
+    program.write_text("print('done')")
+    terminal, stderr = pty.openpty()
+    with open(terminal, "rb", buffering=0) as screen:
+        command = [COMMAND, "compare", str(program), "--on", "local"]
+        done = subprocess.run(
+            command, stdout=subprocess.DEVNULL, stderr=stderr, env=os.environ | {"TERM": "xterm"}, timeout=TIMEOUT
+        )
+        assert done.returncode == 0
+        assert re.search(rb"local.*1/1", screen.read(65536))
+    os.close(stderr)
 
 
 @pytest.mark.parametrize(

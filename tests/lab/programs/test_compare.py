@@ -40,6 +40,14 @@ EVERYTHING = """
         lock.release()
 """
 
+COUNTS = {
+    "lock (program.py:14)": {"grants": 4},
+    "rooms (program.py:14)": {"grants": 3},
+    "go (program.py:14)": {"sets": 1, "wake-ups": 3},
+    "queue (program.py:14)": {"puts": 3, "gets": 3},
+    "ours, theirs (program.py:15)": {"puts": 1, "gets": 1},
+}
+
 
 def test_a_program_that_uses_all_primitives(lab: RunLab, program: Program, url: str, tmp_path: Path):
     path = program(EVERYTHING)
@@ -53,23 +61,18 @@ def test_a_program_that_uses_all_primitives(lab: RunLab, program: Program, url: 
         "processes": "3",
         "processes failed": "0",
         "hosts": "1",
-        "lock 1: grants": "4",
-        "semaphore 1: grants": "3",
-        "event 1: sets": "1",
-        "event 1: wake-ups": "3",
-        "queue 1: puts": "3",
-        "queue 1: gets": "3",
-        "pipe 1: puts": "1",
-        "pipe 1: gets": "1",
     }.items():
         assert rows[name] == [value] * 3, name
+    assert all(name in rows for name in COUNTS)
     assert "All backends printed the same lines." in " ".join(done.stdout.split())
 
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert (figures["program"], figures["arguments"], figures["equal"]) == ("program.py", [], True)
     assert list(figures["backends"]) == ["local", "redis", "rq"]
     for backend in figures["backends"].values():
-        lock = backend["primitives"]["lock 1"]
+        used = backend["primitives"]
+        assert {name: {what: used[name][what] for what in counts} for name, counts in COUNTS.items()} == COUNTS
+        lock = backend["primitives"]["lock (program.py:14)"]
         assert lock["grants"] == 4
         assert 0 <= lock["wait_s"]["median"] <= lock["wait_s"]["p99"] <= lock["wait_s"]["max"] < backend["elapsed_s"]
         assert 0 < lock["hold_s"]["median"] < backend["elapsed_s"]
@@ -77,7 +80,7 @@ def test_a_program_that_uses_all_primitives(lab: RunLab, program: Program, url: 
     traces = {trace.backend: trace for trace in load_traces(tmp_path / "traces")}
     assert set(traces) == {"local", "redis", "rq"}
     for backend, trace in traces.items():
-        fences = [event.fence for event in trace.of("enters") if event.on == "lock 1"]
+        fences = [event.fence for event in trace.of("enters") if event.on == "lock (program.py:14)"]
         assert len(set(fences)) == (1 if backend == "local" else 4)
         assert {event.who for event in trace.of("starts")} == {"Process-1", "Process-2", "Process-3"}
 
@@ -149,6 +152,65 @@ def test_a_program_that_never_ends_is_stopped_at_the_limit(lab: RunLab, program:
     assert "It was stopped at the limit of 1.50 s on local, redis, rq." in " ".join(done.stdout.split())
 
 
+def test_a_deadlock_is_named(lab: RunLab, program: Program, url: str, tmp_path: Path):
+    path = program(
+        """
+        from multiprocessing import Event, Lock, Process
+
+        def work(first, second, mine, yours):
+            with first:
+                mine.set()
+                yours.wait()
+                with second:
+                    pass
+
+        if __name__ == "__main__":
+            hall = Lock()
+            rooms = Lock()
+            one, two = Event(), Event()
+            left = Process(target=work, args=(hall, rooms, one, two), name="left")
+            right = Process(target=work, args=(rooms, hall, two, one), name="right")
+            left.start()
+            right.start()
+            left.join()
+        """
+    )
+    options = ("--limit", 5, "--redis-url", url, "--workers", 2, "--json", "figures")
+    done = lab("compare", path, *options)
+    text = " ".join(done.stdout.split())
+    assert (
+        "Deadlock on local, redis, rq: left waits for rooms (program.py:13), which right holds; right waits for hall "
+        "(program.py:12), which left holds. Also waiting: MainProcess waits for left to end." in text
+    )
+    figures = json.loads((tmp_path / "figures").read_text())
+    for backend in figures["backends"].values():
+        assert backend["primitives"]["rooms (program.py:13)"]["wait_s"]["max"] > 1
+
+
+def test_processes_of_pools_and_executors_are_counted(lab: RunLab, program: Program, url: str):
+    path = program(
+        """
+        import os, time
+        from concurrent.futures import ProcessPoolExecutor
+        from multiprocessing import Pool, get_context
+
+        def meet(_):
+            time.sleep(0.5)
+            return os.getpid()
+
+        if __name__ == "__main__":
+            for method in ("fork", "spawn"):
+                with get_context(method).Pool(2) as pool:
+                    print(len(set(pool.map(meet, range(2), chunksize=1))))
+            with ProcessPoolExecutor(2) as executor:
+                print(len(set(executor.map(meet, range(2)))))
+        """
+    )
+    done = lab("compare", path, "--on", "local,redis", "--redis-url", url)
+    rows = table_rows(done.stdout)
+    assert (rows["processes"], rows["max concurrent"], rows["processes failed"]) == (["6"] * 2, ["2"] * 2, ["0"] * 2)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_comparison_leaves_nothing_behind(
     start: StartLab, program: Program, url: str, tmp_path: Path, number: int
@@ -158,7 +220,7 @@ def test_an_interrupted_comparison_leaves_nothing_behind(
         import sys, time
         from multiprocessing import Process
         if __name__ == "__main__":
-            child = Process(target=time.sleep, args=(60,))
+            child = Process(target=time.sleep, args=(60,), name="sleeper")
             child.start()
             print("up", file=sys.stderr)
         """
@@ -169,8 +231,11 @@ def test_an_interrupted_comparison_leaves_nothing_behind(
         pass
     session.process.send_signal(number)
     finished = session.finish()
-    assert (finished.returncode, finished.stdout) == (128 + number, "")
+    assert finished.returncode == 128 + number
     assert finished.stderr.endswith(INTERRUPTED)
+    text = " ".join(finished.stdout.split())
+    assert "It was interrupted on rq." in text
+    assert "Waiting on rq when it was stopped: MainProcess waits for sleeper to end." in text
     wait_until(lambda: not session.alive())
     assert not list(session.temporary.iterdir())
     assert [file.name for file in tmp_path.iterdir()] == ["mine"]

@@ -5,10 +5,13 @@ from __future__ import annotations
 from lab.programs.usage import usage_by_primitive
 from lab.trace import Event, Trace
 
+OF_PROCESSES = ("starts", "ends", "joins", "stops_run")
+
 
 def trace(*lines: str) -> Trace:
-    """Return the trace of lines such as `1.5 a requests lock 1`."""
-    events = []
+    """Return the trace of lines such as `1.5 a requests lock 1`, after the creation of the primitives in them."""
+    on_what = [line.split(" ", 3)[3] for line in lines if line.split(" ", 3)[2] not in OF_PROCESSES]
+    events = [Event("m", "host", 0, "creates", 0.0, on=name, why=name.split()[0]) for name in dict.fromkeys(on_what)]
     for line in lines:
         when, who, what, on = line.split(" ", 3)
         events.append(Event(who, "host", ord(who), what.replace("_", " "), float(when), on=on))
@@ -88,13 +91,35 @@ def test_events_queues_and_pipes():
 
 
 def test_primitives_are_ordered_by_kind_and_creation():
-    names = ["queue 1", "lock 10", "lock 2", "lock 1 of Process-1", "event 1", "semaphore 1", "lock 1"]
+    names = ["queue 1", "lock 10", "lock 2", "event 1", "semaphore 1"]
     assert list(usage_by_primitive(trace(*(f"0 a puts {name}" for name in names)))) == [
-        "lock 1",
-        "lock 2",
         "lock 10",
-        "lock 1 of Process-1",
+        "lock 2",
         "semaphore 1",
         "event 1",
         "queue 1",
     ]
+
+
+def test_a_primitive_that_is_only_created_was_not_used():
+    created = Event("a", "host", 1, "creates", 0.0, on="lock (program.py:1)", why="lock")
+    assert usage_by_primitive(Trace("program.py", "local", {}, (created,))) == {}
+
+
+def test_a_wait_that_never_ended_counts_until_the_program_was_stopped():
+    lines = ["0 a requests lock 1", "0 a enters lock 1", "1 b requests lock 1", "4 m stops_run -", "6 a leaves lock 1"]
+    used = usage_by_primitive(trace(*lines))["lock 1"]
+    assert used.times == {"wait": [0, 3], "hold": [6]}
+    assert used.total_wait == 3
+
+
+def test_a_wait_counts_until_its_process_ended():
+    lines = ["0 a requests queue 1", "2 m joins a", "9 b puts queue 1", "9 m joins b"]
+    assert usage_by_primitive(trace(*lines))["queue 1"].times["wait"] == [2]
+
+
+def test_a_put_waits_only_where_a_queue_or_a_pipe_can_be_full():
+    lines = ["0 a begins_put pipe 1", "2 a puts pipe 1", "0 a begins_put queue 1", "2 a puts queue 1"]
+    used = usage_by_primitive(trace(*lines))
+    assert (used["pipe 1"].times["wait for room"], used["pipe 1"].total_wait) == ([2], 2)
+    assert "wait for room" not in used["queue 1"].times

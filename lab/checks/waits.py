@@ -1,0 +1,134 @@
+"""Waits of a program: who waited for what when it was stopped, and who of them waited in vain.
+
+A process waits in vain if every process that could end its wait does so, too: all holders of a lock or of a semaphore's
+permits, or the process that it joins. For a queue, a pipe or an event that could be any process, so only if all of them
+wait is it in vain.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from lab.trace import STOP, Event, Process, Trace
+
+BEGINS = ("requests", "begins put", "waits")
+SUCCEEDS = ("enters", "gets", "puts", "wakes", "joins")
+FAILS = ("times out", "gives up")
+PERMITS = ("lock", "semaphore")
+
+
+@dataclass(frozen=True)
+class Wait:
+    """What a process waits for: `what` is the event with which the wait began, `kind` is empty for a process."""
+
+    process: Process
+    what: str
+    on: str
+    kind: str
+    unlimited: bool
+
+    @property
+    def who(self) -> str:
+        """The name of the process that waits."""
+        return self.process[-1]
+
+
+@dataclass
+class State:
+    """What the processes of a program were doing at some moment."""
+
+    kinds: dict[str, str] = field(default_factory=dict)  # of primitives, by name
+    limits: dict[str, int | None] = field(default_factory=dict)
+    holders: dict[str, list[Process]] = field(default_factory=lambda: defaultdict(list))
+    waits: dict[Process, Wait] = field(default_factory=dict)
+    running: set[Process] = field(default_factory=set)
+    leases: bool = False  # whether what an ended process holds becomes free
+
+    def ended(self, process: Process) -> bool:
+        """Return whether a process has ended; its threads have ended with it."""
+        return (*process[:2], process[-1].partition("/")[0]) not in self.running
+
+    def waits_in_vain(self) -> dict[Process, Wait]:
+        """Return the waits that cannot end."""
+        unlimited = {process: wait for process, wait in self.waits.items() if wait.unlimited}
+        if self.running and self.running <= unlimited.keys():
+            return unlimited
+        while endable := [process for process, wait in unlimited.items() if not self._in_vain(wait, unlimited)]:
+            for process in endable:
+                del unlimited[process]
+        return unlimited
+
+    def cycle(self) -> list[Wait]:
+        """Return waits of which each is for what the process of the next one holds, and the last for the first's."""
+        vain = self.waits_in_vain()
+        for start in sorted(vain, key=_name):
+            path: list[Wait] = []
+            process: Process | None = start
+            while process is not None and vain[process] not in path:
+                path.append(vain[process])
+                process = next((other for other in self.blockers(path[-1]) if other in vain), None)
+            if process is not None:
+                return _rotated(path[path.index(vain[process]) :])
+        return []
+
+    def blockers(self, wait: Wait) -> list[Process]:
+        """Return the processes that can end a wait: those that hold what it is for, or the process that it joins."""
+        if wait.kind in PERMITS:
+            return sorted(set(self.holders[wait.on]), key=_name)
+        return [process for process in self.running if process[-1] == wait.on] if not wait.kind else []
+
+    def _in_vain(self, wait: Wait, others: Iterable[Process]) -> bool:
+        blockers = self.blockers(wait)
+        if not blockers or (wait.kind in PERMITS and len(self.holders[wait.on]) < (self.limits[wait.on] or 1)):
+            return False
+        return all(process in others or (self.ended(process) and not self.leases) for process in blockers)
+
+
+def _name(process: Process) -> str:
+    return process[-1]
+
+
+def _rotated(cycle: list[Wait]) -> list[Wait]:
+    """Return a cycle that begins with the smallest name, so that the same cycle reads the same in each run."""
+    first = min(range(len(cycle)), key=lambda place: cycle[place].who)
+    return cycle[first:] + cycle[:first]
+
+
+def state_at_stop(trace: Trace) -> State:
+    """Return what the processes of a program did when the lab stopped it, or at the end."""
+    state = State(leases=trace.backend != "local")
+    for event in trace.events:
+        if event.what == STOP:
+            break
+        _apply(state, event)
+    return state
+
+
+def _apply(state: State, event: Event) -> None:
+    on, process = event.on or "", event.process
+    if event.what == "creates":
+        state.kinds[on], state.limits[on] = event.why or "", event.value
+    elif event.what in BEGINS:
+        state.waits[process] = Wait(process, event.what, on, state.kinds.get(on, ""), event.value is None)
+    elif event.what in SUCCEEDS + FAILS:
+        state.waits.pop(process, None)
+    if event.what in ("starts", "starts run"):
+        state.running.add(process)
+    elif event.what in ("ends", "fails", "ends run"):
+        _end(state, [process])
+    elif event.what in ("joins", "terminates"):
+        _end(state, [process for process in state.running if process[-1] == on])
+    elif event.what == "enters":
+        state.holders[on].append(process)
+    elif event.what == "leaves" and state.holders[on]:
+        holders = state.holders[on]
+        holders.remove(process if process in holders else holders[0])  # another process may release it
+
+
+def _end(state: State, processes: Iterable[Process]) -> None:
+    for ended in processes:
+        state.running.discard(ended)
+        for process in [process for process in state.waits if state.ended(process)]:
+            del state.waits[process]
