@@ -13,7 +13,7 @@ from rich.console import Console
 
 from lab import files
 from lab.backends import Settings
-from lab.checks.verdicts import Judgement, worst
+from lab.checks.verdicts import Judgement, Verdict, worst
 from lab.cli import options
 from lab.cli.progress import progress_bar
 from lab.cli.server import open_server
@@ -22,7 +22,7 @@ from lab.errors import InterruptedRunError
 from lab.exercise import Exercise
 from lab.printed_lines import format_line
 from lab.report.table import report
-from lab.result import Result, judge, to_json
+from lab.result import judge, to_json
 from lab.trace import Event, Trace
 
 EXIT_STATUS = {Judgement.VALID: 0, Judgement.INVALID: 1, Judgement.UNKNOWN: 2}
@@ -38,9 +38,9 @@ def run_command(exercise: type[Exercise]) -> click.Command:
     return _command(exercise, options.for_run(exercise), _run)
 
 
-def exit_status(results: Sequence[Result]) -> int:
-    """Return the exit status for these results: 0 valid, 1 invalid, 2 unknown."""
-    return EXIT_STATUS[worst([result.verdict for result in results]).judgement]
+def exit_status(verdicts: Sequence[Verdict]) -> int:
+    """Return the exit status for these verdicts: 0 valid, 1 invalid, 2 unknown."""
+    return EXIT_STATUS[worst(verdicts).judgement]
 
 
 def _command(
@@ -68,7 +68,7 @@ def _compare(exercise: type[Exercise], given: Mapping[str, Any]) -> int:
     if chosen.json_file is not None:
         files.write_file(chosen.json_file, json.dumps(to_json(results), indent=2) + "\n")
     report(results, Console())
-    return exit_status(results)
+    return exit_status([result.verdict for result in results])
 
 
 def _run(exercise: type[Exercise], given: Mapping[str, Any]) -> int:
@@ -85,7 +85,7 @@ def _run(exercise: type[Exercise], given: Mapping[str, Any]) -> int:
     result = judge(traces[0])
     _save_traces(traces, chosen.trace_folder)
     console.print(f"{result.verdict}: {result.verdict.evidence}")
-    return exit_status([result])
+    return exit_status([result.verdict])
 
 
 @contextmanager

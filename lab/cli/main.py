@@ -16,12 +16,15 @@ from rich.console import Console
 from rich.syntax import Syntax
 
 import broker
+from lab.checks.verdicts import Verdict
 from lab.cli import ascii_fallback, exercise_commands, program_commands, worker_commands
 from lab.cli.doctor_command import doctor
 from lab.cli.exit_status import exit_with, interrupt_status
 from lab.errors import InterruptedRunError, LabError
 from lab.exercise import Exercise
 from lab.exercises import EXERCISES
+from lab.programs.report import report_saved
+from lab.programs.run import ProgramRun
 from lab.report.table import report
 from lab.result import judge, sort_results
 from lab.runtime.interrupts import raise_interrupted
@@ -118,11 +121,20 @@ def compare(ctx: click.Context) -> None:
 @cli.command(short_help="Judge saved traces again.")
 @click.argument("folder", type=click.Path(path_type=Path))
 def check(folder: Path) -> int:
-    """Judge again the traces in FOLDER, which `lab compare --trace` has written. This needs no Redis."""
-    results = [judge(trace) for trace in load_traces(folder)]
-    for exercise in dict.fromkeys(result.exercise.name for result in results):
-        report(sort_results([result for result in results if result.exercise.name == exercise]), Console())
-    return exercise_commands.exit_status(results)
+    """Judge again the traces in FOLDER, which `lab compare --trace` has written. This needs no Redis.
+
+    Of a program of your own, what its locks, semaphores, events, queues and pipes promise is checked.
+    """
+    traces, verdicts = load_traces(folder), list[Verdict]()
+    for name in dict.fromkeys(trace.exercise for trace in traces):
+        same = [trace for trace in traces if trace.exercise == name]
+        if name.endswith(".py"):
+            verdicts += report_saved([ProgramRun(trace, None) for trace in same], Console())
+        else:
+            results = sort_results([judge(trace) for trace in same])
+            report(results, Console())
+            verdicts += [result.verdict for result in results]
+    return exercise_commands.exit_status(verdicts)
 
 
 cli.add_command(worker_commands.worker)

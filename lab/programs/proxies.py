@@ -6,6 +6,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+from broker import LeaseLostError
 from lab.programs.recording import record
 
 
@@ -73,8 +74,13 @@ class PermitsProxy(RecordingProxy):
 
     def release(self) -> None:
         """Record the release, and then release."""
+        fence = getattr(self._primitive, "fence", None)
         record("leaves", self._name)
-        self._primitive.release()
+        try:
+            self._primitive.release()
+        except LeaseLostError as error:
+            record("loses lease", self._name, fence=fence, why=str(error))
+            raise
 
     def __enter__(self) -> bool:
         return self.acquire()

@@ -10,6 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from lab.checks import metrics
+from lab.checks.primitives import invariants_hold
+from lab.checks.verdicts import Verdict
 from lab.formatting import format_names, format_seconds
 from lab.programs.differences import equal, explain, primitives
 from lab.programs.run import ProgramRun
@@ -20,7 +22,7 @@ MAX_PRIMITIVES = 6  # in the table: the others are only in the JSON
 
 ROWS: tuple[tuple[str, Callable[[ProgramRun], str]], ...] = (
     ("exit code", lambda run: run.how_it_ended),
-    ("lines printed", lambda run: str(run.lines.total())),
+    ("lines printed", lambda run: "-" if run.output is None else str(run.lines.total())),
     ("elapsed", lambda run: format_seconds(run.elapsed)),
     ("processes", lambda run: str(metrics.process_count(run.children))),
     ("max concurrent", lambda run: str(metrics.max_concurrent(run.trace))),
@@ -59,6 +61,18 @@ def report(runs: Sequence[ProgramRun], limit: float | None, console: Console) ->
     console.print(_table(runs))
     for paragraph in filter(None, (explain_waits(runs), explain(runs, limit))):
         console.print(Text(paragraph))
+
+
+def report_saved(runs: Sequence[ProgramRun], console: Console) -> list[Verdict]:
+    """Print a report on saved traces, and the verdict on each run's primitives; return the verdicts."""
+    console.print(Text(" ".join([runs[0].trace.exercise, *runs[0].trace.parameters["arguments"]]), style="bold"))
+    console.print(_table(runs))
+    verdicts = [invariants_hold(run.trace) for run in runs]
+    for run, verdict in zip(runs, verdicts, strict=True):
+        console.print(Text(f"{run.backend}: {verdict}, {verdict.evidence}"))
+    if waits := explain_waits(runs):
+        console.print(Text(waits))
+    return verdicts
 
 
 def _table(runs: Sequence[ProgramRun]) -> Table:

@@ -32,11 +32,15 @@ GRACE = 5.0  # seconds from a SIGTERM to a SIGKILL
 
 @dataclass(frozen=True)
 class ProgramRun:
-    """What a program did on a backend; `exit_code` is None if it was stopped at the time limit or interrupted."""
+    """What a program did on a backend; `output` is None for a saved trace, which does not contain it."""
 
     trace: Trace
-    exit_code: int | None
-    output: str
+    output: str | None
+
+    @cached_property
+    def exit_code(self) -> int | None:
+        """The program's exit code; None if it was stopped at the time limit or interrupted."""
+        return next((event.value for event in self.trace.of("joins") if (event.who, event.on) == (LAB, MAIN)), None)
 
     @property
     def backend(self) -> str:
@@ -47,7 +51,7 @@ class ProgramRun:
     def lines(self) -> Counter[str]:
         """The lines that it printed, in any order, with `PID` in place of its processes' IDs."""
         pids = {str(event.pid) for event in self.trace.events}
-        text = re.sub(r"\d+", lambda number: "PID" if number[0] in pids else number[0], self.output)
+        text = re.sub(r"\d+", lambda number: "PID" if number[0] in pids else number[0], self.output or "")
         return Counter(text.splitlines())
 
     @property
@@ -108,12 +112,14 @@ def run_program(
                 exit_code, reason = _wait(process, limit, interrupts)
                 if reason:
                     Recorder(log, LAB).record(STOP, why=reason)
+                else:
+                    Recorder(log, LAB).record("joins", on=MAIN, value=exit_code)
             finally:
                 _stop(process)
         output.seek(0)
         parameters = {"arguments": list(arguments)}
         trace = Trace(program.name, backend, parameters, log.events(), workers=config.workers or None)
-        return ProgramRun(trace, exit_code, output.read())
+        return ProgramRun(trace, output.read())
 
 
 @contextmanager

@@ -84,6 +84,11 @@ def test_a_program_that_uses_all_primitives(lab: RunLab, program: Program, url: 
         assert len(set(fences)) == (1 if backend == "local" else 4)
         assert {event.who for event in trace.of("starts")} == {"Process-1", "Process-2", "Process-3"}
 
+    again = lab("check", "traces")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert again.stdout.count("valid, no invariant of its 5 primitives was violated") == 3
+    assert table_rows(again.stdout)["exit code"] == ["0"] * 3
+
 
 @pytest.mark.slow
 def test_every_run_starts_with_a_copy_of_the_same_files(lab: RunLab, program: Program, url: str):
@@ -175,13 +180,12 @@ def test_a_deadlock_is_named(lab: RunLab, program: Program, url: str, tmp_path: 
             left.join()
         """
     )
-    options = ("--limit", 5, "--redis-url", url, "--workers", 2, "--json", "figures")
-    done = lab("compare", path, *options)
-    text = " ".join(done.stdout.split())
-    assert (
-        "Deadlock on local, redis, rq: left waits for rooms (program.py:13), which right holds; right waits for hall "
-        "(program.py:12), which left holds. Also waiting: MainProcess waits for left to end." in text
-    )
+    options = ("--limit", 5, "--redis-url", url, "--workers", 2, "--json", "figures", "--trace", "traces")
+    for done in (lab("compare", path, *options), lab("check", "traces")):
+        assert (
+            "Deadlock on local, redis, rq: left waits for rooms (program.py:13), which right holds; right waits for "
+            "hall (program.py:12), which left holds. Also waiting: MainProcess waits for left to end."
+        ) in " ".join(done.stdout.split())
     figures = json.loads((tmp_path / "figures").read_text())
     for backend in figures["backends"].values():
         assert backend["primitives"]["rooms (program.py:13)"]["wait_s"]["max"] > 1

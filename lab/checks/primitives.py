@@ -1,0 +1,80 @@
+"""What locks, semaphores, events, queues and pipes promise, checked on the trace of any program.
+
+A process records that it enters after it has acquired, and that it leaves before it releases; that it begins to put
+before, and that it has put after it. So what a check counts as inside or in a queue certainly was.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from lab.checks import verdicts
+from lab.trace import Event, Trace
+
+
+def invariants_hold(trace: Trace) -> verdicts.Verdict:
+    """Check each primitive of a program; unknown if the trace has none."""
+    created = trace.of("creates")
+    if not created:
+        return verdicts.unknown("no primitive is in the trace")
+    found = verdicts.worst([check(trace, event) for event in created for check in CHECKS[event.why or ""]])
+    if found.judgement is not verdicts.Judgement.VALID:
+        return found
+    count = f"its {len(created)} primitives" if len(created) > 1 else "its primitive"
+    losers = dict.fromkeys(event.who for event in trace.of("loses lease"))
+    loss = f"; {', '.join(losers)} lost a lease" if losers else ""
+    return verdicts.valid(f"no invariant of {count} was violated{loss}")
+
+
+def _holders_within_limit(trace: Trace, created: Event) -> verdicts.Verdict:
+    """Check that there were never more holders than permits, those that were killed or lost their lease apart."""
+    name, limit = created.on or "", created.value or 0
+    inside = 0
+    for event in _of(trace, name):
+        inside += {"enters": 1, "leaves": -1}.get(event.what, 0)  # a release by another process frees a permit, too
+        if inside > limit:
+            return verdicts.within_limit(trace, name, limit)
+    return verdicts.valid("")
+
+
+def _fences_increase(trace: Trace, created: Event) -> verdicts.Verdict:
+    return verdicts.fences_increase(trace, created.on or "")
+
+
+def _fences_unique(trace: Trace, created: Event) -> verdicts.Verdict:
+    return verdicts.fences_unique(trace, created.on or "")
+
+
+def _wakes_after_set(trace: Trace, created: Event) -> verdicts.Verdict:
+    for event in _of(trace, created.on):
+        if event.what == "sets":
+            break
+        if event.what == "wakes":
+            return verdicts.invalid(f"{event.who} woke from {created.on}, which nobody had set")
+    return verdicts.valid("")
+
+
+def _items_come_from_puts(trace: Trace, created: Event) -> verdicts.Verdict:
+    """Check that no item was got that nobody put, and that there were never more than there is room for."""
+    counts = Counter[str]()
+    for event in _of(trace, created.on):
+        counts[event.what] += 1
+        if counts["gets"] > counts["begins put"]:
+            return verdicts.invalid(f"{event.who} got an item from {created.on} that nobody had put")
+        if created.value is not None and counts["puts"] - counts["requests"] > created.value:
+            return verdicts.invalid(f"{event.who} put more than {created.value} items into {created.on}")
+    return verdicts.valid("")
+
+
+def _of(trace: Trace, name: str | None) -> list[Event]:
+    return [event for event in trace.events if event.on == name]
+
+
+CHECKS: dict[str, tuple[Callable[[Trace, Event], verdicts.Verdict], ...]] = {
+    "lock": (_holders_within_limit, _fences_increase),
+    "semaphore": (_holders_within_limit, _fences_unique),
+    "event": (_wakes_after_set,),
+    "queue": (_items_come_from_puts,),
+    "pipe": (_items_come_from_puts,),
+}

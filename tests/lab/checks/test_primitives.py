@@ -1,0 +1,72 @@
+"""The invariants of a program's primitives, on handwritten traces, right and wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.checks.primitives import invariants_hold
+from lab.checks.verdicts import Judgement
+from lab.trace import Event, Trace
+
+
+def verdict(kind: str, limit: int | None, *lines: str) -> tuple[Judgement, str]:
+    """Judge lines such as `a enters 7` on one primitive; `enters` is followed by a fence. `m joins a -9` is the end."""
+    events = [Event("m", "host", 1, "creates", 0.0, on="P", why=kind, value=limit)]
+    for line in lines:
+        who, what, *rest = line.split()
+        what = what.replace("_", " ")
+        on, value, fence = "P", None, None
+        if what == "joins":
+            on, value = rest[0], int(rest[1])
+        elif rest:
+            fence = int(rest[0])
+        events.append(Event(who, "host", ord(who), what, 1.0, on=on, value=value, fence=fence))
+    found = invariants_hold(Trace("program.py", "redis", {}, tuple(events)))
+    return found.judgement, found.evidence
+
+
+@pytest.mark.parametrize(
+    ("kind", "limit", "lines"),
+    [
+        ("lock", 1, ("a enters 1", "a leaves", "b enters 2", "b leaves")),
+        ("lock", 1, ("a enters", "b leaves", "c enters")),  # a lock that another process releases
+        ("lock", 1, ("a starts", "a enters 1", "b enters 2", "m joins a -9")),  # a was killed, and its lease expired
+        ("lock", 1, ("a enters 1", "b enters 2", "a leaves", "a loses_lease 1")),
+        ("semaphore", 2, ("a enters 1", "b enters 2", "a leaves", "c enters 3")),
+        ("semaphore", 0, ("a leaves", "b enters", "a leaves", "b enters")),  # a signal
+        ("event", None, ("a waits", "b sets", "a wakes")),
+        ("queue", 1, ("a begins_put", "a puts", "b requests", "a begins_put", "a puts", "b gets")),
+        ("queue", None, ("a begins_put", "b requests", "b gets", "a puts")),  # recorded later
+        ("pipe", None, ("a begins_put", "a puts", "b requests", "b gets")),
+    ],
+)
+def test_what_primitives_may_do(kind: str, limit: int | None, lines: tuple[str, ...]):
+    judgement, evidence = verdict(kind, limit, *lines)
+    assert judgement is Judgement.VALID, evidence
+    assert evidence.startswith("no invariant of its primitive was violated")
+
+
+@pytest.mark.parametrize(
+    ("kind", "limit", "lines", "evidence"),
+    [
+        ("lock", 1, ("a enters", "b enters"), "b entered P while a was still inside"),
+        (
+            "lock",
+            1,
+            ("a enters 2", "a leaves", "b enters 1"),
+            "b entered after a, but its fence 1 is not larger than 2",
+        ),
+        ("semaphore", 1, ("a enters", "b enters"), "b entered P while a was still inside"),
+        ("semaphore", 2, ("a enters 1", "b enters 1"), "b and a entered with the same fence 1"),
+        ("event", None, ("a waits", "a wakes", "b sets"), "a woke from P, which nobody had set"),
+        ("queue", None, ("a begins_put", "b gets", "b gets"), "b got an item from P that nobody had put"),
+        ("queue", 1, ("a puts", "a puts"), "a put more than 1 items into P"),
+        ("pipe", None, ("b requests", "b gets"), "b got an item from P that nobody had put"),
+    ],
+)
+def test_what_primitives_may_not_do(kind: str, limit: int | None, lines: tuple[str, ...], evidence: str):
+    assert verdict(kind, limit, *lines) == (Judgement.INVALID, evidence)
+
+
+def test_a_trace_without_primitives_tells_nothing():
+    assert invariants_hold(Trace("program.py", "local", {}, ())).judgement is Judgement.UNKNOWN
