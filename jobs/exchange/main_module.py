@@ -106,28 +106,25 @@ class MainModule:
 
 def own_modules(folder: str) -> dict[str, ModuleType]:
     """Return the modules of the program in `folder` that were imported from a source file, but `__main__`."""
-    return {
-        name: module
+    names = _own_names(folder, len(sys.modules), next(reversed(sys.modules)))
+    return {name: sys.modules[name] for name in names if name in sys.modules}
+
+
+@functools.lru_cache(maxsize=1)  # until a module is imported: to look at all of them at each start takes half of it
+def _own_names(folder: str, _count: int, _last: str) -> list[str]:
+    return [
+        name
         for name, module in list(sys.modules.items())
-        if str(file := getattr(module, "__file__", None)).startswith(folder)  # the cheap test first: few are
-        and is_own(file, folder)
-        and name not in (MAIN, SPAWNED)
-    }
+        if name not in (MAIN, SPAWNED) and is_own(getattr(module, "__file__", None), folder)
+    ]
 
 
 def is_own(file: object, folder: str) -> bool:
     """Return whether a module's file belongs to the program in `folder`, and not to a library."""
-    return isinstance(file, str) and bool(folder) and _is_source_of(file, folder)
-
-
-@functools.cache  # for each module, at each start of a process
-def _is_source_of(file: str, folder: str) -> bool:
+    if not isinstance(file, str) or not folder or not file.startswith(folder) or not file.endswith(".py"):
+        return False
     path = Path(file)
-    return (
-        path.suffix == ".py"
-        and path.is_relative_to(folder)
-        and not any(path.is_relative_to(library) for library in LIBRARIES)
-    )
+    return path.is_relative_to(folder) and not any(path.is_relative_to(library) for library in LIBRARIES)
 
 
 def definitions_of(module: ModuleType) -> Definitions | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import socket
@@ -43,13 +44,21 @@ class ProcessState:
             tuple(number for number in SIGNALS if signal.getsignal(number) is signal.SIG_IGN),
         )
 
+    @functools.cached_property
+    def changes(self) -> dict[str, str | None]:
+        """The environment variables that `restore` sets in this process; None for those that it deletes."""
+        here = dict(os.environ)
+        if self.host != socket.gethostname():
+            return {name: value for name, value in self.environment.items() if name not in here}
+        deleted = here.keys() - self.environment.keys() - set(PRIVATE)
+        return dict.fromkeys(deleted) | dict(self.environment.items() - here.items())
+
     def restore(self) -> None:
         """Give it to this process; on another host, what is that host's own stays."""
-        here, local = dict(os.environ), self.host == socket.gethostname()
-        for name in here.keys() - self.environment.keys() - set(PRIVATE) if local else ():
-            del os.environ[name]
-        for name, value in self.environment.items():
-            if name not in here or (local and here[name] != value):
+        for name, value in self.changes.items():
+            if value is None:
+                del os.environ[name]
+            else:
                 os.environ[name] = value
         with suppress(OSError):  # a host that does not have it
             os.chdir(self.folder)

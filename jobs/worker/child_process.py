@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import io
 import multiprocessing
 import os
@@ -9,7 +10,6 @@ import pickle
 import selectors
 import signal
 import sys
-import threading
 import traceback
 import weakref
 from collections.abc import Callable
@@ -28,6 +28,7 @@ from jobs.worker.output_order import Acknowledgements, OrderedWriter, PendingOut
 CHUNK_SIZE = 65536  # bytes; the capacity of a pipe
 OUTCOME = 0  # beside 1 and 2, which are standard output and standard error
 
+Loaded = tuple[bytes, Program] | Exception  # the process's key and program, or why they cannot be unpickled
 Pipes = dict[int, tuple[int, int]]  # outcome or stream -> read end, write end
 
 
@@ -41,8 +42,7 @@ class ChildProcess:
         self._acknowledgements = Acknowledgements()
         pipes: Pipes = {stream: os.pipe() for stream in (OUTCOME, 1, 2)}
         fork = multiprocessing.get_context("fork")
-        arguments = (payload, pipes, self._acknowledgements, logger_states())
-        _prepare(payload)
+        arguments = (_load(payload), pipes, self._acknowledgements, logger_states())
         self._process = fork.Process(target=_child_main, args=arguments)
         previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # it may inherit that SIGINT is ignored
         try:
@@ -150,15 +150,19 @@ def _lead_process_group(pid: int) -> None:
         os.setpgid(pid, pid)
 
 
-def _prepare(payload: bytes) -> None:
-    with suppress(Exception):  # the process gets the same error, and reports it
-        _, program = loads(payload)
+def _load(payload: bytes) -> Loaded:
+    try:
+        authkey, program = loads(payload)
         assert isinstance(program, Program)
+    except Exception as error:
+        return error
+    with suppress(Exception):  # the process gets the same error if it needs what caused it
         program.prepare()
+    return authkey, program
 
 
 def _child_main(
-    payload: bytes, pipes: Pipes, acknowledgements: Acknowledgements, logging_of_worker: list[LoggerState]
+    loaded: Loaded, pipes: Pipes, acknowledgements: Acknowledgements, logging_of_worker: list[LoggerState]
 ) -> None:
     _lead_process_group(os.getpid())
     for reader, _ in pipes.values():
@@ -177,9 +181,9 @@ def _child_main(
     os.register_at_fork(after_in_child=outcome.close)  # so that it is closed when this process has exited
     parent = multiprocessing.parent_process()
     assert parent is not None
-    threading.Thread(target=_exit_with_parent, args=(parent.sentinel,), daemon=True).start()
+    _thread.start_new_thread(_exit_with_parent, (parent.sentinel,))  # `threading` would list it and wait for its start
     reset_logging(logging_of_worker)
-    sys.exit(_run_process(payload, outcome, parent.sentinel))
+    sys.exit(_run_process(loaded, outcome, parent.sentinel))
 
 
 def _line_buffered(stream: int, pending: PendingOutput, errors: str) -> io.TextIOWrapper:
@@ -192,9 +196,11 @@ def _exit_with_parent(parent_sentinel: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _run_process(payload: bytes, outcome: IO[bytes], parent_sentinel: int) -> int:
+def _run_process(loaded: Loaded, outcome: IO[bytes], parent_sentinel: int) -> int:
     try:
-        authkey, program = loads(payload)
+        if isinstance(loaded, Exception):
+            raise loaded
+        authkey, program = loaded
         multiprocessing.current_process().authkey = authkey  # needed to receive sockets from the parent
         process = program.enter()
     except Exception:

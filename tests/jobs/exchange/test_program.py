@@ -7,6 +7,7 @@ import pickle
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 from broker import Context
 from jobs.exchange.definitions import definitions
 from jobs.exchange.logging_state import reduce_handler
-from jobs.exchange.main_module import MainModule
+from jobs.exchange.main_module import MainModule, own_modules
 from jobs.exchange.process_state import ProcessState
 from jobs.exchange.unavailable import Unavailable, UnavailableError
 
@@ -51,6 +52,29 @@ def test_secrets_and_servers_do_not_travel(monkeypatch: pytest.MonkeyPatch) -> N
     assert sent.environment["ORDINARY"] == "value"
     assert b"x" * 40 not in pickle.dumps(sent)
     assert b"password" not in pickle.dumps(sent)
+
+
+def test_only_what_differs_in_the_environment_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SAME", "CHANGED", "NEW"):
+        monkeypatch.setenv(name, "parent's")
+    sent = ProcessState.here(forked=True)
+    elsewhere = replace(sent, host="another host")
+    monkeypatch.setenv("CHANGED", "worker's")
+    monkeypatch.setenv("WORKERS", "worker's")
+    monkeypatch.setenv("LAB_SECRET", "x" * 40)
+    monkeypatch.delenv("NEW")
+    assert sent.changes == {"CHANGED": "parent's", "NEW": "parent's", "WORKERS": None}
+    assert elsewhere.changes == {"NEW": "parent's"}
+
+
+def test_modules_are_the_programs_as_soon_as_they_are_imported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert own_modules(str(tmp_path)) == {}
+    module = ModuleType("shop")
+    module.__file__ = str(tmp_path / "shop.py")
+    monkeypatch.setitem(sys.modules, "shop", module)
+    assert own_modules(str(tmp_path)) == {"shop": module}
+    monkeypatch.delitem(sys.modules, "shop")
+    assert own_modules(str(tmp_path)) == {}
 
 
 def test_a_file_handler_goes_on_at_the_end_of_its_file(tmp_path: Path) -> None:
