@@ -47,6 +47,7 @@ class InterruptListener:
     def close(self) -> None:
         """Stop listening."""
         self._parent_pipe.close()
+        self._reporter.kill()  # it may be starting still, and so not read the end of the pipe yet
         self._reporter.wait()
         if self._thread is not threading.current_thread():
             self._thread.join(CLOSE_TIMEOUT)

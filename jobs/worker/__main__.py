@@ -21,6 +21,7 @@ STOP_TIMEOUT = 10.0  # seconds after a request to stop until a worker is killed
 
 
 def _run_worker(url: str, queue: str, ready: str) -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     worker = LocalWorker([queue], name=new_name(), connection=client(url))
     worker.ready = Semaphore.at(url, ready, value=0)
     log.setLevel(LOG_LEVEL)
@@ -40,13 +41,13 @@ def main(url: str, queue: str, count: int, ready: str, folder: str, *preload: st
         importlib.import_module(module)
     fork = multiprocessing.get_context("fork")
     workers = [fork.Process(target=_run_worker, args=(url, queue, ready)) for _ in range(count)]
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    # A handler's exception could be lost, for instance if a fork calls back at that moment.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     try:
         for worker in workers:
             worker.start()
-        signal.pause()
+        signal.sigwait({signal.SIGTERM})
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         _stop([worker for worker in workers if worker.pid])
 
 

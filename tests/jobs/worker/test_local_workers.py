@@ -19,13 +19,14 @@ from rq.exceptions import StopRequested
 from rq.executions import Execution
 
 import jobs
-from broker import BrokerError
+from broker import BrokerError, Semaphore
 from broker.server.private_server import PrivateServer
 from jobs.exchange.client import client
 from jobs.worker.local_worker import LocalWorker
 from jobs.worker.worker import Worker
 from tests.support.actors import TIMEOUT
 
+ROOT = Path(__file__).parents[3]
 OWNER = """
 import sys, jobs
 with jobs.Workers(sys.argv[1], "owned", 2), jobs.get_context(sys.argv[1], queue="owned") as ctx:
@@ -97,6 +98,18 @@ def test_workers_and_their_jobs_exit_with_their_owner(url, signum):
 
 
 @pytest.mark.usefixtures("signals")
+def test_a_signal_while_a_worker_is_forked_stops_the_workers(url):
+    program = """
+import os, signal, sys
+from jobs.worker.__main__ import main
+os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.SIGTERM))  # where an exception is lost
+main(sys.argv[1], "forking", 2, "never-ready", "")
+"""
+    stopped = subprocess.run([sys.executable, "-c", program, url], cwd=ROOT, timeout=TIMEOUT, check=False)
+    Semaphore.at(url, "never-ready", value=0).delete()
+    assert stopped.returncode == 0
+
+
 def test_a_signal_that_interrupts_a_destructor_stops_a_local_worker(url, monkeypatch):
     class Interrupted:
         def __del__(self):
