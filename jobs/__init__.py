@@ -10,8 +10,9 @@ if _missing := [name for name in ("rq", "cloudpickle") if find_spec(name) is Non
 from jobs.context import Context, get_context
 from jobs.exchange.job import SignedJob
 from jobs.exchange.worker_list import worker_count
+from jobs.executor import Executor
 from jobs.process import Process
 from jobs.tasks import LostTaskError
 from jobs.worker.local_workers import Workers
 
-__all__ = ["Context", "LostTaskError", "Process", "SignedJob", "Workers", "get_context", "worker_count"]
+__all__ = ["Context", "Executor", "LostTaskError", "Process", "SignedJob", "Workers", "get_context", "worker_count"]

@@ -37,8 +37,6 @@ class Pool(multiprocessing.pool.Pool):
         initializer: Callable[..., object] | None = None,
         initargs: Iterable[Any] = (),
         maxtasksperchild: int | None = None,
-        *,
-        process_class: type[Any] | None = None,
     ) -> None:
         self._job_context = context
         if processes is None:
@@ -46,7 +44,7 @@ class Pool(multiprocessing.pool.Pool):
         self._processes = processes  # which the base class sets too late for `_setup_queues`
         # The base class gets multiprocessing's context for its own threads: they can wait only for files.
         own_context: Any = copy.copy(multiprocessing.get_context())
-        own_context.Process = type("Process", (_PoolProcess, process_class or context.Process), {})
+        own_context.Process = type("Process", (_PoolProcess, context.Process), {})
         super().__init__(processes, initializer, initargs, maxtasksperchild, own_context)
 
     def _setup_queues(self) -> None:

@@ -1,4 +1,4 @@
-"""The import hook: a program's own modules get proxies of multiprocessing's modules, libraries get the modules."""
+"""The import hook: a program's own modules get proxies of the modules that start processes, libraries the modules."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-Resolve = Callable[[str, Any], Any]  # from a name and multiprocessing's object to what the program gets
+Resolve = Callable[[str, Any], Any]  # from a name and the module's object to what the program gets
 
-PACKAGE = "multiprocessing"
-SUBMODULES = (
-    *("connection", "context", "managers", "pool", "process"),
-    *("queues", "shared_memory", "sharedctypes", "synchronize"),
-)
-PROXIED = {PACKAGE, *(f"{PACKAGE}.{name}" for name in SUBMODULES)}
+PROXIED = {
+    *("multiprocessing", "multiprocessing.connection", "multiprocessing.context", "multiprocessing.managers"),
+    *("multiprocessing.pool", "multiprocessing.process", "multiprocessing.queues", "multiprocessing.shared_memory"),
+    *("multiprocessing.sharedctypes", "multiprocessing.synchronize"),
+    *("concurrent", "concurrent.futures", "concurrent.futures.process"),
+}
 # Modules in these folders are never the program's own, even if they are below the program's folder.
 LIBRARY_FOLDERS = (
     *(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
@@ -28,7 +28,7 @@ _import = builtins.__import__
 
 
 class ModuleProxy(ModuleType):
-    """A module of multiprocessing as a program sees it."""
+    """A module as a program sees it."""
 
     def __init__(self, name: str, resolve: Resolve) -> None:
         super().__init__(name)
@@ -38,7 +38,7 @@ class ModuleProxy(ModuleType):
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._original, name)
         if isinstance(value, ModuleType):
-            return proxy_of(value, self._resolve)
+            return proxy_of(value, self._resolve) if _package(value.__name__) == _package(self.__name__) else value
         return self._resolve(name, value)
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -46,7 +46,7 @@ class ModuleProxy(ModuleType):
 
 
 def install(resolve: Resolve, folder: Path) -> None:
-    """Make modules in `folder` get multiprocessing's names from `resolve`; replaces an earlier installation."""
+    """Make modules in `folder` get the names of proxied modules from `resolve`; replaces an earlier installation."""
 
     def import_(
         name: str,
@@ -57,7 +57,7 @@ def install(resolve: Resolve, folder: Path) -> None:
     ) -> ModuleType:
         module = _import(name, globals, locals, fromlist or (), level)
         importer = (globals or {}).get("__file__") or ""
-        if level == 0 and name.partition(".")[0] == PACKAGE and is_program_file(importer, folder):
+        if level == 0 and _package(name) in PROXIED and is_program_file(importer, folder):
             return proxy_of(module, resolve)
         return module
 
@@ -78,3 +78,7 @@ def is_program_file(file: str, folder: Path) -> bool:
     """Return whether a file belongs to the program in `folder`, and not to a library below it."""
     path = Path(file)
     return path.is_relative_to(folder) and not any(path.is_relative_to(library) for library in LIBRARY_FOLDERS)
+
+
+def _package(module: str) -> str:
+    return module.partition(".")[0]

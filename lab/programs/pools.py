@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import multiprocessing.pool
 from collections.abc import Callable, Iterable
 from multiprocessing.context import BaseContext
@@ -24,4 +25,13 @@ class Pool(multiprocessing.pool.Pool):
         super().__init__(processes, initializer, initargs, maxtasksperchild, unreplaced(context))
 
 
-CLASSES = {"Pool": Pool}
+class ProcessPoolExecutor(concurrent.futures.ProcessPoolExecutor):
+    """`concurrent.futures.ProcessPoolExecutor`."""
+
+    def __init__(
+        self, max_workers: int | None = None, mp_context: BaseContext | None = None, *args: Any, **options: Any
+    ) -> None:
+        super().__init__(max_workers, unreplaced(mp_context), *args, **options)
+
+
+CLASSES = {"Pool": Pool, "ProcessPoolExecutor": ProcessPoolExecutor}

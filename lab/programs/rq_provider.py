@@ -64,9 +64,35 @@ class JobPool(Pool):
         maxtasksperchild: int | None = None,
         context: BaseContext | None = None,
     ) -> None:
-        job_context = providers.current_context(context.get_start_method() if context else None)
-        own_process = contexts.own_process(context)
-        super().__init__(job_context, processes, initializer, initargs, maxtasksperchild, process_class=own_process)
+        super().__init__(_job_context(context), processes, initializer, initargs, maxtasksperchild)
+
+
+class ProcessPoolExecutor(jobs.Executor):
+    """`concurrent.futures.ProcessPoolExecutor`."""
+
+    def __init__(
+        self, max_workers: int | None = None, mp_context: BaseContext | None = None, *args: Any, **options: Any
+    ) -> None:
+        if mp_context is None and options.get("max_tasks_per_child") is not None:
+            mp_context = contexts.get_context("spawn")  # as the standard library's
+        super().__init__(max_workers, _job_context(mp_context), *args, **options)
+
+
+class _WithProcess:
+    """A job context whose processes are of the class that a program has given its own context."""
+
+    def __init__(self, context: Any, process: type) -> None:
+        self.Process = process
+        self._context = context
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+
+def _job_context(given: BaseContext | None) -> Any:
+    context = providers.current_context(given.get_start_method() if given else None)
+    own_process = contexts.own_process(given)
+    return _WithProcess(context, own_process) if own_process else context
 
 
 class RqProvider(providers.RedisProvider):
@@ -74,7 +100,10 @@ class RqProvider(providers.RedisProvider):
 
     def __init__(self, config: RunConfig) -> None:
         redis_backed = primitives.LOCKS | {each.__name__: each for each in (SimpleQueue, Queue, JoinableQueue)}
-        super().__init__(config, {"Pool": JobPool, **redis_backed, **primitives.CONNECTION})
+        super().__init__(
+            config,
+            {"Pool": JobPool, "ProcessPoolExecutor": ProcessPoolExecutor, **redis_backed, **primitives.CONNECTION},
+        )
 
     def resolve(self, name: str, original: Any, method: str | None) -> Any:
         """Return what the program gets instead of `original`, which multiprocessing calls `name`."""

@@ -40,6 +40,10 @@ def test_a_programs_modules_get_proxies(hook: Any, file: Path):
     assert imported_by(hook, file, "multiprocessing.util", ("Finalize",)).Finalize is Finalize
     assert imported_by(hook, file, "multiprocessing.queues", ("Queue",)).Queue == "QUEUE"
     assert module.get_context == "GET_CONTEXT"
+    executors = imported_by(hook, file, "concurrent.futures.process", ("ProcessPoolExecutor",))
+    assert executors.ProcessPoolExecutor == "PROCESSPOOLEXECUTOR"
+    assert executors.mp is multiprocessing
+    assert imported_by(hook, file, "concurrent.futures").futures.ThreadPoolExecutor == "THREADPOOLEXECUTOR"
     with pytest.raises(AttributeError):
         module.Lok  # noqa: B018 - the access is what is tested
 
