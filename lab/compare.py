@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Sequence
 
 from lab.backends import BACKENDS, Settings, require_workers
@@ -18,11 +19,12 @@ def compare(
     backends: Sequence[str],
     settings: Settings,
     *,
+    repeat: int = 1,
     on_run_start: Callable[[Exercise, str], object] = lambda *_: None,
     on_actor_end: Callable[[], object] = lambda: None,
     on_event: Callable[[Event], object] | None = None,
 ) -> list[Trace]:
-    """Run each variant on each backend and return the traces.
+    """Run each variant on each backend, `repeat` times one after the other, and return the traces.
 
     `on_run_start` is called before each run, `on_actor_end` after each actor has ended, and `on_event`, in a thread of
     its own, with each event soon after it was recorded. A signal that asks to stop raises `KeyboardInterrupt` after all
@@ -32,14 +34,13 @@ def compare(
     with Interrupts() as interrupts:
         for exercise in variants:
             require_workers(exercise, backends, settings)
-        for exercise in variants:
-            for backend in backends:
-                on_run_start(exercise, backend)
-                with BACKENDS[backend](exercise, settings) as run:
-                    run.interrupts, run.on_actor_end = interrupts, on_actor_end
-                    with follow_log(run.log, on_event):
-                        exercise.run_actors(run)
-                    events = align_clocks(run.log.events())
-                parameters = dataclasses.asdict(exercise)
-                traces.append(Trace(exercise.name, backend, parameters, events, run.server, run.workers))
+        for _, exercise, backend in itertools.product(range(repeat), variants, backends):
+            on_run_start(exercise, backend)
+            with BACKENDS[backend](exercise, settings) as run:
+                run.interrupts, run.on_actor_end = interrupts, on_actor_end
+                with follow_log(run.log, on_event):
+                    exercise.run_actors(run)
+                events = align_clocks(run.log.events())
+            parameters = dataclasses.asdict(exercise)
+            traces.append(Trace(exercise.name, backend, parameters, events, run.server, run.workers))
     return traces

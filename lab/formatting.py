@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 OutcomeValue: TypeAlias = "int | float | bool | str | None"  # a count, seconds, yes or no, a word, no value
 MAX_NAMES = 8  # names that are listed
@@ -14,6 +14,14 @@ def format_value(value: OutcomeValue) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return format_seconds(value) if value is None or isinstance(value, float) else str(value)
+
+
+def format_values(values: Sequence[Any], format_one: Callable[[Any], str] = format_value) -> str:
+    """Return the median of sorted values and, below it, their range if it shows a difference; a dash for none."""
+    if not values:
+        return "-"
+    median, first, last = (format_one(each) for each in (values[(len(values) - 1) // 2], values[0], values[-1]))
+    return median if first == last else f"{median}\n{first} to {last}"
 
 
 def format_names(names: Sequence[str]) -> str:

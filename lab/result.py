@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -35,6 +35,7 @@ class Result:
     processes: int
     hosts: list[str]
     clock_uncertainty: float
+    repeats: tuple[Result, ...] = ()  # all runs, of which this one is the median, if it was repeated
 
     @property
     def backend(self) -> str:
@@ -60,8 +61,14 @@ class Result:
         """Return how long this fraction of the actors waited at most; None if none entered."""
         return metrics.percentile(self.wait_times, fraction) if self.wait_times else None
 
+    def values(self, figure: Callable[[Result], OutcomeValue]) -> list[Any]:
+        """Return a figure of each run that has it, the smallest first."""
+        return sorted(value for run in self.repeats or (self,) if (value := figure(run)) is not None)
+
     def figures(self) -> dict[str, Any]:
         """Return everything as plain values, for JSON."""
+        if self.repeats:
+            return {**replace(self, repeats=()).figures(), "repeats": [run.figures() for run in self.repeats]}
         return {
             "verdict": str(self.verdict),
             "evidence": self.verdict.evidence,
@@ -102,6 +109,23 @@ def judge(trace: Trace) -> Result:
         hosts=metrics.hosts(trace),
         clock_uncertainty=metrics.clock_uncertainty(trace),
     )
+
+
+def summarize(results: Sequence[Result]) -> list[Result]:
+    """Return one result for the runs of each variant on each backend: the median by time, with the worst verdict."""
+    groups: dict[tuple[str, str], list[Result]] = {}
+    for result in results:
+        groups.setdefault((result.variant, result.backend), []).append(result)
+    return [_median(group) if len(group) > 1 else group[0] for group in groups.values()]
+
+
+def _median(runs: list[Result]) -> Result:
+    by_time = sorted(runs, key=lambda run: run.elapsed)
+    verdict = max(runs, key=lambda run: run.verdict.judgement).verdict
+    count = sum(run.verdict.judgement is verdict.judgement for run in runs)
+    if count < len(runs):
+        verdict = replace(verdict, evidence=f"in {count} of {len(runs)} runs: {verdict.evidence}")
+    return replace(by_time[(len(runs) - 1) // 2], verdict=verdict, repeats=tuple(runs))
 
 
 def to_json(results: Sequence[Result]) -> dict[str, Any]:

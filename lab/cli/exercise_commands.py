@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,7 @@ from lab.errors import InterruptedRunError
 from lab.exercise import Exercise
 from lab.printed_lines import format_line
 from lab.report.table import report
-from lab.result import judge, to_json
+from lab.result import judge, summarize, to_json
 from lab.trace import Event, Trace
 
 EXIT_STATUS = {Judgement.VALID: 0, Judgement.INVALID: 1, Judgement.UNKNOWN: 2}
@@ -62,8 +63,8 @@ def _compare(exercise: type[Exercise], given: Mapping[str, Any]) -> int:
     with _settings(chosen) as settings:
         if settings.server:
             click.echo(f"server: {settings.server}")
-        traces = _run_with_progress(variants, chosen.backends, settings)
-    results = [judge(trace) for trace in traces]
+        traces = _run_with_progress(variants, chosen.backends, settings, chosen.repeat)
+    results = summarize([judge(trace) for trace in traces])
     _save_traces(traces, chosen.trace_folder)
     if chosen.json_file is not None:
         files.write_file(chosen.json_file, json.dumps(to_json(results), indent=2) + "\n")
@@ -98,13 +99,16 @@ def _settings(chosen: options.Options) -> Iterator[Settings]:
         raise InterruptedRunError from interrupt
 
 
-def _run_with_progress(variants: Sequence[Exercise], backends: Sequence[str], settings: Settings) -> list[Trace]:
+def _run_with_progress(
+    variants: Sequence[Exercise], backends: Sequence[str], settings: Settings, repeat: int
+) -> list[Trace]:
     """Run each variant on each backend, with a progress bar that counts the actors that have ended."""
-    with progress_bar(len(backends) * sum(exercise.actors for exercise in variants)) as bar:
+    with progress_bar(repeat * len(backends) * sum(exercise.actors for exercise in variants)) as bar:
         return run_on_each(
             variants,
             backends,
             settings,
+            repeat=repeat,
             on_run_start=lambda exercise, backend: bar.describe(f"{exercise.variant} {backend}".strip()),
             on_actor_end=bar.advance,
         )
@@ -112,9 +116,15 @@ def _run_with_progress(variants: Sequence[Exercise], backends: Sequence[str], se
 
 def _save_traces(traces: Sequence[Trace], folder: Path | None) -> None:
     if folder is not None:
-        files.write_folder(folder, {_file_name(trace): trace.dump() for trace in traces})
+        files.write_folder(folder, name_files(traces))
 
 
-def _file_name(trace: Trace) -> str:
-    parts = (trace.exercise, trace.parameters.get("how"), trace.backend)
-    return "-".join(filter(None, parts)) + ".jsonl"
+def name_files(traces: Sequence[Trace]) -> dict[str, str]:
+    """Return the texts of traces by their files' names; repeated runs are numbered from the second one on."""
+    names = Counter[str]()
+    texts = {}
+    for trace in traces:
+        name = "-".join(filter(None, (trace.exercise, trace.parameters.get("how"), trace.backend)))
+        names[name] += 1
+        texts[f"{name}-{names[name]}.jsonl" if names[name] > 1 else f"{name}.jsonl"] = trace.dump()
+    return texts

@@ -26,7 +26,7 @@ from lab.exercises import EXERCISES
 from lab.programs.report import report_saved
 from lab.programs.run import ProgramRun
 from lab.report.table import report
-from lab.result import judge, sort_results
+from lab.result import judge, sort_results, summarize
 from lab.runtime.interrupts import raise_interrupted
 from lab.trace import load_traces
 
@@ -131,7 +131,7 @@ def check(folder: Path) -> int:
         if name.endswith(".py"):
             verdicts += report_saved([ProgramRun(trace, None) for trace in same], Console())
         else:
-            results = sort_results([judge(trace) for trace in same])
+            results = sort_results(summarize([judge(trace) for trace in same]))
             report(results, Console())
             verdicts += [result.verdict for result in results]
     return exercise_commands.exit_status(verdicts)

@@ -32,6 +32,7 @@ class Options:
     trace_folder: Path | None
     json_file: Path | None = None
     language: str = ""
+    repeat: int = 1
 
     def __post_init__(self) -> None:
         check_backends(self.backends)
@@ -59,6 +60,7 @@ def for_compare(exercise: type[Exercise]) -> list[click.Parameter]:
     return [
         *_parameters(exercise, "; several with commas, or all"),
         backends_option(),
+        click.Option(["--repeat"], type=click.IntRange(1), default=1, show_default=True, help="Runs of each."),
         redis_url_option(),
         _workers_option(),
         trace_option(),

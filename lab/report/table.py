@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.measure import Measurement
@@ -10,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lab.checks.verdicts import Judgement, Verdict
-from lab.formatting import format_names, format_seconds, format_value
+from lab.formatting import format_names, format_seconds, format_values
 from lab.report.chart import draw
 from lab.report.explanations import explain
 from lab.result import Result, column_labels, describe_runs, group_by_variant, parameters
@@ -19,16 +20,17 @@ MAX_CHART_WIDTH = 120  # columns: a wider chart shows no more
 UNLIMITED = 10_000  # columns
 STYLES = {Judgement.VALID: "bold green", Judgement.INVALID: "bold red", Judgement.UNKNOWN: "bold yellow"}
 
-ROWS: tuple[tuple[str, Callable[[Result], str]], ...] = (
-    ("elapsed", lambda result: format_seconds(result.elapsed)),
-    ("wait, median", lambda result: format_seconds(result.wait(0.5))),
-    ("wait, p99", lambda result: format_seconds(result.wait(0.99))),
-    ("wait, max", lambda result: format_seconds(result.wait(1.0))),
-    ("hand-off, median", lambda result: format_seconds(result.handoff_time)),
-    ("fairness (Jain)", lambda result: "-" if result.fairness is None else f"{result.fairness:.2f}"),
-    ("processes", lambda result: str(result.processes)),
-    ("max concurrent", lambda result: str(result.max_concurrent)),
-    ("hosts", lambda result: format_names(result.hosts)),
+# Each row's figure of one run, and how it is written.
+ROWS: tuple[tuple[str, Callable[[Result], Any], Callable[[Any], str]], ...] = (
+    ("elapsed", lambda result: result.elapsed, format_seconds),
+    ("wait, median", lambda result: result.wait(0.5), format_seconds),
+    ("wait, p99", lambda result: result.wait(0.99), format_seconds),
+    ("wait, max", lambda result: result.wait(1.0), format_seconds),
+    ("hand-off, median", lambda result: result.handoff_time, format_seconds),
+    ("fairness (Jain)", lambda result: result.fairness, "{:.2f}".format),
+    ("processes", lambda result: result.processes, str),
+    ("max concurrent", lambda result: result.max_concurrent, str),
+    ("hosts", lambda result: result.hosts, format_names),
 )
 
 
@@ -48,6 +50,7 @@ def report(results: Sequence[Result], console: Console) -> None:
     if explanation:
         console.print()
         console.print(Text(explanation))
+    console.print(Text(_runs(results), style="dim"))
 
 
 def _tables(results: Sequence[Result], console: Console) -> list[Table]:
@@ -65,16 +68,28 @@ def _table(shown: Sequence[Result], results: Sequence[Result]) -> Table:
         table.add_column(label.replace(" ", "\n"), justify="right")
     table.add_row("verdict", *(_styled(result.verdict) for result in shown))
     for what in results[0].outcome:
-        _add_row(table, what, [format_value(result.outcome.get(what)) for result in shown])
+        _add_row(table, what, [format_values(result.values(_outcome(what))) for result in shown])
     table.add_section()
-    for name, cell in ROWS:
-        _add_row(table, name, [cell(result) for result in shown])
+    for name, figure, format_one in ROWS:
+        _add_row(table, name, [format_values(result.values(figure), format_one) for result in shown])
     return table
 
 
 def _add_row(table: Table, name: str, cells: Sequence[str]) -> None:
     if any(cell != "-" for cell in cells):
         table.add_row(name, *map(Text, cells))
+
+
+def _runs(results: Sequence[Result]) -> str:
+    """Return of how many runs the figures are."""
+    count = max(len(result.repeats) for result in results)
+    if not count:
+        return "Each column is one run; figures differ from run to run. --repeat N shows by how much."
+    return f"Each column shows the median of {count} runs, and their range."
+
+
+def _outcome(what: str) -> Callable[[Result], Any]:
+    return lambda result: result.outcome.get(what)
 
 
 def _title(results: Sequence[Result]) -> str:

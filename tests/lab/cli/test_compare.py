@@ -214,3 +214,18 @@ def test_output_interleaves_without_a_lock(lab: RunLab):
     done = lab("compare", "output", "--how", "nothing", "--pace", 2, "--seed", 1, "--on", "local,redis")
     assert done.returncode == 1
     assert all(int(count) > 0 for count in table_rows(done.stdout)["interleaved"])
+
+
+def test_repeated_runs(lab: RunLab, tmp_path: Path):
+    options = ("--clients", 3, "--stock", 2, "--pace", 0.01, "--on", "local", "--repeat", 2, "--trace", "traces")
+    done = lab("compare", "tickets", *options, "--json", "figures")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (run,) = json.loads((tmp_path / "figures").read_text())["runs"]
+    assert len(run["repeats"]) == 2
+    assert {path.name for path in (tmp_path / "traces").iterdir()} == {
+        "tickets-lock-local.jsonl",
+        "tickets-lock-local-2.jsonl",
+    }
+    again = lab("check", "traces")
+    assert table_rows(again.stdout)["elapsed"] == table_rows(done.stdout)["elapsed"]
+    assert "the median of 2 runs" in again.stdout
