@@ -24,6 +24,13 @@ def format_values(values: Sequence[Any], format_one: Callable[[Any], str] = form
     return median if first == last else f"{median}\n{first} to {last}"
 
 
+def format_repeats(count: int) -> str:
+    """Return of how many runs figures are; 0 if nothing was repeated."""
+    if not count:
+        return "Each column is one run; figures differ from run to run. --repeat N shows by how much."
+    return f"Each column shows the median of {count} runs, and their range."
+
+
 def format_names(names: Sequence[str]) -> str:
     """Return the number of names and, if there are several, the names, one per line."""
     more = [f"and {len(names) - MAX_NAMES} more"] if len(names) > MAX_NAMES else []

@@ -12,7 +12,8 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -135,6 +136,16 @@ def parse_events(lines: Iterable[str], source: str, first: int = 1) -> tuple[Eve
 def new_event(who: str, what: str, when: float, error: float, **more: Any) -> Event:
     """Return an event of this process."""
     return Event(who, socket.gethostname(), os.getpid(), what, when, error, **more)
+
+
+def name_traces(traces: Sequence[Trace]) -> dict[str, str]:
+    """Return the texts of traces by their files' names; repeated runs are numbered from the second one on."""
+    names, texts = Counter[str](), dict[str, str]()
+    for trace in traces:
+        name = "-".join(filter(None, (trace.exercise, trace.parameters.get("how"), trace.backend)))
+        names[name] += 1
+        texts[f"{name}-{names[name]}.jsonl" if names[name] > 1 else f"{name}.jsonl"] = trace.dump()
+    return texts
 
 
 def load_traces(folder: Path) -> list[Trace]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +23,7 @@ from lab.exercise import Exercise
 from lab.printed_lines import format_line
 from lab.report.table import report
 from lab.result import judge, summarize, to_json
-from lab.trace import Event, Trace
+from lab.trace import Event, Trace, name_traces
 
 EXIT_STATUS = {Judgement.VALID: 0, Judgement.INVALID: 1, Judgement.UNKNOWN: 2}
 
@@ -116,15 +115,4 @@ def _run_with_progress(
 
 def _save_traces(traces: Sequence[Trace], folder: Path | None) -> None:
     if folder is not None:
-        files.write_folder(folder, name_files(traces))
-
-
-def name_files(traces: Sequence[Trace]) -> dict[str, str]:
-    """Return the texts of traces by their files' names; repeated runs are numbered from the second one on."""
-    names = Counter[str]()
-    texts = {}
-    for trace in traces:
-        name = "-".join(filter(None, (trace.exercise, trace.parameters.get("how"), trace.backend)))
-        names[name] += 1
-        texts[f"{name}-{names[name]}.jsonl" if names[name] > 1 else f"{name}.jsonl"] = trace.dump()
-    return texts
+        files.write_folder(folder, name_traces(traces))

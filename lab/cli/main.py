@@ -25,6 +25,7 @@ from lab.exercise import Exercise
 from lab.exercises import EXERCISES
 from lab.programs.report import report_saved
 from lab.programs.run import ProgramRun
+from lab.programs.run import summarize as summarize_runs
 from lab.report.table import report
 from lab.result import judge, sort_results, summarize
 from lab.runtime.interrupts import raise_interrupted
@@ -129,7 +130,7 @@ def check(folder: Path) -> int:
     for name in dict.fromkeys(trace.exercise for trace in traces):
         same = [trace for trace in traces if trace.exercise == name]
         if name.endswith(".py"):
-            verdicts += report_saved([ProgramRun(trace, None) for trace in same], Console())
+            verdicts += report_saved(summarize_runs([ProgramRun(trace, None) for trace in same]), Console())
         else:
             results = sort_results(summarize([judge(trace) for trace in same]))
             report(results, Console())

@@ -60,7 +60,7 @@ def for_compare(exercise: type[Exercise]) -> list[click.Parameter]:
     return [
         *_parameters(exercise, "; several with commas, or all"),
         backends_option(),
-        click.Option(["--repeat"], type=click.IntRange(1), default=1, show_default=True, help="Runs of each."),
+        repeat_option(),
         redis_url_option(),
         _workers_option(),
         trace_option(),
@@ -121,6 +121,11 @@ def workers_option(kind: click.ParamType[Any]) -> click.Option:
     """Return the option for the number of workers."""
     help_text = "RQ workers to start if none listens."
     return click.Option(["--workers"], type=kind, default=DEFAULT_WORKERS, show_default=True, help=help_text)
+
+
+def repeat_option() -> click.Option:
+    """Return the option for the number of runs of each variant on each backend."""
+    return click.Option(["--repeat"], type=click.IntRange(1), default=1, show_default=True, help="Runs of each.")
 
 
 def trace_option() -> click.Option:

@@ -19,8 +19,9 @@ from lab.errors import InterruptedRunError
 from lab.programs import folder_copy, launch
 from lab.programs.differences import equal
 from lab.programs.report import figures, report
-from lab.programs.run import ProgramRun, run_program
+from lab.programs.run import ProgramRun, run_program, summarize
 from lab.runtime.interrupts import Interrupts
+from lab.trace import name_traces
 
 SETTINGS = {"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": ["-h", "--help"]}
 ARGUMENTS = (
@@ -59,6 +60,7 @@ def compare_command(path: str) -> click.Command:
     parameters: list[click.Parameter] = [
         options.backends_option(),
         *_server_options(),
+        options.repeat_option(),
         click.Option(["--limit"], type=positive, help="Seconds after which a run is ended."),
         options.trace_option(),
         options.json_option(),
@@ -71,6 +73,7 @@ def _compare(
     backends: str,
     url: str | None,
     workers: int,
+    repeat: int,
     limit: float | None,
     json_file: Path | None,
     trace_folder: Path | None,
@@ -87,8 +90,8 @@ def _compare(
             tempfile.TemporaryDirectory(prefix="lab-") as name,
             Interrupts() as interrupts,  # raises Interrupted at the end of the block
         ):
-            with progress_bar(len(chosen)) as bar:
-                for backend in chosen:
+            with progress_bar(len(chosen) * repeat) as bar:
+                for backend in chosen * repeat:
                     bar.describe(backend)
                     run = run_program(program, backend, server.url, workers, arguments, limit, Path(name), interrupts)
                     runs.append(run)
@@ -96,21 +99,19 @@ def _compare(
                     if interrupts.received:
                         break
             if interrupts.received:
-                report(runs, limit, Console())
+                report(summarize(runs), limit, Console())
     except KeyboardInterrupt as interrupt:
         raise InterruptedRunError from interrupt
     _save(runs, json_file, trace_folder)
-    report(runs, limit, Console())
+    report(summarize(runs), limit, Console())
     return 0 if equal(runs) else 1
 
 
 def _save(runs: Sequence[ProgramRun], json_file: Path | None, trace_folder: Path | None) -> None:
     if trace_folder is not None:
-        files.write_folder(
-            trace_folder, {f"{run.trace.exercise}-{run.backend}.jsonl": run.trace.dump() for run in runs}
-        )
+        files.write_folder(trace_folder, name_traces([run.trace for run in runs]))
     if json_file is not None:
-        files.write_file(json_file, json.dumps(figures(runs), indent=2) + "\n")
+        files.write_file(json_file, json.dumps(figures(summarize(runs)), indent=2) + "\n")
 
 
 def _command(path: str, parameters: list[click.Parameter], callback: Callable[..., int], text: str) -> click.Command:

@@ -18,13 +18,16 @@ from lab.formatting import format_seconds
 from lab.programs.run import ProgramRun
 
 MAX_PRIMITIVES = 6  # whose use is described
+MAX_LONGEST = 2  # primitives that are named as those for which processes waited longest
+MIN_DIFFERENCE = 0.1  # relative; waits that differ by less are as long
 MAX_LINE_LENGTH = 60  # characters of a printed line in a sentence
 
 
 def equal(runs: Sequence[ProgramRun]) -> bool:
     """Return whether all runs were equal."""
-    same_exit = len({run.exit_code for run in runs}) == 1
-    return same_exit and (_any_stopped(runs) or (_same_failures(runs) and _same_lines(runs)))
+    all_runs = [each for run in runs for each in run.each]
+    same_exit = len({run.exit_code for run in all_runs}) == 1
+    return same_exit and (_any_stopped(all_runs) or (_same_failures(all_runs) and _same_lines(all_runs)))
 
 
 def explain(runs: Sequence[ProgramRun], limit: float | None) -> str:
@@ -32,6 +35,7 @@ def explain(runs: Sequence[ProgramRun], limit: float | None) -> str:
     sentences = (
         _exit_codes(runs, limit),
         _failures(runs),
+        _varying(runs),
         _lines(runs),
         _counts(runs),
         _waits(runs),
@@ -58,8 +62,9 @@ def _same_failures(runs: Sequence[ProgramRun]) -> bool:
 
 
 def _exit_codes(runs: Sequence[ProgramRun], limit: float | None) -> str:
-    stopped = [run.backend for run in runs if run.exit_code is None and not run.interrupted]
-    interrupted = [run.backend for run in runs if run.interrupted]
+    interrupted = [run.backend for run in runs if any(each.interrupted for each in run.each)]
+    ended = [run for run in runs if any(each.exit_code is None and not each.interrupted for each in run.each)]
+    stopped = [run.backend for run in ended]
     codes = {run.backend: run.exit_code for run in runs if run.exit_code is not None}
     sentences = []
     if stopped:
@@ -79,6 +84,11 @@ def _failures(runs: Sequence[ProgramRun]) -> str:
 
 def _per_backend(values: Mapping[str, object]) -> str:
     return ", ".join(f"{value} on {backend}" for backend, value in values.items())
+
+
+def _varying(runs: Sequence[ProgramRun]) -> str:
+    backends = ", ".join(run.backend for run in runs if not equal([run]))
+    return f"The runs on {backends} were not equal to each other; the rest is about the median one." if backends else ""
 
 
 def _lines(runs: Sequence[ProgramRun]) -> str:
@@ -119,16 +129,33 @@ def _format_counts(counts: dict[str, int]) -> str:
 
 
 def _waits(runs: Sequence[ProgramRun]) -> str:
-    totals = {name: max(_total_wait(run, name) for run in runs) for name in primitives(runs)}
+    totals = {name: max(_total_wait(run, [name]) for run in runs) for name in primitives(runs)}
     longest = max(totals, key=lambda name: totals[name], default="")
     if not longest or not totals[longest]:
         return ""
-    times = _per_backend({run.backend: format_seconds(_total_wait(run, longest)) for run in runs})
-    return f"Most of the waiting was for {longest}, in total {times}."
+    names = [name for name in totals if name == longest or not _clearly_shorter(runs, name, longest)]
+    if len(names) > MAX_LONGEST:
+        return ""
+    times = {run.backend: _with_range(run.values(lambda each: _total_wait(each, names))) for run in runs}
+    return f"Most of the waiting was for {' and '.join(names)}, in total {_per_backend(times)}."
 
 
-def _total_wait(run: ProgramRun, name: str) -> float:
-    return run.usages[name].total_wait if name in run.usages else 0.0
+def _clearly_shorter(runs: Sequence[ProgramRun], name: str, longest: str) -> bool:
+    """Return whether the waits for `name` were clearly shorter in every run on each backend."""
+    return all(
+        run.values(lambda each: _total_wait(each, [name]))[-1]
+        < run.values(lambda each: _total_wait(each, [longest]))[0] * (1 - MIN_DIFFERENCE)
+        for run in runs
+    )
+
+
+def _with_range(values: Sequence[float]) -> str:
+    median = format_seconds(values[(len(values) - 1) // 2])
+    return median if len(values) == 1 else f"{median} ({format_seconds(values[0])} to {format_seconds(values[-1])})"
+
+
+def _total_wait(run: ProgramRun, names: Sequence[str]) -> float:
+    return sum(run.usages[name].total_wait for name in names if name in run.usages)
 
 
 def _worker_shortage(runs: Sequence[ProgramRun]) -> str:

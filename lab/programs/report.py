@@ -12,7 +12,7 @@ from rich.text import Text
 from lab.checks import metrics
 from lab.checks.primitives import invariants_hold
 from lab.checks.verdicts import Verdict
-from lab.formatting import format_names, format_seconds
+from lab.formatting import format_names, format_repeats, format_seconds, format_values
 from lab.programs.differences import equal, explain, primitives
 from lab.programs.run import ProgramRun
 from lab.programs.usage import PERCENTILES, WAIT
@@ -20,14 +20,15 @@ from lab.programs.waiting import explain_waits
 
 MAX_PRIMITIVES = 6  # in the table: the others are only in the JSON
 
-ROWS: tuple[tuple[str, Callable[[ProgramRun], str]], ...] = (
-    ("exit code", lambda run: run.how_it_ended),
-    ("lines printed", lambda run: "-" if run.output is None else str(run.lines.total())),
-    ("elapsed", lambda run: format_seconds(run.elapsed)),
-    ("processes", lambda run: str(metrics.process_count(run.children))),
-    ("max concurrent", lambda run: str(metrics.max_concurrent(run.trace))),
-    ("processes failed", lambda run: str(run.failures)),
-    ("hosts", lambda run: format_names(metrics.hosts(run.trace))),
+# Each row's figure of one run, and how it is written.
+ROWS: tuple[tuple[str, Callable[[ProgramRun], Any], Callable[[Any], str]], ...] = (
+    ("exit code", lambda run: run.how_it_ended, str),
+    ("lines printed", lambda run: None if run.output is None else run.lines.total(), str),
+    ("elapsed", lambda run: run.elapsed, format_seconds),
+    ("processes", lambda run: metrics.process_count(run.children), str),
+    ("max concurrent", lambda run: metrics.max_concurrent(run.trace), str),
+    ("processes failed", lambda run: run.failures, str),
+    ("hosts", lambda run: metrics.hosts(run.trace), format_names),
 )
 
 
@@ -38,20 +39,24 @@ def figures(runs: Sequence[ProgramRun]) -> dict[str, Any]:
         **runs[0].trace.parameters,
         "equal": equal(runs),
         "backends": {
-            run.backend: {
-                "exit_code": run.exit_code,
-                "lines": run.lines.total(),
-                "elapsed_s": run.elapsed,
-                "processes": metrics.process_count(run.children),
-                "max_concurrent": metrics.max_concurrent(run.trace),
-                "failed": run.failures,
-                "hosts": len(metrics.hosts(run.trace)),
-                "host_names": metrics.hosts(run.trace),
-                "workers": run.trace.workers,
-                "primitives": {name: usage.figures() for name, usage in run.usages.items()},
-            }
+            run.backend: {**_figures(run), **({"repeats": list(map(_figures, run.repeats))} if run.repeats else {})}
             for run in runs
         },
+    }
+
+
+def _figures(run: ProgramRun) -> dict[str, Any]:
+    return {
+        "exit_code": run.exit_code,
+        "lines": run.lines.total(),
+        "elapsed_s": run.elapsed,
+        "processes": metrics.process_count(run.children),
+        "max_concurrent": metrics.max_concurrent(run.trace),
+        "failed": run.failures,
+        "hosts": len(metrics.hosts(run.trace)),
+        "host_names": metrics.hosts(run.trace),
+        "workers": run.trace.workers,
+        "primitives": {name: usage.figures() for name, usage in run.usages.items()},
     }
 
 
@@ -61,13 +66,14 @@ def report(runs: Sequence[ProgramRun], limit: float | None, console: Console) ->
     console.print(_table(runs))
     for paragraph in filter(None, (explain_waits(runs), explain(runs, limit))):
         console.print(Text(paragraph))
+    console.print(Text(format_repeats(max(len(run.repeats) for run in runs)), style="dim"))
 
 
 def report_saved(runs: Sequence[ProgramRun], console: Console) -> list[Verdict]:
     """Print a report on saved traces, and the verdict on each run's primitives; return the verdicts."""
     console.print(Text(" ".join([runs[0].trace.exercise, *runs[0].trace.parameters["arguments"]]), style="bold"))
     console.print(_table(runs))
-    verdicts = [invariants_hold(run.trace) for run in runs]
+    verdicts = [_worst_invariants(run) for run in runs]
     for run, verdict in zip(runs, verdicts, strict=True):
         console.print(Text(f"{run.backend}: {verdict}, {verdict.evidence}"))
     if waits := explain_waits(runs):
@@ -80,20 +86,31 @@ def _table(runs: Sequence[ProgramRun]) -> Table:
     table.add_column("")
     for run in runs:
         table.add_column(run.backend, justify="right")
-    for name, cell in ROWS:
-        table.add_row(name, *(cell(run) for run in runs))
+    for row, figure, format_one in ROWS:
+        table.add_row(row, *(format_values(run.values(figure), format_one) for run in runs))
     names = primitives(runs)
     for name in names[:MAX_PRIMITIVES]:
         table.add_section()
         table.add_row(Text(name, style="bold"))
-        usages = [run.usages.get(name) for run in runs]
-        first = next(usage for usage in usages if usage is not None)
+        first = next(run.usages[name] for run in runs if name in run.usages)
         for what in first.counts:
-            table.add_row(f"  {what}", *("-" if usage is None else str(usage.counts[what]) for usage in usages))
+            table.add_row(f"  {what}", *(format_values(run.values(_count(name, what)), str) for run in runs))
         for what in first.times:
             for label in PERCENTILES if what == WAIT else ["median"]:
-                times = (None if usage is None else usage.time(what, PERCENTILES[label]) for usage in usages)
-                table.add_row(f"  {what}, {label}", *map(format_seconds, times))
+                times = [run.values(_time(name, what, label)) for run in runs]
+                table.add_row(f"  {what}, {label}", *(format_values(each, format_seconds) for each in times))
     if len(names) > MAX_PRIMITIVES:
         table.caption = f"and {len(names) - MAX_PRIMITIVES} more primitives: see --json"
     return table
+
+
+def _count(name: str, what: str) -> Callable[[ProgramRun], int | None]:
+    return lambda run: run.usages[name].counts[what] if name in run.usages else None
+
+
+def _time(name: str, what: str, label: str) -> Callable[[ProgramRun], float | None]:
+    return lambda run: run.usages[name].time(what, PERCENTILES[label]) if name in run.usages else None
+
+
+def _worst_invariants(run: ProgramRun) -> Verdict:
+    return max((invariants_hold(each.trace) for each in run.each), key=lambda verdict: verdict.judgement)

@@ -9,11 +9,12 @@ import subprocess
 import tempfile
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from lab.checks import metrics
 from lab.programs import launch
@@ -36,6 +37,16 @@ class ProgramRun:
 
     trace: Trace
     output: str | None
+    repeats: tuple[ProgramRun, ...] = ()  # all runs, of which this one is the median, if it was repeated
+
+    @property
+    def each(self) -> tuple[ProgramRun, ...]:
+        """All runs; itself, if it was not repeated."""
+        return self.repeats or (self,)
+
+    def values(self, figure: Callable[[ProgramRun], Any]) -> list[Any]:
+        """Return a figure of each run that has it, the smallest first."""
+        return sorted(value for run in self.each if (value := figure(run)) is not None)
 
     @cached_property
     def exit_code(self) -> int | None:
@@ -83,6 +94,18 @@ class ProgramRun:
     def elapsed(self) -> float:
         """Seconds from the program's first line to the end of its last process."""
         return metrics.elapsed(self.trace)
+
+
+def summarize(runs: Sequence[ProgramRun]) -> list[ProgramRun]:
+    """Return one run for each backend: the median by time, with all others."""
+    groups: dict[str, list[ProgramRun]] = {}
+    for run in runs:
+        groups.setdefault(run.backend, []).append(run)
+    return [_median(group) if len(group) > 1 else group[0] for group in groups.values()]
+
+
+def _median(runs: list[ProgramRun]) -> ProgramRun:
+    return replace(sorted(runs, key=lambda run: run.elapsed)[(len(runs) - 1) // 2], repeats=tuple(runs))
 
 
 def run_program(

@@ -14,10 +14,10 @@ MAX_WAITS = 8  # that are described
 def explain_waits(runs: Sequence[ProgramRun]) -> str:
     """Return who waited for what in the runs that were stopped, and the cycle if there is one."""
     backends: dict[str, list[str]] = {}
-    for run in runs:
+    for run in (each for group in runs for each in group.each):
         if run.exit_code is None:
             backends.setdefault(_explain(run), []).append(run.backend)
-    return " ".join(text.format(", ".join(names)) for text, names in backends.items() if text)
+    return " ".join(text.format(", ".join(dict.fromkeys(names))) for text, names in backends.items() if text)
 
 
 def _explain(run: ProgramRun) -> str:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lab.checks.verdicts import Judgement, Verdict
-from lab.formatting import format_names, format_seconds, format_values
+from lab.formatting import format_names, format_repeats, format_seconds, format_values
 from lab.report.chart import draw
 from lab.report.explanations import explain
 from lab.result import Result, column_labels, describe_runs, group_by_variant, parameters
@@ -50,7 +50,7 @@ def report(results: Sequence[Result], console: Console) -> None:
     if explanation:
         console.print()
         console.print(Text(explanation))
-    console.print(Text(_runs(results), style="dim"))
+    console.print(Text(format_repeats(max(len(result.repeats) for result in results)), style="dim"))
 
 
 def _tables(results: Sequence[Result], console: Console) -> list[Table]:
@@ -78,14 +78,6 @@ def _table(shown: Sequence[Result], results: Sequence[Result]) -> Table:
 def _add_row(table: Table, name: str, cells: Sequence[str]) -> None:
     if any(cell != "-" for cell in cells):
         table.add_row(name, *map(Text, cells))
-
-
-def _runs(results: Sequence[Result]) -> str:
-    """Return of how many runs the figures are."""
-    count = max(len(result.repeats) for result in results)
-    if not count:
-        return "Each column is one run; figures differ from run to run. --repeat N shows by how much."
-    return f"Each column shows the median of {count} runs, and their range."
 
 
 def _outcome(what: str) -> Callable[[Result], Any]:

@@ -191,6 +191,26 @@ def test_a_deadlock_is_named(lab: RunLab, program: Program, url: str, tmp_path: 
         assert backend["primitives"]["rooms (program.py:13)"]["wait_s"]["max"] > 1
 
 
+def test_repeated_runs(lab: RunLab, program: Program, tmp_path: Path):
+    path = program(
+        """
+        from multiprocessing import Lock
+
+        lock = Lock()
+        with lock:
+            pass
+        """
+    )
+    done = lab("compare", path, "--on", "local", "--repeat", 3, "--json", "figures", "--trace", "traces")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Each column shows the median of 3 runs, and their range." in done.stdout
+    run = json.loads((tmp_path / "figures").read_text())["backends"]["local"]
+    assert sorted(each["elapsed_s"] for each in run["repeats"])[1] == run["elapsed_s"]
+    assert len(load_traces(tmp_path / "traces")) == 3
+    again = lab("check", "traces")
+    assert table_rows(again.stdout)["elapsed"] == table_rows(done.stdout)["elapsed"]
+
+
 def test_processes_of_pools_and_executors_are_counted(lab: RunLab, program: Program, url: str):
     path = program(
         """
