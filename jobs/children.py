@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import uuid
 from contextlib import suppress
 from typing import Protocol
 
@@ -12,6 +13,7 @@ import redis
 
 from broker.errors import BrokerError
 from broker.transport.address import without_password
+from jobs.exchange.program_folder import FolderStore
 from jobs.exchange.rq_queue import CLOSE_TIMEOUT, RqQueue
 from jobs.exchange.status import StatusReader
 from jobs.exchange.worker_list import worker_count
@@ -40,7 +42,7 @@ class Child(Protocol):
 
 
 class Children:
-    """All jobs of a context that the process `pid` has started; `rq_queue` and `status` are what they share.
+    """All jobs of a context that the process `pid` has started, and what they share.
 
     If `forward_interrupts`, they get the SIGINT of a Ctrl-C in the terminal of this process.
     """
@@ -51,6 +53,7 @@ class Children:
         self._checked_workers = False
         self.rq_queue = RqQueue(url, queue)
         self.status = StatusReader(url)
+        self.folder_store = FolderStore(url, uuid.uuid4().hex)
         self._children: list[Child] = []
         self._forward_interrupts = forward_interrupts
         self._listener: InterruptListener | None = None
@@ -95,6 +98,7 @@ class Children:
     def _delete_jobs(self) -> None:
         for child in self._children:
             child.delete_job()
+        self.folder_store.delete()
         self.rq_queue.close()
 
     def _interrupt(self) -> None:

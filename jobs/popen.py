@@ -20,7 +20,8 @@ from broker.errors import BrokerError
 from jobs.exchange import control
 from jobs.exchange.pickling import dumps
 from jobs.exchange.program import Program
-from jobs.exchange.status import POLL_INTERVAL, Exited, Started
+from jobs.exchange.program_folder import ProgramFolder
+from jobs.exchange.status import POLL_INTERVAL, Exited, FolderRequest, Started
 from jobs.job_context import JobContext
 from jobs.worker import process_job
 
@@ -68,7 +69,9 @@ class Popen:
         self._id = uuid.uuid4().hex
         self._liveness_lock = control.liveness_lock(context.url, self._id)
         self._signals = control.signal_queue(context.url, self._id)
-        payload = dumps((bytes(process.authkey), Program.of(process, context.start_method)))
+        program = Program.of(process, context.start_method)
+        self._folder = ProgramFolder.here(program.main.root, program.files, self._children.folder_store.key)
+        payload = dumps((bytes(process.authkey), program, self._folder))
         self._ignores_interrupts = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # which it inherits
         status = self._children.status
         context.delete_on_close(self._liveness_lock, self._signals)
@@ -163,10 +166,12 @@ class Popen:
                     self._sentinel_pipe[1].send_bytes(b"")
         return self._sentinel_pipe[0].fileno()
 
-    def on_status(self, message: Started | Exited) -> None:
-        """Record that the job has started or exited."""
+    def on_status(self, message: Started | FolderRequest | Exited) -> None:
+        """Record that the job has started or exited, or send it the program's folder."""
         if isinstance(message, Started):
             self.pid, self.host = message
+        elif isinstance(message, FolderRequest):
+            self._children.folder_store.put(self._folder)
         else:
             self._set_returncode(message.exitcode)
 

@@ -15,7 +15,7 @@ import sys
 import sysconfig
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
@@ -25,7 +25,7 @@ from jobs.exchange.definitions import Definitions, definitions
 MAIN, SPAWNED = "__main__", "__mp_main__"
 # Folders of modules that are no program's, also where a program's folder is above them.
 LIBRARIES = (
-    *(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+    *(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib", "scripts")),
     *(Path(__file__).parents[2] / package for package in ("broker", "jobs", "lab")),
 )
 
@@ -49,6 +49,15 @@ class MainModule:
     def folder(self) -> str:
         """The program's folder; empty if it has none."""
         return str(Path(self.file).parent) if self.file else ""
+
+    @property
+    def root(self) -> str:
+        """The folder from which its modules are imported, above its package if it is in one; empty for a library's."""
+        return _root(self.file, self.package)
+
+    def moved(self, root: str) -> MainModule:
+        """Return it as it is where its root folder is at `root`."""
+        return replace(self, file=str(Path(root, Path(self.file).relative_to(self.root))))
 
     def prepare(self, own: Mapping[str, str], again: bool) -> None:
         """Compile what a process needs, for those that are forked from this one: `own` are modules and their files."""
@@ -124,7 +133,17 @@ def is_own(file: object, folder: str) -> bool:
     if not isinstance(file, str) or not folder or not file.startswith(folder) or not file.endswith(".py"):
         return False
     path = Path(file)
-    return path.is_relative_to(folder) and not any(path.is_relative_to(library) for library in LIBRARIES)
+    return path.is_relative_to(folder) and not _is_library(path)
+
+
+@functools.lru_cache(maxsize=8)  # at each start
+def _root(file: str, package: str | None) -> str:
+    depth = package.count(".") + 1 if package else 0
+    return str(Path(file).parents[depth]) if file and not _is_library(Path(file)) else ""
+
+
+def _is_library(path: Path) -> bool:
+    return any(path.is_relative_to(library) for library in LIBRARIES)
 
 
 def definitions_of(module: ModuleType) -> Definitions | None:

@@ -8,7 +8,8 @@ import signal
 import socket
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 PRIVATE = ("LAB_SECRET", "LAB_SECRET_FILE", "LAB_REDIS_URL", "LAB_REDIS_URL_FILE")  # each host has its own
 # What terminals, shells and supervisors send; a handler of Python's cannot travel, a disposition can.
@@ -44,6 +45,12 @@ class ProcessState:
             tuple(number for number in SIGNALS if signal.getsignal(number) is signal.SIG_IGN),
         )
 
+    def moved(self, old: str, new: str) -> ProcessState:
+        """Return it as it is where what was below the folder `old` is below `new`."""
+        return replace(
+            self, folder=moved_path(self.folder, old, new), path=[moved_path(entry, old, new) for entry in self.path]
+        )
+
     @functools.cached_property
     def changes(self) -> dict[str, str | None]:
         """The environment variables that `restore` sets in this process; None for those that it deletes."""
@@ -70,6 +77,11 @@ class ProcessState:
         for number in self.ignored:
             signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # blocked until it is known whether it is ignored
+
+
+def moved_path(path: str, old: str, new: str) -> str:
+    """Return where a path is if what was below the folder `old` is below `new`."""
+    return str(Path(new, Path(path).relative_to(old))) if path and Path(path).is_relative_to(old) else path
 
 
 def _umask() -> int:

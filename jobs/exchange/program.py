@@ -24,7 +24,7 @@ from broker.messages.pipe import PipeConnection
 from jobs.exchange.logging_state import LoggerState, logger_states, reduce_handler
 from jobs.exchange.main_module import MAIN, MainModule, definitions_of, own_modules
 from jobs.exchange.pickling import SOCKET_REDUCERS, Pickler, loads
-from jobs.exchange.process_state import ProcessState
+from jobs.exchange.process_state import ProcessState, moved_path
 from jobs.exchange.unavailable import Unavailable
 
 FORK = "fork"
@@ -54,10 +54,22 @@ class Program:
         own = {name: str(module.__file__) for name, module in modules.items()}
         return cls(method, main, ProcessState.here(method == FORK), own, pickled)
 
+    @property
+    def files(self) -> list[str]:
+        """The files of its modules, as far as this process has imported them."""
+        return [self.main.file, *self.own.values()] if self.main.root else []
+
     def prepare(self) -> None:
         """Do what is the same for all processes of a program, in the process from which they are forked."""
         _ = self.state.changes
         self.main.prepare(self.own, again=self.method != FORK)
+
+    def moved(self, root: str) -> Program:
+        """Return it as it is where its root folder is at `root`."""
+        if root == self.main.root:
+            return self
+        own = {name: moved_path(file, self.main.root, root) for name, file in self.own.items()}
+        return replace(self, main=self.main.moved(root), state=self.state.moved(self.main.root, root), own=own)
 
     def enter(self) -> Any:
         """Make this process one of the program's; return the process object that it is to run."""

@@ -46,11 +46,15 @@ class Exited(NamedTuple):
     exitcode: int
 
 
+class FolderRequest(NamedTuple):
+    """A job's host does not have the program's folder."""
+
+
 class StatusListener(Protocol):
     """The parent's side of one job."""
 
-    def on_status(self, message: Started | Exited) -> None:
-        """Record that the job has started or exited."""
+    def on_status(self, message: Started | FolderRequest | Exited) -> None:
+        """Record that the job has started or exited, or send it the program's folder."""
 
     def is_lost(self) -> bool:
         """Ask the server whether the job is gone without having sent `Exited`."""
@@ -67,7 +71,7 @@ class StatusWriter:
         self._job_id = job_id
         self._timeout = SEND_TIMEOUT
 
-    def send(self, message: Started | Output | Exited) -> None:
+    def send(self, message: Started | FolderRequest | Output | Exited) -> None:
         """Send a message to the parent, waiting for room in the queue; drop it if the parent reads none for long."""
         try:
             self.queue.put((self._job_id, message), timeout=self._timeout)
@@ -75,7 +79,7 @@ class StatusWriter:
         except (queue.Full, BrokerError):
             self._timeout = 0.0
 
-    def send_confirmed(self, message: Started | Output | Exited) -> bool:
+    def send_confirmed(self, message: Started | FolderRequest | Output | Exited) -> bool:
         """Send a message, and return whether the parent reads it in time; raises a `BrokerError` if that is unknown."""
         deadline = time.monotonic() + READ_TIMEOUT
         with suppress(queue.Full):

@@ -23,26 +23,31 @@ from broker.engine.session import call_before_requests
 from jobs.exchange.logging_state import LoggerState, logger_states, reset_logging
 from jobs.exchange.pickling import PrePickled, dumps, loads
 from jobs.exchange.program import Program
+from jobs.exchange.program_folder import ProgramFolder
 from jobs.worker.output_order import Acknowledgements, OrderedWriter, PendingOutput
 
 CHUNK_SIZE = 65536  # bytes; the capacity of a pipe
 OUTCOME = 0  # beside 1 and 2, which are standard output and standard error
 
-Loaded = tuple[bytes, Program] | Exception  # the process's key and program, or why they cannot be unpickled
+Loaded = tuple[bytes, Program, ProgramFolder] | Exception  # also the process's key; or why they cannot be unpickled
 Pipes = dict[int, tuple[int, int]]  # outcome or stream -> read end, write end
+FindFolder = Callable[[ProgramFolder], str]
 
 
 class ChildProcess:
-    """A child that runs a pickled process; it starts at once."""
+    """A child that runs a pickled process; it starts at once.
 
-    def __init__(self, payload: bytes) -> None:
+    In the child, `find_folder` returns where the program's folder is on this host.
+    """
+
+    def __init__(self, payload: bytes, find_folder: FindFolder) -> None:
         self.alive = True
         self._outcome = b""
         self._selector = selectors.DefaultSelector()
         self._acknowledgements = Acknowledgements()
         pipes: Pipes = {stream: os.pipe() for stream in (OUTCOME, 1, 2)}
         fork = multiprocessing.get_context("fork")
-        arguments = (_load(payload), pipes, self._acknowledgements, logger_states())
+        arguments = (_load(payload), find_folder, pipes, self._acknowledgements, logger_states())
         self._process = fork.Process(target=_child_main, args=arguments)
         previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # it may inherit that SIGINT is ignored
         try:
@@ -152,17 +157,21 @@ def _lead_process_group(pid: int) -> None:
 
 def _load(payload: bytes) -> Loaded:
     try:
-        authkey, program = loads(payload)
+        authkey, program, folder = loads(payload)
         assert isinstance(program, Program)
     except Exception as error:
         return error
     with suppress(Exception):  # the process gets the same error if it needs what caused it
         program.prepare()
-    return authkey, program
+    return authkey, program, folder
 
 
 def _child_main(
-    loaded: Loaded, pipes: Pipes, acknowledgements: Acknowledgements, logging_of_worker: list[LoggerState]
+    loaded: Loaded,
+    find_folder: FindFolder,
+    pipes: Pipes,
+    acknowledgements: Acknowledgements,
+    logging_of_worker: list[LoggerState],
 ) -> None:
     _lead_process_group(os.getpid())
     for reader, _ in pipes.values():
@@ -183,7 +192,7 @@ def _child_main(
     assert parent is not None
     _thread.start_new_thread(_exit_with_parent, (parent.sentinel,))  # `threading` would list it and wait for its start
     reset_logging(logging_of_worker)
-    sys.exit(_run_process(loaded, outcome, parent.sentinel))
+    sys.exit(_run_process(loaded, find_folder, outcome, parent.sentinel))
 
 
 def _line_buffered(stream: int, pending: PendingOutput, errors: str) -> io.TextIOWrapper:
@@ -196,13 +205,13 @@ def _exit_with_parent(parent_sentinel: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _run_process(loaded: Loaded, outcome: IO[bytes], parent_sentinel: int) -> int:
+def _run_process(loaded: Loaded, find_folder: FindFolder, outcome: IO[bytes], parent_sentinel: int) -> int:
     try:
         if isinstance(loaded, Exception):
             raise loaded
-        authkey, program = loaded
+        authkey, program, folder = loaded
         multiprocessing.current_process().authkey = authkey  # needed to receive sockets from the parent
-        process = program.enter()
+        process = program.moved(find_folder(folder)).enter()
     except Exception:
         traceback.print_exc()
         _write_outcome(outcome, False, traceback.format_exc().encode())

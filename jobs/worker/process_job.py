@@ -23,9 +23,11 @@ from broker.errors import BrokerError
 from broker.locks.lock import Lock
 from jobs.exchange.control import liveness_lock, signal_queue
 from jobs.exchange.pickling import PrePickled
+from jobs.exchange.program_folder import ProgramFolder
 from jobs.exchange.queues import SimpleQueue
-from jobs.exchange.status import Exited, Output, Started, StatusWriter
+from jobs.exchange.status import Exited, FolderRequest, Output, Started, StatusWriter
 from jobs.worker.child_process import ChildProcess
+from jobs.worker.folder_copy import local_copy, remove_unused_copies
 
 POLL_INTERVAL = 0.5  # seconds between checks that the liveness lock is still held
 NULL_SIGNAL = 0  # in the queue of signals: stop forwarding
@@ -40,7 +42,14 @@ def run(payload: bytes, url: str, status_queue: str) -> PrePickled | None:
     assert job is not None, "only an RQ worker calls this"
     status = StatusWriter(url, status_queue, job.id)
     orphaned: bool | None = False  # None while unknown
-    with closing(ChildProcess(payload)) as child:  # a fork, so before any threads are started
+
+    def find_folder(folder: ProgramFolder) -> str:
+        if folder.is_here():
+            return folder.path
+        StatusWriter(url, status_queue, job.id).send(FolderRequest())
+        return local_copy(folder, url)
+
+    with closing(ChildProcess(payload, find_folder)) as child:  # a fork, so before any threads are started
         with _holding(liveness_lock(url, job.id)) as lock, _forwarding(signal_queue(url, job.id), child):
             status.send(Started(child.pid, socket.gethostname()))
             while child.alive:
@@ -54,6 +63,7 @@ def run(payload: bytes, url: str, status_queue: str) -> PrePickled | None:
             if orphaned is None or not lock.held:
                 orphaned = _is_orphaned(job, lock, status, child.pid)
         status.send(Exited(exitcode))
+        remove_unused_copies()
         if orphaned:
             _delete(liveness_lock(url, job.id), signal_queue(url, job.id))
         if exitcode:
