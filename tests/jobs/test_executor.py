@@ -135,6 +135,18 @@ def test_waiting_calls_can_be_cancelled(make: Make, either: Any) -> None:
         assert [future.result(TIMEOUT) for future in futures[:2]] == [0, 1]
 
 
+def test_a_callback_may_shut_down(make: Make, either: Any) -> None:
+    go, called = either.Event(), threading.Event()
+    with make(1, go.wait) as executor:
+        futures = [executor.submit(square, number) for number in range(5)]
+        wait_until(futures[1].running)
+        futures[4].add_done_callback(lambda _: (executor.shutdown(wait=False), called.set()))
+        executor.shutdown(wait=False, cancel_futures=True)
+        assert called.wait(TIMEOUT)
+        go.set()
+        assert futures[0].result(TIMEOUT) == 0
+
+
 def test_shutdown_waits_for_what_was_submitted(make: Make) -> None:
     executor = make(2)
     futures = [executor.submit(square, number) for number in range(10)]
@@ -223,12 +235,12 @@ def test_nothing_stays_on_the_server(ctx: jobs.Context, url: str) -> None:
 
 def test_forked_child_does_not_end_its_parents_executor(ctx: jobs.Context) -> None:
     with jobs.Executor(1, ctx) as executor:
-        executor.submit(square, 1).result(TIMEOUT)
+        pid = executor.submit(os.getpid).result(TIMEOUT)
         child = multiprocessing.get_context("fork").Process(target=executor.shutdown)
         child.start()
         child.join()
         assert child.exitcode == 0
-        assert executor.submit(square, 2).result(TIMEOUT) == 4
+        assert executor.submit(os.getpid).result(TIMEOUT) == pid
 
 
 def test_calls_are_run_before_the_program_ends(url: str, workers: jobs.Workers, tmp_path: Any) -> None:
