@@ -16,6 +16,8 @@ import jobs
 from broker import ServerUnavailableError
 from broker.server.private_server import PrivateServer
 from jobs.exchange.control import liveness_lock
+from jobs.exchange.status import Exited
+from jobs.popen import Popen
 from tests.support.actors import TIMEOUT
 from tests.support.rq_worker import rq_worker
 from tests.support.servers import Server
@@ -140,6 +142,20 @@ def test_a_process_survives_the_loss_of_its_lease(url):
         running.go.set()
         running.process.join(TIMEOUT)
         assert running.process.exitcode == 0
+
+
+def test_a_process_whose_last_message_is_lost_has_returned_if_rq_has_its_result(ctx, monkeypatch):
+    on_status = Popen.on_status
+
+    def lose_exit(popen, message):
+        if not isinstance(message, Exited):
+            on_status(popen, message)
+
+    monkeypatch.setattr(Popen, "on_status", lose_exit)
+    process = ctx.Process(target=abs, args=(-1,))
+    process.start()
+    process.join(TIMEOUT)
+    assert process.exitcode == 0
 
 
 def test_closing_after_a_host_was_lost_is_quick(url):
