@@ -20,6 +20,7 @@ from lab.cli.server import open_server
 from lab.compare import compare as run_on_each
 from lab.errors import InterruptedRunError
 from lab.exercise import Exercise
+from lab.formatting import format_seconds
 from lab.printed_lines import format_line
 from lab.report.table import report
 from lab.result import judge, summarize, to_json
@@ -81,10 +82,13 @@ def _run(exercise: type[Exercise], given: Mapping[str, Any]) -> int:
             console.print(line)
 
     with _settings(chosen) as settings:
-        traces = run_on_each([variant], chosen.backends, settings, on_event=print_line)
-    result = judge(traces[0])
+        traces = run_on_each([variant], chosen.backends, settings, repeat=chosen.repeat, on_event=print_line)
+    (result,) = summarize([judge(trace) for trace in traces])
     _save_traces(traces, chosen.trace_folder)
     console.print(f"{result.verdict}: {result.verdict.evidence}")
+    if result.repeats:
+        times = [format_seconds(time) for time in result.values(lambda run: run.elapsed)]
+        console.print(f"{len(times)} runs took {times[0]} to {times[-1]}, median {format_seconds(result.elapsed)}")
     return exit_status([result.verdict])
 
 

@@ -74,6 +74,7 @@ def for_run(exercise: type[Exercise]) -> list[click.Parameter]:
     return [
         *_parameters(exercise, ""),
         click.Option(["--on", "backend"], default="local", show_default=True, help=help_text),
+        repeat_option(),
         redis_url_option(),
         _workers_option(),
         trace_option(),
@@ -124,8 +125,8 @@ def workers_option(kind: click.ParamType[Any]) -> click.Option:
 
 
 def repeat_option() -> click.Option:
-    """Return the option for the number of runs of each variant on each backend."""
-    return click.Option(["--repeat"], type=click.IntRange(1), default=1, show_default=True, help="Runs of each.")
+    """Return the option for the number of runs, of each variant on each backend."""
+    return click.Option(["--repeat"], type=click.IntRange(1), default=1, show_default=True, help="Number of runs.")
 
 
 def trace_option() -> click.Option:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -43,7 +44,7 @@ def test_lines_are_printed_during_the_run(start: StartLab, url: str, backend: st
     assert session.process.poll() is None
     session.process.send_signal(signal.SIGINT)
     finished = session.finish()
-    assert (finished.returncode, finished.stderr) == (2, INTERRUPTED)
+    assert (finished.returncode, finished.stderr) == (128 + signal.SIGINT, INTERRUPTED)
 
 
 @pytest.mark.parametrize(
@@ -113,3 +114,11 @@ def test_trace_is_saved(lab: RunLab, tmp_path: Path):
     (trace,) = load_traces(tmp_path / "traces")
     assert (trace.exercise, trace.backend, trace.parameters["how"]) == ("tickets", "local", "lock")
     assert lab("check", "traces").returncode == 0
+
+
+def test_repeated_runs_have_one_verdict_and_their_times(lab: RunLab):
+    done = lab("run", "lock", "--pace", 0.01, "--repeat", 3)
+    assert done.returncode == 0, done.stdout + done.stderr
+    verdict, times = done.stdout.splitlines()[-2:]
+    assert verdict.startswith("valid: ")
+    assert re.fullmatch(r"3 runs took \S+ \S+ to \S+ \S+, median \S+ \S+", times)
