@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import signal
+import socket
 import subprocess
 import sys
 
@@ -13,6 +14,7 @@ import pytest
 
 from broker.messages.queues import Queue
 from jobs.exchange.status import MAXSIZE, Exited, Started, StatusWriter
+from jobs.worker.output_order import Acknowledgements
 from tests.support.actors import TIMEOUT
 from tests.support.waiting import wait_until
 
@@ -226,3 +228,16 @@ def test_output_that_nobody_reads_is_dropped(url, monkeypatch):
     writer.send(Exited(0))  # the queue is read again
     assert [queue.get() for _ in range(MAXSIZE)][-1] == ("job", (0,))
     queue.delete()
+
+
+def test_a_request_is_acknowledged_only_when_its_output_was_forwarded():
+    requester, theirs = socket.socketpair()
+    with requester, contextlib.closing(Acknowledgements()) as acknowledgements, acknowledgements.sender as sender:
+        with theirs:
+            socket.send_fds(sender, [b"?"], [theirs.fileno()])
+        requester.setblocking(False)
+        assert acknowledgements.receive()
+        with pytest.raises(BlockingIOError):
+            requester.recv(1)
+        acknowledgements.acknowledge()
+        assert requester.recv(1) == b"", "the other end is closed"
