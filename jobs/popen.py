@@ -17,7 +17,7 @@ from rq.job import Job
 from rq.results import Result
 
 from broker.errors import BrokerError
-from jobs.exchange import control
+from jobs.exchange import claim, control
 from jobs.exchange.pickling import dumps
 from jobs.exchange.program import Program
 from jobs.exchange.program_folder import ProgramFolder
@@ -27,9 +27,10 @@ from jobs.worker import process_job
 
 ABANDONED = AbandonedJobError.__name__  # RQ's result for a job whose worker was killed; the job itself may still run
 
-# So many checks in a row must find a dequeued job not claimed, before it is requeued; or a job not alive, before it
-# counts as lost.
+# So many checks in a row must find a dequeued job not claimed, before it is requeued; or a job that has started not
+# alive, before it counts as lost.
 MAX_FAILED_CHECKS = 3
+MAX_STARTING_CHECKS = 10  # and a job that was claimed neither started nor alive, before it counts as lost
 
 
 class Startable(Protocol):
@@ -182,12 +183,17 @@ class Popen:
         result = self.job.latest_result()
         if result is not None and ABANDONED not in (result.exc_string or ""):
             return True
-        if self.pid is None and result is None:
-            self._wait_for_worker(time.monotonic() - self._enqueued_at)
-            return self._is_deleted()
-        # Not at once: after an outage of the server, or a loss of its data, a job needs time to acquire its lock again.
+        if self.pid is not None or result is not None:
+            # Not at once: after an outage of the server, or a loss of its data, a job has to acquire its lock again.
+            return self._is_unlocked(MAX_FAILED_CHECKS)
+        if claim.is_claimed(self.job):  # its worker, or its host, may fail before the process starts
+            return self._is_unlocked(MAX_STARTING_CHECKS)
+        self._wait_for_worker(time.monotonic() - self._enqueued_at)
+        return self._is_deleted()
+
+    def _is_unlocked(self, max_checks: int) -> bool:
         self._unlocked_checks = 0 if self._liveness_lock.locked() else self._unlocked_checks + 1
-        return self._unlocked_checks >= MAX_FAILED_CHECKS
+        return self._unlocked_checks >= max_checks
 
     def _wait_for_worker(self, waited: float) -> None:
         assert self.job is not None
@@ -214,7 +220,7 @@ class Popen:
         assert self.job is not None
         result = self.job.latest_result()
         self._result_pending = False
-        if self.pid is None:
+        if self.pid is None and not claim.is_claimed(self.job):
             self._children.rq_queue.remove(self._id)  # RQ may have failed a job that was requeued
             reason = result.exc_string if result else "its job was deleted"
             print(f"{self.job.description} did not start: {reason}", file=sys.stderr)

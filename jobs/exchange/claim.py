@@ -9,7 +9,7 @@ two later.
 from __future__ import annotations
 
 import rq
-from rq.job import Job
+from rq.job import Job, JobStatus
 
 # KEYS: the intermediate queue, the queue; ARGV: the job's id. A job is in one of the two, or claimed.
 REQUEUE = """
@@ -19,9 +19,10 @@ return removed
 """
 
 # KEYS: the intermediate queue, the job; ARGV: the job's id, the worker's name. Idempotent, in case a reply is lost.
+# RQ's own worker sets the status, too, when it removes the job from the intermediate queue.
 CLAIM = """
 if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 1 then
-  redis.call('HSET', KEYS[2], 'worker_name', ARGV[2])
+  redis.call('HSET', KEYS[2], 'worker_name', ARGV[2], 'status', 'started')
   return 1
 end
 return redis.call('HGET', KEYS[2], 'worker_name') == ARGV[2] and 1 or 0
@@ -31,6 +32,11 @@ return redis.call('HGET', KEYS[2], 'worker_name') == ARGV[2] and 1 or 0
 def is_dequeued(queue: rq.Queue, job_id: str) -> bool:
     """Return whether a worker has dequeued the job, and not claimed it yet."""
     return job_id.encode() in queue.connection.lrange(queue.intermediate_queue_key, 0, -1)
+
+
+def is_claimed(job: Job) -> bool:
+    """Return whether a worker has claimed the job, and has not finished it."""
+    return job.connection.hget(job.key, "status") == JobStatus.STARTED.encode()
 
 
 def claim_job(queue: rq.Queue, job: Job, worker: str) -> bool:

@@ -1,7 +1,8 @@
 """The course's own programs, run with `lab run`, print on every backend what the course says.
 
 The programs differ from the course's notes in three ways: indentation, an import that one program lacks there, and two
-snippets that are comments there. Ports are changed in a copy, because they may be in use.
+snippets that are comments there. Two things are changed in a copy: ports, because they may be in use, and the time that
+a client takes to buy the last ticket.
 """
 
 from __future__ import annotations

@@ -107,6 +107,20 @@ def test_a_claimed_process_is_not_requeued_and_a_claim_can_be_repeated(context: 
     assert (process.exitcode, runs.get_value()) == (0, 1)
 
 
+def test_a_process_whose_worker_is_lost_after_it_claimed_it_counts_as_killed(
+    context: jobs.Context, queue: rq.Queue, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("jobs.popen.MAX_STARTING_CHECKS", 3)
+    process, runs = started(context)
+    slow = SlowWorker(queue)
+    assert claim.claim_job(queue, process.job, slow.worker.name)
+    process.join(TIMEOUT)
+    assert process.exitcode == -signal.SIGKILL
+    slow.worker.perform_job(slow.job, queue, slow.worker.prepare_execution(slow.job))  # it was only cut off
+    assert runs.get_value() == 0
+    queue.connection.delete(slow.worker.key)
+
+
 @pytest.mark.usefixtures("signals")
 def test_a_process_that_is_requeued_twice_is_in_the_queue_once(context: jobs.Context, queue: rq.Queue):
     process, _ = started(context)
