@@ -21,7 +21,7 @@ from broker.transport.connection import RETRY_TIMEOUT as OUTAGE_TIMEOUT
 from jobs.exchange.queues import Queue
 
 MAXSIZE = 256  # messages; while the queue is full, jobs wait
-SEND_TIMEOUT = 10.0  # seconds for which they wait before they drop a message
+SEND_TIMEOUT = OUTAGE_TIMEOUT  # seconds for which they wait, for room or for the server, before they drop a message
 READ_TIMEOUT = 3.0  # seconds within which a parent that still waits for a job reads its message
 POLL_INTERVAL = 1.0  # seconds between checks for jobs that were lost without a message
 
@@ -72,7 +72,7 @@ class StatusWriter:
         self._timeout = SEND_TIMEOUT
 
     def send(self, message: Started | FolderRequest | Output | Exited) -> None:
-        """Send a message to the parent, waiting for room in the queue; drop it if the parent reads none for long."""
+        """Send a message to the parent; wait for room in the queue, and for the server, but not for ever."""
         try:
             self.queue.put((self._job_id, message), timeout=self._timeout)
             self._timeout = SEND_TIMEOUT

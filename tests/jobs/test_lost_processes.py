@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -132,6 +133,32 @@ def test_a_process_survives_an_outage_that_is_longer_than_its_lease(tmp_path):
         running.go.set()
         running.process.join(TIMEOUT)
         assert running.process.exitcode == 0
+
+
+@pytest.mark.slow
+def test_output_and_exit_code_of_a_process_that_ends_during_an_outage_arrive(tmp_path, capfd):
+    with (
+        Server(tmp_path, appendonly="yes") as server,
+        jobs.Workers(server.url, "outage", 1),
+        jobs.Context(server.url, queue="outage") as ctx,
+    ):
+        ending = tmp_path / "ending"
+
+        def end() -> None:
+            wait_until(ending.exists)
+            print("the end")
+            sys.exit(3)
+
+        process = ctx.Process(target=end)
+        process.start()
+        wait_until(lambda: process.pid)
+        server.kill()
+        ending.touch()
+        time.sleep(12)  # seconds; the parent waits for 30
+        server.start()
+        process.join(TIMEOUT)
+        assert process.exitcode == 3
+    assert "the end" in capfd.readouterr().out
 
 
 def test_a_process_survives_the_loss_of_its_lease(url):
