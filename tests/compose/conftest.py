@@ -44,7 +44,7 @@ def engine() -> None:
 
 @pytest.fixture(scope="package")
 def shared_project(engine: None) -> Iterator[ComposeProject]:
-    started = ComposeProject()
+    started = ComposeProject(LAB_APPENDFSYNC="always")  # a killed Redis then restarts with all its data
     try:
         yield started
     finally:
