@@ -25,7 +25,7 @@ DIFFERENCES = {
     "clear() right after set()": "multiprocessing's waiters may miss the set(); the broker's compare generations",
     "locked()": "multiprocessing has it since Python 3.14; the broker always",
     "negative initial value": "multiprocessing raises the system's OSError; the broker a ValueError with a reason",
-    "killed holder": "multiprocessing never frees the lock; the broker does when the lease ends",
+    "killed holder": "multiprocessing never frees the lock; the broker does when the lease expires",
     "when put() returns": "multiprocessing's feeder thread sends the item later; the broker's server has it by then",
     "pickling a queue": "multiprocessing's can only be inherited by a child; the broker's is pickled by name",
     "who may call task_done()": "multiprocessing only counts; in the broker only the process that got the item can",

@@ -52,7 +52,7 @@ def count_joiners(items: Handle) -> int:
 
 
 def holders(handle: Handle) -> list[bytes]:
-    """Return the tokens that hold a permit; those whose lease has ended included, until a script removes them."""
+    """Return the tokens that hold a permit; those whose lease has expired included, until a script removes them."""
     return [field for field in run_command(handle, b"HKEYS", handle._keys[0]) if field not in META]
 
 

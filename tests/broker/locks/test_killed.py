@@ -1,4 +1,4 @@
-"""Processes are killed while they hold or wait: leases end, and dead waiters are skipped."""
+"""Processes are killed while they hold or wait: leases expire, and dead waiters are skipped."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_second_waiter_checks_on_a_killed_holder_if_the_first_is_paused(ctx: Con
     fence = holder.call("fence")
     holder.kill()
     assert second.result(timeout=1.0 + 0.5 + 1.0 + SLACK) is True
-    assert second.call("fence") >= fence + 1_000_000, "not before the lease has ended: fences are microseconds"
+    assert second.call("fence") >= fence + 1_000_000, "not before the lease has expired: fences are microseconds"
 
 
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])

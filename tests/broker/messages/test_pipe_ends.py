@@ -152,7 +152,7 @@ def test_process_closes_its_ends_when_it_exits(ctx: Context, method: str) -> Non
     assert left.recv() == "done"
     child.join(TIMEOUT)
     assert child.exitcode == 0
-    assert count_users(right) == 0, "not only when the lease ends"
+    assert count_users(right) == 0, "not only when the lease expires"
     with pytest.raises(EOFError):
         left.recv()
 
