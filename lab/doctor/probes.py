@@ -29,7 +29,7 @@ MODULES = ("broker", "jobs", "lab.exercises", "cloudpickle", "click", "rich")
 IDLE_STATES = ("started", "idle")  # as RQ calls them
 BARRIER_TIMEOUT = 15.0  # seconds for which probes wait for each other: a busy machine may take long to start them
 POLL_INTERVAL = 0.05  # seconds
-RESULT_TIMEOUT = 2  # seconds to wait for the last results
+RESULT_TIMEOUT = 10  # seconds to wait for each of the last results: a work horse imports everything first
 MAX_RESENT = 3  # probes for each worker: one that fails at once may take another's
 ROUND_TRIPS = 5
 

@@ -263,9 +263,10 @@ def test_wait_returns_the_ends_that_are_ready(context: Any) -> None:
         mine[2].recv()
 
 
-def test_wait_returns_the_sentinel_of_a_process_that_has_ended(context: Any) -> None:
-    mine, theirs = context.Pipe()
-    child = context.Process(target=theirs.send, args=("sent",))
+@pytest.mark.parametrize("backend", PROCESSES, indirect=True)
+def test_wait_returns_the_sentinel_of_a_process_that_has_ended(backend: Backend) -> None:
+    mine, theirs = backend.context.Pipe()
+    child = backend.context.Process(target=theirs.send, args=("sent",))
     child.start()
     assert wait([mine, child.sentinel], TIMEOUT)
     assert mine.recv() == "sent"
