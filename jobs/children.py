@@ -82,6 +82,7 @@ class Children:
         if self._listener is not None:
             self._listener.close()
         with suppress(*SERVER_ERRORS):  # then RQ's records expire
+            self.status.check()  # after an outage, do not wait for as long once more
             self._kill()
             self._delete_jobs()
         for child in self._children:

@@ -99,7 +99,7 @@ class StatusReader:
         self._thread: threading.Thread | None = None
         self._next_poll = 0.0
         self._last_reply = 0.0  # when the server last replied
-        self._error: ServerUnavailableError | None = None
+        self._error: Exception | None = None  # why there has been none since
 
     def subscribe(self, job_id: str, listener: StatusListener) -> None:
         """Pass the messages of this job to `listener` until it has exited."""
@@ -125,8 +125,8 @@ class StatusReader:
 
     def check(self) -> None:
         """Raise `ServerUnavailableError` if the server has been unreachable for as long as requests are repeated."""
-        if self._error is not None:
-            raise self._error
+        if self._error is not None and time.monotonic() > self._last_reply + OUTAGE_TIMEOUT:
+            raise ServerUnavailableError(f"no status of the jobs for {OUTAGE_TIMEOUT:.0f} s: {self._error}")
 
     def _run(self) -> None:
         self._last_reply = time.monotonic()
@@ -138,8 +138,7 @@ class StatusReader:
                     self._next_poll = time.monotonic() + POLL_INTERVAL
                 self._last_reply, self._error = time.monotonic(), None
             except (BrokerError, redis.RedisError) as error:
-                if time.monotonic() > self._last_reply + OUTAGE_TIMEOUT:
-                    self._error = ServerUnavailableError(f"no status of the jobs for {OUTAGE_TIMEOUT:.0f} s: {error}")
+                self._error = error
                 time.sleep(POLL_INTERVAL)
 
     def _has_listeners(self) -> bool:

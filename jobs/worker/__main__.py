@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 from contextlib import suppress
 from multiprocessing.process import BaseProcess
 
@@ -17,7 +18,7 @@ from jobs.worker.local_workers import URL_VARIABLE
 from jobs.worker.worker import CONNECTION_ERRORS, log, new_name
 
 LOG_LEVEL = "CRITICAL"
-STOP_TIMEOUT = 10.0  # seconds after a request to stop until a worker is killed
+STOP_TIMEOUT = 10.0  # seconds after a request to stop until the workers are killed
 
 
 def _run_worker(url: str, queue: str, ready: str) -> None:
@@ -54,8 +55,9 @@ def main(url: str, queue: str, count: int, ready: str, folder: str, *preload: st
 def _stop(workers: list[BaseProcess]) -> None:
     for worker in workers:
         worker.terminate()
+    deadline = time.monotonic() + STOP_TIMEOUT
     for worker in workers:
-        worker.join(STOP_TIMEOUT)
+        worker.join(max(0.0, deadline - time.monotonic()))
     for worker in workers:
         worker.kill()
 

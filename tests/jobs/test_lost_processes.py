@@ -203,3 +203,18 @@ def test_a_long_outage_is_an_error_and_no_hang(tmp_path, monkeypatch):
         server.kill()
         with pytest.raises(ServerUnavailableError, match="no status of the jobs for 1 s"):
             process.join(TIMEOUT)
+
+
+def test_a_context_that_is_closed_after_a_long_outage_sends_no_more_requests(tmp_path, monkeypatch):
+    monkeypatch.setattr("jobs.exchange.status.OUTAGE_TIMEOUT", 1.0)
+    monkeypatch.setattr("broker.transport.connection.RETRY_TIMEOUT", 1.0)
+    killed = []
+    monkeypatch.setattr("jobs.popen.Popen.kill", killed.append)
+    with Server(tmp_path) as server, jobs.Context(server.url) as context:
+        process = context.Process(target=print)
+        process.start()
+        server.kill()
+        with pytest.raises(ServerUnavailableError):
+            process.join(TIMEOUT)
+        context.close()
+        assert (process.exitcode, killed) == (-signal.SIGKILL, [])
