@@ -42,7 +42,7 @@ def engine() -> None:
         missing(reason)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def shared_project(engine: None) -> Iterator[ComposeProject]:
     started = ComposeProject(LAB_APPENDFSYNC="always")  # a killed Redis then restarts with all its data
     try:

@@ -6,15 +6,20 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+import jobs
+from broker.server.private_server import PrivateServer
 
 GALLERY = Path(__file__).parent / "gallery"
 PROGRAMS = sorted(GALLERY.glob("*.py"))
 LAB = str(Path(sys.executable).with_name("lab"))
 GUARD = '\nif __name__ == "__main__":\n'
 TIMEOUT = 120.0  # seconds
+WORKERS = 8  # as many as `lab run` starts
 NEEDS_FORK = "# needs fork"
 CHOOSE = "    __import__('multiprocessing').set_start_method('{method}')\n"
 
@@ -37,14 +42,23 @@ def run(source: str, folder: Path, *command: str) -> tuple[int, list[str]]:
     return finished.returncode, [*finished.stdout.splitlines(), *finished.stderr.splitlines()]
 
 
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """A server with workers, which all programs use, so that each run starts neither."""
+    server = PrivateServer()
+    with jobs.Workers(server.url, "lab", WORKERS):
+        yield server.url
+    server.close()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.stem)
-def test_prints_what_it_prints_with_fork(program: Path, tmp_path: Path) -> None:
+def test_prints_what_it_prints_with_fork(program: Path, tmp_path: Path, url: str) -> None:
     source = program.read_text(encoding="utf-8")
     expected = run(source, tmp_path / "case", sys.executable)
     assert expected[0] == 0
-    for backend in ("local", "redis", "rq"):
-        assert run(source, tmp_path / "case", LAB, "run", "--on", backend) == expected, backend
+    for backend, options in (("local", ()), ("redis", ("--redis-url", url)), ("rq", ("--redis-url", url))):
+        assert run(source, tmp_path / "case", LAB, "run", "--on", backend, *options) == expected, backend
 
 
 @pytest.mark.slow
@@ -53,9 +67,9 @@ def test_prints_what_it_prints_with_fork(program: Path, tmp_path: Path) -> None:
     [each for each in PROGRAMS if NEEDS_FORK not in each.read_text(encoding="utf-8")],
     ids=lambda each: each.stem,
 )
-def test_prints_what_it_prints_with_spawn(program: Path, tmp_path: Path) -> None:
+def test_prints_what_it_prints_with_spawn(program: Path, tmp_path: Path, url: str) -> None:
     source = program.read_text(encoding="utf-8").replace(GUARD, GUARD + CHOOSE.format(method="spawn"))
     expected = run(source, tmp_path / "case", sys.executable)
     assert expected[0] == 0
-    for backend in ("local", "redis", "rq"):
-        assert run(source, tmp_path / "case", LAB, "run", "--on", backend) == expected, backend
+    for backend, options in (("local", ()), ("redis", ("--redis-url", url)), ("rq", ("--redis-url", url))):
+        assert run(source, tmp_path / "case", LAB, "run", "--on", backend, *options) == expected, backend
