@@ -29,6 +29,14 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.pop(name, None)
 
 
+@pytest.fixture(autouse=True)
+def _handlers_unchanged() -> Iterator[None]:
+    """Fail a test that leaves another handler of SIGINT or SIGTERM: children of later tests would inherit it."""
+    before = signals.handlers()
+    yield
+    assert signals.handlers() == before
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[PrivateServer]:
     """One server for all tests that do not stop or configure it."""

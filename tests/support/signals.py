@@ -19,5 +19,10 @@ def at_default() -> None:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else _ignore)
 
 
+def handlers() -> list[object]:
+    """Return this process's handlers of the signals that end programs."""
+    return [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+
+
 def _ignore(number: int, frame: FrameType | None) -> None:
     pass

@@ -97,7 +97,6 @@ def test_workers_and_their_jobs_exit_with_their_owner(url, signum):
         assert b"rq:queue:owned" not in connection.smembers("rq:queues")
 
 
-@pytest.mark.usefixtures("signals")
 def test_a_signal_while_a_worker_is_forked_stops_the_workers(url):
     program = """
 import os, signal, sys
@@ -110,6 +109,7 @@ main(sys.argv[1], "forking", 2, "never-ready", "")
     assert stopped.returncode == 0
 
 
+@pytest.mark.usefixtures("signals")
 def test_a_signal_that_interrupts_a_destructor_stops_a_local_worker(url, monkeypatch):
     class Interrupted:
         def __del__(self):
