@@ -184,7 +184,7 @@ class Popen:
         if result is not None and ABANDONED not in (result.exc_string or ""):
             return True
         if self.pid is not None or result is not None:
-            # Not at once: after an outage of the server, or a loss of its data, a job has to acquire its lock again.
+            # Not at once: after a loss of the server's data, a job has to acquire its lock again.
             return self._is_unlocked(MAX_FAILED_CHECKS)
         if claim.is_claimed(self.job):  # its worker, or its host, may fail before the process starts
             return self._is_unlocked(MAX_STARTING_CHECKS)
@@ -192,7 +192,8 @@ class Popen:
         return self._is_deleted()
 
     def _is_unlocked(self, max_checks: int) -> bool:
-        self._unlocked_checks = 0 if self._liveness_lock.locked() else self._unlocked_checks + 1
+        alive = self._children.status.is_recovering() or self._liveness_lock.locked()
+        self._unlocked_checks = 0 if alive else self._unlocked_checks + 1
         return self._unlocked_checks >= max_checks
 
     def _wait_for_worker(self, waited: float) -> None:

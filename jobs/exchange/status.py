@@ -23,6 +23,7 @@ from jobs.exchange.queues import Queue
 MAXSIZE = 256  # messages; while the queue is full, jobs wait
 SEND_TIMEOUT = OUTAGE_TIMEOUT  # seconds for which they wait, for room or for the server, before they drop a message
 READ_TIMEOUT = 3.0  # seconds within which a parent that still waits for a job reads its message
+RECOVERY_TIME = 10.0  # seconds after an outage of the server in which no job counts as lost
 POLL_INTERVAL = 1.0  # seconds between checks for jobs that were lost without a message
 
 
@@ -100,6 +101,7 @@ class StatusReader:
         self._next_poll = 0.0
         self._last_reply = 0.0  # when the server last replied
         self._error: Exception | None = None  # why there has been none since
+        self._last_error = -RECOVERY_TIME  # when there was none the last time
 
     def subscribe(self, job_id: str, listener: StatusListener) -> None:
         """Pass the messages of this job to `listener` until it has exited."""
@@ -128,6 +130,10 @@ class StatusReader:
         if self._error is not None and time.monotonic() > self._last_reply + OUTAGE_TIMEOUT:
             raise ServerUnavailableError(f"no status of the jobs for {OUTAGE_TIMEOUT:.0f} s: {self._error}")
 
+    def is_recovering(self) -> bool:
+        """Return whether an outage of the server ended so recently that jobs may not have connected again."""
+        return time.monotonic() < self._last_error + RECOVERY_TIME
+
     def _run(self) -> None:
         self._last_reply = time.monotonic()
         while self._has_listeners():
@@ -138,7 +144,7 @@ class StatusReader:
                     self._next_poll = time.monotonic() + POLL_INTERVAL
                 self._last_reply, self._error = time.monotonic(), None
             except (BrokerError, redis.RedisError) as error:
-                self._error = error
+                self._error, self._last_error = error, time.monotonic()
                 time.sleep(POLL_INTERVAL)
 
     def _has_listeners(self) -> bool:

@@ -25,6 +25,7 @@ from tests.support.servers import Server
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
+LEASE = 2.5  # seconds, longer than that of a liveness lock
 DETECTION_TIME = 5.5  # seconds after which a lost process has an exit code
 
 
@@ -159,6 +160,26 @@ def test_output_and_exit_code_of_a_process_that_ends_during_an_outage_arrive(tmp
         process.join(TIMEOUT)
         assert process.exitcode == 3
     assert "the end" in capfd.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_process_whose_worker_connects_late_after_an_outage_survives(tmp_path):
+    with (
+        Server(tmp_path, appendonly="yes") as server,
+        jobs.Workers(server.url, "outage", 1),
+        jobs.Context(server.url, queue="outage") as ctx,
+    ):
+        running = RunningProcess(ctx)
+        child = psutil.Process(running.process.pid)
+        server.kill()
+        child.parent().suspend()
+        time.sleep(LEASE)
+        server.start()
+        time.sleep(DETECTION_TIME)
+        child.parent().resume()
+        running.go.set()
+        running.process.join(TIMEOUT)
+        assert running.process.exitcode == 0
 
 
 def test_a_process_survives_the_loss_of_its_lease(url):
