@@ -47,7 +47,7 @@ def lab(start: StartLab) -> RunLab:
 def url(server: PrivateServer, client: redis.Redis) -> Iterator[str]:
     """The URL of a server on which a test must leave no keys.
 
-    RQ's record of an execution may stay for 30 s, if a worker on a busy machine is killed because it takes long to stop.
+    RQ's record of an execution may stay for 30 s, if a worker took so long to stop that it was killed.
     """
     before = set(client.keys("*")) | {RQ_MAINTENANCE_KEY}
     yield server.url
