@@ -226,7 +226,7 @@ class Calls:
 
     def _break(self, cause: Exception) -> None:
         with self._lock:
-            self._broken = self._shut_down = True
+            self._broken = self._shut_down = self._dismissed = True  # so `shut_down` sends nothing more
             futures = [*self._running.values(), *(call.future for call in self._pending)]
             self._running.clear()
             self._pending.clear()

@@ -31,9 +31,10 @@ class JobContext(jobs.Context):
     def enqueue(self, job_name: str, job_id: str, function: Callable[..., object], *args: object) -> rq.job.Job:
         """Enqueue a call of `function`, in which the program's names are available."""
         if len(self.active_children()) >= self._config.workers:
+            option = "--workers" if self._config.own_workers else "`lab worker`"
             warn_once(
                 f"more processes are started than there are workers ({self._config.workers}): the others wait for a "
-                "worker; --workers starts more"
+                f"worker; {option} starts more"
             )
         return super().enqueue(job_name, job_id, run_in_job, self._config.to_json(), function, *args)
 

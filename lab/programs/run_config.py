@@ -24,6 +24,7 @@ class RunConfig:
     url: str = field(default="", repr=False)  # it may hold a password
     queue: str = ""
     workers: int = 0
+    own_workers: bool = True  # whether they were started for this run
     log: str = ""
     parent_pipe: int = -1  # a file descriptor in the first process: it reads end of file when the lab has ended
 

@@ -19,6 +19,7 @@ from broker.transport.scripts import Script
 from broker.transport.wire import wire_factory
 from tests.support.proxy import Proxy
 from tests.support.server_state import run_command
+from tests.support.servers import Server
 
 MODULES = (shared_scripts, event, permits, items, pipe_ends, queues, board)
 SCRIPTS = {value for module in MODULES for value in vars(module).values() if isinstance(value, Script)}
@@ -46,3 +47,17 @@ def proxied(proxy: Proxy) -> Iterator[Context]:
     register_session(proxy.url, lambda reply_timeout: wire_factory(proxy.url)(0.3))
     with Context(proxy.url) as context:
         yield context
+
+
+@pytest.fixture
+def durable_server(folder: Path) -> Iterator[Server]:
+    """A server that keeps its data across a restart."""
+    with Server(folder, appendonly="yes", appendfsync="always") as started:
+        yield started
+
+
+@pytest.fixture
+def volatile_server(folder: Path) -> Iterator[Server]:
+    """A server that loses its data in a restart."""
+    with Server(folder, appendonly="no") as started:
+        yield started

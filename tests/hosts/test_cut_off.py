@@ -9,6 +9,7 @@ import pytest
 from broker import LeaseLostError
 from lab.errors import StaleFenceError
 from tests.hosts.cluster import Cluster
+from tests.hosts.faults import faults
 from tests.support.actors import SLACK
 from tests.support.server_state import count_event_waiters, count_waiters, start_waiting
 from tests.support.waiting import wait_until
@@ -16,13 +17,6 @@ from tests.support.waiting import wait_until
 LONG = 60.0  # seconds: a lease that no test waits for
 ACK_TIMEOUT = 1.0  # seconds by which a waiter that does not acknowledge its grant delays the next one
 RECOVERY = 4.0 + SLACK  # seconds within which the host that was cut off continues
-
-FAULTS = [
-    "drop_packets",
-    pytest.param("reset_connections", marks=pytest.mark.slow),
-    pytest.param("set_link_down", marks=pytest.mark.slow),
-]
-faults = pytest.mark.parametrize("fault", FAULTS)
 
 
 @faults

@@ -10,17 +10,11 @@ import pytest
 from broker import LeaseLostError
 from lab.errors import StaleFenceError
 from tests.hosts.cluster import STOCK, Cluster
+from tests.hosts.faults import faults
 from tests.support.actors import SLACK, Actor
 from tests.support.server_state import start_waiting
 
 RECOVERY = 4.0 + SLACK  # seconds within which all clients continue
-
-FAULTS = [
-    "drop_packets",
-    pytest.param("reset_connections", marks=pytest.mark.slow),
-    pytest.param("set_link_down", marks=pytest.mark.slow),
-]
-faults = pytest.mark.parametrize("fault", FAULTS)
 
 
 @faults

@@ -198,6 +198,17 @@ def test_broken_executor_frees_its_workers(ctx: jobs.Context) -> None:
         assert executor.submit(square, 2).result(TIMEOUT) == 4
 
 
+def test_broken_executor_that_is_shut_down_leaves_no_keys(ctx: jobs.Context) -> None:
+    executor = jobs.Executor(2, ctx)
+    with pytest.raises(BrokenProcessPool):
+        executor.submit(kill_itself).result(TIMEOUT)
+    queues = executor._calls._calls.name, executor._calls._results.name
+    executor.shutdown()
+    executor.shutdown()
+    with client(ctx.url) as connection:
+        assert not [key for name in queues for key in connection.keys(f"*{name}*")]
+
+
 def test_executor_that_is_dropped_frees_its_workers(ctx: jobs.Context) -> None:
     for _ in range(3):
         executor = jobs.Executor(2, ctx)

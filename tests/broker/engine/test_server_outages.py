@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -96,20 +95,6 @@ def test_set_and_clear_wake_a_waiter_while_it_reconnects(ctx: Context, client: r
     event.set()
     event.clear()
     assert waiter.result() is True
-
-
-@pytest.fixture
-def durable_server(folder: Path) -> Iterator[Server]:
-    """A server that keeps its data across a restart."""
-    with Server(folder, appendonly="yes", appendfsync="always") as started:
-        yield started
-
-
-@pytest.fixture
-def volatile_server(folder: Path) -> Iterator[Server]:
-    """A server that loses its data in a restart."""
-    with Server(folder, appendonly="no") as started:
-        yield started
 
 
 def hold_and_wait(lock: Lock, event: Event, ctx: Context, actors: Actors) -> tuple[Actor, Actor]:

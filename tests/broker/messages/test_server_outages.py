@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -57,20 +57,6 @@ def test_waiters_that_are_disconnected_are_still_served(
     assert items.get() == "full"
     assert putter.result() is None
     assert items.get() == "after"
-
-
-@pytest.fixture
-def durable_server(folder: Path) -> Iterator[Server]:
-    """A server that keeps its data across a restart."""
-    with Server(folder, appendonly="yes", appendfsync="always") as started:
-        yield started
-
-
-@pytest.fixture
-def volatile_server(folder: Path) -> Iterator[Server]:
-    """A server that loses its data in a restart."""
-    with Server(folder, appendonly="no") as started:
-        yield started
 
 
 @KINDS

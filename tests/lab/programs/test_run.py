@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -255,7 +256,10 @@ def test_ctrl_c_reaches_the_program_and_its_children(
     wait_until(lambda: not session.alive())
 
 
-def test_more_processes_than_workers_print_a_warning(lab: RunLab, program: Program, url: str):
+@pytest.mark.parametrize(("running", "advice"), [(False, "--workers"), (True, "`lab worker`")])
+def test_more_processes_than_workers_print_a_warning(
+    lab: RunLab, program: Program, url: str, running: bool, advice: str
+):
     path = program(
         """
         from multiprocessing import Event, Process
@@ -267,10 +271,11 @@ def test_more_processes_than_workers_print_a_warning(lab: RunLab, program: Progr
             go.set()
         """
     )
-    done = lab("run", path, "--on", "rq", "--redis-url", url, "--workers", 2)
+    with jobs.Workers(url, "lab", 2) if running else nullcontext():
+        done = lab("run", path, "--on", "rq", "--redis-url", url, "--workers", 2)
     assert done.stderr == (
         "lab: more processes are started than there are workers (2): the others wait for a worker; "
-        "--workers starts more\n"
+        f"{advice} starts more\n"
     )
 
 
