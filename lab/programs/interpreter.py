@@ -20,6 +20,7 @@ from lab.programs.recording import record
 from lab.programs.run_config import RunConfig
 
 EXIT_TIMEOUT = 4  # seconds for the clean-up after a signal, also if the server died with the lab
+EXIT_FUNCTION = util._exit_function.__code__  # type: ignore[attr-defined]
 AFTER_CHILDREN = -1  # as in `providers`, whose finalizers come after this one
 LOCAL_CLASSES = pools.CLASSES
 REDIS_CLASSES = pools.CLASSES | primitives.LOCKS | primitives.QUEUES | primitives.CONNECTION | primitives.ONLY_LOCAL
@@ -116,5 +117,11 @@ def _terminate(number: int, _: FrameType | None) -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    if not util.is_exiting():  # otherwise finalizers that delete what was created would be interrupted
+    if not _runs_finalizers(frame):
         signal.default_int_handler(number, frame)
+
+
+def _runs_finalizers(frame: FrameType | None) -> bool:
+    """Return whether an exception in `frame` would leave behind what finalizers delete."""
+    # multiprocessing's exit function may be interrupted before its first statement says that the process is exiting.
+    return util.is_exiting() or (frame is not None and frame.f_code is EXIT_FUNCTION)

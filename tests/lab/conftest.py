@@ -51,4 +51,4 @@ def url(server: PrivateServer, client: redis.Redis) -> Iterator[str]:
     """
     before = set(client.keys("*")) | {RQ_MAINTENANCE_KEY}
     yield server.url
-    wait_until(lambda: set(client.keys("*")) <= before)
+    wait_until(lambda: set(client.keys("*")) <= before, fails_with=lambda: f"left: {set(client.keys('*')) - before}")

@@ -256,6 +256,26 @@ def test_ctrl_c_reaches_the_program_and_its_children(
     wait_until(lambda: not session.alive())
 
 
+@pytest.mark.parametrize("backend", ["redis", "rq"])
+def test_ctrl_c_as_the_exit_function_is_called_leaves_no_keys(lab: RunLab, program: Program, url: str, backend: str):
+    path = program(
+        """
+        import atexit, ctypes, signal
+        from multiprocessing import Event, Process, util
+
+        if __name__ == "__main__":
+            done = Event()
+            Process(target=done.set).start()
+            done.wait()
+            raise_signal = getattr(ctypes.CDLL(None), "raise")  # Python handles it in the next call
+            atexit.unregister(util._exit_function)
+            atexit.register(util._exit_function)
+            atexit.register(raise_signal, signal.SIGINT)  # it is called first, and the exit function next
+        """
+    )
+    lab("run", path, "--on", backend, "--redis-url", url)
+
+
 @pytest.mark.parametrize(("running", "advice"), [(False, "--workers"), (True, "`lab worker`")])
 def test_more_processes_than_workers_print_a_warning(
     lab: RunLab, program: Program, url: str, running: bool, advice: str
