@@ -28,6 +28,7 @@ class Pool(multiprocessing.pool.Pool, metaclass=ABCMeta):
 
 Pool.register(multiprocessing.pool.ThreadPool)
 
+
 class ProcessPoolExecutor(concurrent.futures.ProcessPoolExecutor):
     """`concurrent.futures.ProcessPoolExecutor`."""
 
