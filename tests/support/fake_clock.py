@@ -34,8 +34,8 @@ class FakeClock:
 
     def advance(self, microseconds: int) -> None:
         self.now += microseconds
-        self._client.delete(CLOCK)
-        self._client.rpush(CLOCK, *divmod(self.now, SECOND))
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.delete(CLOCK).rpush(CLOCK, *divmod(self.now, SECOND)).execute()
 
 
 class ScriptClient:

@@ -187,10 +187,15 @@ class PermitsMachine(RuleBasedStateMachine):
         self.model.notified.clear()
 
     def check_state(self) -> None:
-        assert self.redis.zrange(KEYS[1], 0, -1) == self.model.queue
-        held = {token: value for token, value in self.redis.hgetall(KEYS[0]).items() if b":" in token}
+        with self.redis.pipeline(transaction=False) as pipe:
+            pipe.zrange(KEYS[1], 0, -1).hgetall(KEYS[0])
+            for key in KEYS:
+                pipe.pttl(key)
+            queue, state, *ttls = pipe.execute()
+        assert queue == self.model.queue
+        held = {token: value for token, value in state.items() if b":" in token}
         assert held == {token: b"%d %d" % (hold.fence, hold.expires) for token, hold in self.model.held.items()}
-        assert all(ttl > 0 for ttl in (self.redis.pttl(key) for key in KEYS if self.redis.exists(key)))
+        assert -1 not in ttls, "a key would stay for ever"  # -2: there is no such key
 
     def check_head_checks_in_time(self) -> None:
         if self.model.queue and self.model.held:

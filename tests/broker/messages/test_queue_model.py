@@ -78,6 +78,42 @@ class User:
     taken: list[bytes] = field(default_factory=list)
 
 
+@dataclass
+class Permits:
+    """What the server holds of one kind of permits."""
+
+    state: dict[bytes, bytes]
+    queue: list[bytes]
+
+    @property
+    def capacity(self) -> int | None:
+        return int(self.state[b"capacity"]) if b"capacity" in self.state else None
+
+
+@dataclass
+class ServerState:
+    """What the server holds of the queue, read in one round trip."""
+
+    items: list[bytes]
+    taken: dict[bytes, bytes]
+    permits: dict[str, Permits]
+    without_expiry: list[bytes]
+
+    @classmethod
+    def read(cls, client: redis.Redis) -> ServerState:
+        with client.pipeline(transaction=False) as pipe:
+            pipe.lrange(ITEMS, 0, -1).hgetall(TAKEN).hgetall(EXPIRIES)
+            for state, queue, _ in PERMITS.values():
+                pipe.hgetall(state).zrange(queue, 0, -1)
+            for key in KEYS:
+                pipe.pttl(key)
+            items, taken, expiries, *rest = pipe.execute()
+        permits = {name: Permits(rest.pop(0), rest.pop(0)) for name in PERMITS}
+        # PTTL is -1 for a key that does not expire, and -2 for one that does not exist.
+        without_expiry = [key for key, ttl in zip(KEYS, rest, strict=True) if ttl == -1 and key not in expiries]
+        return cls(items, taken, permits, without_expiry)
+
+
 class QueueMachine(RuleBasedStateMachine):
     """Users put, get, wait, lose replies, are interrupted and die."""
 
@@ -125,7 +161,8 @@ class QueueMachine(RuleBasedStateMachine):
     def call(self, script: Script, user: User, token: bytes, *more: bytes) -> Any:
         """Run a script; any script may find expired leases, and return their items to the front."""
         reply = user.client.run(script.bind(KEYS, 0, self.lease), *(token, *more)[: script.arguments])
-        taken, list_on_server = self.redis.hgetall(TAKEN), self.redis.lrange(ITEMS, 0, -1)
+        with self.redis.pipeline(transaction=False) as pipe:
+            taken, list_on_server = pipe.hgetall(TAKEN).lrange(ITEMS, 0, -1).execute()
         returned = [item for token, item in self.taken.items() if token not in taken]
         self.taken = {token: item for token, item in self.taken.items() if token in taken}
         # A returned item that this very script got again was the first.
@@ -287,8 +324,9 @@ class QueueMachine(RuleBasedStateMachine):
     def check_all(self) -> None:
         if self.users:
             self.receive_messages()
-            self.check_items()
-            for permits in PERMITS.values():
+            state = ServerState.read(self.redis)
+            self.check_items(state)
+            for permits in state.permits.values():
                 self.check_permits(permits)
             self.check_joiners()
 
@@ -302,24 +340,24 @@ class QueueMachine(RuleBasedStateMachine):
                     else:
                         user.request.granted_until = int(moment)
 
-    def check_items(self) -> None:
-        assert self.redis.lrange(ITEMS, 0, -1) == self.items
-        assert self.redis.hgetall(TAKEN) == self.taken
-        capacities = [self.redis.hget(keys[0], "capacity") for keys in PERMITS.values()]
-        if capacities[0] is not None:
-            assert int(capacities[0]) == len(self.items) + len(self.taken)
-        if self.maxsize and capacities[1] is not None:
-            assert int(capacities[1]) == self.maxsize - len(self.items)
-        keys = [key for key in KEYS if self.redis.exists(key)]
-        assert [key for key in keys if self.redis.pttl(key) < 0 and not self.redis.hexists(EXPIRIES, key)] == []
+    def check_items(self, state: ServerState) -> None:
+        assert state.items == self.items
+        assert state.taken == self.taken
+        items, slots = (state.permits[name].capacity for name in ("items", "slots"))
+        if items is not None:
+            assert items == len(self.items) + len(self.taken)
+        if self.maxsize and slots is not None:
+            assert slots == self.maxsize - len(self.items)
+        assert state.without_expiry == []
 
-    def check_permits(self, keys: list[bytes]) -> None:
+    def check_permits(self, permits: Permits) -> None:
         """No request waits while a permit is free, and the first one checks when the first lease expires."""
-        state, queue = self.redis.hgetall(keys[0]), self.redis.zrange(keys[1], 0, -1)
+        state, queue = permits.state, permits.queue
         expiries = [int(value.split()[1]) for token, value in state.items() if token not in META]
         assert [token for token in (*state, *queue) if token in self.ended_tokens and token not in self.taken] == []
         if queue:
-            assert int(state[b"capacity"]) <= len(expiries)
+            assert permits.capacity is not None
+            assert permits.capacity <= len(expiries)
         for user in self.waiting:
             if user.request and queue and queue[0] == user.request.token:
                 assert not expiries or user.request.check_at <= min(expiries), "a dead holder would block the queue"
@@ -340,7 +378,8 @@ class QueueMachine(RuleBasedStateMachine):
                 if request and (request.granted_until > self.clock.now or request.check_at <= self.clock.now):
                     self.send(user, request, wait=True)
                     self.check_all()
-            self.advance(SECOND // 10)
+            next_check = min((user.request.check_at for user in self.waiting if user.request), default=0)
+            self.advance(max(SECOND // 10, next_check - self.clock.now))
         for user in self.waiting:
             assert user.request
             if user.request.script is GET:
