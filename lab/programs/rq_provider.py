@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing.pool
 import sys
-from abc import ABCMeta
 from collections.abc import Callable, Iterable
 from multiprocessing.context import BaseContext
 from typing import Any
@@ -56,8 +54,8 @@ class JoinableQueue(Queue, queues.JoinableQueue):
     """`multiprocessing.JoinableQueue`."""
 
 
-class JobPool(Pool, metaclass=ABCMeta):
-    """`multiprocessing.pool.Pool`; as there, a `ThreadPool` is an instance of it."""
+class JobPool(Pool):
+    """`multiprocessing.pool.Pool`."""
 
     def __init__(
         self,
@@ -68,9 +66,6 @@ class JobPool(Pool, metaclass=ABCMeta):
         context: BaseContext | None = None,
     ) -> None:
         super().__init__(_job_context(context), processes, initializer, initargs, maxtasksperchild)
-
-
-JobPool.register(multiprocessing.pool.ThreadPool)
 
 
 class ProcessPoolExecutor(jobs.Executor):
