@@ -61,7 +61,7 @@ class Program:
 
     def prepare(self) -> None:
         """Do what is the same for all processes of a program, in the process from which they are forked."""
-        _ = self.state.changes
+        _ = self.state.changes, self.main.root
         self.main.prepare(self.own, again=self.method != FORK)
 
     def moved(self, root: str) -> Program:

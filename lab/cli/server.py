@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import click
+from click.core import ParameterSource
 
 import broker
 from broker.server.environment import server_url
 from jobs.exchange.signing import unsigned_jobs_warning
+from jobs.exchange.worker_list import worker_count
 from lab.backends import QUEUE
 from lab.errors import LabError
 
@@ -33,6 +35,7 @@ def open_server(url: str | None, backends: Sequence[str]) -> Iterator[Server]:
         description = ctx.check()
         if "rq" in backends:
             warn_if_unsigned(ctx.url)
+            _warn_if_workers_ignored(ctx.url)
         yield Server(ctx.url, description)
 
 
@@ -58,3 +61,17 @@ def warn_if_unsigned(url: str) -> None:
     """Print a warning to standard error if workers run unsigned jobs; raise `SecretError` for an unusable secret."""
     if warning := unsigned_jobs_warning(url):
         click.echo(warning, err=True)
+
+
+def _warn_if_workers_ignored(url: str) -> None:
+    """Print a warning to standard error if the command's `--workers` was given, and other workers are running."""
+    command = click.get_current_context()
+    asked_for = command.params["workers"]
+    if command.get_parameter_source("workers") is ParameterSource.DEFAULT:
+        return
+    if (running := worker_count(url, QUEUE)) not in (0, asked_for):
+        click.echo(
+            f"lab: --workers {asked_for} is ignored: this run uses the workers that are running on queue {QUEUE} "
+            f"({running})",
+            err=True,
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import multiprocessing.pool
+from abc import ABCMeta
 from collections.abc import Callable, Iterable
 from multiprocessing.context import BaseContext
 from typing import Any
@@ -11,8 +12,8 @@ from typing import Any
 from lab.programs.contexts import unreplaced
 
 
-class Pool(multiprocessing.pool.Pool):
-    """`multiprocessing.pool.Pool`."""
+class Pool(multiprocessing.pool.Pool, metaclass=ABCMeta):
+    """`multiprocessing.pool.Pool`; as there, a `ThreadPool` is an instance of it."""
 
     def __init__(
         self,
@@ -23,6 +24,9 @@ class Pool(multiprocessing.pool.Pool):
         context: BaseContext | None = None,
     ) -> None:
         super().__init__(processes, initializer, initargs, maxtasksperchild, unreplaced(context))
+
+
+Pool.register(multiprocessing.pool.ThreadPool)
 
 
 class ProcessPoolExecutor(concurrent.futures.ProcessPoolExecutor):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing.pool
 import sys
+from abc import ABCMeta
 from collections.abc import Callable, Iterable
 from multiprocessing.context import BaseContext
 from typing import Any
@@ -54,8 +56,8 @@ class JoinableQueue(Queue, queues.JoinableQueue):
     """`multiprocessing.JoinableQueue`."""
 
 
-class JobPool(Pool):
-    """`multiprocessing.pool.Pool`."""
+class JobPool(Pool, metaclass=ABCMeta):
+    """`multiprocessing.pool.Pool`; as there, a `ThreadPool` is an instance of it."""
 
     def __init__(
         self,
@@ -66,6 +68,9 @@ class JobPool(Pool):
         context: BaseContext | None = None,
     ) -> None:
         super().__init__(_job_context(context), processes, initializer, initargs, maxtasksperchild)
+
+
+JobPool.register(multiprocessing.pool.ThreadPool)
 
 
 class ProcessPoolExecutor(jobs.Executor):

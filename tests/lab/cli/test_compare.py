@@ -163,6 +163,9 @@ def test_running_workers_are_used(lab: RunLab, url: str, tmp_path: Path):
     with jobs.Workers(url, "lab", 2):
         done = lab(*FEW, "--on", "rq", "--redis-url", url, "--json", "figures", "--workers", 5)
         assert done.returncode == 0
+        assert (
+            done.stderr == "lab: --workers 5 is ignored: this run uses the workers that are running on queue lab (2)\n"
+        )
         (run,) = json.loads((tmp_path / "figures").read_text())["runs"]
         assert run["workers"] == 2
         assert run["max_concurrent"] <= 2

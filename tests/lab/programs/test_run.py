@@ -299,6 +299,19 @@ def test_more_processes_than_workers_print_a_warning(
     )
 
 
+@pytest.mark.parametrize("command", ["run", "compare"])
+def test_the_number_of_workers_is_ignored_where_others_run(lab: RunLab, program: Program, url: str, command: str):
+    path = program("pass")
+    with jobs.Workers(url, "lab", 1):
+        ignored = lab(command, path, "--on", "rq", "--redis-url", url, "--workers", 3)
+        followed = lab(command, path, "--on", "rq", "--redis-url", url, "--workers", 1)
+        default = lab(command, path, "--on", "rq", "--redis-url", url)
+        elsewhere = lab(command, path, "--on", "redis", "--redis-url", url, "--workers", 3)
+    sentence = "lab: --workers 3 is ignored: this run uses the workers that are running on queue lab (1)\n"
+    assert [done.stderr for done in (ignored, followed, default, elsewhere)] == [sentence, "", "", ""]
+    assert {done.returncode for done in (ignored, followed, default, elsewhere)} == {0}
+
+
 def test_workers_that_are_running_are_used(lab: RunLab, program: Program, url: str):
     """They need not run in the program's folder; its processes do, and find its modules."""
     path = program(

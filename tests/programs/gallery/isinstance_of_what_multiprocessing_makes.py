@@ -1,6 +1,7 @@
 import multiprocessing
 import multiprocessing.connection
 import multiprocessing.context
+import multiprocessing.dummy
 import multiprocessing.pool
 import multiprocessing.process
 import multiprocessing.queues
@@ -59,3 +60,7 @@ if __name__ == "__main__":
         print(isinstance(pool, multiprocessing.pool.Pool))
         result = pool.apply_async(same, (1,))
         print(isinstance(result, multiprocessing.pool.AsyncResult), result.get())
+    with multiprocessing.pool.ThreadPool(1) as threads, multiprocessing.dummy.Pool(1) as others:
+        print([isinstance(each, multiprocessing.pool.Pool) for each in (threads, others)])
+        print([isinstance(each, multiprocessing.pool.ThreadPool) for each in (threads, others)])
+    print(issubclass(multiprocessing.pool.ThreadPool, multiprocessing.pool.Pool))
