@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import IO
 
 from broker.subprocesses.parent_pipe import ParentPipe
@@ -14,6 +14,7 @@ from broker.subprocesses.parent_pipe import ParentPipe
 _SUPERVISE = """
 directory=$1; shift
 "$@" </dev/null & child=$!
+exec >/dev/null 2>&1
 cat >/dev/null
 kill "$child"; wait "$child"
 [ -z "$directory" ] || rm -rf "$directory"
@@ -24,7 +25,8 @@ class SupervisedProcess:
     """Runs `command` until `close` is called or this process ends, then removes `temp_dir` if one is given.
 
     The command is ended by SIGTERM. It runs in its own session, so Ctrl-C does not reach it, and with `environment`
-    added to this process's environment. A forked child of this process does not keep it alive.
+    added to this process's environment. It inherits the file descriptors `pass_fds`. If `output` is a pipe, that ends
+    with the command. A forked child of this process does not keep it alive.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class SupervisedProcess:
         *,
         temp_dir: str = "",
         output: IO[bytes] | int | None = None,
+        pass_fds: Collection[int] = (),
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self._parent_pipe = ParentPipe()
@@ -42,6 +45,7 @@ class SupervisedProcess:
                 stdin=self._parent_pipe.reader,
                 stdout=output,
                 stderr=output,
+                pass_fds=pass_fds,
                 start_new_session=True,
                 env=os.environ | (environment or {}),
             )

@@ -7,18 +7,18 @@ from typing import Any
 
 import rq
 
-from broker.locks.semaphore import Semaphore
+from jobs.worker.startup import Startup
 from jobs.worker.worker import Worker
 
 
 class LocalWorker(Worker):
-    """A worker that releases `ready` when it listens, and kills its current job on the first request to stop."""
+    """A worker that reports to `startup` when it listens, and kills its current job on the first request to stop."""
 
-    ready: Semaphore
+    startup: Startup
 
     def bootstrap(self, *args: Any, **options: Any) -> None:
         super().bootstrap(*args, **options)
-        self.ready.release()
+        self.startup.report_listening()
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         self._stop_requested = True  # first: what RQ raises is lost if the signal interrupts a destructor

@@ -54,7 +54,7 @@ def prepare_run(program: Path, backend: str, url: str, workers: int) -> Iterator
     running = jobs.worker_count(url, QUEUE)
     queue = QUEUE if running else f"{QUEUE}-{uuid.uuid4().hex}"  # workers that end with this run get only its jobs
     preload = ["lab.programs.rq_provider"]
-    with nullcontext() if running else jobs.Workers(url, queue, workers, program.parent, preload):
+    with nullcontext() if running else jobs.Workers(url, queue, workers, preload=preload):
         yield RunConfig(str(program), backend, url, queue, running or workers, own_workers=not running)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,10 +20,11 @@ from rq.exceptions import StopRequested
 from rq.executions import Execution
 
 import jobs
-from broker import BrokerError, Semaphore
+from broker import BrokerError
 from broker.server.private_server import PrivateServer
 from jobs.exchange.client import client
 from jobs.worker.local_worker import LocalWorker
+from jobs.worker.local_workers import WorkersError
 from jobs.worker.worker import Worker
 from tests.support.actors import TIMEOUT
 
@@ -100,12 +102,12 @@ def test_workers_and_their_jobs_exit_with_their_owner(url, signum):
 def test_a_signal_while_a_worker_is_forked_stops_the_workers(url):
     program = """
 import os, signal, sys
-from jobs.worker.__main__ import main
+from jobs.worker.local_program import run
+from jobs.worker.startup import Startup
 os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.SIGTERM))  # where an exception is lost
-main(sys.argv[1], "forking", 2, "never-ready", "")
+run(sys.argv[1], Startup("token", str(os.dup(1)), str(os.dup(2))), "forking", 2, "")
 """
     stopped = subprocess.run([sys.executable, "-c", program, url], cwd=ROOT, timeout=TIMEOUT, check=False)
-    Semaphore.at(url, "never-ready", value=0).delete()
     assert stopped.returncode == 0
 
 
@@ -190,8 +192,76 @@ def test_a_worker_sends_heartbeats_while_a_process_runs(url):
         assert not connection.exists(execution.key)
 
 
-def test_workers_that_cannot_start_are_an_error(url, monkeypatch):
+FAILURES = {
+    "raises": ("raise RuntimeError('no settings')", r"RuntimeError: no settings \(.*shop\.py, line 1\)"),
+    "is not Python": ("x = (\n", r"SyntaxError: '\(' was never closed \(.*shop\.py, line 1\)"),
+    "exits": ("import sys\nsys.exit('no\\nsettings')", "no settings"),
+    "is killed": ("import os\nprint('killed', flush=True)\nos.kill(os.getpid(), 9)", "killed"),
+    "writes much": ("import sys\nsys.exit('no ' * 100_000 + 'end')", "(no )*no end"),
+    "says nothing": ("import os\nos._exit(3)", None),
+}
+
+
+@pytest.mark.parametrize("what", FAILURES)
+def test_workers_whose_modules_cannot_be_imported_are_an_error_at_once(url, tmp_path, what):
+    source, reason = FAILURES[what]
+    (tmp_path / "shop.py").write_text(source)
+    with pytest.raises(WorkersError) as raised:
+        jobs.Workers(url, "broken", 2, folder=tmp_path, preload=["shop"])
+    sentence = "the RQ workers did not start" + (f": {reason}" if reason else "")
+    assert re.fullmatch(sentence, str(raised.value))
+    assert len(str(raised.value)) < 600
+    assert jobs.worker_count(url, "broken") == 0
+
+
+def test_workers_that_have_no_server_are_an_error_at_once(tmp_path):
+    with pytest.raises(WorkersError, match=r"did not start: .*No such file or directory"):
+        jobs.Workers(f"unix://{tmp_path}/none.sock", "broken", 2)
+
+
+def test_workers_that_their_server_refuses_are_an_error_at_once():
+    with closing(PrivateServer()) as server, client(server.url) as connection:
+        connection.config_set("maxclients", 3)  # too few for the second worker
+        with pytest.raises(WorkersError, match=r"did not start: (max number of clients reached|Error|Connection)"):
+            jobs.Workers(server.url, "refused", 2)
+
+
+def test_workers_without_permissions_are_an_error_at_once():
+    with closing(PrivateServer()) as server, client(server.url) as connection:
+        connection.acl_setuser("guest", enabled=True, nopass=True, keys="*", commands=["+@connection"])
+        with pytest.raises(WorkersError, match=r"did not start: .*no permissions"):
+            jobs.Workers(server.url.replace("unix://", "unix://guest:x@"), "forbidden", 2)
+
+
+@pytest.mark.usefixtures("url")
+def test_workers_that_do_not_start_leave_no_process_and_no_descriptor(tmp_path):
+    (tmp_path / "shop.py").write_text("raise RuntimeError")
+    process = psutil.Process()
+    children, descriptors = process.children(recursive=True), process.num_fds()
+    with pytest.raises(WorkersError):
+        jobs.Workers("unix:///none", "broken", 2, folder=tmp_path, preload=["shop"])
+    assert (process.children(recursive=True), process.num_fds()) == (children, descriptors)
+
+
+def test_workers_that_take_too_long_are_an_error(url, tmp_path, monkeypatch):
     monkeypatch.setattr("jobs.worker.local_workers.START_TIMEOUT", 0.2)
-    monkeypatch.setattr("jobs.worker.local_workers.sys.executable", "/bin/false")
-    with pytest.raises(BrokerError, match="did not start"):
-        jobs.Workers(url, "stillborn", 1)
+    (tmp_path / "shop.py").write_text("import signal\nsignal.pause()")
+    with pytest.raises(BrokerError, match=r"did not start within 0\.2 s"):
+        jobs.Workers(url, "stillborn", 1, folder=tmp_path, preload=["shop"])
+
+
+def test_what_modules_print_at_import_is_shown(url, tmp_path, capfd):
+    (tmp_path / "shop.py").write_text("import sys\nprint('opens')\nprint('warns', file=sys.stderr)\n")
+    with jobs.Workers(url, "open", 2, folder=tmp_path, preload=["shop"]), client(url) as connection:
+        assert sorted(capfd.readouterr().err.split()) == ["opens", "warns"]
+        job = rq.Queue("open", connection=connection).enqueue(os.write, 1, b"sells\n")
+        assert job.latest_result(timeout=TIMEOUT).return_value == 6
+        assert capfd.readouterr().out == "sells\n", "jobs write to the standard output of this process"
+        job.delete()
+
+
+def test_a_module_named_like_a_standard_one_in_the_current_folder_is_not_imported(url, tmp_path, monkeypatch):
+    (tmp_path / "random.py").write_text("raise RuntimeError('not the standard one')")
+    monkeypatch.chdir(tmp_path)
+    with jobs.Workers(url, "beside", 1):
+        assert jobs.worker_count(url, "beside") == 1

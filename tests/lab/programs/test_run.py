@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
+import redis
 
 import jobs
+from broker.server.private_server import PrivateServer
 from tests.support.actors import TIMEOUT
 from tests.support.lab import RunLab, StartLab
 from tests.support.waiting import wait_until
@@ -310,6 +313,25 @@ def test_the_number_of_workers_is_ignored_where_others_run(lab: RunLab, program:
     sentence = "lab: --workers 3 is ignored: this run uses the workers that are running on queue lab (1)\n"
     assert [done.stderr for done in (ignored, followed, default, elsewhere)] == [sentence, "", "", ""]
     assert {done.returncode for done in (ignored, followed, default, elsewhere)} == {0}
+
+
+@pytest.mark.parametrize("command", ["run", "compare"])
+def test_workers_that_do_not_start_are_one_sentence(lab: RunLab, program: Program, command: str):
+    path = program("pass")
+    with closing(PrivateServer()) as server, redis.Redis.from_url(server.url) as client:
+        client.config_set("maxclients", 8)
+        done = lab(command, path, "--on", "rq", "--redis-url", server.url, "--workers", 32)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"lab: the RQ workers did not start: \S.*\n", done.stderr)
+
+
+def test_a_module_named_like_a_standard_one_in_the_current_folder_is_not_imported(
+    lab: RunLab, program: Program, tmp_path: Path
+):
+    path = program("from multiprocessing import Pool\nif __name__ == '__main__': print(Pool(1).map(abs, [-1]))")
+    (tmp_path / "random.py").write_text("raise RuntimeError('not the standard one')")
+    done = lab("run", path, "--on", "rq")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[1]\n", "")
 
 
 def test_workers_that_are_running_are_used(lab: RunLab, program: Program, url: str):

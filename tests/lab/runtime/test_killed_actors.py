@@ -36,7 +36,7 @@ def first_inside(client: redis.Redis) -> psutil.Process | None:
 
 
 def worker_of(process: psutil.Process) -> psutil.Process:
-    return next(each for each in process.parents() if "jobs.worker" in each.cmdline())
+    return next(each for each in process.parents() if any("jobs.worker" in word for word in each.cmdline()))
 
 
 @dataclasses.dataclass(frozen=True)

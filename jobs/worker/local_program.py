@@ -8,45 +8,53 @@ import os
 import signal
 import sys
 import time
-from contextlib import suppress
 from multiprocessing.process import BaseProcess
 
-from broker.locks.semaphore import Semaphore
+import redis
+
 from jobs.exchange.client import client, unlist_unused_queue
 from jobs.worker.local_worker import LocalWorker
 from jobs.worker.local_workers import URL_VARIABLE
+from jobs.worker.startup import Startup
 from jobs.worker.worker import CONNECTION_ERRORS, log, new_name
 
 LOG_LEVEL = "CRITICAL"
 STOP_TIMEOUT = 10.0  # seconds after a request to stop until the workers are killed
 
 
-def _run_worker(url: str, queue: str, ready: str) -> None:
+def _run_worker(url: str, queue: str, startup: Startup) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-    worker = LocalWorker([queue], name=new_name(), connection=client(url))
-    worker.ready = Semaphore.at(url, ready, value=0)
-    log.setLevel(LOG_LEVEL)
-    with suppress(*CONNECTION_ERRORS):  # the process that has started the workers gets the same error
+    try:
+        worker = LocalWorker([queue], name=new_name(), connection=client(url))
+        worker.startup = startup
+        log.setLevel(LOG_LEVEL)
         worker.work(logging_level=LOG_LEVEL)
-        unlist_unused_queue(
-            url, queue
-        )  # succeeds for the last worker; the process that has started them may have been killed
+        # It succeeds for the last worker. The process that has started the workers may have been killed.
+        unlist_unused_queue(url, queue)
+    except redis.RedisError as error:
+        if startup.pending:
+            sys.exit(str(error))
+        if not isinstance(error, CONNECTION_ERRORS):  # of which the process that has started the workers learns itself
+            raise
 
 
-def main(url: str, queue: str, count: int, ready: str, folder: str, *preload: str) -> None:
+def run(url: str, startup: Startup, queue: str, count: int, folder: str, *preload: str) -> None:
     """Run `count` workers of the server at `url` until a SIGTERM, in `folder` unless it is empty."""
     if folder:
         os.chdir(folder)
         sys.path.insert(0, folder)
+    else:
+        sys.path.append(os.getcwd())
     for module in preload:
         importlib.import_module(module)
     fork = multiprocessing.get_context("fork")
-    workers = [fork.Process(target=_run_worker, args=(url, queue, ready)) for _ in range(count)]
+    workers = [fork.Process(target=_run_worker, args=(url, queue, startup)) for _ in range(count)]
     # A handler's exception could be lost, for instance if a fork calls back at that moment.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     try:
         for worker in workers:
             worker.start()
+        startup.end()
         signal.sigwait({signal.SIGTERM})
     finally:
         _stop([worker for worker in workers if worker.pid])
@@ -62,5 +70,7 @@ def _stop(workers: list[BaseProcess]) -> None:
         worker.kill()
 
 
-if __name__ == "__main__":
-    main(os.environ[URL_VARIABLE], sys.argv[1], int(sys.argv[2]), *sys.argv[3:])
+def main() -> None:
+    """Run the program with its arguments."""
+    token, out, err, queue, count, *rest = sys.argv[1:]
+    run(os.environ[URL_VARIABLE], Startup(token, out, err), queue, int(count), *rest)
