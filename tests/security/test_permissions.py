@@ -25,6 +25,11 @@ from tests.support.secured_server import ACL_RULES
 from tests.support.waiting import wait_until
 
 GRANTED = set(re.findall(r"\+(\S+)", ACL_RULES))
+EXERCISES = {
+    "tickets": "--clients 8 --pace 0.02",
+    "ktv": "--guests 6 --pace 0.05",
+    "traffic": "--vehicles 6 --pace 0.05",
+}
 
 
 @pytest.mark.slow
@@ -36,8 +41,8 @@ def test_granted_commands_are_sufficient_and_all_used(
     admin.acl_log_reset()
     use_the_broker(secured.url)
     use_jobs(secured.url)
-    for exercise in ("tickets", "ktv", "traffic"):
-        done = lab(secured, "compare", exercise, "--on", "redis,rq")
+    for exercise, size in EXERCISES.items():
+        done = lab(secured, "compare", exercise, *size.split(), "--on", "redis,rq")
         assert done.returncode == 0, done.stderr
     used = commands_used(admin.info("commandstats"))
     refused = {entry["object"] for entry in admin.acl_log()}
@@ -110,6 +115,7 @@ def use_jobs(url: str) -> None:
             wait_until(lambda: failing.get_status() == "failed")
             kept = queue.enqueue(operator.add, 1, 2, result_ttl=-1)
             assert kept.latest_result(timeout=TIMEOUT).return_value == 3
+            assert kept.return_value() == 3
             assert jobs.worker_count(url, "lab") == 1
             subprocess.run([COMMAND, "workers"], env=environment, stdout=subprocess.DEVNULL, check=True)
         finally:
