@@ -12,15 +12,16 @@ import pickle
 import socket
 import sys
 from collections.abc import Callable
+from concurrent.futures.process import _SafeQueue
 from multiprocessing.connection import Connection
 from multiprocessing.process import AuthenticationString  # type: ignore[attr-defined]
 from multiprocessing.reduction import ForkingPickler
 from types import FunctionType
-from typing import IO, Any, ClassVar
+from typing import IO, Any, ClassVar, NoReturn
 
 import cloudpickle
 
-from broker.errors import BrokerError
+from broker.errors import BrokerError, UnsupportedError
 from jobs.exchange.main_module import is_defined
 
 # multiprocessing's own way: the receiver fetches them from the sender, through a socket on their host.
@@ -111,8 +112,16 @@ def _reduce_key(key: AuthenticationString) -> tuple[object, ...]:
     return AuthenticationString, (bytes(key),)
 
 
+def _refuse_executor(_: object) -> NoReturn:
+    raise UnsupportedError(
+        "concurrent.futures.ProcessPoolExecutor works on one machine only: on RQ workers, use jobs.Executor, which "
+        "takes the same arguments"
+    )
+
+
 Pickler.reducers = {
     **cloudpickle.Pickler.dispatch_table,
     **dict.fromkeys(SOCKET_REDUCERS, _reduce_socket),
     AuthenticationString: _reduce_key,
+    _SafeQueue: _refuse_executor,  # the first argument of the executor's processes
 }

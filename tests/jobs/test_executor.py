@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 import pytest
 
 import jobs
+from broker import UnsupportedError
 from jobs.exchange.client import client
 from tests.support.actors import TIMEOUT
 from tests.support.waiting import wait_until
@@ -27,6 +28,7 @@ Make: TypeAlias = Callable[..., ProcessPoolExecutor]
 PROGRAM = """
 import sys
 import jobs
+from broker import UnsupportedError
 
 def square(number):
     return number * number
@@ -277,3 +279,13 @@ def test_invalid_arguments(ctx: jobs.Context, error: type[Exception], options: d
 def test_it_is_an_executor_of_the_standard_library() -> None:
     assert issubclass(jobs.Executor, ProcessPoolExecutor)
     assert issubclass(jobs.Executor, Executor)
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_the_standard_librarys_executor_is_refused(url, method):
+    with (
+        jobs.get_context(url, method=method) as ctx,
+        ProcessPoolExecutor(1, mp_context=ctx) as executor,
+        pytest.raises(UnsupportedError, match=r"jobs\.Executor, which takes the same arguments"),
+    ):
+        executor.submit(abs, -1)
