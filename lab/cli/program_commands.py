@@ -15,7 +15,7 @@ from lab.backends import BACKENDS
 from lab.cli import options
 from lab.cli.progress import progress_bar
 from lab.cli.server import open_server
-from lab.errors import InterruptedRunError
+from lab.errors import InterruptedRunError, LabError
 from lab.programs import folder_copy, launch
 from lab.programs.differences import equal
 from lab.programs.report import figures, report
@@ -44,14 +44,20 @@ COMPARE = (
 def run_command(path: str) -> click.Command:
     """Return the command that runs the program at `path` on one backend."""
 
-    def run(backend: str, url: str | None, workers: int, arguments: Sequence[str]) -> int:
+    def run(backend: str, url: str | None, workers: int, repeat: str | None, arguments: Sequence[str]) -> int:
+        if repeat is not None:
+            raise LabError(
+                f"lab run {path} runs the program once; lab compare {path} --on {backend} --repeat N shows the median "
+                "and the range of N runs (an option --repeat of the program itself comes after --)"
+            )
         program = launch.check_program(Path(path))
         with open_server(url, [backend]) as server, launch.prepare_run(program, backend, server.url, workers) as config:
             return launch.run_in_terminal(config, arguments)
 
     choice = click.Choice(list(BACKENDS))
     on = click.Option(["--on", "backend"], type=choice, default="local", show_default=True, help="Backend to run on.")
-    return _command(path, [on, *_server_options()], run, RUN)
+    repeat = click.Option(["--repeat"], hidden=True)
+    return _command(path, [on, *_server_options(), repeat], run, RUN)
 
 
 def compare_command(path: str) -> click.Command:

@@ -51,6 +51,18 @@ def test_unknown_options_are_passed_to_the_program(lab: RunLab, program: Program
     )
 
 
+def test_repeat_is_refused_unless_it_is_the_programs(lab: RunLab, program: Program):
+    path = program("import sys; print(sys.argv[1:])")
+    done = lab("run", path, "--on", "redis", "--repeat", 3)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"lab: lab run {path} runs the program once; lab compare {path} --on redis --repeat N shows the median and the "
+        "range of N runs (an option --repeat of the program itself comes after --)\n"
+    )
+    assert lab("run", path, "--", "--repeat", 3).stdout == "['--repeat', '3']\n"
+    assert lab("run", path, "more", "--repeat", 3).stdout == "['more', '--repeat', '3']\n"
+
+
 def test_the_program_reads_standard_input(program: Program):
     path = program("print(input('? ').upper())")
     done = subprocess.run(
