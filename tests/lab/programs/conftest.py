@@ -10,6 +10,8 @@ import pytest
 
 from tests.support.lab import BACKENDS
 
+Program = Callable[..., Path]
+
 
 @pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest) -> str:
@@ -17,7 +19,7 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Callable[..., Path]:
+def program(tmp_path: Path) -> Program:
     """Writes a program, and other modules beside it."""
 
     def write(text: str, **beside: str) -> Path:
@@ -30,3 +32,9 @@ def program(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture(params=[pytest.param("local", marks=pytest.mark.slow), "redis", "rq"])
+def where(request: pytest.FixtureRequest, url: str) -> list[object]:
+    """The options for one backend."""
+    return ["--on", request.param, "--redis-url", url, "--workers", 2]

@@ -1,0 +1,88 @@
+"""Which workers a program's processes run on, and what is said when they are too few."""
+
+from __future__ import annotations
+
+import re
+from contextlib import closing, nullcontext
+from pathlib import Path
+
+import pytest
+import redis
+
+import jobs
+from broker.server.private_server import PrivateServer
+from tests.lab.programs.conftest import Program
+from tests.support.lab import RunLab
+
+
+@pytest.mark.parametrize(("running", "advice"), [(False, "--workers"), (True, "`lab worker`")])
+def test_more_processes_than_workers_print_a_warning(
+    lab: RunLab, program: Program, url: str, running: bool, advice: str
+):
+    path = program(
+        """
+        from multiprocessing import Event, Process
+        if __name__ == "__main__":
+            go = Event()
+            children = [Process(target=go.wait) for _ in range(3)]
+            for child in children:
+                child.start()
+            go.set()
+        """
+    )
+    with jobs.Workers(url, "lab", 2) if running else nullcontext():
+        done = lab("run", path, "--on", "rq", "--redis-url", url, "--workers", 2)
+    assert done.stderr == (
+        "lab: more processes are started than there are workers (2): the others wait for a worker; "
+        f"{advice} starts more\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["run", "compare"])
+def test_the_number_of_workers_is_ignored_where_others_run(lab: RunLab, program: Program, url: str, command: str):
+    path = program("pass")
+    with jobs.Workers(url, "lab", 1):
+        ignored = lab(command, path, "--on", "rq", "--redis-url", url, "--workers", 3)
+        followed = lab(command, path, "--on", "rq", "--redis-url", url, "--workers", 1)
+        default = lab(command, path, "--on", "rq", "--redis-url", url)
+        elsewhere = lab(command, path, "--on", "redis", "--redis-url", url, "--workers", 3)
+    sentence = "lab: --workers 3 is ignored: this run uses the workers that are running on queue lab (1)\n"
+    assert [done.stderr for done in (ignored, followed, default, elsewhere)] == [sentence, "", "", ""]
+    assert {done.returncode for done in (ignored, followed, default, elsewhere)} == {0}
+
+
+def test_workers_that_are_running_are_used(lab: RunLab, program: Program, url: str):
+    """They need not run in the program's folder; its processes do, and find its modules."""
+    path = program(
+        """
+        import os, beside
+        from multiprocessing import Process
+        if __name__ == "__main__":
+            child = Process(target=beside.tell)
+            child.start()
+            child.join()
+            print(os.getcwd())
+        """,
+        beside="import os\ndef tell(): print(os.getcwd())\n",
+    )
+    with jobs.Workers(url, "lab", 1, folder="/"):
+        assert lab("run", path, "--on", "rq", "--redis-url", url).stdout == 2 * f"{path.parent}\n"
+
+
+@pytest.mark.parametrize("command", ["run", "compare"])
+def test_workers_that_do_not_start_are_one_sentence(lab: RunLab, program: Program, command: str):
+    path = program("pass")
+    with closing(PrivateServer()) as server, redis.Redis.from_url(server.url) as client:
+        client.config_set("maxclients", 8)
+        done = lab(command, path, "--on", "rq", "--redis-url", server.url, "--workers", 32)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"lab: the RQ workers did not start: \S.*\n", done.stderr)
+
+
+def test_a_module_named_like_a_standard_one_in_the_current_folder_is_not_imported(
+    lab: RunLab, program: Program, tmp_path: Path
+):
+    path = program("from multiprocessing import Pool\nif __name__ == '__main__': print(Pool(1).map(abs, [-1]))")
+    (tmp_path / "random.py").write_text("raise RuntimeError('not the standard one')")
+    done = lab("run", path, "--on", "rq")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[1]\n", "")
