@@ -75,6 +75,18 @@ class Scheduler(LoadScopeScheduling):
         self.workqueue.move_to_end(chosen, last=False)
         super()._assign_work_unit(node)
 
+    def remove_node(self, node: Any) -> str | None:
+        """Remove a worker. Unlike xdist's own, do not run the test again in which it ended: another would end there."""
+        units = self.assigned_work.pop(node)
+        crashed = next((test for tests in units.values() for test, done in tests.items() if not done), None)
+        if crashed is None:
+            return None
+        units[self._split_scope(crashed)][crashed] = True
+        self.workqueue.update({scope: tests for scope, tests in units.items() if not all(tests.values())})
+        for other in self.assigned_work:
+            self._reschedule(other)
+        return crashed
+
 
 def _within(folders: Iterable[str], nodeid: str) -> str:
     return next((folder for folder in folders if nodeid.startswith(folder)), "")
