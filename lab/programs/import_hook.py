@@ -6,9 +6,12 @@ import builtins
 import sys
 import sysconfig
 from collections.abc import Callable, Mapping, Sequence
+from multiprocessing import parent_process
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from lab.programs.warning import warn_once
 
 Resolve = Callable[[str, Any], Any]  # from a name and the module's object to what the program gets
 
@@ -47,6 +50,7 @@ class ModuleProxy(ModuleType):
 
 def install(resolve: Resolve, folder: Path) -> None:
     """Make modules in `folder` get the names of proxied modules from `resolve`; replaces an earlier installation."""
+    imported_before = {path.stem for path in folder.glob("*.py")} & set(sys.modules)
 
     def import_(
         name: str,
@@ -57,11 +61,20 @@ def install(resolve: Resolve, folder: Path) -> None:
     ) -> ModuleType:
         module = _import(name, globals, locals, fromlist or (), level)
         importer = (globals or {}).get("__file__") or ""
+        if level == 0 and name in imported_before and is_program_file(importer, folder):
+            _warn_if_other(name, folder)
         if level == 0 and _package(name) in PROXIED and is_program_file(importer, folder):
             return proxy_of(module, resolve)
         return module
 
     builtins.__import__ = import_
+
+
+def _warn_if_other(name: str, folder: Path) -> None:
+    """Print a warning if a module is not the one that the program has beside it, which Python would have imported."""
+    file = getattr(sys.modules.get(name), "__file__", None)
+    if file and not Path(file).is_relative_to(folder) and parent_process() is None:
+        warn_once(f"{name}.py beside the program is not imported, since the lab has imported {file}; rename yours")
 
 
 def uninstall() -> None:

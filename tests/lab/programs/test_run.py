@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -30,6 +31,25 @@ def test_unknown_options_are_passed_to_the_program(lab: RunLab, program: Program
     assert lab("run", path, "--on", "local", "--verbose", "7", "--on", "9").stdout == (
         "['--verbose', '7', '--on', '9']\n"
     )
+
+
+def test_a_module_that_the_lab_has_imported_from_elsewhere_is_named(lab: RunLab, program: Program, where: list[object]):
+    path = program(
+        """
+        import random, beside
+        from multiprocessing import Process
+        if __name__ == "__main__":
+            child = Process(target=print, args=(beside.__name__,))
+            child.start()
+            child.join()
+        """,
+        random="",
+        beside="import random",
+    )
+    done = lab("run", path, *where)
+    assert (done.returncode, done.stdout) == (0, "beside\n")
+    sentence = r"lab: random\.py beside the program is not imported, since the lab has imported \S+; rename yours\n"
+    assert re.fullmatch(sentence, done.stderr)
 
 
 def test_repeat_is_refused_unless_it_is_the_programs(lab: RunLab, program: Program):
