@@ -4,31 +4,26 @@ from __future__ import annotations
 
 import hypothesis.strategies as st
 import pytest
-import redis
 from hypothesis import settings
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
 from broker.locks import event
 from broker.server.private_server import PrivateServer
 from broker.transport.scripts import Script
-from tests.support.fake_clock import SECOND, FakeClock, ScriptClient, with_fake_clock
+from tests.support.fake_clock import SECOND, with_fake_clock
+from tests.support.script_machine import ScriptMachine
 
 SET, CLEAR, READ = map(with_fake_clock, (event.SET, event.CLEAR, event.READ))
 KEYS = [b"{test}", b"{test}:done"]
 RETRY_MINUTES = 4  # a request is recognized as repeated for at least this long; clients give up earlier
 
 
-class EventMachine(RuleBasedStateMachine):
+class EventMachine(ScriptMachine):
     """One client; a repeated call must change nothing, and a set() must wake all who were waiting."""
-
-    url: str
 
     def __init__(self) -> None:
         super().__init__()
-        self.redis = redis.Redis.from_url(self.url)
-        self.redis.flushall()
-        self.clock = FakeClock(self.redis)
-        self.client = ScriptClient(self.url)
+        self.client = self.open_client()
         self.flag = False
         self.last_generation = 0
         self.calls: list[tuple[int, Script, bytes]] = []
@@ -96,8 +91,7 @@ class EventMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.check_state()
-        self.client.disconnect()
-        self.redis.close()
+        super().teardown()
 
 
 @pytest.fixture

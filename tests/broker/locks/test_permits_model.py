@@ -6,10 +6,8 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-import redis
 from hypothesis import settings
 from hypothesis.stateful import (
-    RuleBasedStateMachine,
     initialize,
     invariant,
     precondition,
@@ -22,7 +20,8 @@ from broker.locks import permits
 from broker.server.private_server import PrivateServer
 from broker.transport.scripts import Script
 from tests.broker.locks.permits_model import PermitsModel
-from tests.support.fake_clock import SECOND, FakeClock, ScriptClient, with_fake_clock
+from tests.support.fake_clock import SECOND, ScriptClient, with_fake_clock
+from tests.support.script_machine import ScriptMachine
 
 ACQUIRE, RELEASE, RENEW, ADD, VALUE = map(
     with_fake_clock,
@@ -35,18 +34,12 @@ starts = st.sampled_from([1, 2, 1, 3, 0])
 leases = st.sampled_from([SECOND // 5, 3 * SECOND, 10 * SECOND])
 
 
-class PermitsMachine(RuleBasedStateMachine):
+class PermitsMachine(ScriptMachine):
     """Clients acquire, wait, renew, release and die, in any order."""
-
-    url: str
 
     def __init__(self) -> None:
         super().__init__()
-        self.redis = redis.Redis.from_url(self.url)
-        self.redis.flushall()
-        self.clock = FakeClock(self.redis)
         self.clients: list[ScriptClient] = []
-        self.all_clients: list[ScriptClient] = []
         self.tokens: list[tuple[ScriptClient, bytes, int]] = []
         self.check_at: dict[bytes, int] = {}
         self.grants: dict[int, bytes] = {}
@@ -60,11 +53,10 @@ class PermitsMachine(RuleBasedStateMachine):
             self.new_request(index, lease, wait=True)
 
     def new_client(self) -> None:
-        client = ScriptClient(self.url)
+        client = self.open_client()
         client.subscribe()
         self.model.subscribed.add(client.channel.removeprefix(b"broker:"))
         self.clients.append(client)
-        self.all_clients.append(client)
 
     def run_script(self, script: Script, client: ScriptClient, lease: int, *arguments: bytes) -> Any:
         return client.run(script.bind(KEYS, self.model.start, lease), *arguments)
@@ -203,12 +195,6 @@ class PermitsMachine(RuleBasedStateMachine):
             assert self.check_at[self.model.queue[0]] <= first_expiry, (
                 "a dead holder would block the queue past its lease"
             )
-
-    def teardown(self) -> None:
-        for client in self.all_clients:  # requests in the name of dead clients may have opened sockets again
-            client.disconnect()
-        self.redis.close()
-        self.redis.connection_pool.disconnect()
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ import pytest
 import redis
 from hypothesis import settings
 from hypothesis.stateful import (
-    RuleBasedStateMachine,
     initialize,
     invariant,
     precondition,
@@ -29,7 +28,8 @@ from broker.messages.items import GET, PUT, RETURN_ITEM
 from broker.messages.queues import READ_UNFINISHED, TASK_DONE
 from broker.server.private_server import PrivateServer
 from broker.transport.scripts import Script
-from tests.support.fake_clock import SECOND, FakeClock, ScriptClient, with_fake_clock
+from tests.support.fake_clock import SECOND, ScriptClient, with_fake_clock
+from tests.support.script_machine import ScriptMachine
 
 KEYS = [b"{test}%d" % number for number in range(1, 12)]
 ITEMS, TAKEN, DONE = KEYS[3], KEYS[4], KEYS[10]
@@ -114,18 +114,12 @@ class ServerState:
         return cls(items, taken, permits, without_expiry)
 
 
-class QueueMachine(RuleBasedStateMachine):
+class QueueMachine(ScriptMachine):
     """Users put, get, wait, lose replies, are interrupted and die."""
-
-    url: str
 
     def __init__(self) -> None:
         super().__init__()
-        self.redis = redis.Redis.from_url(self.url)
-        self.redis.flushall()
-        self.clock = FakeClock(self.redis)
         self.users: list[User] = []
-        self.all_clients: list[ScriptClient] = []
         self.number = 0
         self.items: list[bytes] = []
         self.taken: dict[bytes, bytes] = {}
@@ -141,10 +135,9 @@ class QueueMachine(RuleBasedStateMachine):
             self.new_user()
 
     def new_user(self) -> None:
-        client = ScriptClient(self.url)
+        client = self.open_client()
         client.subscribe()
         self.users.append(User(client))
-        self.all_clients.append(client)
 
     @property
     def waiting(self) -> list[User]:
@@ -386,12 +379,6 @@ class QueueMachine(RuleBasedStateMachine):
                 assert not self.items
             else:
                 assert len(self.items) >= self.maxsize
-
-    def teardown(self) -> None:
-        for client in self.all_clients:  # requests in the name of dead clients may have opened sockets again
-            client.disconnect()
-        self.redis.close()
-        self.redis.connection_pool.disconnect()
 
 
 @pytest.fixture
