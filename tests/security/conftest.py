@@ -26,12 +26,12 @@ class Access(NamedTuple):
     admin: str
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return Certificates(tmp_path_factory.mktemp("certificates"))
 
 
-@pytest.fixture(scope="package", params=server_programs(), ids=lambda path: Path(path).parent.parent.name)
+@pytest.fixture(scope="module", params=server_programs(), ids=lambda path: Path(path).parent.parent.name)
 def secured(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Access]:
     """A server whose default user is disabled, of each server program."""
     yield from open_server(SecuredServer(tmp_path_factory.mktemp("guarded"), request.param), "redis", "")
@@ -40,7 +40,7 @@ def secured(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 PASSWORD_ONLY, SERVER_CERTIFICATE, BOTH_CERTIFICATES = "password only", "server certificate", "both certificates"
 
 
-@pytest.fixture(scope="package", params=[PASSWORD_ONLY, SERVER_CERTIFICATE, BOTH_CERTIFICATES])
+@pytest.fixture(scope="module", params=[PASSWORD_ONLY, SERVER_CERTIFICATE, BOTH_CERTIFICATES])
 def access(
     request: pytest.FixtureRequest, certificates: Certificates, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Access]:
