@@ -15,15 +15,16 @@ from broker.server.private_server import PrivateServer
 from jobs.exchange.client import client
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def url() -> Iterator[str]:
     server = PrivateServer()
     yield server.url
     server.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def workers(url: str) -> Iterator[jobs.Workers]:
+    """Two workers, for all files: idle ones cost a thousandth of a core, and to start them takes a second."""
     with jobs.Workers(url, "lab", 2) as workers:
         yield workers
 

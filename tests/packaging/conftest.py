@@ -17,7 +17,7 @@ from tests.support.missing import missing
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project, without what builds and tools have left in it."""
     copy = tmp_path_factory.mktemp("source") / "tree"
@@ -26,7 +26,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def distributions(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with the sdist and the wheel that was built from it."""
     folder = tmp_path_factory.mktemp("dist")
@@ -36,13 +36,13 @@ def distributions(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def sdist(distributions: Path) -> Path:
     (path,) = distributions.glob("*.tar.gz")
     return path
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def wheel(distributions: Path) -> Path:
     (path,) = distributions.glob("*.whl")
     return path
@@ -78,7 +78,7 @@ class Environment:
         return {each["name"] for each in json.loads(listed.stdout)}
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
     """An environment in which the wheel was installed without any extra."""
     environment = Environment(tmp_path_factory.mktemp("bare"))
