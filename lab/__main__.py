@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-EXTRA = ("click", "rich", "rq", "cloudpickle")  # installed by the extra `lab`
+EXTRA = ("click", "rich", "jinja2", "rq", "cloudpickle")  # installed by the extra `lab`
 
 
 def main() -> None:

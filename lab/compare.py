@@ -11,6 +11,7 @@ from lab.checks.clocks import align_clocks
 from lab.exercise import Exercise
 from lab.runtime.follow import follow_log
 from lab.runtime.interrupts import Interrupts
+from lab.runtime.versions import installed_versions
 from lab.trace import Event, Trace
 
 
@@ -42,5 +43,6 @@ def compare(
                     exercise.run_actors(run)
                 events = align_clocks(run.log.events())
             parameters = dataclasses.asdict(exercise)
-            traces.append(Trace(exercise.name, backend, parameters, events, run.server, run.workers))
+            versions = installed_versions()
+            traces.append(Trace(exercise.name, backend, parameters, events, run.server, run.workers, versions))
     return traces

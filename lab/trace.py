@@ -87,6 +87,7 @@ _HEADER_TYPES: dict[str, tuple[type, ...]] = {
     "parameters": (dict,),
     "server": (str, _OPTIONAL),
     "workers": (int, _OPTIONAL),
+    "versions": (dict,),
 }
 
 
@@ -100,6 +101,7 @@ class Trace:
     events: tuple[Event, ...]
     server: str | None = None
     workers: int | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
     source: str = field(default="", compare=False)
 
     def of(self, *what: str) -> list[Event]:

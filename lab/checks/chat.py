@@ -25,7 +25,7 @@ def all_answered(trace: Trace, expected: int) -> verdicts.Verdict:
     pairs = exchanges(trace)
     for message, reply in pairs:
         if reply.why != (message.why or "").upper():
-            return verdicts.invalid(f"{message.who} sent {message.why!r} and received {reply.why!r}")
+            return verdicts.invalid(f"{message.who} sent {message.why!r} and received {reply.why!r}", message, reply)
     if len(pairs) != expected:
         return verdicts.unknown(f"{len(pairs)} of {expected} messages were answered")
     return verdicts.valid(f"all {expected} messages came back in upper case")
@@ -36,7 +36,7 @@ def all_greeted(trace: Trace, expected: int) -> verdicts.Verdict:
     greeted = trace.of("is greeted")
     for event in greeted:
         if event.why != GREETING:
-            return verdicts.invalid(f"{event.who} was greeted with {event.why!r}")
+            return verdicts.invalid(f"{event.who} was greeted with {event.why!r}", event)
     learned = sorted(event.value or 0 for event in trace.of("receives pid"))
     if len(greeted) != expected or len(learned) != expected:
         return verdicts.unknown(

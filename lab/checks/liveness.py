@@ -16,16 +16,17 @@ def detection_delay(trace: Trace) -> float | None:
 
 def detected_in_time(trace: Trace, bound: float) -> verdicts.Verdict:
     """Check that the killed process was declared dead within `bound` seconds, or more on a busy machine."""
-    killed = [event.who for event in trace.of("dies")]
-    if not killed:
+    deaths = trace.of("dies")
+    if not deaths:
         return verdicts.unknown("no process was killed")
-    detection = _detection(trace)
+    killed, detection = deaths[0].who, _detection(trace)
     if detection is None:
-        return verdicts.invalid(f"{killed[0]} was killed, but not declared dead")
+        return verdicts.invalid(f"{killed} was killed, but not declared dead", deaths[0])
     delay = min_elapsed(*detection)
     if delay - allowance(trace) > bound:
-        return verdicts.invalid(f"{killed[0]} was declared dead after {delay:.2f} s; promised were {bound:.2f} s")
-    return verdicts.valid(f"{killed[0]} was killed, and declared dead in time")
+        sentence = f"{killed} was declared dead after {delay:.2f} s; promised were {bound:.2f} s"
+        return verdicts.invalid(sentence, *detection)
+    return verdicts.valid(f"{killed} was killed, and declared dead in time")
 
 
 def no_false_alarms(trace: Trace, interval: float) -> verdicts.Verdict:
@@ -44,8 +45,8 @@ def false_alarms(trace: Trace) -> list[Event]:
 def _false_alarm(trace: Trace, alarm: Event, interval: float) -> verdicts.Verdict:
     sentence = f"{alarm.on} was declared dead, but was alive"
     if interval <= _silence(trace, alarm) < interval + allowance(trace):
-        return verdicts.unknown(f"{sentence}; a busy machine may have delayed its report")
-    return verdicts.invalid(sentence)
+        return verdicts.unknown(f"{sentence}; a busy machine may have delayed its report", alarm)
+    return verdicts.invalid(sentence, alarm)
 
 
 def _silence(trace: Trace, alarm: Event) -> float:

@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 
+from lab.checks.lifetimes import ENDED_BY_OTHERS, ENDS
 from lab.checks.sections import EXITS, section_events
+from lab.checks.waits import BEGINS, FAILS, SUCCEEDS
 from lab.trace import LAB, Event, Trace
 
-ENDS = ("ends", "fails")  # of a process, as it records itself
-ENDED_BY_OTHERS = ("joins", "terminates")  # as the process that joined or terminated it records
+WAITING = {**dict.fromkeys(BEGINS, 1), **dict.fromkeys((*SUCCEEDS, *FAILS), -1)}
 
 Step = tuple[float, int]  # when a number changed, and its new value
 
@@ -59,10 +60,16 @@ def inside_over_time(trace: Trace, section: str) -> list[Step]:
     return _steps(section_events(trace, section), {"enters": 1, **dict.fromkeys(EXITS, -1)})
 
 
-def waiting_over_time(trace: Trace, section: str) -> list[Step]:
-    """Return how many actors waited to enter, over time; nothing if none asked."""
-    asked = trace.of("requests")
-    return _steps(section_events(trace, section), {"requests": 1, "enters": -1}) if asked else []
+def waiting_over_time(trace: Trace, name: str) -> list[Step]:
+    """Return how many actors waited for a section or a primitive, over time; nothing if none ever did."""
+    events = [event for event in trace.of(*WAITING) if event.on == name]
+    return _steps(events, WAITING) if any(event.what in BEGINS for event in events) else []
+
+
+def items_over_time(trace: Trace, name: str) -> list[Step]:
+    """Return how many items were in a queue or a pipe, over time, as far as their putters have recorded it."""
+    steps = _steps([event for event in trace.of("puts", "gets") if event.on == name], {"puts": 1, "gets": -1})
+    return [(when, max(0, count)) for when, count in steps]  # an item may be got before its `puts` is recorded
 
 
 def max_inside(trace: Trace, section: str) -> int:

@@ -51,7 +51,7 @@ def _wakes_after_set(trace: Trace, created: Event) -> verdicts.Verdict:
         if event.what == "sets":
             break
         if event.what == "wakes":
-            return verdicts.invalid(f"{event.who} woke from {created.on}, which nobody had set")
+            return verdicts.invalid(f"{event.who} woke from {created.on}, which nobody had set", event)
     return verdicts.valid("")
 
 
@@ -61,9 +61,9 @@ def _items_come_from_puts(trace: Trace, created: Event) -> verdicts.Verdict:
     for event in _of(trace, created.on):
         counts[event.what] += 1
         if counts["gets"] > counts["begins put"]:
-            return verdicts.invalid(f"{event.who} got an item from {created.on} that nobody had put")
+            return verdicts.invalid(f"{event.who} got an item from {created.on} that nobody had put", event)
         if created.value is not None and counts["puts"] - counts["requests"] > created.value:
-            return verdicts.invalid(f"{event.who} put more than {created.value} items into {created.on}")
+            return verdicts.invalid(f"{event.who} put more than {created.value} items into {created.on}", event)
     return verdicts.valid("")
 
 

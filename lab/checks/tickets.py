@@ -21,9 +21,12 @@ def sold_once(trace: Trace, stock: int, first_step: str = "enters") -> verdicts.
     sales = sold_tickets(trace)
     for sale in sales:
         if sale.value in buyers:
+            first = buyers[sale.value]
             return verdicts.invalid(
-                f"{buyers[sale.value].who} and {sale.who} both read {(sale.value or 0) + 1} left and both bought; "
-                f"{len(sales)} tickets sold, {stock} in stock"
+                f"{first.who} and {sale.who} both read {(sale.value or 0) + 1} left and both bought; "
+                f"{len(sales)} tickets sold, {stock} in stock",
+                first,
+                sale,
             )
         buyers[sale.value] = sale
     counts = [event.value for event in trace.of("counts") if event.who == LAB]

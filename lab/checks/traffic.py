@@ -41,7 +41,8 @@ def no_car_on_red(trace: Trace) -> Verdict:
     if not trace.of("turns red"):
         return unknown("the light recorded nothing")
     for who in filter(is_car, passed_on_red(trace)):
-        return invalid(f"{who} passed although the light was red from its arrival on")
+        events = [event for event in trace.of("arrives", "passes") if event.who == who]
+        return invalid(f"{who} passed although the light was red from its arrival on", *events)
     return valid("no car passed on red")
 
 
@@ -61,7 +62,9 @@ def no_lost_wakeup(trace: Trace) -> Verdict:
                 if green is not None:
                     sentence = f"{who} was still waiting when the light turned green for the second time"
                     explained = min_elapsed(green, event) <= allowance(trace)
-                    return unknown(f"{sentence}, on a busy machine") if explained else invalid(sentence)
+                    if explained:
+                        return unknown(f"{sentence}, on a busy machine", green, event)
+                    return invalid(sentence, green, event)
             waiting = dict.fromkeys(waiting, event)
     return valid("every waiting car passed at the next green")
 
@@ -71,7 +74,8 @@ def police_in_time(trace: Trace, timeout: float) -> Verdict:
     for arrival, passing in _police(trace):
         waited = min_elapsed(arrival, passing)
         if waited - allowance(trace) > timeout + TOLERANCE:
-            return invalid(f"{arrival.who} passed after {waited:.2f} s; its timeout is {timeout:.2f} s")
+            sentence = f"{arrival.who} passed after {waited:.2f} s; its timeout is {timeout:.2f} s"
+            return invalid(sentence, arrival, passing)
     return valid("no police car waited for longer than its timeout")
 
 

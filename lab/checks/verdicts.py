@@ -6,7 +6,7 @@ A check reports what it has seen, never what it expects: without the events that
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 from lab.checks.sections import EXITS, lost_lease, section_events
@@ -23,10 +23,11 @@ class Judgement(IntEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """A judgement and its evidence: the shortest there is, in words."""
+    """A judgement and its evidence: the shortest there is, in words, and the events of the trace that show it."""
 
     judgement: Judgement
     evidence: str
+    events: tuple[Event, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
         return self.judgement.name.lower()
@@ -37,14 +38,14 @@ def valid(evidence: str) -> Verdict:
     return Verdict(Judgement.VALID, evidence)
 
 
-def unknown(evidence: str) -> Verdict:
+def unknown(evidence: str, *events: Event) -> Verdict:
     """Return the verdict that the trace does not tell."""
-    return Verdict(Judgement.UNKNOWN, evidence)
+    return Verdict(Judgement.UNKNOWN, evidence, events)
 
 
-def invalid(evidence: str) -> Verdict:
-    """Return the verdict that the run was wrong."""
-    return Verdict(Judgement.INVALID, evidence)
+def invalid(evidence: str, *events: Event) -> Verdict:
+    """Return the verdict that the run was wrong, as these events show."""
+    return Verdict(Judgement.INVALID, evidence, events)
 
 
 def worst(verdicts: Sequence[Verdict]) -> Verdict:
@@ -65,7 +66,8 @@ def within_limit(trace: Trace, section: str, limit: int) -> Verdict:
             inside[event.process] = event
             if len(inside) > limit:
                 *others, last = (event.who for event in inside.values())
-                return invalid(f"{last} entered {section} while {_names(others)} {_was(others)} still inside")
+                sentence = f"{last} entered {section} while {_names(others)} {_was(others)} still inside"
+                return invalid(sentence, *inside.values())
         elif event.what in EXITS:
             inside.pop(event.process, None)
     if not entered:
@@ -90,7 +92,7 @@ def all_finished(trace: Trace, expected: int) -> Verdict:
     for event in joins:
         if event not in killed:
             reason = reasons.get(event.on or "")
-            return unknown(f"{event.on} {_exit(event.value)}{f': {reason}' if reason else ''}{also}")
+            return unknown(f"{event.on} {_exit(event.value)}{f': {reason}' if reason else ''}{also}", event)
     finished = {event.who for event in trace.of("ends")} - {event.on for event in killed}
     if not finished or len(finished) + len(killed) != expected:
         return unknown(f"{len(finished)} of {expected} finished{also}")
@@ -112,7 +114,9 @@ def fences_increase(trace: Trace, section: str) -> Verdict:
             continue
         if last is not None and event.fence <= (last.fence or 0):
             return invalid(
-                f"{event.who} entered after {last.who}, but its fence {event.fence} is not larger than {last.fence}"
+                f"{event.who} entered after {last.who}, but its fence {event.fence} is not larger than {last.fence}",
+                last,
+                event,
             )
         last = event
     return valid("fences increased with every grant" if last else "")
@@ -124,7 +128,8 @@ def fences_unique(trace: Trace, section: str) -> Verdict:
     for event in trace.of("enters"):
         if event.on == section and event.fence is not None:
             if event.fence in grants:
-                return invalid(f"{event.who} and {grants[event.fence].who} entered with the same fence {event.fence}")
+                first = grants[event.fence]
+                return invalid(f"{event.who} and {first.who} entered with the same fence {event.fence}", first, event)
             grants[event.fence] = event
     return valid("every grant had its own fence" if grants else "")
 

@@ -21,13 +21,25 @@ PERMITS = ("lock", "semaphore")
 
 @dataclass(frozen=True)
 class Wait:
-    """What a process waits for: `what` is the event with which the wait began, `kind` is empty for a process."""
+    """What a process waits for since the event `begin`; `kind` is the primitive's, empty for a process."""
 
-    process: Process
-    what: str
-    on: str
+    begin: Event
     kind: str
-    unlimited: bool
+
+    @property
+    def process(self) -> Process:
+        """The process that waits."""
+        return self.begin.process
+
+    @property
+    def on(self) -> str:
+        """The name of what it waits for."""
+        return self.begin.on or ""
+
+    @property
+    def unlimited(self) -> bool:
+        """Whether it waits without a timeout."""
+        return self.begin.value is None
 
     @property
     def who(self) -> str:
@@ -111,7 +123,7 @@ def _apply(state: State, event: Event) -> None:
     if event.what == "creates":
         state.kinds[on], state.limits[on] = event.why or "", event.value
     elif event.what in BEGINS:
-        state.waits[process] = Wait(process, event.what, on, state.kinds.get(on, ""), event.value is None)
+        state.waits[process] = Wait(event, state.kinds.get(on, ""))
     elif event.what in SUCCEEDS + FAILS:
         state.waits.pop(process, None)
     if event.what in ("starts", "starts run"):

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
 
-from lab import files
 from lab.backends import Settings
 from lab.checks.verdicts import Judgement, Verdict, worst
 from lab.cli import options
@@ -23,8 +20,9 @@ from lab.exercise import Exercise
 from lab.formatting import format_seconds
 from lab.printed_lines import format_line
 from lab.report.table import report
+from lab.report.web.exercise import exercise_document
 from lab.result import judge, summarize, to_json
-from lab.trace import Event, Trace, name_traces
+from lab.trace import Event, Trace
 
 EXIT_STATUS = {Judgement.VALID: 0, Judgement.INVALID: 1, Judgement.UNKNOWN: 2}
 
@@ -65,9 +63,7 @@ def _compare(exercise: type[Exercise], given: Mapping[str, Any]) -> int:
             click.echo(f"server: {settings.server}")
         traces = _run_with_progress(variants, chosen.backends, settings, chosen.repeat)
     results = summarize([judge(trace) for trace in traces])
-    _save_traces(traces, chosen.trace_folder)
-    if chosen.json_file is not None:
-        files.write_file(chosen.json_file, json.dumps(to_json(results), indent=2) + "\n")
+    chosen.output.write(traces, lambda: to_json(results), lambda: exercise_document(results))
     report(results, Console())
     return exit_status([result.verdict for result in results])
 
@@ -83,8 +79,9 @@ def _run(exercise: type[Exercise], given: Mapping[str, Any]) -> int:
 
     with _settings(chosen) as settings:
         traces = run_on_each([variant], chosen.backends, settings, repeat=chosen.repeat, on_event=print_line)
-    (result,) = summarize([judge(trace) for trace in traces])
-    _save_traces(traces, chosen.trace_folder)
+    results = summarize([judge(trace) for trace in traces])
+    chosen.output.write(traces, lambda: to_json(results), lambda: exercise_document(results))
+    (result,) = results
     console.print(f"{result.verdict}: {result.verdict.evidence}")
     if result.repeats:
         times = [format_seconds(time) for time in result.values(lambda run: run.elapsed)]
@@ -115,8 +112,3 @@ def _run_with_progress(
             on_run_start=lambda exercise, backend: bar.describe(f"{exercise.variant} {backend}".strip()),
             on_actor_end=bar.advance,
         )
-
-
-def _save_traces(traces: Sequence[Trace], folder: Path | None) -> None:
-    if folder is not None:
-        files.write_folder(folder, name_traces(traces))

@@ -5,13 +5,12 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import click
 
-from lab import files
 from lab.backends import BACKENDS
+from lab.cli.output import Output, json_option, output_options
 from lab.errors import InvalidParameterError
 from lab.exercise import Exercise, check_number
 from lab.printed_lines import LANGUAGES, locale_language
@@ -19,7 +18,6 @@ from lab.printed_lines import LANGUAGES, locale_language
 MIN_WORKERS, MAX_WORKERS = 1, 64
 DEFAULT_WORKERS = 8
 ALL = "all"
-_PATH = click.Path(path_type=Path)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,15 +27,13 @@ class Options:
     backends: list[str]
     url: str | None = dataclasses.field(repr=False)  # it may hold a password
     workers: int
-    trace_folder: Path | None
-    json_file: Path | None = None
+    output: Output
     language: str = ""
     repeat: int = 1
 
     def __post_init__(self) -> None:
         check_backends(self.backends)
         check_number("workers", self.workers, int, minimum=MIN_WORKERS, maximum=MAX_WORKERS)
-        check_output(self.json_file, self.trace_folder)
 
 
 def check_backends(names: list[str]) -> None:
@@ -45,14 +41,6 @@ def check_backends(names: list[str]) -> None:
     for name in names:
         if name not in BACKENDS:
             raise InvalidParameterError(f"there is no backend {name!r}; choose from {','.join(BACKENDS)}")
-
-
-def check_output(json_file: Path | None, trace_folder: Path | None) -> None:
-    """Raise `LabError` if a file or folder for the output cannot be written."""
-    if json_file is not None:
-        files.require_file(json_file)
-    if trace_folder is not None:
-        files.require_folder(trace_folder)
 
 
 def for_compare(exercise: type[Exercise]) -> list[click.Parameter]:
@@ -63,7 +51,7 @@ def for_compare(exercise: type[Exercise]) -> list[click.Parameter]:
         repeat_option(),
         redis_url_option(),
         _workers_option(),
-        trace_option(),
+        *output_options(),
         json_option(),
     ]
 
@@ -77,7 +65,7 @@ def for_run(exercise: type[Exercise]) -> list[click.Parameter]:
         repeat_option(),
         redis_url_option(),
         _workers_option(),
-        trace_option(),
+        *output_options(),
         click.Option(
             ["--lang", "language"], type=click.Choice(LANGUAGES), show_default="the locale's", help="Language."
         ),
@@ -87,7 +75,7 @@ def for_run(exercise: type[Exercise]) -> list[click.Parameter]:
 def parse_compare(exercise: type[Exercise], given: Mapping[str, Any]) -> tuple[list[Exercise], Options]:
     """Return the variants to compare, and the other options."""
     parameters, common = _split(exercise, given)
-    options = Options(backends=parse_names(common.pop("backends")), **common)
+    options = Options(backends=parse_names(common.pop("backends")), output=_output(common), **common)
     if "how" not in parameters:
         return [exercise(**parameters)], options
     named = parse_names(parameters.pop("how"))
@@ -99,7 +87,7 @@ def parse_run(exercise: type[Exercise], given: Mapping[str, Any]) -> tuple[Exerc
     """Return the exercise to run, and the other options."""
     parameters, common = _split(exercise, given)
     common["language"] = common["language"] or locale_language(os.environ)
-    return exercise(**parameters), Options(backends=[common.pop("backend")], **common)
+    return exercise(**parameters), Options(backends=[common.pop("backend")], output=_output(common), **common)
 
 
 def parse_names(text: str) -> list[str]:
@@ -129,16 +117,6 @@ def repeat_option() -> click.Option:
     return click.Option(["--repeat"], type=click.IntRange(1), default=1, show_default=True, help="Number of runs.")
 
 
-def trace_option() -> click.Option:
-    """Return the option for the folder to which the traces are written."""
-    return click.Option(["--trace", "trace_folder"], type=_PATH, help="New folder for the traces.")
-
-
-def json_option() -> click.Option:
-    """Return the option for the file to which the figures are written."""
-    return click.Option(["--json", "json_file"], type=_PATH, help="File for the figures, as JSON.")
-
-
 def _workers_option() -> click.Option:
     return workers_option(click.INT)  # `Options` checks the range
 
@@ -150,6 +128,12 @@ def _split(exercise: type[Exercise], given: Mapping[str, Any]) -> tuple[dict[str
         {name: value for name, value in given.items() if name in own},
         {name: value for name, value in given.items() if name not in own},
     )
+
+
+def _output(common: dict[str, Any]) -> Output:
+    """Remove the options of the output, and return what they say."""
+    names = [field.name for field in dataclasses.fields(Output)]
+    return Output(**{name: common.pop(name) for name in names if name in common})
 
 
 def _parameters(exercise: type[Exercise], several: str) -> list[click.Parameter]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,18 +9,18 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from lab import files
 from lab.backends import BACKENDS
 from lab.cli import options
+from lab.cli.output import Output, json_option, output_options
 from lab.cli.progress import progress_bar
 from lab.cli.server import open_server
 from lab.errors import InterruptedRunError, LabError
 from lab.programs import folder_copy, launch
 from lab.programs.differences import equal
+from lab.programs.page import program_document
 from lab.programs.report import figures, report
 from lab.programs.run import ProgramRun, run_program, summarize
 from lab.runtime.interrupts import Interrupts
-from lab.trace import name_traces
 
 SETTINGS = {"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": ["-h", "--help"]}
 ARGUMENTS = (
@@ -68,8 +67,8 @@ def compare_command(path: str) -> click.Command:
         *_server_options(),
         options.repeat_option(),
         click.Option(["--limit"], type=positive, help="Seconds after which a run is ended."),
-        options.trace_option(),
-        options.json_option(),
+        *output_options(),
+        json_option(),
     ]
     return _command(path, parameters, lambda **given: _compare(Path(path), **given), COMPARE)
 
@@ -81,13 +80,12 @@ def _compare(
     workers: int,
     repeat: int,
     limit: float | None,
-    json_file: Path | None,
-    trace_folder: Path | None,
     arguments: Sequence[str],
+    **paths: Path | None,
 ) -> int:
     program, chosen = launch.check_program(path), options.parse_names(backends)
     options.check_backends(chosen)
-    options.check_output(json_file, trace_folder)
+    output = Output(**paths)
     folder_copy.check_size(program.parent)
     runs: list[ProgramRun] = []
     try:
@@ -108,16 +106,10 @@ def _compare(
                 report(summarize(runs), limit, Console())
     except KeyboardInterrupt as interrupt:
         raise InterruptedRunError from interrupt
-    _save(runs, json_file, trace_folder)
-    report(summarize(runs), limit, Console())
+    summary = summarize(runs)
+    output.write([run.trace for run in runs], lambda: figures(summary), lambda: program_document(summary))
+    report(summary, limit, Console())
     return 0 if equal(runs) else 1
-
-
-def _save(runs: Sequence[ProgramRun], json_file: Path | None, trace_folder: Path | None) -> None:
-    if trace_folder is not None:
-        files.write_folder(trace_folder, name_traces([run.trace for run in runs]))
-    if json_file is not None:
-        files.write_file(json_file, json.dumps(figures(summarize(runs)), indent=2) + "\n")
 
 
 def _command(path: str, parameters: list[click.Parameter], callback: Callable[..., int], text: str) -> click.Command:

@@ -215,11 +215,11 @@ def _joined(trace: Trace) -> verdicts.Verdict:
 
 
 def _refused(trace: Trace) -> verdicts.Verdict:
-    if any(event.who == "grandchild" for event in trace.events):
-        return verdicts.invalid("the daemon started a child")
-    refusals = [event.why for event in trace.of("is refused")]
+    if started := [event for event in trace.events if event.who == "grandchild"]:
+        return verdicts.invalid("the daemon started a child", started[0])
+    refusals = trace.of("is refused")
     if not refusals:
         return verdicts.unknown("the daemon did not try to start a child")
-    if refusals[0] != REFUSAL:
-        return verdicts.invalid(f"the daemon's child was refused with {refusals[0]!r}")
+    if refusals[0].why != REFUSAL:
+        return verdicts.invalid(f"the daemon's child was refused with {refusals[0].why!r}", refusals[0])
     return verdicts.valid("the daemon's child was refused")

@@ -113,11 +113,11 @@ class Event(Exercise):
         }
 
     def _steps(self, trace: Trace) -> verdicts.Verdict:
-        done = [event.what for event in trace.of(*EXPECTED)]
-        for number, (what, expected) in enumerate(zip(done, EXPECTED, strict=False)):
-            if what != expected:
-                before = f"after {done[number - 1]!r}" if number else "first"
-                return verdicts.invalid(f"{before} the program recorded {what!r}, not {expected!r}")
+        done = trace.of(*EXPECTED)
+        for number, (event, expected) in enumerate(zip(done, EXPECTED, strict=False)):
+            if event.what != expected:
+                before = f"after {done[number - 1].what!r}" if number else "first"
+                return verdicts.invalid(f"{before} the program recorded {event.what!r}, not {expected!r}", event)
         waited = _between(trace, "clears", "times out")
         if waited is None:
             return verdicts.unknown("no wait timed out")
@@ -127,9 +127,9 @@ class Event(Exercise):
 
 
 def _not_released_early(trace: Trace) -> verdicts.Verdict:
-    steps = [event.what for event in trace.of("releases waiter", "is released")]
-    if steps[:1] == ["is released"]:
-        return verdicts.invalid("the waiter was released before the event was set")
+    steps = trace.of("releases waiter", "is released")
+    if steps and steps[0].what == "is released":
+        return verdicts.invalid("the waiter was released before the event was set", steps[0])
     return verdicts.valid("")
 
 

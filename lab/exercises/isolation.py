@@ -166,7 +166,9 @@ def _unchanged(trace: Trace) -> verdicts.Verdict:
         return verdicts.unknown("the global was not changed, or not looked at afterwards")
     if seen[0].value != INITIAL:
         return verdicts.invalid(
-            f"the child changed its global to {changed[0].value}, and the parent's is {seen[0].value}"
+            f"the child changed its global to {changed[0].value}, and the parent's is {seen[0].value}",
+            changed[0],
+            seen[0],
         )
     return verdicts.valid(f"the child's global is {changed[0].value}, the parent's still {INITIAL}")
 
@@ -176,5 +178,6 @@ def _received(trace: Trace) -> verdicts.Verdict:
     if not changed or not got:
         return verdicts.unknown("no result was received")
     if got[0].value != changed[0].value:
-        return verdicts.invalid(f"the child's result is {changed[0].value}, and its parent received {got[0].value}")
+        sentence = f"the child's result is {changed[0].value}, and its parent received {got[0].value}"
+        return verdicts.invalid(sentence, changed[0], got[0])
     return verdicts.valid("its parent received the result")

@@ -109,8 +109,8 @@ class Lock(Exercise):
 
 
 def _second_waits(trace: Trace) -> verdicts.Verdict:
-    if trace.of("acquires again"):
-        return verdicts.invalid("the first process acquired the lock again while it held it")
+    if again := trace.of("acquires again"):
+        return verdicts.invalid("the first process acquired the lock again while it held it", *again)
     if not _asks_while_held(trace):
         return verdicts.unknown("the second process did not ask for the lock while the first one held it")
     return verdicts.valid("the second process asked while the first one held the lock, and got it after the release")

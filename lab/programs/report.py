@@ -17,6 +17,8 @@ from lab.programs.differences import equal, explain, primitives
 from lab.programs.run import ProgramRun
 from lab.programs.usage import PERCENTILES, WAIT
 from lab.programs.waiting import explain_waits
+from lab.report.table import Row
+from lab.report.web.document import Section
 
 MAX_PRIMITIVES = 6  # in the table: the others are only in the JSON
 
@@ -86,22 +88,36 @@ def _table(runs: Sequence[ProgramRun]) -> Table:
     table.add_column("")
     for run in runs:
         table.add_column(run.backend, justify="right")
-    for row, figure, format_one in ROWS:
-        table.add_row(row, *(format_values(run.values(figure), format_one) for run in runs))
-    names = primitives(runs)
-    for name in names[:MAX_PRIMITIVES]:
+    first, *by_primitive = table_sections(runs)
+    for row, cells in first.rows:
+        table.add_row(row, *cells)
+    for section in by_primitive[:MAX_PRIMITIVES]:
         table.add_section()
-        table.add_row(Text(name, style="bold"))
-        first = next(run.usages[name] for run in runs if name in run.usages)
-        for what in first.counts:
-            table.add_row(f"  {what}", *(format_values(run.values(_count(name, what)), str) for run in runs))
-        for what in first.times:
-            for label in PERCENTILES if what == WAIT else ["median"]:
-                times = [run.values(_time(name, what, label)) for run in runs]
-                table.add_row(f"  {what}, {label}", *(format_values(each, format_seconds) for each in times))
-    if len(names) > MAX_PRIMITIVES:
-        table.caption = f"and {len(names) - MAX_PRIMITIVES} more primitives: see --json"
+        table.add_row(Text(section.title, style="bold"))
+        for row, cells in section.rows:
+            table.add_row(f"  {row}", *cells)
+    if len(by_primitive) > MAX_PRIMITIVES:
+        table.caption = f"and {len(by_primitive) - MAX_PRIMITIVES} more primitives: see --json"
     return table
+
+
+def table_sections(runs: Sequence[ProgramRun]) -> list[Section]:
+    """Return the rows of the table: those of the runs, and then those of each primitive, which is the title."""
+    rows = [(row, _cells(runs, figure, write)) for row, figure, write in ROWS]
+    return [Section("", rows), *(Section(name, _primitive_rows(runs, name)) for name in primitives(runs))]
+
+
+def _primitive_rows(runs: Sequence[ProgramRun], name: str) -> list[Row]:
+    first = next(run.usages[name] for run in runs if name in run.usages)
+    rows = [(what, _cells(runs, _count(name, what), str)) for what in first.counts]
+    for what in first.times:
+        for label in PERCENTILES if what == WAIT else ["median"]:
+            rows.append((f"{what}, {label}", _cells(runs, _time(name, what, label), format_seconds)))
+    return rows
+
+
+def _cells(runs: Sequence[ProgramRun], figure: Callable[[ProgramRun], Any], write: Callable[[Any], str]) -> list[str]:
+    return [format_values(run.values(figure), write) for run in runs]
 
 
 def _count(name: str, what: str) -> Callable[[ProgramRun], int | None]:

@@ -25,6 +25,7 @@ from lab.programs.usage import Usage, usage_by_primitive
 from lab.runtime.event_log import EventLog, FileLog, StreamLog
 from lab.runtime.interrupts import Interrupts
 from lab.runtime.recorder import Recorder
+from lab.runtime.versions import installed_versions
 from lab.trace import LAB, STOP, Trace
 
 LIMIT, INTERRUPT = "limit", "interrupt"  # why a run is stopped
@@ -140,8 +141,15 @@ def run_program(
             finally:
                 _stop(process)
         output.seek(0)
-        parameters = {"arguments": list(arguments)}
-        trace = Trace(program.name, backend, parameters, log.events(), workers=config.workers or None)
+        parameters = {"arguments": list(arguments), "limit": limit}
+        trace = Trace(
+            program.name,
+            backend,
+            parameters,
+            log.events(),
+            workers=config.workers or None,
+            versions=installed_versions(),
+        )
         return ProgramRun(trace, output.read())
 
 

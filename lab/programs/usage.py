@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lab.checks.metrics import ENDED_BY_OTHERS, ENDS, percentile
+from lab.checks.lifetimes import Lifetimes
+from lab.checks.metrics import percentile
 from lab.checks.waits import BEGINS, FAILS
-from lab.trace import STOP, Event, Process, Trace
+from lab.trace import Event, Process, Trace
 
 PERCENTILES = {"median": 0.5, "p99": 0.99, "max": 1.0}
 
@@ -61,27 +62,11 @@ def usage_by_primitive(trace: Trace) -> dict[str, Usage]:
     for event in trace.events:
         if event.on in events:
             events[event.on].append(event)
-    ends = _Ends(trace)
+    ends = Lifetimes(trace)
     return {name: _usage(created[name], used, ends) for name, used in events.items() if len(used) > 1}
 
 
-class _Ends:
-    """When each process ended: it waits no longer than that."""
-
-    def __init__(self, trace: Trace) -> None:
-        self._last = max((event.when for event in trace.events), default=0.0)
-        self._ended: dict[str, float] = {}
-        for event in trace.of(*ENDS, *ENDED_BY_OTHERS, STOP):
-            if event.what == STOP:
-                self._last = event.when
-                break
-            self._ended.setdefault((event.on or "") if event.what in ENDED_BY_OTHERS else event.who, event.when)
-
-    def of(self, process: Process) -> float:
-        return self._ended.get(process[-1].partition("/")[0], self._last)
-
-
-def _usage(created: Event, events: Sequence[Event], ends: _Ends) -> Usage:
+def _usage(created: Event, events: Sequence[Event], ends: Lifetimes) -> Usage:
     counted, timed = KINDS[created.why or ""]
     counts = {what: sum(event.what == kind for event in events) for what, kind in counted.items()}
     if created.why == "queue" and created.value is None:  # it always has room
@@ -90,7 +75,7 @@ def _usage(created: Event, events: Sequence[Event], ends: _Ends) -> Usage:
     return Usage(counts, times)
 
 
-def _durations(events: Iterable[Event], first: str, last: str, ends: _Ends) -> list[float]:
+def _durations(events: Iterable[Event], first: str, last: str, ends: Lifetimes) -> list[float]:
     """Return the seconds to each `last` from the same process's latest `first`.
 
     A wait that failed does not count. One that never ended counts up to the end of its process. A hold that never ended
@@ -107,5 +92,5 @@ def _durations(events: Iterable[Event], first: str, last: str, ends: _Ends) -> l
         if event.what == first:
             starts.append(event.when)
     if first in BEGINS:
-        durations += [max(0.0, ends.of(process) - start) for process in started for start in started[process]]
+        durations += [max(0.0, ends.end_of(process) - start) for process in started for start in started[process]]
     return durations

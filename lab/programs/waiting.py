@@ -50,7 +50,7 @@ def _describe(wait: Wait, state: State) -> str:
         return f"{wait.who} waits for {wait.on} to end"
     if wait.kind == "event":
         return f"{wait.who} waits for {wait.on} to be set"
-    if wait.what == "begins put":
+    if wait.begin.what == "begins put":
         limit = state.limits.get(wait.on)
         return f"{wait.who} waits for room in {wait.on}" + (f", which has room for {limit}" if limit else "")
     if wait.kind in PERMITS:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
 
 from rich.console import Console
 from rich.measure import Measurement
@@ -19,6 +19,8 @@ from lab.result import Result, column_labels, describe_runs, group_by_variant, p
 MAX_CHART_WIDTH = 120  # columns: a wider chart shows no more
 UNLIMITED = 10_000  # columns
 STYLES = {Judgement.VALID: "bold green", Judgement.INVALID: "bold red", Judgement.UNKNOWN: "bold yellow"}
+
+Row: TypeAlias = "tuple[str, list[str]]"  # its name, and a cell for each result
 
 # Each row's figure of one run, and how it is written.
 ROWS: tuple[tuple[str, Callable[[Result], Any], Callable[[Any], str]], ...] = (
@@ -36,10 +38,10 @@ ROWS: tuple[tuple[str, Callable[[Result], Any], Callable[[Any], str]], ...] = (
 
 def report(results: Sequence[Result], console: Console) -> None:
     """Print a comparison."""
-    console.print(Text(_title(results), style="bold"))
+    console.print(Text(title(results), style="bold"))
     for table in _tables(results, console):
         console.print(table)
-    for verdict, group in _by_verdict(results).items():
+    for verdict, group in by_verdict(results).items():
         console.print(
             Text.assemble((describe_runs(group, results), "bold"), ": ", _styled(verdict), f", {verdict.evidence}")
         )
@@ -67,30 +69,43 @@ def _table(shown: Sequence[Result], results: Sequence[Result]) -> Table:
     for label in (label for label, result in zip(column_labels(results), results, strict=True) if result in shown):
         table.add_column(label.replace(" ", "\n"), justify="right")
     table.add_row("verdict", *(_styled(result.verdict) for result in shown))
-    for what in results[0].outcome:
-        _add_row(table, what, [format_values(result.values(_outcome(what))) for result in shown])
-    table.add_section()
-    for name, figure, format_one in ROWS:
-        _add_row(table, name, [format_values(result.values(figure), format_one) for result in shown])
+    for rows in (outcome_rows(shown), figure_rows(shown)):
+        for name, cells in rows:
+            table.add_row(name, *map(Text, cells))
+        table.add_section()
     return table
 
 
-def _add_row(table: Table, name: str, cells: Sequence[str]) -> None:
-    if any(cell != "-" for cell in cells):
-        table.add_row(name, *map(Text, cells))
+def outcome_rows(results: Sequence[Result]) -> list[Row]:
+    """Return the rows of a table that show the outcome of the exercise."""
+    return _filled(
+        (what, [format_values(each.values(_outcome(what))) for each in results]) for what in results[0].outcome
+    )
+
+
+def figure_rows(results: Sequence[Result]) -> list[Row]:
+    """Return the rows of a table that show the figures of `ROWS`."""
+    return _filled(
+        (name, [format_values(each.values(figure), write) for each in results]) for name, figure, write in ROWS
+    )
+
+
+def _filled(rows: Iterable[Row]) -> list[Row]:
+    return [(name, cells) for name, cells in rows if any(cell != "-" for cell in cells)]
 
 
 def _outcome(what: str) -> Callable[[Result], Any]:
     return lambda result: result.outcome.get(what)
 
 
-def _title(results: Sequence[Result]) -> str:
+def title(results: Sequence[Result]) -> str:
+    """Return the name of the exercise and the parameters."""
     shown = {name: f"{value:g}" if isinstance(value, float) else value for name, value in parameters(results).items()}
     text = ", ".join(f"{name} {value}" for name, value in shown.items())
     return f"{results[0].exercise.name}: {text}" if text else results[0].exercise.name
 
 
-def _by_verdict(results: Sequence[Result]) -> dict[Verdict, list[Result]]:
+def by_verdict(results: Sequence[Result]) -> dict[Verdict, list[Result]]:
     """Return the results that share a verdict and its evidence."""
     groups: dict[Verdict, list[Result]] = {}
     for result in results:

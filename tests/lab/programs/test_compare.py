@@ -51,7 +51,7 @@ COUNTS = {
 
 def test_a_program_that_uses_all_primitives(lab: RunLab, program: Program, url: str, tmp_path: Path):
     path = program(EVERYTHING)
-    options = ("--redis-url", url, "--workers", 3, "--json", "figures.json", "--trace", "traces")
+    options = ("--redis-url", url, "--workers", 3, "--json", "figures.json", "--report", "traces")
     done = lab("compare", path, *options)
     assert done.returncode == 0, done.stdout + done.stderr
     rows = table_rows(done.stdout)
@@ -83,6 +83,10 @@ def test_a_program_that_uses_all_primitives(lab: RunLab, program: Program, url: 
         fences = [event.fence for event in trace.of("enters") if event.on == "lock (program.py:14)"]
         assert len(set(fences)) == (1 if backend == "local" else 4)
         assert {event.who for event in trace.of("starts")} == {"Process-1", "Process-2", "Process-3"}
+
+    page = (tmp_path / "traces" / "index.html").read_text()
+    assert "All runs were equal." in page
+    assert all(f"Waits for {name}" in page for name in COUNTS if name.startswith(("lock", "rooms", "queue")))
 
     again = lab("check", "traces")
     assert again.returncode == 0, again.stdout + again.stderr

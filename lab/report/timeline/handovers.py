@@ -1,0 +1,44 @@
+"""Hand-overs: which release of a lock or permit let the next process in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lab.checks.sections import EXITS, section_events
+from lab.trace import Event, Process, Trace
+
+
+@dataclass(frozen=True)
+class Handover:
+    """The exit of one process, and the entry of another that had waited for it."""
+
+    release: Event
+    grant: Event
+
+
+def find_handovers(trace: Trace) -> list[Handover]:
+    """Return the hand-overs of all sections and primitives, in order for each."""
+    names = dict.fromkeys(event.on or "" for event in trace.of("enters"))
+    return [handover for name in names for handover in _handovers(section_events(trace, name))]
+
+
+def _handovers(events: list[Event]) -> Iterator[Handover]:
+    """Match each entry with the oldest release since its request that let in nobody else.
+
+    If there is none, something was free when it asked.
+    """
+    asked: dict[Process, int] = {}
+    releases: dict[int, Event] = {}  # that let in nobody yet, by their place in the trace
+    for place, event in enumerate(events):
+        if event.what == "requests":
+            asked[event.process] = place
+        elif event.what in EXITS and asked:
+            releases[place] = event
+        elif event.what == "enters" and event.process in asked:
+            since = asked.pop(event.process)
+            release = next((each for each in releases if each > since), None)
+            if release is not None:
+                yield Handover(releases.pop(release), event)
+            if not asked:
+                releases.clear()
