@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 import shutil
 import tempfile
@@ -19,6 +20,7 @@ from lab.errors import LabError
 from lab.exercise import Exercise
 from lab.runtime import children
 from lab.runtime.event_log import EventLog, FileLog, StreamLog
+from lab.runtime.fault_plan import LEASE, LEASED, FaultPlan
 from lab.runtime.run import Run
 from lab.runtime.store import FileStore, RedisStore, Store
 
@@ -27,11 +29,12 @@ QUEUE = "lab"
 
 @dataclass(frozen=True)
 class Settings:
-    """Which Redis server to use, and how many RQ workers to start if none are running."""
+    """Which Redis server to use, how many RQ workers to start if none are running, and which faults are to happen."""
 
     url: str = field(default="", repr=False)  # it may hold a password
     server: str | None = None
     workers: int = 8
+    faults: FaultPlan | None = None
 
 
 def require_workers(exercise: Exercise, backends: Collection[str], settings: Settings) -> None:
@@ -77,6 +80,7 @@ def redis(exercise: Exercise, settings: Settings) -> Iterator[Run]:
         _redis_data(settings) as (log, make_store),
         broker.get_context(settings.url, method=children.START_METHOD) as ctx,
     ):
+        _set_leases(ctx, settings)
         try:
             yield Run(ctx, log, make_store, server=settings.server)
         finally:
@@ -93,12 +97,19 @@ def rq(exercise: Exercise, settings: Settings) -> Iterator[Run]:
     # The context is closed before the workers end: they still have to finish their jobs and delete them. At a Ctrl-C
     # the lab terminates the actors, as those on the other backends.
     ctx = jobs.get_context(settings.url, queue=queue, forward_interrupts=False)
+    _set_leases(ctx, settings)
     with workers, _redis_data(settings) as (log, make_store), ctx:
         yield Run(ctx, log, make_store, server=settings.server, workers=count)
 
 
 Backend = Callable[[Exercise, Settings], AbstractContextManager[Run]]
 BACKENDS: dict[str, Backend] = {"local": local, "redis": redis, "rq": rq}
+
+
+def _set_leases(ctx: broker.Context, settings: Settings) -> None:
+    """Give what the context creates a short lease if faults are to happen."""
+    for name in LEASED if settings.faults else ():
+        setattr(ctx, name, functools.partial(getattr(ctx, name), lease=LEASE))
 
 
 @contextmanager

@@ -39,10 +39,21 @@ def compare(
             on_run_start(exercise, backend)
             with BACKENDS[backend](exercise, settings) as run:
                 run.interrupts, run.on_actor_end = interrupts, on_actor_end
+                run.fault_plan = settings.faults and exercise.plan(settings.faults)
                 with follow_log(run.log, on_event):
                     exercise.run_actors(run)
                 events = align_clocks(run.log.events())
             parameters = dataclasses.asdict(exercise)
-            versions = installed_versions()
-            traces.append(Trace(exercise.name, backend, parameters, events, run.server, run.workers, versions))
+            traces.append(
+                Trace(
+                    exercise.name,
+                    backend,
+                    parameters,
+                    events,
+                    run.server,
+                    run.workers,
+                    installed_versions(),
+                    settings.faults.summary() if settings.faults else None,
+                )
+            )
     return traces

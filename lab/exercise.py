@@ -17,6 +17,9 @@ In it, derive a frozen dataclass from `Exercise`, and list the class in `lab/exe
 - `check` and `outcome` see only the trace. Where they depend on the order of events, record in the right order: before
   a release or a `set`, and after an acquire or a `wait`. An actor may be killed between any two lines, or pause for
   longer than its lease, which `inside` then records: consider what the trace says in these cases.
+- `--fault` needs nothing from an exercise. An actor inside the section meets its fault as soon as it has entered;
+  `inside_events` names a later event, if the lesson needs it. Set `judges_faults` if `check` never takes what a dead or
+  a paused actor did, or did not do, for a violation; otherwise the verdict on such a run is unknown instead of invalid.
 - `printed_lines` says what the course's program prints at which event; `lab run` prints that.
 """
 
@@ -34,6 +37,7 @@ from lab.checks.verdicts import Verdict
 from lab.errors import InvalidParameterError
 from lab.formatting import OutcomeValue
 from lab.printed_lines import PrintedLine
+from lab.runtime.fault_plan import GRANTS, RUNNING, FaultPlan
 from lab.runtime.run import Run
 from lab.trace import Trace
 
@@ -53,6 +57,8 @@ class Exercise(ABC):
     actor_noun: ClassVar[str] = "processes"  # the actors, in a sentence
     section: ClassVar[str] = ""  # the critical section's name in the trace; empty if there is none
     printed_lines: ClassVar[Mapping[str, PrintedLine]] = {}  # by the event's `what`
+    inside_events: ClassVar[tuple[str, ...]] = GRANTS  # after the first of them, a fault finds an actor inside
+    judges_faults: ClassVar[bool] = False  # whether `check` is right about any run in which actors die or pause
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -81,6 +87,11 @@ class Exercise(ABC):
     def options_for(self, workers: int) -> str:  # noqa: ARG002
         """Return the options with which this number of workers is enough; empty if there are none."""
         return ""
+
+    def plan(self, faults: FaultPlan) -> FaultPlan:
+        """Return the plan with the moments that this exercise has."""
+        moments = faults.moments if self.section else (RUNNING,)
+        return dataclasses.replace(faults, moments=moments, inside=self.inside_events)
 
     @abstractmethod
     def run_actors(self, run: Run) -> None:

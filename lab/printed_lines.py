@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from lab.trace import Event
+from lab.trace import DIES, PAUSES, RESUMES, Event
 
 LANGUAGES = ("zh", "en")
 
@@ -25,9 +25,16 @@ class PrintedLine:
     style: str = ""
 
 
+FAULTS = {
+    DIES: PrintedLine("{who} 被杀死", "{who} is killed", "bold red"),
+    PAUSES: PrintedLine("{who} 停住了", "{who} pauses", "magenta"),
+    RESUMES: PrintedLine("{who} 继续", "{who} resumes", "magenta"),
+}
+
+
 def format_line(lines: Mapping[str, PrintedLine], event: Event, language: str) -> Text | None:
-    """Return the line that is printed at an event; None if the course's program prints nothing then."""
-    line = lines.get(event.what)
+    """Return the line that is printed at an event; None if the course's program prints nothing then, unless a fault."""
+    line = lines.get(event.what) or FAULTS.get(event.what)
     if line is None:
         return None
     template = line.zh if language == "zh" else line.en

@@ -9,7 +9,8 @@ from typing import Any
 
 from lab.backends import BACKENDS
 from lab.checks import metrics
-from lab.checks.verdicts import Verdict
+from lab.checks.faults import fault_figures, planned_faults
+from lab.checks.verdicts import Judgement, Verdict
 from lab.errors import InvalidParameterError, InvalidTraceError
 from lab.exercise import Exercise
 from lab.exercises import EXERCISES
@@ -85,6 +86,7 @@ class Result:
             "host_names": self.hosts,
             "clock_uncertainty_s": self.clock_uncertainty,
             "workers": self.trace.workers,
+            "faults": fault_figures(self.trace),
         }
 
 
@@ -96,7 +98,7 @@ def judge(trace: Trace) -> Result:
     return Result(
         trace=trace,
         exercise=exercise,
-        verdict=exercise.check(trace),
+        verdict=_check(exercise, trace),
         outcome=exercise.outcome(trace),
         elapsed=metrics.elapsed(trace),
         wait_times=wait_times,
@@ -109,6 +111,14 @@ def judge(trace: Trace) -> Result:
         hosts=metrics.hosts(trace),
         clock_uncertainty=metrics.clock_uncertainty(trace),
     )
+
+
+def _check(exercise: Exercise, trace: Trace) -> Verdict:
+    verdict = exercise.check(trace)
+    if verdict.judgement is Judgement.INVALID and trace.faults and not exercise.judges_faults:
+        evidence = f"{verdict.evidence}; a fault may be the reason"
+        return replace(verdict, judgement=Judgement.UNKNOWN, evidence=evidence)
+    return verdict
 
 
 def summarize(results: Sequence[Result]) -> list[Result]:
@@ -175,7 +185,7 @@ def parameters(results: Sequence[Result]) -> dict[str, Any]:
     given = asdict(results[0].exercise)
     if results[0].variant:
         given["how"] = ",".join(dict.fromkeys(result.variant for result in results))
-    return given
+    return given | planned_faults(results[0].trace)
 
 
 def _create_exercise(trace: Trace) -> Exercise:

@@ -21,10 +21,13 @@ from typing import Any
 
 from lab.errors import InvalidTraceError
 
-FORMAT = 2
+FORMAT = 3
 MAX_TIME = 1e12  # seconds; no clock shows more
 DELAY = "measures delay"  # what: the longest delay of a process on a busy machine, in microseconds
-STOP = "stops run"  # what: the lab ends a program, and says why
+STOP = "stops run"  # what: the lab ends a run, and says why
+DIES, PAUSES, RESUMES = "dies", "pauses", "resumes"  # what: a fault, as the process records it that meets it
+FAULTS = (DIES, PAUSES)
+LET_IN = "being let in"  # why, of a fault: a permit was granted, and the entry is not recorded yet
 MICROSECONDS = 1_000_000  # per second
 LAB = "lab"  # the `who` of the process that starts the actors and waits for them
 Process = tuple[str, int, str]  # host, pid, who
@@ -88,6 +91,7 @@ _HEADER_TYPES: dict[str, tuple[type, ...]] = {
     "server": (str, _OPTIONAL),
     "workers": (int, _OPTIONAL),
     "versions": (dict,),
+    "faults": (dict, _OPTIONAL),
 }
 
 
@@ -102,6 +106,7 @@ class Trace:
     server: str | None = None
     workers: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
+    faults: Mapping[str, Any] | None = None  # what was planned: kind, count and seed
     source: str = field(default="", compare=False)
 
     def of(self, *what: str) -> list[Event]:

@@ -8,10 +8,10 @@ wait is it in vain.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from lab.trace import STOP, Event, Process, Trace
+from lab.trace import DIES, LET_IN, STOP, Event, Process, Trace
 
 BEGINS = ("requests", "begins put", "waits")
 SUCCEEDS = ("enters", "gets", "puts", "wakes", "joins")
@@ -56,6 +56,7 @@ class State:
     holders: dict[str, list[Process]] = field(default_factory=lambda: defaultdict(list))
     waits: dict[Process, Wait] = field(default_factory=dict)
     running: set[Process] = field(default_factory=set)
+    killed: set[Process] = field(default_factory=set)  # by a fault
     leases: bool = False  # whether what an ended process holds becomes free
 
     def ended(self, process: Process) -> bool:
@@ -108,9 +109,13 @@ def _rotated(cycle: list[Wait]) -> list[Wait]:
     return cycle[first:] + cycle[:first]
 
 
-def state_at_stop(trace: Trace) -> State:
-    """Return what the processes of a program did when the lab stopped it, or at the end."""
-    state = State(leases=trace.backend != "local")
+def state_at_stop(trace: Trace, limits: Mapping[str, int] | None = None) -> State:
+    """Return what the processes did when the lab stopped the run, or at the end.
+
+    A program's trace says how many permits there are of each primitive; for the sections of an exercise, `limits` does.
+    """
+    limits = limits or {}
+    state = State(dict.fromkeys(limits, "semaphore"), dict(limits), leases=trace.backend != "local")
     for event in trace.events:
         if event.what == STOP:
             break
@@ -130,6 +135,11 @@ def _apply(state: State, event: Event) -> None:
         state.running.add(process)
     elif event.what in ("ends", "fails", "ends run"):
         _end(state, [process])
+    elif event.what == DIES:
+        state.killed.add(process)
+        _end(state, [process])
+        if event.why == LET_IN:
+            state.holders[on].append(process)
     elif event.what in ("joins", "terminates"):
         _end(state, [process for process in state.running if process[-1] == on])
     elif event.what == "enters":

@@ -19,6 +19,7 @@ from lab.errors import InterruptedRunError
 from lab.exercise import Exercise
 from lab.formatting import format_seconds
 from lab.printed_lines import format_line
+from lab.report.faults import explain_faults
 from lab.report.table import report
 from lab.report.web.exercise import exercise_document
 from lab.result import judge, summarize, to_json
@@ -83,6 +84,8 @@ def _run(exercise: type[Exercise], given: Mapping[str, Any]) -> int:
     chosen.output.write(traces, lambda: to_json(results), lambda: exercise_document(results))
     (result,) = results
     console.print(f"{result.verdict}: {result.verdict.evidence}")
+    if faults := explain_faults([result]):
+        console.print(faults)
     if result.repeats:
         times = [format_seconds(time) for time in result.values(lambda run: run.elapsed)]
         console.print(f"{len(times)} runs took {times[0]} to {times[-1]}, median {format_seconds(result.elapsed)}")
@@ -94,7 +97,7 @@ def _settings(chosen: options.Options) -> Iterator[Settings]:
     """Yield the settings of a run, with its server; raise `InterruptedRunError` if the run is interrupted."""
     try:
         with open_server(chosen.url, chosen.backends) as server:
-            yield Settings(server.url, server.description, chosen.workers)
+            yield Settings(server.url, server.description, chosen.workers, chosen.faults)
     except KeyboardInterrupt as interrupt:
         raise InterruptedRunError from interrupt
 

@@ -14,9 +14,11 @@ from lab.cli.output import Output, json_option, output_options
 from lab.errors import InvalidParameterError
 from lab.exercise import Exercise, check_number
 from lab.printed_lines import LANGUAGES, locale_language
+from lab.runtime.fault_plan import KINDS, FaultPlan, parse_fault
 
 MIN_WORKERS, MAX_WORKERS = 1, 64
 DEFAULT_WORKERS = 8
+MAX_SEED = 2**32
 ALL = "all"
 
 
@@ -30,6 +32,7 @@ class Options:
     output: Output
     language: str = ""
     repeat: int = 1
+    faults: FaultPlan | None = None
 
     def __post_init__(self) -> None:
         check_backends(self.backends)
@@ -48,6 +51,7 @@ def for_compare(exercise: type[Exercise]) -> list[click.Parameter]:
     return [
         *_parameters(exercise, "; several with commas, or all"),
         backends_option(),
+        *_fault_options(exercise),
         repeat_option(),
         redis_url_option(),
         _workers_option(),
@@ -62,6 +66,7 @@ def for_run(exercise: type[Exercise]) -> list[click.Parameter]:
     return [
         *_parameters(exercise, ""),
         click.Option(["--on", "backend"], default="local", show_default=True, help=help_text),
+        *_fault_options(exercise),
         repeat_option(),
         redis_url_option(),
         _workers_option(),
@@ -117,16 +122,39 @@ def repeat_option() -> click.Option:
     return click.Option(["--repeat"], type=click.IntRange(1), default=1, show_default=True, help="Number of runs.")
 
 
+def fault_option() -> click.Option:
+    """Return the option for the faults of a run."""
+    help_text = f"Faults at seeded moments: {' or '.join(KINDS)}, or several, as in kill:2."
+    return click.Option(["--fault"], metavar="KIND[:N]", help=help_text)
+
+
+def seed_option() -> click.Option:
+    """Return the option for the seed of the faults, for what has no seed of its own."""
+    kind = click.IntRange(0, MAX_SEED)
+    return click.Option(["--seed"], type=kind, default=0, show_default=True, help="Seed of the faults.")
+
+
 def _workers_option() -> click.Option:
     return workers_option(click.INT)  # `Options` checks the range
 
 
+def parse_faults(fault: str | None, seed: int) -> FaultPlan | None:
+    """Return the plan that these options ask for; None for none."""
+    return None if fault is None else parse_fault(fault, seed)
+
+
+def _fault_options(exercise: type[Exercise]) -> list[click.Parameter]:
+    own_seed = "seed" in _names(exercise)  # it is the seed of the faults, too
+    return [fault_option()] if own_seed else [fault_option(), seed_option()]
+
+
 def _split(exercise: type[Exercise], given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the exercise's parameters, and the other options."""
-    own = {field.name for field in dataclasses.fields(exercise)}
+    own = _names(exercise)
+    faults = parse_faults(given["fault"], given["seed"])
     return (
         {name: value for name, value in given.items() if name in own},
-        {name: value for name, value in given.items() if name not in own},
+        {name: value for name, value in given.items() if name not in {*own, "fault", "seed"}} | {"faults": faults},
     )
 
 
@@ -134,6 +162,10 @@ def _output(common: dict[str, Any]) -> Output:
     """Remove the options of the output, and return what they say."""
     names = [field.name for field in dataclasses.fields(Output)]
     return Output(**{name: common.pop(name) for name in names if name in common})
+
+
+def _names(exercise: type[Exercise]) -> set[str]:
+    return {field.name for field in dataclasses.fields(exercise)}
 
 
 def _parameters(exercise: type[Exercise], several: str) -> list[click.Parameter]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -19,10 +20,16 @@ from lab.programs import folder_copy, launch
 from lab.programs.differences import equal
 from lab.programs.page import program_document
 from lab.programs.report import figures, report
-from lab.programs.run import ProgramRun, run_program, summarize
+from lab.programs.run import ProgramRun, run_program, summarize, with_log
+from lab.programs.run_config import RunConfig
+from lab.report.faults import describe_fault
+from lab.runtime.follow import follow_log
 from lab.runtime.interrupts import Interrupts
+from lab.trace import FAULTS, Event
 
 SETTINGS = {"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": ["-h", "--help"]}
+FAULT_LIMIT = 30.0  # seconds for a run with faults, unless another limit is given
+LIMIT = f"Seconds after which a run is ended; with --fault {FAULT_LIMIT:.0f} by default."
 ARGUMENTS = (
     "What follows the options is passed to the program. Put -- before it if it begins with an option that the lab also "
     "has."
@@ -43,20 +50,32 @@ COMPARE = (
 def run_command(path: str) -> click.Command:
     """Return the command that runs the program at `path` on one backend."""
 
-    def run(backend: str, url: str | None, workers: int, repeat: str | None, arguments: Sequence[str]) -> int:
+    def run(
+        backend: str,
+        url: str | None,
+        workers: int,
+        repeat: str | None,
+        fault: str | None,
+        seed: int,
+        arguments: Sequence[str],
+    ) -> int:
         if repeat is not None:
             raise LabError(
                 f"lab run {path} runs the program once; lab compare {path} --on {backend} --repeat N shows the median "
                 "and the range of N runs (an option --repeat of the program itself comes after --)"
             )
-        program = launch.check_program(Path(path))
-        with open_server(url, [backend]) as server, launch.prepare_run(program, backend, server.url, workers) as config:
-            return launch.run_in_terminal(config, arguments)
+        program, faults = launch.check_program(Path(path)), options.parse_faults(fault, seed)
+        with (
+            open_server(url, [backend]) as server,
+            launch.prepare_run(program, backend, server.url, workers, faults) as config,
+            _faults_on_terminal(config) as recorded,
+        ):
+            return launch.run_in_terminal(recorded, arguments)
 
     choice = click.Choice(list(BACKENDS))
     on = click.Option(["--on", "backend"], type=choice, default="local", show_default=True, help="Backend to run on.")
     repeat = click.Option(["--repeat"], hidden=True)
-    return _command(path, [on, *_server_options(), repeat], run, RUN)
+    return _command(path, [on, *_fault_options(), *_server_options(), repeat], run, RUN)
 
 
 def compare_command(path: str) -> click.Command:
@@ -64,9 +83,10 @@ def compare_command(path: str) -> click.Command:
     positive = click.FloatRange(0, min_open=True)
     parameters: list[click.Parameter] = [
         options.backends_option(),
+        *_fault_options(),
         *_server_options(),
         options.repeat_option(),
-        click.Option(["--limit"], type=positive, help="Seconds after which a run is ended."),
+        click.Option(["--limit"], type=positive, help=LIMIT),
         *output_options(),
         json_option(),
     ]
@@ -78,12 +98,16 @@ def _compare(
     backends: str,
     url: str | None,
     workers: int,
+    fault: str | None,
+    seed: int,
     repeat: int,
     limit: float | None,
     arguments: Sequence[str],
     **paths: Path | None,
 ) -> int:
     program, chosen = launch.check_program(path), options.parse_names(backends)
+    faults = options.parse_faults(fault, seed)
+    limit = FAULT_LIMIT if faults and limit is None else limit
     options.check_backends(chosen)
     output = Output(**paths)
     folder_copy.check_size(program.parent)
@@ -97,7 +121,9 @@ def _compare(
             with progress_bar(len(chosen) * repeat) as bar:
                 for backend in chosen * repeat:
                     bar.describe(backend)
-                    run = run_program(program, backend, server.url, workers, arguments, limit, Path(name), interrupts)
+                    run = run_program(
+                        program, backend, server.url, workers, arguments, limit, Path(name), interrupts, faults
+                    )
                     runs.append(run)
                     bar.advance()
                     if interrupts.received:
@@ -115,6 +141,25 @@ def _compare(
 def _command(path: str, parameters: list[click.Parameter], callback: Callable[..., int], text: str) -> click.Command:
     arguments = click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)
     return click.Command(path, params=[*parameters, arguments], callback=callback, help=text, context_settings=SETTINGS)
+
+
+@contextmanager
+def _faults_on_terminal(config: RunConfig) -> Iterator[RunConfig]:
+    """Record the run if faults are to happen, and print each on standard error."""
+    if not config.fault:
+        yield config
+        return
+
+    def print_fault(event: Event) -> None:
+        if event.what in FAULTS:
+            click.echo(f"lab: {describe_fault(event)}", err=True)
+
+    with with_log(config) as (recorded, log), follow_log(log, print_fault):
+        yield recorded
+
+
+def _fault_options() -> list[click.Parameter]:
+    return [options.fault_option(), options.seed_option()]
 
 
 def _server_options() -> list[click.Parameter]:

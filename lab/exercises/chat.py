@@ -47,7 +47,10 @@ def handler(me: Recorder, connection: socket.socket) -> None:
 def _serve(me: Recorder, connection: socket.socket) -> None:
     with connection, connection.makefile("rw") as lines:
         print(chat.GREETING, file=lines, flush=True)
-        me.record("receives pid", value=int(lines.readline()))
+        pid = lines.readline()
+        if not pid:  # the client has died
+            return
+        me.record("receives pid", value=int(pid))
         for line in lines:
             print(line.strip().upper(), file=lines, flush=True)
 

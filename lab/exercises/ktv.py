@@ -56,6 +56,7 @@ class Ktv(Exercise):
     name = "ktv"
     summary = "13 guests want to sing in 4 rooms; a semaphore counts the rooms"
     section = "rooms"
+    judges_faults = True
     actor_noun = "guests"
     printed_lines: ClassVar = {
         "enters": PrintedLine("user{number} 占到一间ktv小屋", "user{number} has a KTV room"),

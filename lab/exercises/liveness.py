@@ -176,7 +176,6 @@ class Liveness(Exercise):
         "is alive": PrintedLine("{on} 还活着", "{on} is alive"),
         "receives report": PrintedLine("{on} 报活", "{on} reports that it is alive"),
         "is late": PrintedLine("{on} 没有按时报活", "{on} is late", "yellow"),
-        "dies": PrintedLine("{who} 被杀死", "{who} is killed", "bold red"),
         "is dead": PrintedLine("{on} 已经死了", "{on} is dead", "red"),
     }
 

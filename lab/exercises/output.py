@@ -47,6 +47,7 @@ class Output(Exercise):
     name = "output"
     summary = "3 processes print two lines each; a lock keeps the lines together"
     section = "output"
+    judges_faults = True
     printed_lines: ClassVar = {
         "is running": PrintedLine("{number}: {pid} is running", "{number}: {pid} is running"),
         "is done": PrintedLine("{number}:{pid} is done", "{number}:{pid} is done"),

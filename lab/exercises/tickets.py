@@ -21,13 +21,15 @@ On one machine the stock is the course's file. Where the clients run on several
 hosts it is a Redis key, which is read and written in the same two steps.
 
 There a lock must become free when its holder is lost, so it has a lease. With
---stall 3 the first client to buy pauses for three seconds, under a lease of one
-second. When it resumes, the next client is inside already, and the late write
-would undo what was sold in between. So the stock is written under the lock's
-fence, a number that increases with every grant, and refuses a write whose fence
-is smaller than one that it has seen. The refused client asks for the lock
-again. Without the fence (--how unfenced) the late write is accepted, and
-tickets are sold twice. The local lock has no lease: everybody waits.
+--fault pause a client pauses between reading and writing, for five seconds and
+under a lease of three. When it resumes, the next client is inside already, and
+the late write would undo what was sold in between. So the stock is written
+under the lock's fence, a number that increases with every grant, and refuses a
+write whose fence is smaller than one that it has seen. The refused client asks
+for the lock again. Without the fence (--how unfenced) the late write is
+accepted, and tickets are sold twice. The local lock has no lease: everybody
+waits. With --fault kill the client is killed there. Then the local lock stays
+locked for ever, and nobody else buys; the others are free after the lease.
 
 The course's other numbers: ten clients who look and then buy (--clients 10); a
 hundred clients, one ticket and no lock (--stock 1 --how nothing).
@@ -42,20 +44,18 @@ from dataclasses import dataclass
 from statistics import median
 from typing import ClassVar
 
-import broker
 from lab.checks import tickets, verdicts
 from lab.errors import StaleFenceError
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import OutcomeValue
 from lab.printed_lines import PrintedLine
-from lab.runtime.context import Connection, Context, Permits, Queue
-from lab.runtime.pause import OneTimePause
+from lab.runtime.context import Connection, Permits, Queue
 from lab.runtime.recorder import Recorder, actor
 from lab.runtime.run import Run
 from lab.runtime.store import Store
 from lab.trace import LAB, Trace
 
-SHORT_LEASE = 1.0  # seconds: a client that stalls is to lose it
+READS = "reads"  # what: inside, before it buys
 
 
 @actor
@@ -66,7 +66,6 @@ def client(
     seed: str,
     pace: float,
     fenced: bool,
-    pause: OneTimePause | None,
 ) -> None:
     """Look how many tickets are left, then buy one; try again if the lease was lost meanwhile."""
     rng = random.Random(seed)  # noqa: S311 - the same sleeps on every backend
@@ -75,24 +74,21 @@ def client(
     while not done:
         with me.inside("db", lock) as fence:
             try:
-                _buy(me, db, rng, pace, fence if fenced else None, pause)
+                _buy(me, db, rng, pace, fence if fenced else None)
                 done = True
             except StaleFenceError as refusal:
                 me.record("is refused", on="db", fence=refusal.fence, why=str(refusal))
 
 
-def _buy(
-    me: Recorder, db: Store, rng: random.Random, pace: float, fence: int | None, pause: OneTimePause | None
-) -> None:
+def _buy(me: Recorder, db: Store, rng: random.Random, pace: float, fence: int | None) -> None:
     """Buy a ticket if one is left; record the sale after it has been written."""
     count = db.read(fence)
+    me.record(READS, on="db", value=count)
     time.sleep(rng.random() * pace)
     if count < 1:
         me.record("gets no ticket")
         return
     count -= 1
-    if pause:
-        pause.apply(me)
     time.sleep(rng.random() * pace)
     db.write(count, fence)
     me.record("buys", value=count, fence=fence)
@@ -146,12 +142,12 @@ class Tickets(Exercise):
     summary = "100 clients buy 5 tickets; a lock keeps one from being sold twice"
     section = "db"
     actor_noun = "clients"
+    inside_events = (READS,)
+    judges_faults = True
     printed_lines: ClassVar = {
         "sees": PrintedLine("剩余票数{value}", "tickets left: {value}", "on yellow"),
         "buys": PrintedLine("购票成功", "bought a ticket", "green"),
         "gets no ticket": PrintedLine("购票失败", "no ticket", "red"),
-        "pauses": PrintedLine("{who} 停住了", "{who} pauses", "magenta"),
-        "resumes": PrintedLine("{who} 继续", "{who} resumes", "magenta"),
         "is refused": PrintedLine("{who} 的锁已过期 写入被拒绝", "{who} lost the lock, its write is refused", "red"),
     }
 
@@ -166,7 +162,6 @@ class Tickets(Exercise):
         unfenced="under a lock whose fence is not checked",
     )
     seed: int = parameter(0, "seed of the random waits", maximum=2**32)
-    stall: float = parameter(0.0, "seconds for which the first client to buy under the lock pauses", maximum=1000)
 
     @property
     def actors(self) -> int:
@@ -191,19 +186,13 @@ class Tickets(Exercise):
         lab.record("counts", value=db.read())
 
     def _run_shared(self, run: Run, db: Store) -> None:
-        lock = self._lock(run.ctx) if self.how in ("lock", "unfenced") else None
-        pause = OneTimePause(self.stall, run.ctx.Event()) if lock and self.stall else None
+        lock = run.ctx.Lock() if self.how in ("lock", "unfenced") else None
         clients = []
         for number in range(self.clients):
             name = f"client {number}"
-            args = (run.recorder(name), lock, db, f"{self.seed}/{number}", self.pace, self.how == "lock", pause)
+            args = (run.recorder(name), lock, db, f"{self.seed}/{number}", self.pace, self.how == "lock")
             clients.append(run.ctx.Process(target=client, args=args, name=name))
-        run.start_and_join(clients, max_silence=max(self.pace, self.stall))
-
-    def _lock(self, ctx: Context) -> Permits:
-        if self.stall and isinstance(ctx, broker.Context):
-            return ctx.Lock(lease=SHORT_LEASE)
-        return ctx.Lock()
+        run.start_and_join(clients, max_silence=self.pace)
 
     def _run_seller(self, run: Run, db: Store) -> None:
         requests = run.ctx.Queue()
@@ -235,7 +224,7 @@ class Tickets(Exercise):
             "sold": sold,
             "refused": refused,
             "oversold": max(0, sold - self.stock),
-            "refused by fence": len(trace.of("is refused")) if self.stall else None,
+            "refused by fence": len(trace.of("is refused")) if trace.faults else None,
             "response, median": _response_time(trace),
         }
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Mapping
+from multiprocessing import current_process
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from lab.programs.naming import name_primitive
+from lab.programs.naming import MAIN, name_primitive
 from lab.programs.proxies import PROXIES, limit_of
-from lab.programs.recording import is_recording, record
+from lab.programs.recording import is_recording, record, set_fault
+from lab.runtime.fault_plan import Fault
 
 _start, _join, _terminate = BaseProcess.start, BaseProcess.join, BaseProcess.terminate
+_places = itertools.count(1)  # of the processes that the main process starts
+_faults: Mapping[int, Fault] = {}  # by place
 
 
 def instrument(name: str, original: Any, folder: Path) -> Any:
@@ -44,10 +49,17 @@ def record_processes() -> None:
         BaseProcess.terminate = _terminate_recorded  # type: ignore[method-assign, assignment]
 
 
+def plan_faults(faults: Mapping[int, Fault]) -> None:
+    """Make the processes that the main process starts meet these faults, by their places in that order."""
+    global _faults
+    _faults = faults
+
+
 def _start_recorded(process: BaseProcess) -> None:
     """Wrap `run`, which the child calls, while the process is being started."""
     run = vars(process).get("run")
-    process.run = functools.partial(_run_recorded, process.run)  # type: ignore[method-assign, assignment]
+    fault = _faults.get(next(_places)) if current_process().name == MAIN else None
+    process.run = functools.partial(_run_recorded, process.run, fault)  # type: ignore[method-assign, assignment]
     try:
         _start(process)
     finally:
@@ -70,7 +82,8 @@ def _terminate_recorded(process: BaseProcess) -> None:
     record("terminates", process.name)
 
 
-def _run_recorded(run: Callable[[], object]) -> object:
+def _run_recorded(run: Callable[[], object], fault: Fault | None) -> object:
+    set_fault(fault)
     record_processes()  # in a process that is started with spawn, or is a job, nobody else has called it
     record("starts")
     try:

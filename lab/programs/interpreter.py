@@ -15,7 +15,7 @@ from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 from lab.programs import contexts, pools, primitives, providers
-from lab.programs.instrumentation import record_processes
+from lab.programs.instrumentation import plan_faults, record_processes
 from lab.programs.recording import record
 from lab.programs.run_config import RunConfig
 
@@ -74,6 +74,8 @@ def _set_up_main_process(config: RunConfig) -> None:
         signal.signal(signal.SIGINT, _interrupt)
     os.register_at_fork(after_in_child=_restore_signal_handlers)
     record_processes()
+    if config.plan:
+        plan_faults(config.plan.by_start())
     record("starts run")
 
 

@@ -17,6 +17,7 @@ import jobs
 from lab.backends import QUEUE
 from lab.errors import LabError
 from lab.programs.run_config import RunConfig
+from lab.runtime.fault_plan import FaultPlan
 from lab.runtime.interrupts import Interrupted, stop_signals
 
 PACKAGES = ("broker", "jobs", "lab")
@@ -46,16 +47,21 @@ def _shadow(folder: Path) -> str | None:
 
 
 @contextmanager
-def prepare_run(program: Path, backend: str, url: str, workers: int) -> Iterator[RunConfig]:
+def prepare_run(
+    program: Path, backend: str, url: str, workers: int, faults: FaultPlan | None = None
+) -> Iterator[RunConfig]:
     """Yield the configuration of a run; for RQ, start `workers` workers for the block, unless some are running."""
+    config = RunConfig(str(program), backend, url)
+    if faults is not None:
+        config = replace(config, fault=str(faults), seed=faults.seed)
     if backend != "rq":
-        yield RunConfig(str(program), backend, url)
+        yield config
         return
     running = jobs.worker_count(url, QUEUE)
     queue = QUEUE if running else f"{QUEUE}-{uuid.uuid4().hex}"  # workers that end with this run get only its jobs
     preload = ["lab.programs.rq_provider"]
     with nullcontext() if running else jobs.Workers(url, queue, workers, preload=preload):
-        yield RunConfig(str(program), backend, url, queue, running or workers, own_workers=not running)
+        yield replace(config, queue=queue, workers=running or workers, own_workers=not running)
 
 
 @contextmanager

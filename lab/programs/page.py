@@ -5,11 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 
+from lab.checks.faults import planned_faults
 from lab.checks.primitives import invariants_hold
 from lab.checks.verdicts import Judgement
 from lab.checks.waits import state_at_stop
 from lab.programs.differences import equal, explain, primitives
-from lab.programs.report import table_sections
+from lab.programs.report import faults, table_sections
 from lab.programs.run import ProgramRun
 from lab.programs.usage import WAIT
 from lab.programs.waiting import explain_waits
@@ -30,11 +31,11 @@ def program_document(runs: Sequence[ProgramRun]) -> Document:
         verdict=findings[0].sentence,
         findings=findings,
         runs=[Run(run.backend, run.trace) for run in runs],
-        explanation=[explain(runs, limit)] if _has_output(runs) else [],
+        explanation=list(filter(None, [faults(runs), explain(runs, limit) if _has_output(runs) else ""])),
         columns=[run.backend for run in runs],
         sections=table_sections(runs),
         waits={f"Waits for {name}": _waits(runs, name) for name in _longest_waits(runs)},
-        parameters={name: value for name, value in traces[0].parameters.items() if value},
+        parameters={name: value for name, value in traces[0].parameters.items() if value} | planned_faults(traces[0]),
         command=_command(runs, arguments, limit),
         traces=[each.trace for run in runs for each in run.each],
     )
@@ -88,4 +89,5 @@ def _command(runs: Sequence[ProgramRun], arguments: Sequence[str], limit: float 
     options = ["--on", ",".join(run.backend for run in runs)]
     options += ["--repeat", str(repeats)] if repeats else []
     options += ["--limit", f"{limit:g}"] if limit else []
+    options += [word for name, value in planned_faults(runs[0].trace).items() for word in (f"--{name}", str(value))]
     return shlex.join(["lab", "compare", runs[0].trace.exercise, *options, *arguments])

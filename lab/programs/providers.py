@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from multiprocessing import util
 from typing import Any
 
@@ -12,6 +13,7 @@ import broker
 from lab.programs import instrumentation, recording
 from lab.programs.run_config import RunConfig
 from lab.programs.unsupported import UNSUPPORTED, warn_on_use
+from lab.runtime.fault_plan import LEASE, LEASED
 
 AFTER_CHILDREN = -2  # multiprocessing calls finalizers below 0 after it has terminated daemons and joined the others
 
@@ -24,6 +26,11 @@ class LocalProvider:
     def __init__(self, config: RunConfig, classes: Classes) -> None:
         self.config = config
         self._classes = classes
+
+    @property
+    def leased(self) -> Collection[str]:
+        """The names of what is created with a short lease, so that what was lost soon is free again."""
+        return ()
 
     @property
     def replaces(self) -> bool:
@@ -49,6 +56,11 @@ class RedisProvider(LocalProvider):
     """Provides local processes and Redis-backed primitives; the rest is multiprocessing's own."""
 
     replaces = True
+
+    @property
+    def leased(self) -> Collection[str]:
+        """The names of what is created with a short lease, so that what was lost soon is free again."""
+        return LEASED if self.config.fault else ()
 
     def __init__(self, config: RunConfig, classes: Classes) -> None:
         super().__init__(config, classes)
@@ -106,6 +118,8 @@ def resolve(name: str, original: Any, method: str | None = None) -> Any:
     provided = _provider.resolve(name, original, method)
     if isinstance(original, type):
         return provided
+    if name in _provider.leased:
+        provided = functools.partial(provided, lease=LEASE)
     return instrumentation.instrument(name, provided, _provider.config.folder)
 
 

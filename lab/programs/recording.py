@@ -7,15 +7,24 @@ from multiprocessing import current_process
 from typing import Any
 
 from lab.runtime.event_log import EventLog
+from lab.runtime.fault_injection import Injector
+from lab.runtime.fault_plan import Fault
 from lab.runtime.recorder import Recorder
 
 _log: EventLog | None = None
+_injector = Injector()
 
 
 def set_log(log: EventLog | None) -> None:
     """Make this process record in `log` from now on; with None, record nothing."""
     global _log
     _log = log
+
+
+def set_fault(fault: Fault | None) -> None:
+    """Give this process its fault, or none: a forked child does not meet its parent's."""
+    global _injector
+    _injector = Injector(fault)
 
 
 def is_recording() -> bool:
@@ -30,4 +39,4 @@ def record(what: str, on: str | None = None, **more: Any) -> None:
     who, thread = current_process().name, threading.current_thread()
     if thread is not threading.main_thread():
         who = f"{who}/{thread.name}"
-    Recorder(_log, who).record(what, on=on, **more)
+    Recorder(_log, who, _injector).record(what, on=on, **more)

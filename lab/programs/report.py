@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lab.checks import metrics
+from lab.checks.faults import count_faults, fault_figures
 from lab.checks.primitives import invariants_hold
 from lab.checks.verdicts import Verdict
 from lab.formatting import format_names, format_repeats, format_seconds, format_values
@@ -17,6 +18,7 @@ from lab.programs.differences import equal, explain, primitives
 from lab.programs.run import ProgramRun
 from lab.programs.usage import PERCENTILES, WAIT
 from lab.programs.waiting import explain_waits
+from lab.report.faults import name_faults
 from lab.report.table import Row
 from lab.report.web.document import Section
 
@@ -30,6 +32,7 @@ ROWS: tuple[tuple[str, Callable[[ProgramRun], Any], Callable[[Any], str]], ...] 
     ("processes", lambda run: metrics.process_count(run.children), str),
     ("max concurrent", lambda run: metrics.max_concurrent(run.trace), str),
     ("processes failed", lambda run: run.failures, str),
+    ("faults", lambda run: count_faults(run.trace), str),
     ("hosts", lambda run: metrics.hosts(run.trace), format_names),
 )
 
@@ -58,6 +61,7 @@ def _figures(run: ProgramRun) -> dict[str, Any]:
         "hosts": len(metrics.hosts(run.trace)),
         "host_names": metrics.hosts(run.trace),
         "workers": run.trace.workers,
+        "faults": fault_figures(run.trace),
         "primitives": {name: usage.figures() for name, usage in run.usages.items()},
     }
 
@@ -66,7 +70,7 @@ def report(runs: Sequence[ProgramRun], limit: float | None, console: Console) ->
     """Print the report; `limit` is the time in seconds after which runs were stopped."""
     console.print(Text(" ".join([runs[0].trace.exercise, *runs[0].trace.parameters["arguments"]]), style="bold"))
     console.print(_table(runs))
-    for paragraph in filter(None, (explain_waits(runs), explain(runs, limit))):
+    for paragraph in filter(None, (faults(runs), explain_waits(runs), explain(runs, limit))):
         console.print(Text(paragraph))
     console.print(Text(format_repeats(max(len(run.repeats) for run in runs)), style="dim"))
 
@@ -78,8 +82,8 @@ def report_saved(runs: Sequence[ProgramRun], console: Console) -> list[Verdict]:
     verdicts = [_worst_invariants(run) for run in runs]
     for run, verdict in zip(runs, verdicts, strict=True):
         console.print(Text(f"{run.backend}: {verdict}, {verdict.evidence}"))
-    if waits := explain_waits(runs):
-        console.print(Text(waits))
+    for paragraph in filter(None, (faults(runs), explain_waits(runs))):
+        console.print(Text(paragraph))
     return verdicts
 
 
@@ -101,9 +105,16 @@ def _table(runs: Sequence[ProgramRun]) -> Table:
     return table
 
 
+def faults(runs: Sequence[ProgramRun]) -> str:
+    """Return which faults happened on which backends; empty if none was planned."""
+    return name_faults([(run.backend, run.trace) for run in runs])
+
+
 def table_sections(runs: Sequence[ProgramRun]) -> list[Section]:
     """Return the rows of the table: those of the runs, and then those of each primitive, which is the title."""
     rows = [(row, _cells(runs, figure, write)) for row, figure, write in ROWS]
+    if not any(run.trace.faults for run in runs):
+        rows = [row for row in rows if row[0] != "faults"]
     return [Section("", rows), *(Section(name, _primitive_rows(runs, name)) for name in primitives(runs))]
 
 

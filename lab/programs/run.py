@@ -23,6 +23,7 @@ from lab.programs.naming import MAIN
 from lab.programs.run_config import RunConfig
 from lab.programs.usage import Usage, usage_by_primitive
 from lab.runtime.event_log import EventLog, FileLog, StreamLog
+from lab.runtime.fault_plan import FaultPlan
 from lab.runtime.interrupts import Interrupts
 from lab.runtime.recorder import Recorder
 from lab.runtime.versions import installed_versions
@@ -118,6 +119,7 @@ def run_program(
     limit: float | None,
     copies: Path,
     interrupts: Interrupts,
+    faults: FaultPlan | None = None,
 ) -> ProgramRun:
     """Run a program on a backend, in a copy of its folder in `copies`.
 
@@ -125,8 +127,8 @@ def run_program(
     """
     with (
         copy_folder(program, copies) as copy,
-        launch.prepare_run(copy, backend, url, workers) as unrecorded,
-        _with_log(unrecorded) as (config, log),
+        launch.prepare_run(copy, backend, url, workers, faults) as unrecorded,
+        with_log(unrecorded) as (config, log),
         tempfile.TemporaryFile("w+", errors="replace") as output,
     ):
         with launch.start_interpreter(
@@ -149,12 +151,13 @@ def run_program(
             log.events(),
             workers=config.workers or None,
             versions=installed_versions(),
+            faults=faults.summary() if faults else None,
         )
         return ProgramRun(trace, output.read())
 
 
 @contextmanager
-def _with_log(config: RunConfig) -> Iterator[tuple[RunConfig, EventLog]]:
+def with_log(config: RunConfig) -> Iterator[tuple[RunConfig, EventLog]]:
     """Yield a configuration with a log, and the log: on the server for jobs, which any host may run, or a file."""
     if config.backend == "rq":
         key = f"lab:{uuid.uuid4().hex}:trace"

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from lab.runtime.event_log import EventLog, FileLog, StreamLog
+from lab.runtime.fault_plan import FaultPlan, parse_fault
 
 VARIABLE = "LAB_RUN_CONFIG"  # children inherit it with every start method
 
@@ -26,6 +27,8 @@ class RunConfig:
     workers: int = 0
     own_workers: bool = True  # whether they were started for this run
     log: str = ""
+    fault: str = ""  # as in the option; if it is empty, no fault happens
+    seed: int = 0  # of the faults
     parent_pipe: int = -1  # a file descriptor in the first process: it reads end of file when the lab has ended
 
     @property
@@ -50,6 +53,11 @@ class RunConfig:
     def from_environment(cls) -> RunConfig:
         """Return the configuration in this process's environment."""
         return cls.from_json(os.environ[VARIABLE])
+
+    @property
+    def plan(self) -> FaultPlan | None:
+        """The faults that are to happen."""
+        return parse_fault(self.fault, self.seed) if self.fault else None
 
     def open_log(self) -> EventLog | None:
         """Return the log to record in; None if nothing is recorded."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from lab.formatting import format_seconds, format_value
+from lab.report.faults import explain_faults
 from lab.result import Result, group_by_variant
 
 MIN_DIFFERENCE = 0.1  # smaller relative differences are not worth a sentence
@@ -20,7 +21,7 @@ def explain(results: Sequence[Result]) -> str:
 
 
 def _compare_backends(results: Sequence[Result]) -> str:
-    aspects = (_outcome, _limit_exceeded, _pause, _handoff, _clocks, _concurrency)
+    aspects = (_outcome, _limit_exceeded, explain_faults, _handoff, _clocks, _concurrency)
     return " ".join(filter(None, (sentence(results) for sentence in aspects)))
 
 
@@ -58,26 +59,6 @@ def _limit_exceeded(results: Sequence[Result]) -> str:
     counts = ", ".join(f"{result.max_inside} on {result.backend}" for result in exceeding)
     why = "what they waited for did not keep them out" if exceeding[0].wait_times else "there was nothing to wait for"
     return f"More than {limit} were inside {section} at the same time (up to {counts}): {why}."
-
-
-def _pause(results: Sequence[Result]) -> str:
-    backends: dict[str, list[str]] = {}
-    for result in results:
-        backends.setdefault(_consequence(result), []).append(result.backend)
-    sentences = [f"on {', '.join(names)} {consequence}" for consequence, names in backends.items() if consequence]
-    return f"A process was paused inside {results[0].exercise.section}: {'; '.join(sentences)}." if sentences else ""
-
-
-def _consequence(result: Result) -> str:
-    """Return what the pause of a process led to; empty if none was paused and resumed."""
-    resumed = next(iter(result.trace.of("resumes")), None)
-    if resumed is None:
-        return ""
-    whats = {event.what for event in result.trace.events if event.process == resumed.process}
-    if "loses lease" not in whats:
-        return "all others waited for it"
-    write = "was refused by the store" if "is refused" in whats else "was accepted, as nothing checked its fence"
-    return f"its lease expired, others entered, and its late write {write}"
 
 
 def _handoff(results: Sequence[Result]) -> str:

@@ -10,6 +10,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from lab.checks.faults import count_faults
 from lab.checks.verdicts import Judgement, Verdict
 from lab.formatting import format_names, format_repeats, format_seconds, format_values
 from lab.report.chart import draw
@@ -32,6 +33,7 @@ ROWS: tuple[tuple[str, Callable[[Result], Any], Callable[[Any], str]], ...] = (
     ("fairness (Jain)", lambda result: result.fairness, "{:.2f}".format),
     ("processes", lambda result: result.processes, str),
     ("max concurrent", lambda result: result.max_concurrent, str),
+    ("faults", lambda result: count_faults(result.trace), str),
     ("hosts", lambda result: result.hosts, format_names),
 )
 

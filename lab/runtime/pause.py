@@ -7,26 +7,6 @@ locking", 2016.
 from __future__ import annotations
 
 import subprocess
-from dataclasses import dataclass
-
-from lab.runtime.context import Event
-from lab.runtime.recorder import Recorder
-
-
-@dataclass(frozen=True)
-class OneTimePause:
-    """Pauses the first actor that applies it, for this many seconds; actors must apply it one after the other."""
-
-    seconds: float
-    applied: Event
-
-    def apply(self, me: Recorder) -> None:
-        """Pause this process, unless one has been paused before."""
-        if not self.applied.is_set():
-            self.applied.set()
-            me.record("pauses")
-            pause_process(self.seconds)
-            me.record("resumes")
 
 
 def pause_process(seconds: float) -> None:

@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec
 
 import redis
@@ -17,6 +17,7 @@ from broker import BrokerError, LeaseLostError
 from lab.errors import LabError, RunEndedError
 from lab.runtime.context import Permits
 from lab.runtime.event_log import EventLog
+from lab.runtime.fault_injection import Injector
 from lab.trace import new_event
 
 P = ParamSpec("P")
@@ -28,9 +29,20 @@ class Recorder:
 
     log: EventLog
     who: str
+    injector: Injector = field(default_factory=Injector, compare=False)
 
     def record(self, what: str, last: bool = False, **more: Any) -> None:
-        """Record that `who` did `what`, possibly as its `last` event; `more` are the fields on, fence, value, why."""
+        """Record that `who` did `what`, possibly as its `last` event; `more` are the fields on, fence, value, why.
+
+        If a fault is planned for this event, it happens here.
+        """
+        on = more.get("on")
+        self.injector.before(self, what, on)
+        self.append(what, last, **more)
+        self.injector.after(self, what, on)
+
+    def append(self, what: str, last: bool = False, **more: Any) -> None:
+        """Record an event without a fault."""
         self.log.append(lambda when, error: new_event(self.who, what, when, error, **more), last)
 
     @contextmanager

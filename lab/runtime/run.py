@@ -10,13 +10,17 @@ from lab.errors import LabError
 from lab.runtime.context import Context, Daemon, Process
 from lab.runtime.delay_meter import DelayMeter
 from lab.runtime.event_log import EventLog
+from lab.runtime.fault_injection import Injector
+from lab.runtime.fault_plan import FaultPlan
 from lab.runtime.interrupts import Interrupts
 from lab.runtime.recorder import Recorder
 from lab.runtime.store import Store
-from lab.trace import DELAY, LAB
+from lab.trace import DELAY, LAB, STOP
 
 POLL_INTERVAL = 1.0  # seconds between checks of whether the run makes progress
 STALL_TIMEOUT = 30.0  # seconds without an event after which a run with a crashed actor has stalled; far above a lease
+FAULT_TIMEOUT = 10.0  # the same for a run with faults, whose leases are short
+STALLED = "stalled"  # why a run is stopped
 
 
 class Run:
@@ -37,24 +41,31 @@ class Run:
         self.server = server
         self.interrupts = Interrupts()
         self.on_actor_end: Callable[[], object] = lambda: None
+        self.fault_plan: FaultPlan | None = None
+        self._injectors: dict[str, Injector] = {}
+        self._stalled = False
         self._make_store = make_store
         self._progress = (0, time.monotonic())  # how many events there were, and since when
 
     def recorder(self, who: str) -> Recorder:
         """Return the recorder of the actor called `who`."""
-        return Recorder(self.log, who)
+        return Recorder(self.log, who, self._injectors.setdefault(who, Injector()))
 
     def store(self, count: int) -> Store:
         """Return a new `db` that contains `count`; it exists as long as the run."""
         return self._make_store(count)
 
     def start_and_join(self, processes: Sequence[Process], max_silence: float, daemons: Sequence[Daemon] = ()) -> None:
-        """Start all processes and wait until all have ended, or the run has stalled after a crash.
+        """Start all processes and wait until all have ended, or the run has stalled after a crash or a fault.
 
         `max_silence` is the longest time in seconds for which an actor may record nothing by design. The daemons are
         started first, and terminated after the other processes have ended. The end of each process is recorded as
         `joins`, also that of a daemon that ended early; so is the longest delay that the machine caused meanwhile.
+        Some of the processes, but no daemon, meet the faults of the run's plan.
         """
+        if self.fault_plan is not None:
+            for name, fault in self.fault_plan.among([process.name for process in processes]).items():
+                self._injectors[name].fault = fault
         lab = self.recorder(LAB)
         lab.record("starts run")
         with DelayMeter() as meter, self._running(daemons):
@@ -62,7 +73,7 @@ class Run:
                 self.interrupts.check()
                 self._start(process)
             for process in processes:
-                self._join(process, [*processes, *daemons], max_silence + STALL_TIMEOUT)
+                self._join(process, [*processes, *daemons], max_silence)
                 lab.record("joins", on=process.name, value=process.exitcode)
         lab.record(DELAY, value=meter.longest_microseconds)
         lab.record("ends run", last=True)
@@ -88,16 +99,19 @@ class Run:
                 f"{process.name} could not be started ({error}); take fewer, or allow more (ulimit -n, ulimit -u)"
             ) from error
 
-    def _join(self, process: Process, processes: Sequence[Process], timeout: float) -> None:
-        while process.exitcode is None:
+    def _join(self, process: Process, processes: Sequence[Process], max_silence: float) -> None:
+        while process.exitcode is None and not self._stalled:
             with self.interrupts.allowed():
                 process.join(POLL_INTERVAL)
-            if process.exitcode is None and self._has_stalled(processes, timeout):
-                break
+            if process.exitcode is None and self._has_stalled(processes, max_silence):
+                self._stalled = True
+                self.recorder(LAB).record(STOP, why=STALLED)
         self.on_actor_end()
 
-    def _has_stalled(self, processes: Sequence[Process], timeout: float) -> bool:
+    def _has_stalled(self, processes: Sequence[Process], max_silence: float) -> bool:
         events, now = len(self.log.events()), time.monotonic()
         if events != self._progress[0]:
             self._progress = (events, now)
-        return now - self._progress[1] > timeout and any(process.exitcode for process in processes)
+        timeout = max_silence + (STALL_TIMEOUT if self.fault_plan is None else FAULT_TIMEOUT)
+        expected = self.fault_plan is not None or any(process.exitcode for process in processes)
+        return expected and now - self._progress[1] > timeout

@@ -7,7 +7,8 @@ from typing import Any
 from lab.exercise import Exercise
 from lab.exercises import EXERCISES
 from lab.result import Result, judge
-from lab.trace import LAB, Event, Trace
+from lab.runtime.fault_plan import INSIDE
+from lab.trace import DIES, LAB, PAUSES, RESUMES, Event, Trace
 
 FENCED = ("enters", "loses lease", "is refused")
 
@@ -16,7 +17,8 @@ def parse_trace(text: str, exercise: str = "tickets", backend: str = "local", **
     """Return a trace of lines such as `0.5 a enters 17`: when, who, what, and a number.
 
     The number of `enters`, `loses_lease` and `is_refused` is a fence, of anything else a value. `joins b 0` says who
-    was joined. A name of several words has underscores: `0.5 car_1 turns_green`.
+    was joined. `dies`, `pauses` and `resumes` happen inside, or at the moment that follows. A name of several words has
+    underscores: `0.5 car_1 turns_green`.
     """
     section = EXERCISES[exercise].section
     events = [_event(line.split(), section) for line in text.strip().splitlines()]
@@ -31,14 +33,19 @@ def end_of_run(*names: str) -> str:
 
 def _event(words: list[str], section: str) -> Event:
     when, who, what, *rest = (word.replace("_", " ") for word in words)
-    on = None
+    on, why = None, None
     if what in ("requests", "enters", "leaves", "loses lease", "is refused"):
         on = section
+    elif what in (DIES, PAUSES, RESUMES):
+        on, why = section, " ".join(rest) or INSIDE
+        rest = []
     elif what == "joins":
         on = rest.pop(0)
     number = int(rest[0]) if rest else None
     fence, value = (number, None) if what in FENCED else (None, number)
-    return Event(who, "here", 0 if who == LAB else hash(who), what, float(when), on=on, fence=fence, value=value)
+    return Event(
+        who, "here", 0 if who == LAB else hash(who), what, float(when), on=on, fence=fence, value=value, why=why
+    )
 
 
 TWO_BUYERS = """

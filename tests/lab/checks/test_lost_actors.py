@@ -10,7 +10,6 @@ from lab.checks import metrics, verdicts
 from lab.checks.sections import EXPIRES, section_events
 from lab.checks.verdicts import Judgement
 from lab.exercises import EXERCISES
-from lab.report.explanations import explain
 from lab.result import judge
 from lab.trace import LAB, Event, Trace
 from tests.support.traces import end_of_run, parse_trace
@@ -59,20 +58,6 @@ def test_late_write_that_was_refused_is_valid():
 def test_late_write_that_was_accepted_is_invalid():
     accepted = PAUSED_HOLDER.replace("2.1 a is_refused 1", "2.1 a buys 0")
     assert tickets(accepted) == verdicts.invalid("b and a both read 1 left and both bought; 2 tickets sold, 1 in stock")
-
-
-def test_explanation_of_a_paused_process():
-    accepted = PAUSED_HOLDER.replace("2.1 a is_refused 1", "2.1 a buys 0")
-    waited = "\n".join(line for line in PAUSED_HOLDER.splitlines() if " b " not in line and "loses_lease" not in line)
-    runs = {"local": waited, "redis": PAUSED_HOLDER, "rq": accepted}
-    results = [judge(parse_trace(text, backend=name, clients=3, stock=1, stall=1.8)) for name, text in runs.items()]
-    assert (
-        "A process was paused inside db: on local all others waited for it; on redis its lease expired, others "
-        "entered, and its late write was refused by the store; on rq its lease expired, others entered, and its late "
-        "write was accepted, as nothing checked its fence."
-    ) in explain(results)
-    assert [result.outcome["refused by fence"] for result in results] == [1, 1, 0]
-    assert "was paused" not in explain([judge(parse_trace(NO_PAUSE, clients=3, stock=3))])
 
 
 def test_lost_lease_excuses_only_the_entry_with_its_fence():

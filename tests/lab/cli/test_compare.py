@@ -31,7 +31,7 @@ def test_tickets_are_sold_once_each_on_every_backend(lab: RunLab, url: str, tmp_
     assert "same everywhere: 3 sold, 5 refused, 0 oversold" in " ".join(done.stdout.split())
 
     figures = json.loads((tmp_path / "figures.json").read_text())
-    assert figures["parameters"] == {"clients": 8, "stock": 3, "pace": 0.02, "how": "lock", "seed": 0, "stall": 0.0}
+    assert figures["parameters"] == {"clients": 8, "stock": 3, "pace": 0.02, "how": "lock", "seed": 0}
     assert [(run["variant"], run["backend"]) for run in figures["runs"]] == [("lock", backend) for backend in BACKENDS]
     for run in figures["runs"]:
         assert run["verdict"] == "valid"

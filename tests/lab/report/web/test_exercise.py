@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from lab.checks.verdicts import Judgement
 from lab.report.web.exercise import exercise_document
 from lab.result import Result, judge, summarize
@@ -59,6 +61,13 @@ def test_of_equal_repeated_runs_the_median_one_is_shown():
 def test_the_command_repeats_the_comparison():
     document = exercise_document([judged_run(), judged_run(backend="rq")])
     assert document.command == (
-        "lab compare tickets --clients 2 --stock 2 --pace 0.05 --how lock --seed 0 --stall 0.0 --on local,rq"
+        "lab compare tickets --clients 2 --stock 2 --pace 0.05 --how lock --seed 0 --on local,rq"
     )
     assert exercise_document(repeated(TWO_BUYERS, TWO_BUYERS)).command.endswith("--on local --repeat 2")
+
+
+def test_the_command_repeats_the_faults():
+    planned = {"kind": "kill", "count": 2, "seed": 0}
+    run = judged_run()
+    result = judge(dataclasses.replace(run.trace, faults=planned))
+    assert exercise_document([result]).command.endswith("--how lock --seed 0 --fault kill:2 --on local")

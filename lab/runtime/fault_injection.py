@@ -1,0 +1,100 @@
+"""Fault injection: an actor carries out its own fault when it reaches the moment that its plan names.
+
+It records the fault first: `dies`, or `pauses` and `resumes`, with the primitive and the moment.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from typing import Any, Protocol
+
+from lab.runtime.event_log import EventLog
+from lab.runtime.fault_plan import ENDING, GRANTS, INSIDE, KILL, PAUSE_SECONDS, RUNNING, WAITING, Fault
+from lab.runtime.pause import pause_process
+from lab.trace import DIES, LET_IN, PAUSES, RESUMES
+
+REQUESTS = ("requests", "waits", "begins put")
+ENDS = ("ends", "fails")
+WAIT = 0.2  # seconds after a request, when the actor blocks unless it has been served
+
+
+class Recorder(Protocol):
+    """What an actor records its fault with: a `lab.runtime.recorder.Recorder`."""
+
+    @property
+    def log(self) -> EventLog:
+        """The log of the run."""
+
+    @property
+    def who(self) -> str:
+        """The actor."""
+
+    def append(self, what: str, last: bool = False, **more: Any) -> None:
+        """Record an event without a fault."""
+
+
+class Injector:
+    """Carries out the fault of one actor, or of one process of a program, if it has one."""
+
+    def __init__(self, fault: Fault | None = None) -> None:
+        self.fault = fault
+        self._lock = threading.RLock()  # a thread carries out a fault in the middle of a wait
+        self._requested: str | None = None
+        self._waiting = False
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Injector, (self.fault,)
+
+    def before(self, me: Recorder, what: str, on: str | None) -> None:
+        """Carry out the fault if it is due before this event is recorded."""
+        if self.fault is None:
+            return
+        with self._lock:
+            if what in GRANTS and self.fault.moment in (WAITING, LET_IN):
+                self._apply(me, on, LET_IN)  # it has what it asked for, also if it did not wait for long
+            elif self._waiting:
+                self._apply(me, self._requested, WAITING)
+            elif what in ENDS:
+                self._apply(me, None, ENDING)
+
+    def after(self, me: Recorder, what: str, on: str | None) -> None:
+        """Carry out the fault if it is due after this event was recorded."""
+        if self.fault is None or what == "starts":
+            return
+        with self._lock:
+            if self.fault.moment == RUNNING or (self.fault.moment == INSIDE and what in self.fault.inside):
+                self._apply(me, on, self.fault.moment)
+            elif self.fault.moment == WAITING and what in REQUESTS and not self._waiting:
+                self._requested, self._waiting = on, True
+                timer = threading.Timer(WAIT, self._apply_while_waiting, [me])
+                timer.daemon = True
+                timer.start()
+
+    def _apply_while_waiting(self, me: Recorder) -> None:
+        with self._lock:
+            self._apply(me, self._requested, WAITING)
+
+    def _apply(self, me: Recorder, on: str | None, moment: str) -> None:
+        fault, self.fault, self._waiting = self.fault, None, False
+        if fault is None or _has_died(me):
+            return
+        carry_out = _kill if fault.kind == KILL else _pause
+        carry_out(me, on=on, why=moment)
+
+
+def _has_died(me: Recorder) -> bool:
+    """Return whether the actor runs again, after its fault has killed it: RQ's pool repeats the tasks of the dead."""
+    return any(event.what == DIES and event.who == me.who for event in me.log.events())
+
+
+def _kill(me: Recorder, **more: Any) -> None:
+    me.append(DIES, **more)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _pause(me: Recorder, **more: Any) -> None:
+    me.append(PAUSES, **more)
+    pause_process(PAUSE_SECONDS)
+    me.append(RESUMES, **more)

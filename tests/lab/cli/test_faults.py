@@ -1,0 +1,84 @@
+"""`--fault` on real processes: they die or pause, the others are served or not, and nothing is left behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab.trace import DIES, STOP, load_traces
+from tests.support.faults import compare, faults
+from tests.support.lab import BACKENDS, RunLab, table_rows
+
+# With seed 40 and up to 13 actors, the first one meets its fault inside; there is a ticket for each.
+TICKETS = ("tickets", "--clients", 8, "--stock", 8, "--pace", 0.3, "--seed", 40)
+KTV = ("ktv", "--rooms", 1, "--guests", 8, "--pace", 0.3, "--seed", 40)
+
+
+@pytest.mark.parametrize(("exercise", "section"), [(TICKETS, "db"), (KTV, "rooms")], ids=["tickets", "ktv"])
+@pytest.mark.parametrize("backend", ["redis", pytest.param("rq", marks=pytest.mark.slow)])
+def test_what_a_killed_actor_held_is_free_again(
+    lab: RunLab, url: str, tmp_path: Path, backend: str, exercise: tuple[object, ...], section: str
+):
+    options = ("--fault", "kill", "--on", backend, "--redis-url", url)
+    figures, (trace,), text = compare(lab, tmp_path, 0, *exercise, *options)
+    who = trace.of("enters")[0].who.split()[0] + " 0"
+    assert faults(trace) == [(who, DIES, section, "inside")]
+    (run,) = figures["runs"]
+    assert run["verdict"] == "valid"
+    assert f"{who} was killed; all 7 others finished" in run["evidence"]
+    assert run["faults"] == [{"who": who, "what": DIES, "on": section, "when": "inside"}]
+    assert figures["parameters"].items() >= {"fault": "kill:1", "seed": 40}.items()
+    assert f"{who} was killed inside {section}: on {backend} the next one entered" in text
+
+
+@pytest.mark.parametrize(("exercise", "section"), [(TICKETS, "db"), (KTV, "rooms")], ids=["tickets", "ktv"])
+def test_what_a_killed_actor_held_on_local_is_lost(
+    lab: RunLab, tmp_path: Path, exercise: tuple[object, ...], section: str
+):
+    figures, (trace,), text = compare(lab, tmp_path, 2, *exercise, "--fault", "kill", "--on", "local")
+    (killed,) = trace.of(DIES)
+    assert [event.why for event in trace.of(STOP)] == ["stalled"]
+    assert figures["runs"][0]["verdict"] == "unknown"
+    assert f"{killed.who} was killed inside {section}: on local the run came to a standstill" in text
+    assert "none could go on" in text
+    assert f"{section}, which {killed.who} (killed) holds" in text
+    again = lab("check", "traces")
+    assert again.returncode == 2
+    assert f"which {killed.who} (killed) holds" in " ".join(again.stdout.split())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["kill:3", "pause:3"])
+def test_the_same_seed_gives_the_same_faults(lab: RunLab, url: str, tmp_path: Path, kind: str):
+    """Three faults are at all three moments; with four rooms, at most two permits are lost."""
+    arguments = ("compare", "ktv", "--guests", 9, "--pace", 0.5, "--seed", 3, "--fault", kind, "--redis-url", url)
+    kinds = []
+    for name in ("first", "second"):
+        done = lab(*arguments, "--trace", name)
+        assert done.returncode == 0, done.stdout
+        assert table_rows(done.stdout)["faults"] == ["3"] * 3
+        for trace in load_traces(tmp_path / name):
+            # One that is to die while it waits dies as it is let in, if a room is free.
+            kinds.append(sorted((who, what, on) for who, what, on, _ in faults(trace)))
+    assert len(kinds) == 2 * len(BACKENDS)
+    assert kinds == [kinds[0]] * len(kinds)
+
+
+@pytest.mark.parametrize("arguments", [("ktv",), ("event",)])
+def test_what_cannot_be_done_is_refused_with_one_sentence(lab: RunLab, arguments: tuple[object, ...]):
+    for fault in ("crash", "kill:0", "kill:99"):
+        done = lab("compare", *arguments, "--on", "local", "--fault", fault)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["kill", "pause"])
+@pytest.mark.parametrize("exercise", ["lock", "output", "semaphore", "event", "traffic", "daemon", "isolation", "chat"])
+def test_a_fault_is_never_taken_for_a_violation(lab: RunLab, url: str, tmp_path: Path, exercise: str, kind: str):
+    pace = () if exercise == "isolation" else ("--pace", 0.1)
+    options = ("--on", "local,redis", "--redis-url", url, "--trace", "traces", "--fault", kind)
+    done = lab("compare", exercise, *pace, *options, "--workers", 22)
+    assert done.returncode in (0, 2), done.stdout + done.stderr
+    for trace in load_traces(tmp_path / "traces"):
+        assert len(faults(trace)) == 1

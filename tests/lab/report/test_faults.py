@@ -1,0 +1,192 @@
+"""What each backend made of a fault, from handwritten traces."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from lab.checks.verdicts import Judgement
+from lab.report.explanations import explain
+from lab.report.faults import explain_faults, name_faults
+from lab.result import Result, judge
+from tests.support.traces import end_of_run, parse_trace
+
+PLAN = {"kind": "kill", "count": 1, "seed": 0}
+# a pauses inside for longer than its lease; b buys the last ticket meanwhile; c gets none.
+LEASE_LOST = """
+0.1 a requests
+0.1 b requests
+0.1 c requests
+0.2 a enters 1
+0.2 a pauses
+1.2 b enters 2
+1.3 b buys 0
+1.4 b leaves
+1.5 c enters 3
+2.0 a resumes
+2.1 a is_refused 1
+2.2 a leaves
+2.2 a loses_lease 1
+2.3 c gets_no_ticket
+2.3 c leaves
+2.4 a requests
+2.4 a enters 4
+2.5 a gets_no_ticket
+2.6 a leaves
+2.6 lab counts 0
+""" + end_of_run("a", "b", "c")
+OTHERS_WAITED = """
+0.1 a requests
+0.1 a enters
+0.1 b requests
+0.2 a pauses
+4.2 a resumes
+4.3 a buys 0
+4.3 a leaves
+4.3 b enters
+4.4 b gets_no_ticket
+4.5 b leaves
+4.6 lab counts 0
+""" + end_of_run("a", "b")
+KILLED = """
+0.1 a requests
+0.1 a enters 1
+0.1 b requests
+0.2 a dies
+2.2 b enters 2
+2.3 b buys 0
+2.4 b leaves
+2.5 lab counts 0
+90 b ends
+91 lab joins a -9
+91 lab joins b 0
+92 lab ends_run
+"""
+STALLED = """
+0.0 a starts
+0.0 b starts
+0.0 c starts
+0.1 a requests
+0.1 a enters
+0.1 b requests
+0.1 c requests
+0.2 a dies
+10 lab stops_run
+10 lab joins a -9
+10 lab joins b
+10 lab joins c
+10 lab counts 1
+10 lab ends_run
+"""
+
+
+def run(text: str, backend: str, exercise: str = "tickets", **parameters: object) -> Result:
+    trace = parse_trace(text, exercise, backend, **{"stock": 1, "clients": 3, **parameters})
+    return judge(dataclasses.replace(trace, faults=PLAN))
+
+
+def test_a_pause_on_each_backend():
+    accepted = LEASE_LOST.replace("2.1 a is_refused 1", "2.1 a buys 0")
+    runs = {"local": OTHERS_WAITED, "redis": LEASE_LOST, "rq": accepted}
+    assert explain_faults([run(text, name) for name, text in runs.items()]) == (
+        "a was paused inside db: on local all others waited for it; on redis its lease expired, others entered, and "
+        "its late write was refused by the store; on rq its lease expired, others entered, and its late write was "
+        "accepted, as nothing checked its fence."
+    )
+
+
+def test_a_pause_during_which_nobody_asked():
+    alone = OTHERS_WAITED.replace("0.1 b requests\n", "").replace("4.3 b enters", "4.3 b requests\n4.3 b enters")
+    assert "on redis nobody else asked meanwhile" in explain_faults([run(alone, "redis")])
+    waiting = OTHERS_WAITED.replace("a pauses", "a pauses waiting")
+    assert explain_faults([run(waiting, "redis")]) == (
+        "a was paused while waiting for db: on redis the others went on."
+    )
+
+
+def test_a_death_on_each_backend():
+    local, redis = run(STALLED, "local"), run(KILLED, "redis", clients=2)
+    assert explain_faults([local, redis]) == (
+        "a was killed inside db: on local the run came to a standstill; on redis the next one entered 2.00 s later. "
+        "All processes waited on local, and none could go on: b and c wait for db, which a (killed) holds."
+    )
+    assert (local.verdict.judgement, redis.verdict.judgement) == (Judgement.UNKNOWN, Judgement.VALID)
+    assert explain_faults([local, redis]) in explain([local, redis])
+
+
+def test_a_death_while_being_let_in_keeps_what_was_granted():
+    granted = STALLED.replace("0.1 a enters\n", "").replace("a dies", "a dies being let in")
+    assert "b and c wait for db, which a (killed) holds" in explain_faults([run(granted, "local")])
+    waited = granted.replace("being let in", "waiting")
+    assert "b and c wait for db, which nobody holds" in explain_faults([run(waited, "local")])
+
+
+@pytest.mark.parametrize(("backend", "most"), [("local", 1), ("redis", 2)])
+def test_permits_that_are_left_after_a_death(backend: str, most: int):
+    late = "3 d enters 4" if backend == "redis" else "5 d enters"
+    text = f"""
+0 a requests
+0 a enters 1
+0 b requests
+0 b enters 2
+1 a dies
+1 c requests
+1 d requests
+2 b leaves
+2 c enters 3
+{late}
+4 c leaves
+6 d leaves
+90 b ends
+90 c ends
+90 d ends
+91 lab joins a -9
+91 lab joins b 0
+91 lab joins c 0
+91 lab joins d 0
+92 lab ends_run
+"""
+    ordered = "\n".join(sorted(text.strip().splitlines(), key=lambda line: float(line.split()[0])))
+    trace = dataclasses.replace(parse_trace(ordered, "ktv", backend, rooms=2, guests=4), faults=PLAN)
+    result = judge(trace)
+    assert result.verdict.judgement is Judgement.VALID
+    assert explain_faults([result]) == (
+        f"a was killed inside rooms: on {backend} never more than {most} of 2 were inside afterwards."
+    )
+
+
+def test_several_faults_are_one_sentence_in_any_order():
+    both = KILLED.replace("0.2 a dies", "0.2 a dies\n0.2 c dies waiting\n0.2 d dies waiting")
+    other = KILLED.replace("0.2 a dies", "0.2 d dies waiting\n0.2 c dies waiting\n0.2 a dies")
+    assert explain_faults([run(both, "redis"), run(other, "rq")]).startswith(
+        "a was killed inside db, c and d were killed while waiting for db: on redis, rq the next one entered"
+    )
+
+
+def test_a_run_without_its_fault_says_so():
+    calm = KILLED.replace("0.2 a dies\n", "")
+    assert explain_faults([run(calm, "redis")]) == "No fault happened: on redis all went on."
+    assert name_faults([("redis", run(calm, "redis").trace)]) == "No fault happened on redis."
+
+
+def test_without_a_plan_nothing_is_said():
+    result = judge(parse_trace(KILLED, stock=1, clients=2))
+    assert explain_faults([result]) == name_faults([("local", result.trace)]) == ""
+    assert result.figures()["faults"] == []
+
+
+def test_a_violation_that_a_fault_may_explain_is_unknown():
+    """The check of `lock` does not know that a paused holder may have lost the lock."""
+    text = """
+0 first requests
+0 first enters 1
+0 first pauses
+4 first resumes
+4 first acquires_again
+""" + end_of_run("first", "second")
+    trace = parse_trace(text, "lock", "redis")
+    assert judge(trace).verdict.judgement is Judgement.INVALID
+    verdict = judge(dataclasses.replace(trace, faults=PLAN)).verdict
+    assert verdict.judgement is Judgement.UNKNOWN
+    assert verdict.evidence.endswith("a fault may be the reason")
