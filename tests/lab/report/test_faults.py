@@ -130,7 +130,10 @@ def test_permits_that_are_left_after_a_death(backend: str, most: int):
 0 a enters 1
 0 b requests
 0 b enters 2
+0 e requests
+0 e enters 5
 1 a dies
+1 e leaves
 1 c requests
 1 d requests
 2 b leaves
@@ -141,18 +144,20 @@ def test_permits_that_are_left_after_a_death(backend: str, most: int):
 90 b ends
 90 c ends
 90 d ends
+90 e ends
 91 lab joins a -9
 91 lab joins b 0
 91 lab joins c 0
+91 lab joins e 0
 91 lab joins d 0
 92 lab ends_run
 """
     ordered = "\n".join(sorted(text.strip().splitlines(), key=lambda line: float(line.split()[0])))
-    trace = dataclasses.replace(parse_trace(ordered, "ktv", backend, rooms=2, guests=4), faults=PLAN)
+    trace = dataclasses.replace(parse_trace(ordered, "ktv", backend, rooms=3, guests=5), faults=PLAN)
     result = judge(trace)
     assert result.verdict.judgement is Judgement.VALID
     assert explain_faults([result]) == (
-        f"a was killed inside rooms: on {backend} never more than {most} of 2 were inside afterwards."
+        f"a was killed inside rooms: on {backend} never more than {most} of 3 were inside afterwards."
     )
 
 
