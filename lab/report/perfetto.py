@@ -15,6 +15,7 @@ from lab.report.timeline.spans import INSIDE
 from lab.report.timeline.timeline import Timeline
 from lab.trace import MICROSECONDS, Event
 
+DIGITS = 3  # of a time in microseconds
 WITHIN = 0.001  # microseconds: a flow belongs to the slice in which its end lies, not to one that just ends there
 
 Entry = dict[str, Any]
@@ -47,7 +48,7 @@ class _Run:
         yield from self._names()
         for span, row in zip(self._timeline.spans, self._timeline.rows, strict=True):
             name = f"{span.kind} {span.begin.on or ''}".rstrip()
-            duration = (span.end - span.start) * MICROSECONDS
+            duration = round(self._time(span.end) - self._time(span.start), DIGITS)
             yield self._entry("X", name, span.begin, row, cat=span.kind, dur=duration, args=_details(span.begin))
         for event in self._timeline.marks:
             name = f"{event.what} {event.on or ''}".rstrip()
@@ -78,7 +79,8 @@ class _Run:
             name = "hand-over" if grant.fence is None else f"fence {grant.fence}"
             number, (holder, row) = next(self._numbers), released[release.on, release.when]
             start = self._entry("s", name, holder, row, cat="hand-over", id=number)
-            yield {**start, "ts": self._time(release.when) - WITHIN}
+            before = min(release.when, grant.when)  # by clocks that differ, the grant may seem to be the first
+            yield {**start, "ts": max(start["ts"], self._time(before) - WITHIN)}
             end = self._entry("f", name, grant, granted[grant], cat="hand-over", id=number, bp="e")
             yield {**end, "ts": end["ts"] + WITHIN}
 
@@ -88,7 +90,7 @@ class _Run:
         return {"ph": phase, "name": name, **track, "ts": self._time(event.when), **more}
 
     def _time(self, when: float) -> float:
-        return round(self._timeline.time(when) * MICROSECONDS, 3)
+        return round(self._timeline.time(when) * MICROSECONDS, DIGITS)
 
 
 def _name(what: str, name: str, **track: int) -> Entry:

@@ -58,6 +58,23 @@ def test_a_hand_over_is_a_flow_from_one_slice_to_the_other():
         assert tracks(trace, "thread")[enclosing["tid"]] == holder
 
 
+def test_a_slice_ends_before_the_next_one_of_its_thread_begins():
+    """Times are rounded, and their differences must not exceed them."""
+    times = [0.1234564, 0.2345675, 0.3456785, 0.4567894]
+    held = [event(when, "a", what, on="x") for when, what in zip(times, ("enters", "leaves") * 2, strict=True)]
+    held[2:2] = [event(times[1], "a", "requests", on="x")]
+    slices = entries(Trace("program.py", "local", {}, tuple(held)), "X")
+    ends = [round(each["ts"] + each["dur"], 3) for each in slices]
+    assert ends[:-1] == [each["ts"] for each in slices[1:]]
+
+
+def test_a_flow_never_goes_back_in_time_where_clocks_differ():
+    """The entry seems to be before the release that let the process in."""
+    trace = parse_trace("0 a enters 1\n1 b requests\n3 a leaves\n2.9 b enters 2\n4 b leaves")
+    (start,), (end,) = entries(trace, "s"), entries(trace, "f")
+    assert start["ts"] < end["ts"] < 3e6
+
+
 def test_a_queue_length_is_a_counter():
     counts = [(each["name"], each["args"]["count"]) for each in entries(parse_trace(TWO_BUYERS), "C")]
     assert max(counts) == ("waiting for db", 2)
