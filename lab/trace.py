@@ -47,6 +47,7 @@ class Event:
     fence: int | None = None
     value: int | None = None
     why: str | None = None
+    line: str | None = None  # of the source that did it, as `ktv.py:12`
     offset: float | None = None  # if measured with this event: by how much the server's clock is ahead of the host's
 
     @property
@@ -82,6 +83,7 @@ _EVENT_TYPES: dict[str, tuple[type, ...]] = {
     "fence": (int, _OPTIONAL),
     "value": (int, _OPTIONAL),
     "why": (str, _OPTIONAL),
+    "line": (str, _OPTIONAL),
     "offset": (int, float, _OPTIONAL),
 }
 _HEADER_TYPES: dict[str, tuple[type, ...]] = {

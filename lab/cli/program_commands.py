@@ -58,11 +58,17 @@ def run_command(path: str) -> click.Command:
         fault: str | None,
         seed: int,
         arguments: Sequence[str],
+        **outputs: Path | None,
     ) -> int:
         if repeat is not None:
             raise LabError(
                 f"lab run {path} runs the program once; lab compare {path} --on {backend} --repeat N shows the median "
                 "and the range of N runs (an option --repeat of the program itself comes after --)"
+            )
+        if any(outputs.values()):
+            raise LabError(
+                f"lab run {path} records nothing; lab compare {path} --on {backend} takes --trace, --report and "
+                "--perfetto (options of the program itself come after --)"
             )
         program, faults = launch.check_program(Path(path)), options.parse_faults(fault, seed)
         with (
@@ -74,8 +80,10 @@ def run_command(path: str) -> click.Command:
 
     choice = click.Choice(list(BACKENDS))
     on = click.Option(["--on", "backend"], type=choice, default="local", show_default=True, help="Backend to run on.")
-    repeat = click.Option(["--repeat"], hidden=True)
-    return _command(path, [on, *_fault_options(), *_server_options(), repeat], run, RUN)
+    refused = [click.Option(["--repeat"]), *output_options()]
+    for option in refused:
+        option.hidden = True
+    return _command(path, [on, *_fault_options(), *_server_options(), *refused], run, RUN)
 
 
 def compare_command(path: str) -> click.Command:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from multiprocessing import current_process
+from pathlib import Path
 from typing import Any
 
+from lab.programs.import_hook import is_program_file
 from lab.runtime.event_log import EventLog
 from lab.runtime.fault_injection import Injector
 from lab.runtime.fault_plan import Fault
 from lab.runtime.recorder import Recorder
+from lab.runtime.source_line import source_line
 
 _log: EventLog | None = None
+_folder = Path()
 _injector = Injector()
 
 
-def set_log(log: EventLog | None) -> None:
-    """Make this process record in `log` from now on; with None, record nothing."""
-    global _log
-    _log = log
+def set_log(log: EventLog | None, folder: Path) -> None:
+    """Make this process record in `log` what the program in `folder` does from now on; with None, record nothing."""
+    global _log, _folder
+    _log, _folder = log, folder
+    _program_name.cache_clear()
 
 
 def set_fault(fault: Fault | None) -> None:
@@ -39,4 +45,9 @@ def record(what: str, on: str | None = None, **more: Any) -> None:
     who, thread = current_process().name, threading.current_thread()
     if thread is not threading.main_thread():
         who = f"{who}/{thread.name}"
-    Recorder(_log, who, _injector).record(what, on=on, **more)
+    Recorder(_log, who, _injector).record(what, on=on, line=source_line(_program_name), **more)
+
+
+@functools.cache
+def _program_name(file: str) -> str | None:
+    return str(Path(file).relative_to(_folder)) if is_program_file(file, _folder) else None

@@ -98,6 +98,6 @@ def _name(what: str, name: str, **track: int) -> Entry:
 
 
 def _details(event: Event) -> Entry:
-    details = {"on": event.on, "fence": event.fence, "value": event.value, "why": event.why}
+    details = {name: getattr(event, name) for name in ("on", "fence", "value", "why", "line")}
     error = {"error_us": event.error * MICROSECONDS} if event.error else {}
     return {name: value for name, value in details.items() if value is not None} | error

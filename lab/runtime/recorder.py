@@ -18,6 +18,7 @@ from lab.errors import LabError, RunEndedError
 from lab.runtime.context import Permits
 from lab.runtime.event_log import EventLog
 from lab.runtime.fault_injection import Injector
+from lab.runtime.source_line import exercise_name, source_line
 from lab.trace import new_event
 
 P = ParamSpec("P")
@@ -32,9 +33,10 @@ class Recorder:
     injector: Injector = field(default_factory=Injector, compare=False)
 
     def record(self, what: str, last: bool = False, **more: Any) -> None:
-        """Record that `who` did `what`, possibly as its `last` event; `more` are the fields on, fence, value, why.
+        """Record that `who` did `what`, possibly as its `last` event.
 
-        If a fault is planned for this event, it happens here.
+        `more` are the fields on, fence, value, why, and line, which is else found in the exercise. If a fault is
+        planned for this event, it happens here.
         """
         on = more.get("on")
         self.injector.before(self, what, on)
@@ -43,6 +45,7 @@ class Recorder:
 
     def append(self, what: str, last: bool = False, **more: Any) -> None:
         """Record an event without a fault."""
+        more.setdefault("line", source_line(exercise_name))
         self.log.append(lambda when, error: new_event(self.who, what, when, error, **more), last)
 
     @contextmanager

@@ -135,8 +135,8 @@ class Timeline:
         return {"title": counter.title, "on": counter.on, "steps": steps}
 
     def _event(self, event: Event) -> dict[str, Any]:
-        more = _given(on=event.on, fence=event.fence, value=event.value, why=event.why, error=event.error or None)
-        return {**self.place(event), "what": event.what, **more}
+        fields = {name: getattr(event, name) for name in ("on", "fence", "value", "why", "line")}
+        return {**self.place(event), "what": event.what, **_given(**fields, error=event.error or None)}
 
 
 def _given(**values: object) -> dict[str, object]:

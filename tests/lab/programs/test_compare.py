@@ -82,6 +82,8 @@ def test_a_program_that_uses_all_primitives(lab: RunLab, program: Program, url: 
     for backend, trace in traces.items():
         fences = [event.fence for event in trace.of("enters") if event.on == "lock (program.py:14)"]
         assert len(set(fences)) == (1 if backend == "local" else 4)
+        assert {event.line for event in trace.of("creates")} == {"program.py:14", "program.py:15"}
+        assert all(event.line for event in trace.of("requests", "enters", "leaves", "puts", "gets", "sets", "wakes"))
         assert {event.who for event in trace.of("starts")} == {"Process-1", "Process-2", "Process-3"}
 
     page = (tmp_path / "traces" / "index.html").read_text()

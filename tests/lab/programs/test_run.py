@@ -64,6 +64,17 @@ def test_repeat_is_refused_unless_it_is_the_programs(lab: RunLab, program: Progr
     assert lab("run", path, "more", "--repeat", 3).stdout == "['more', '--repeat', '3']\n"
 
 
+def test_what_needs_a_trace_is_refused_unless_it_is_the_programs(lab: RunLab, program: Program):
+    path = program("import sys; print(sys.argv[1:])")
+    done = lab("run", path, "--report", "page")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"lab: lab run {path} records nothing; lab compare {path} --on local takes --trace, --report and --perfetto "
+        "(options of the program itself come after --)\n"
+    )
+    assert lab("run", path, "--", "--report", "page").stdout == "['--report', 'page']\n"
+
+
 def test_the_program_reads_standard_input(program: Program):
     path = program("print(input('? ').upper())")
     done = subprocess.run(

@@ -23,8 +23,8 @@ def test_times_count_from_the_start_of_the_run_and_everything_is_plain():
 
 
 def test_an_event_has_what_pointing_at_it_shows():
-    trace = Trace("program.py", "rq", {}, (event(1, "a", "puts", on="box", error=0.002, value=3, why="because"),))
-    (mark,) = Timeline(trace).data()["marks"]
+    put = event(1, "a", "puts", on="box", error=0.002, value=3, why="because", line="x.py:1")
+    (mark,) = Timeline(Trace("program.py", "rq", {}, (put,))).data()["marks"]
     assert mark == {
         "lane": 0,
         "time": 0.0,
@@ -33,6 +33,7 @@ def test_an_event_has_what_pointing_at_it_shows():
         "on": "box",
         "value": 3,
         "why": "because",
+        "line": "x.py:1",
         "error": 0.002,
     }
 
