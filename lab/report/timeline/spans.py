@@ -65,7 +65,7 @@ def find_spans(trace: Trace) -> list[Span]:
     spans = [*_recorded(trace, ends), *_killed(trace)]
     for section in sections:
         events = section_events(trace, section)
-        spans += [*_holds(events, ends), *_lost(trace, section, events)]
+        spans += [*_holds(trace, events, ends), *_lost(trace, section, events)]
     return sorted(spans, key=lambda span: (span.start, -span.end))
 
 
@@ -89,7 +89,8 @@ def _belongs(begin: Event, end: Event) -> bool:
     return end.on is None or begin.on in (None, end.on)
 
 
-def _holds(events: list[Event], ends: Lifetimes) -> Iterator[Span]:
+def _holds(trace: Trace, events: list[Event], ends: Lifetimes) -> Iterator[Span]:
+    """Return who was inside; what is not released is held for ever without leases, whether or not its holder lives."""
     holders: list[Event] = []
     for event in events:
         if event.what == "enters":
@@ -100,7 +101,8 @@ def _holds(events: list[Event], ends: Lifetimes) -> Iterator[Span]:
             holders.remove(entry)
             yield Span(INSIDE, entry, event.when)
     for entry in holders:
-        yield Span(INSIDE, entry, max(entry.when, ends.end_of(entry.process)), open=True)
+        end = ends.last if trace.backend == "local" else ends.end_of(entry.process)
+        yield Span(INSIDE, entry, max(entry.when, end), open=True)
 
 
 def _lost(trace: Trace, section: str, events: list[Event]) -> Iterator[Span]:

@@ -76,6 +76,17 @@ def test_an_entry_that_was_recorded_after_a_later_grant_was_never_inside():
     assert spans(trace) == [("b", "inside", 0, 4), ("a", "lease lost", 1, 3)]
 
 
+@pytest.mark.parametrize(("backend", "end"), [("local", 9), ("redis", 1)])
+def test_what_a_process_did_not_release_is_held_for_ever_without_leases(backend: str, end: float):
+    trace = parse_trace("0 a enters\n1 a dies\n9 lab joins a -9", backend=backend)
+    assert [span for span in spans(trace) if span[1] == "inside"] == [("a", "inside", 0, end)]
+
+
+def test_a_killed_process_waits_no_longer():
+    trace = parse_trace("0 a requests\n1 a dies\n9 lab joins a -9")
+    assert spans(trace) == [("a", "waiting", 0, 1), ("a", "killed", 1, 9)]
+
+
 def test_a_killed_process_is_shown_from_its_last_sign_of_life():
     trace = parse_trace("0 a starts\n1 a sees\n5 lab joins a -9")
     assert spans(trace) == [("a", "killed", 1, 5)]
