@@ -41,4 +41,4 @@ def _handovers(events: list[Event]) -> Iterator[Handover]:
             if release is not None:
                 yield Handover(releases.pop(release), event)
             if not asked:
-                releases.clear()
+                releases.clear()  # nobody asked before them

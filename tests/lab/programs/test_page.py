@@ -21,6 +21,7 @@ DEADLOCK = (
     *HELD,
     *(event(2, "a", "enters", on="x"), event(2, "b", "enters", on="y")),
     *(event(3, "a", "requests", on="y"), event(4, "b", "requests", on="x")),
+    event(4, "MainProcess", "waits", on="a"),
     event(5, LAB, STOP, why="limit"),
 )
 TWO_HOLDERS = (*HELD, event(2, "a", "enters", on="x"), event(3, "b", "enters", on="x"))
@@ -42,7 +43,7 @@ def test_a_deadlock_comes_first_with_the_requests_that_close_the_cycle():
     document = program_document([ProgramRun(Trace("program.py", "local", {"arguments": []}, DEADLOCK), "")])
     assert document.judgement is Judgement.INVALID
     assert document.verdict.startswith("Deadlock on local: a waits for y, which b holds; b waits for x, which a holds.")
-    assert document.findings[0].events == {0: [DEADLOCK[-3], DEADLOCK[-2]]}
+    assert document.findings[0].events == {0: [DEADLOCK[-4], DEADLOCK[-3]]}
 
 
 def test_a_violation_in_a_saved_trace():

@@ -24,6 +24,11 @@ def test_a_release_before_the_request_let_nobody_in():
     ]
 
 
+def test_a_release_before_the_request_let_another_one_in_that_has_not_recorded_it_yet():
+    text = "0 a enters\n0 b enters\n1 c requests\n2 a leaves\n3 d requests\n4 b leaves\n5 d enters\n6 c enters"
+    assert handovers(text) == [("b", "d", None), ("a", "c", None)]
+
+
 def test_each_release_of_a_permit_lets_one_process_in():
     text = "0 a enters\n0 b enters\n1 c requests\n1 d requests\n2 a leaves\n3 b leaves\n4 d enters\n4 c enters"
     assert handovers(text) == [("a", "d", None), ("b", "c", None)]

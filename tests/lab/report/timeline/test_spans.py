@@ -48,6 +48,12 @@ def test_a_wait_for_an_event_ends_however_it_ended(end: str):
     assert spans(of(event(0, "a", "waits", on="go"), event(1, "a", end, on="go"))) == [("a", "waiting", 0, 1)]
 
 
+def test_each_holder_of_a_permit_releases_its_own():
+    held = [event(0, "a", "enters", on="x"), event(1, "b", "enters", on="x")]
+    trace = of(*held, event(2, "b", "leaves", on="x"), event(3, "a", "leaves", on="x"))
+    assert spans(trace) == [("a", "inside", 0, 3), ("b", "inside", 1, 2)]
+
+
 def test_a_lock_that_another_process_releases_was_held_until_then():
     trace = of(event(0, "a", "enters", on="x"), event(2, "b", "leaves", on="x"), event(5, "a", "ends"))
     assert spans(trace) == [("a", "inside", 0, 2)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from lab.checks.metrics import items_over_time
 from lab.report.timeline.timeline import Timeline
 from lab.trace import STOP, Trace
 from tests.support.traces import TWO_BUYERS, event, parse_trace
@@ -44,6 +45,11 @@ def test_items_in_a_queue_are_counted():
         each for each in Timeline(Trace("program.py", "local", {}, tuple(events))).counters if "items" in each.title
     ]
     assert counter.steps == [(0, 1), (1, 2), (2, 1), (3, 0)]
+
+
+def test_an_item_that_is_got_before_its_put_is_recorded_does_not_count_below_zero():
+    events = [event(when, "a", what, on="box") for when, what in enumerate(("gets", "puts", "puts"))]
+    assert items_over_time(Trace("program.py", "local", {}, tuple(events)), "box") == [(0, 0), (1, 0), (2, 1)]
 
 
 def test_a_name_that_is_a_process_is_no_primitive():

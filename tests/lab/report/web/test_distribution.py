@@ -30,5 +30,11 @@ def test_a_wait_that_took_no_time_has_a_place():
     assert (shown.distributions[0].bars[0], shown.distributions[0].jain) == (1.0, "-")
 
 
+def test_a_wait_at_the_very_end_of_the_axis_belongs_to_the_last_bar():
+    (shown,) = plot("Waits", {"local": [0.5, 0.9999999999999999]}).distributions
+    assert len(shown.bars) == BARS_PER_DECADE
+    assert shown.bars[-1] == 1.0
+
+
 def test_runs_without_waits_are_left_out():
     assert plot("Waits", {"local": []}).distributions == []
