@@ -73,14 +73,17 @@ def run(payload: bytes, url: str, status_queue: str) -> PrePickled | None:
 
 
 def _is_orphaned(job: Job, lock: Lock, status: StatusWriter, pid: int) -> bool | None:
-    """Acquire the liveness lock again; return whether the parent no longer waits for this job, or None if unknown.
+    """Return whether the parent no longer waits for this job, or None if unknown; if it does, acquire the lock again.
 
-    That RQ does not know the job is not enough: the server may have lost its data while the parent still waits.
+    That RQ does not know the job is not enough: the server may have lost its data while the parent still waits. An
+    orphan must not acquire the lock: it may be killed before it deletes the lock's key again.
     """
     with suppress(BrokerError, redis.RedisError):
-        lock.acquire(block=False)
         known = job.connection.hexists(job.key, "data")  # the key alone proves nothing: RQ's heartbeat creates it again
-        return not known and not status.send_confirmed(Started(pid, socket.gethostname()))
+        if not known and not status.send_confirmed(Started(pid, socket.gethostname())):
+            return True
+        lock.acquire(block=False)
+        return False
     return None
 
 

@@ -18,6 +18,7 @@ from broker import ServerUnavailableError
 from broker.server.private_server import PrivateServer
 from jobs.exchange.control import liveness_lock
 from jobs.exchange.status import Exited
+from jobs.exchange.worker_list import list_workers
 from jobs.popen import Popen
 from tests.support.actors import TIMEOUT
 from tests.support.rq_worker import rq_worker
@@ -95,6 +96,20 @@ def test_a_process_that_counts_as_lost_is_killed_when_it_resumes(running):
     for process in running.ancestry:
         process.resume()
     assert exited(running.ancestry[0])
+
+
+def test_a_process_that_counts_as_lost_never_holds_its_lock_again(url, connection):
+    """It may be killed at any moment, and would leave the lock's key on the server."""
+    with jobs.Workers(url, "doomed", 1):
+        with jobs.get_context(url, queue="doomed") as context:
+            running = RunningProcess(context)
+            lock = liveness_lock(url, running.process.job.id)
+            worker = psutil.Process(running.process.pid).parent()
+            worker.suspend()
+            running.process.join(TIMEOUT)
+        worker.resume()
+        while list_workers(url, "doomed")[0].state == "busy":
+            assert not connection.keys(f"*{lock.name}*")
 
 
 def test_a_process_survives_a_plain_worker(url):
