@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -87,9 +88,11 @@ class FakeWire:
     def __init__(self, server: fakeredis.FakeServer) -> None:
         self._connection = fakeredis.FakeRedisConnection(server=server, protocol=2)
         self._connection.connect()
+        self._lock = threading.Lock()  # fakeredis cannot close a connection while it serves a request on it
 
     def send(self, request: bytes) -> None:
-        self._connection.send_packed_command((request,), check_health=False)
+        with self._lock:
+            self._connection.send_packed_command((request,), check_health=False)
 
     def read(self, timeout: float | None = None) -> Any:
         if timeout is not None and not self._connection.can_read(timeout):
@@ -97,7 +100,8 @@ class FakeWire:
         return self._connection.read_response()
 
     def close(self) -> None:
-        self._connection.disconnect()
+        with self._lock:
+            self._connection.disconnect()
 
 
 @contextmanager

@@ -100,15 +100,15 @@ def test_a_process_that_counts_as_lost_is_killed_when_it_resumes(running):
 
 def test_a_process_that_counts_as_lost_never_holds_its_lock_again(url, connection):
     """It may be killed at any moment, and would leave the lock's key on the server."""
-    with jobs.Workers(url, "doomed", 1):
-        with jobs.get_context(url, queue="doomed") as context:
+    with jobs.Workers(url, "paused", 1):
+        with jobs.get_context(url, queue="paused") as context:
             running = RunningProcess(context)
             lock = liveness_lock(url, running.process.job.id)
             worker = psutil.Process(running.process.pid).parent()
             worker.suspend()
             running.process.join(TIMEOUT)
         worker.resume()
-        while list_workers(url, "doomed")[0].state == "busy":
+        while list_workers(url, "paused")[0].state == "busy":
             assert not connection.keys(f"*{lock.name}*")
 
 

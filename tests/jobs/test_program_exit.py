@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,6 @@ import pytest
 from tests.support.actors import TIMEOUT
 from tests.support.rq_worker import RQ_MAINTENANCE_KEY
 
-ROOT = Path(__file__).parents[2]
 ROOT = Path(__file__).parents[2]
 CONTEXT = """
 import multiprocessing, os, sys, time
@@ -46,10 +46,18 @@ for process in daemon, child:
 print("main ends", flush=True)
 """
 
+# They do not wait for an Event of multiprocessing: one of them could end while it holds the Event's lock.
 WAITS = """
-ctx.Process(target=daemon).start()
+def sleep():
+    print("child sleeps", flush=True)
+    started.release()
+    time.sleep(60)
+
+sleeper = ctx.Process(target=sleep)
+sleeper.start()
 started.acquire()
-go.wait()
+print("main joins", flush=True)
+sleeper.join()
 """
 
 
@@ -57,21 +65,22 @@ go.wait()
 def program(request, url, workers):
     started = []
 
-    def start(text, **options):
+    def start(text):
         running = subprocess.Popen(
             [sys.executable, "-c", CONTEXT + text, request.param, url],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             cwd=ROOT,
-            **options,
+            start_new_session=True,
         )
         started.append(running)
         return running
 
     yield start
     for running in started:
-        running.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)  # also children, which would keep its output open
         running.communicate()
 
 
@@ -87,8 +96,8 @@ def test_daemons_are_terminated_and_other_children_are_joined(program, last, sta
 
 
 def test_ctrl_c_ends_a_program_that_waits_for_its_child(program, connection):
-    running = program(WAITS, start_new_session=True)
-    assert running.stdout.readline() == "daemon starts\n"
+    running = program(WAITS)
+    assert {running.stdout.readline() for _ in range(2)} == {"child sleeps\n", "main joins\n"}
     os.killpg(running.pid, signal.SIGINT)  # as a terminal does
     out, err = running.communicate(timeout=TIMEOUT)
     assert out == ""
