@@ -104,3 +104,29 @@ def with_times_multiplied(text: str, factor: float) -> str:
 def judged_run(text: str = TWO_BUYERS, backend: str = "local", **parameters: object) -> Result:
     """Return the result of a run of tickets by two clients with two tickets."""
     return judge(parse_trace(text, backend=backend, **{"clients": 2, "stock": 2, **parameters}))
+
+
+# a pauses inside for longer than its lease; b buys the last ticket meanwhile; c gets none.
+LEASE_LOST = """
+0.0 lab starts_run
+0.1 a requests
+0.1 b requests
+0.1 c requests
+0.2 a enters 1
+0.2 a pauses
+1.2 b enters 2
+1.3 b buys 0
+1.4 b leaves
+1.5 c enters 3
+2.0 a resumes
+2.1 a is_refused 1
+2.2 a leaves
+2.2 a loses_lease 1
+2.3 c gets_no_ticket
+2.3 c leaves
+2.3 a requests
+2.4 a enters 4
+2.5 a gets_no_ticket
+2.6 a leaves
+2.6 lab counts 0
+""" + end_of_run("a", "b", "c")

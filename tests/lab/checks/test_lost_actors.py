@@ -12,34 +12,9 @@ from lab.checks.verdicts import Judgement
 from lab.exercises import EXERCISES
 from lab.result import judge
 from lab.trace import LAB, Event, Trace
-from tests.support.traces import end_of_run, parse_trace
+from tests.support.traces import LEASE_LOST, end_of_run, parse_trace
 
 VALID, UNKNOWN, INVALID = Judgement.VALID, Judgement.UNKNOWN, Judgement.INVALID
-
-# a pauses inside for longer than its lease; b buys the last ticket meanwhile; c gets none.
-PAUSED_HOLDER = """
-0.0 lab starts_run
-0.1 a requests
-0.1 b requests
-0.1 c requests
-0.2 a enters 1
-0.2 a pauses
-1.2 b enters 2
-1.3 b buys 0
-1.4 b leaves
-1.5 c enters 3
-2.0 a resumes
-2.1 a is_refused 1
-2.2 a leaves
-2.2 a loses_lease 1
-2.3 c gets_no_ticket
-2.3 c leaves
-2.3 a requests
-2.4 a enters 4
-2.5 a gets_no_ticket
-2.6 a leaves
-2.6 lab counts 0
-""" + end_of_run("a", "b", "c")
 
 
 def tickets(text: str, stock: int = 1, **parameters: object) -> verdicts.Verdict:
@@ -47,28 +22,28 @@ def tickets(text: str, stock: int = 1, **parameters: object) -> verdicts.Verdict
 
 
 def test_late_write_that_was_refused_is_valid():
-    assert tickets(PAUSED_HOLDER) == verdicts.valid(
+    assert tickets(LEASE_LOST) == verdicts.valid(
         "1 sold and 0 left, of 1; never more than 1 inside db; a lost the lease inside; "
         "fences increased with every grant; all 3 finished"
     )
-    assert metrics.max_inside(parse_trace(PAUSED_HOLDER), "db") == 1
-    assert metrics.handoff_time(parse_trace(PAUSED_HOLDER), "db", 1) == pytest.approx(0.1)  # from b to c, and c to a
+    assert metrics.max_inside(parse_trace(LEASE_LOST), "db") == 1
+    assert metrics.handoff_time(parse_trace(LEASE_LOST), "db", 1) == pytest.approx(0.1)  # from b to c, and c to a
 
 
 def test_late_write_that_was_accepted_is_invalid():
-    accepted = PAUSED_HOLDER.replace("2.1 a is_refused 1", "2.1 a buys 0")
+    accepted = LEASE_LOST.replace("2.1 a is_refused 1", "2.1 a buys 0")
     assert tickets(accepted) == verdicts.invalid("b and a both read 1 left and both bought; 2 tickets sold, 1 in stock")
 
 
 def test_lost_lease_excuses_only_the_entry_with_its_fence():
-    overlap = PAUSED_HOLDER.replace("2.4 a enters 4", "2.25 a enters 4")
+    overlap = LEASE_LOST.replace("2.4 a enters 4", "2.25 a enters 4")
     overlap = overlap.replace("2.3 c gets_no_ticket\n2.3 c leaves\n", "")
     moved = overlap.replace("2.5 a gets_no_ticket", "2.5 c gets_no_ticket\n2.5 c leaves\n2.5 a gets_no_ticket")
     assert tickets(moved) == verdicts.invalid("a entered db while c was still inside")
-    assert tickets(PAUSED_HOLDER.replace("2.2 a loses_lease 1\n", "")) == verdicts.invalid(
+    assert tickets(LEASE_LOST.replace("2.2 a loses_lease 1\n", "")) == verdicts.invalid(
         "b entered db while a was still inside"
     )
-    assert tickets(PAUSED_HOLDER.replace("a loses_lease 1", "a loses_lease 4")) == verdicts.invalid(
+    assert tickets(LEASE_LOST.replace("a loses_lease 1", "a loses_lease 4")) == verdicts.invalid(
         "b entered db while a was still inside"
     )
 

@@ -10,32 +10,9 @@ from lab.checks.verdicts import Judgement
 from lab.report.explanations import explain
 from lab.report.faults import explain_faults, name_faults
 from lab.result import Result, judge
-from tests.support.traces import end_of_run, parse_trace
+from tests.support.traces import LEASE_LOST, end_of_run, parse_trace
 
 PLAN = {"kind": "kill", "count": 1, "seed": 0}
-# a pauses inside for longer than its lease; b buys the last ticket meanwhile; c gets none.
-LEASE_LOST = """
-0.1 a requests
-0.1 b requests
-0.1 c requests
-0.2 a enters 1
-0.2 a pauses
-1.2 b enters 2
-1.3 b buys 0
-1.4 b leaves
-1.5 c enters 3
-2.0 a resumes
-2.1 a is_refused 1
-2.2 a leaves
-2.2 a loses_lease 1
-2.3 c gets_no_ticket
-2.3 c leaves
-2.4 a requests
-2.4 a enters 4
-2.5 a gets_no_ticket
-2.6 a leaves
-2.6 lab counts 0
-""" + end_of_run("a", "b", "c")
 OTHERS_WAITED = """
 0.1 a requests
 0.1 a enters
