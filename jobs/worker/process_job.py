@@ -79,7 +79,7 @@ def _is_orphaned(job: Job, lock: Lock, status: StatusWriter, pid: int) -> bool |
     orphan must not acquire the lock: it may be killed before it deletes the lock's key again.
     """
     with suppress(BrokerError, redis.RedisError):
-        known = job.connection.hexists(job.key, "data")  # the key alone proves nothing: RQ's heartbeat creates it again
+        known = job.connection.hget(job.key, "created_at")  # the key alone proves nothing: RQ's heartbeat creates it
         if not known and not status.send_confirmed(Started(pid, socket.gethostname())):
             return True
         lock.acquire(block=False)

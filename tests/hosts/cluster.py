@@ -19,6 +19,7 @@ from tests.hosts.network import Host, Network
 from tests.hosts.program import Program
 from tests.hosts.seller import Seller
 from tests.support.actors import Actor
+from tests.support.secured_server import ACL_RULES, PASSWORD, QUOTED
 from tests.support.servers import Server
 from tests.support.waiting import wait_until
 
@@ -28,10 +29,10 @@ _numbers = itertools.count(1)
 
 
 class Cluster:
-    """`one`, `two` and `three` reach the server on `server_host` at `url`.
+    """`one`, `two` and `three` reach the server on `server_host` at `url`, as the user of broker.acl.
 
-    The test's own process reaches it with `ctx`, by a way that no fault affects. `db` has the tickets of the sellers.
-    Options are those of redis-server. At the end no key may be left.
+    `admin_url` leads there with all rights. The test's own process reaches it with `ctx`, by a way that no fault
+    affects. `db` has the tickets of the sellers. Options are those of redis-server. At the end no key may be left.
     """
 
     def __init__(self, **options: str) -> None:
@@ -41,12 +42,15 @@ class Cluster:
         names = ("server", "lab", "one", "two", "three")
         self.server_host, self.lab_host, self.one, self.two, self.three = map(network.host, names)
         self.hosts = (self.one, self.two, self.three)
-        options |= {"port": str(PORT), "bind": self.server_host.address, "protected-mode": "no"}
+        users = Path(self.folder, "users.acl")
+        users.write_text(f"user default on nopass ~* &* +@all\n{ACL_RULES} >{PASSWORD}\n")
+        options |= {"port": str(PORT), "bind": self.server_host.address, "protected-mode": "no", "aclfile": str(users)}
         self.server = Server(Path(self.folder), self._launch, **options)
-        self.url = f"redis://{self.server_host.address}:{PORT}"
+        self.admin_url = f"redis://{self.server_host.address}:{PORT}"
+        self.url = f"redis://lab:{QUOTED}@{self.server_host.address}:{PORT}"
         register_session(self.url, wire_factory(self.server.url))
         self.ctx = Context(self.url)
-        self.db = RedisStore(self.server.url, "db")
+        self.db = RedisStore(self.server.url, "lab:db")
         self.db.create(STOCK)
 
     def seller(self, host: Host, permit: Lock | Semaphore) -> Actor:

@@ -78,5 +78,5 @@ class TicketJob:
         return [self.sales_log.get() for _ in range(self.sales_log.qsize())]
 
     def _worker(self, host: Host) -> Program:
-        words = [sys.executable, "-m", "rq.cli", "worker", "lab", "--burst", "--url", self._cluster.url]
+        words = [sys.executable, "-m", "rq.cli", "worker", "lab", "--burst", "--url", self._cluster.admin_url]
         return host.start(*words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

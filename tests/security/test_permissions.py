@@ -19,6 +19,7 @@ import rq
 import broker
 import jobs
 from jobs.exchange.client import client
+from jobs.exchange.control import liveness_lock
 from tests.security.conftest import COMMAND, Access, RunLab, assert_no_secrets
 from tests.support.actors import TIMEOUT
 from tests.support.secured_server import ACL_RULES
@@ -101,6 +102,9 @@ def use_jobs(url: str) -> None:
         killed = ctx.Process(target=time.sleep, args=(60,))
         killed.start()
         wait_until(lambda: killed.pid)
+        lock = liveness_lock(url, killed._popen.job.id)
+        lock.delete()  # as if the server had lost its data: the job has to ask whether it is still known
+        wait_until(lock.locked)
         killed.kill()
         killed.join(TIMEOUT)
         assert killed.exitcode == -signal.SIGKILL
