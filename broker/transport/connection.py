@@ -46,6 +46,7 @@ class Connection:
         self._channels: set[bytes] = set()
         self._request_numbers = itertools.count(1)
         self._unread_replies = 0
+        self._scripts_sent: set[bytes] = set()  # hashes of scripts whose text was sent on the request wire
 
     def new_token(self) -> bytes:
         """Return a unique token for a request."""
@@ -79,12 +80,17 @@ class Connection:
             return retry(lambda: self._round_trip(request), deadline=0.0)
 
     def send_without_reply(self, script: BoundScript, *arguments: bytes) -> None:
-        """Send a request and do not wait for its reply; the next request on this connection discards it."""
+        """Send a request and do not wait for its reply; the next request on this connection discards it.
+
+        Nobody would notice that the server does not know the script's hash, so the first request sends its text.
+        """
         try:
             if self._request_wire is None:
                 self._request_wire = self._open_wire()
+            pack = script.pack_evalsha if script.sha in self._scripts_sent else script.pack_eval
             self._unread_replies += 1  # before sending: an interrupt must not leave a reply that is not counted
-            self._request_wire.send(script.pack_evalsha(*arguments))
+            self._request_wire.send(pack(*arguments))
+            self._scripts_sent.add(script.sha)
         except redis.ConnectionError:
             self._close_request_wire()
         except BaseException:
@@ -112,6 +118,7 @@ class Connection:
 
     def _close_request_wire(self) -> None:
         self._unread_replies = 0
+        self._scripts_sent.clear()  # the next wire may lead to a server that has restarted
         if self._request_wire is not None:
             self._request_wire.close()
             self._request_wire = None

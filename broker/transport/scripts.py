@@ -24,9 +24,10 @@ def _pack_bulk(argument: bytes) -> bytes:
 class BoundScript:
     """A script whose keys and fixed arguments are packed in advance; a call only adds the remaining arguments."""
 
-    __slots__ = ("_eval_prefix", "_evalsha_prefix")
+    __slots__ = ("_eval_prefix", "_evalsha_prefix", "sha")
 
     def __init__(self, script: Script, keys: Sequence[bytes], fixed_arguments: Sequence[int]) -> None:
+        self.sha = script.sha
         start = b"*%d\r\n" % (3 + len(keys) + len(fixed_arguments) + script.arguments)
         bound = b"".join(map(_pack_bulk, (b"%d" % len(keys), *keys, *(b"%d" % value for value in fixed_arguments))))
         self._evalsha_prefix = start + _pack_bulk(b"EVALSHA") + _pack_bulk(script.sha) + bound

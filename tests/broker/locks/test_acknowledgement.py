@@ -30,9 +30,9 @@ def remaining_lease(lock: Lock) -> float:
 
 def test_waiter_acknowledges_its_grant_without_waiting_for_a_renewal(ctx: Context, actors: Actors) -> None:
     lock = ctx.Lock(lease=60)
-    run_command(lock, b"SCRIPT", b"LOAD", RENEW.text)  # an acknowledgement is sent once, by the script's hash
     lock.acquire()
     waiter = start_waiter(lock, actors)
+    run_command(lock, b"SCRIPT", b"FLUSH")  # as on a server that has just started
     lock.release()
     assert waiter.result() is True
     wait_until(lambda: remaining_lease(lock) > ACK_TIMEOUT, timeout=SLACK)
