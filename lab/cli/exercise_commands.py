@@ -12,6 +12,7 @@ from rich.console import Console
 from lab.backends import Settings
 from lab.checks.verdicts import Judgement, Verdict, worst
 from lab.cli import options
+from lab.cli.live_view import live_view
 from lab.cli.progress import progress_bar
 from lab.cli.server import open_server
 from lab.compare import compare as run_on_each
@@ -62,7 +63,8 @@ def _compare(exercise: type[Exercise], given: Mapping[str, Any]) -> int:
     with _settings(chosen) as settings:
         if settings.server:
             click.echo(f"server: {settings.server}")
-        traces = _run_with_progress(variants, chosen.backends, settings, chosen.repeat)
+        show = _run_watched if chosen.watch else _run_with_progress
+        traces = show(variants, chosen.backends, settings, chosen.repeat)
     results = summarize([judge(trace) for trace in traces])
     chosen.output.write(traces, lambda: to_json(results), lambda: exercise_document(results))
     report(results, Console())
@@ -79,7 +81,10 @@ def _run(exercise: type[Exercise], given: Mapping[str, Any]) -> int:
             console.print(line)
 
     with _settings(chosen) as settings:
-        traces = run_on_each([variant], chosen.backends, settings, repeat=chosen.repeat, on_event=print_line)
+        if chosen.watch:
+            traces = _run_watched([variant], chosen.backends, settings, chosen.repeat, console, print_line)
+        else:
+            traces = run_on_each([variant], chosen.backends, settings, repeat=chosen.repeat, on_event=print_line)
     results = summarize([judge(trace) for trace in traces])
     chosen.output.write(traces, lambda: to_json(results), lambda: exercise_document(results))
     (result,) = results
@@ -114,4 +119,31 @@ def _run_with_progress(
             repeat=repeat,
             on_run_start=lambda exercise, backend: bar.describe(f"{exercise.variant} {backend}".strip()),
             on_actor_end=bar.advance,
+        )
+
+
+def _run_watched(
+    variants: Sequence[Exercise],
+    backends: Sequence[str],
+    settings: Settings,
+    repeat: int,
+    console: Console | None = None,
+    on_event: Callable[[Event], object] = lambda _: None,
+) -> list[Trace]:
+    """Run each variant on each backend, and show meanwhile what the actors are doing."""
+    with live_view(console or Console(stderr=True)) as view:
+
+        def show(event: Event) -> None:
+            on_event(event)
+            view.on_event(event)
+
+        return run_on_each(
+            variants,
+            backends,
+            settings,
+            repeat=repeat,
+            on_run_start=lambda exercise, backend: view.begin(
+                " ".join(filter(None, (exercise.name, exercise.variant, backend)))
+            ),
+            on_event=show,
         )

@@ -33,6 +33,7 @@ class Options:
     language: str = ""
     repeat: int = 1
     faults: FaultPlan | None = None
+    watch: bool = False
 
     def __post_init__(self) -> None:
         check_backends(self.backends)
@@ -53,6 +54,7 @@ def for_compare(exercise: type[Exercise]) -> list[click.Parameter]:
         backends_option(),
         *_fault_options(exercise),
         repeat_option(),
+        _watch_option(),
         redis_url_option(),
         _workers_option(),
         *output_options(),
@@ -68,6 +70,7 @@ def for_run(exercise: type[Exercise]) -> list[click.Parameter]:
         click.Option(["--on", "backend"], default="local", show_default=True, help=help_text),
         *_fault_options(exercise),
         repeat_option(),
+        _watch_option(),
         redis_url_option(),
         _workers_option(),
         *output_options(),
@@ -132,6 +135,10 @@ def seed_option() -> click.Option:
     """Return the option for the seed of the faults, for what has no seed of its own."""
     kind = click.IntRange(0, MAX_SEED)
     return click.Option(["--seed"], type=kind, default=0, show_default=True, help="Seed of the faults.")
+
+
+def _watch_option() -> click.Option:
+    return click.Option(["--watch"], is_flag=True, help="Show what each actor is doing, as it happens.")
 
 
 def _workers_option() -> click.Option:
