@@ -92,7 +92,8 @@ def all_finished(trace: Trace, expected: int) -> Verdict:
     for event in joins:
         if event not in killed:
             reason = reasons.get(event.on or "")
-            return unknown(f"{event.on} {_exit(event.value)}{f': {reason}' if reason else ''}{also}", event)
+            last = next((each for each in reversed(trace.events) if each.who == event.on), event)  # what it did last
+            return unknown(f"{event.on} {_exit(event.value)}{f': {reason}' if reason else ''}{also}", last)
     finished = {event.who for event in trace.of("ends")} - {event.on for event in killed}
     if not finished or len(finished) + len(killed) != expected:
         return unknown(f"{len(finished)} of {expected} finished{also}")

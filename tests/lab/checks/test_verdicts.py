@@ -128,6 +128,12 @@ def test_actor_whose_end_was_not_recorded_is_unknown(text: str, evidence: str):
     assert tickets(text) == verdicts.unknown(evidence)
 
 
+def test_evidence_of_an_actor_that_did_not_end_is_what_it_did_last():
+    text = without(TWO_BUYERS, "0.9 b leaves", "1.0 b ends").replace("joins b 0", "joins b")
+    (event,) = verdicts.all_finished(parse_trace(text), 2).events
+    assert (event.who, event.what) == ("b", "buys")
+
+
 def test_invalid_takes_precedence_over_unknown():
     text = without(TWO_BUYERS, "1.0 b ends").replace("0.6 a leaves\n0.7 b enters 2", "0.6 b enters 2\n0.7 a leaves")
     assert tickets(text).judgement is INVALID
