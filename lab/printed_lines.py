@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from lab.trace import DIES, PAUSES, RESUMES, Event
+from lab.trace import CUT_OFF, DIES, PAUSES, RECONNECTS, RESUMES, Event
 
 LANGUAGES = ("zh", "en")
 
@@ -29,6 +29,8 @@ FAULTS = {
     DIES: PrintedLine("{who} 被杀死", "{who} is killed", "bold red"),
     PAUSES: PrintedLine("{who} 停住了", "{who} pauses", "magenta"),
     RESUMES: PrintedLine("{who} 继续", "{who} resumes", "magenta"),
+    CUT_OFF: PrintedLine("{who} 与服务器断开", "{who} is cut off from the server", "magenta"),
+    RECONNECTS: PrintedLine("{who} 重新连上服务器", "{who} is connected again", "magenta"),
 }
 
 

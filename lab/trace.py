@@ -25,8 +25,10 @@ FORMAT = 3
 MAX_TIME = 1e12  # seconds; no clock shows more
 DELAY = "measures delay"  # what: the longest delay of a process on a busy machine, in microseconds
 STOP = "stops run"  # what: the lab ends a run, and says why
-DIES, PAUSES, RESUMES = "dies", "pauses", "resumes"  # what: a fault, as the process records it that meets it
-FAULTS = (DIES, PAUSES)
+# what: a fault, as the process records it that meets it, and its end
+DIES, PAUSES, RESUMES, CUT_OFF, RECONNECTS = "dies", "pauses", "resumes", "is cut off", "reconnects"
+FAULTS = (DIES, PAUSES, CUT_OFF)
+FAULT_ENDS = (RESUMES, RECONNECTS)
 LET_IN = "being let in"  # why, of a fault: a permit was granted, and the entry is not recorded yet
 MICROSECONDS = 1_000_000  # per second
 LAB = "lab"  # the `who` of the process that starts the actors and waits for them

@@ -12,10 +12,10 @@ from lab.checks.waits import state_at_stop
 from lab.formatting import format_seconds
 from lab.report.waits import explain_state
 from lab.result import Result
-from lab.runtime.fault_plan import ENDING, INSIDE, WAITING
-from lab.trace import DIES, LET_IN, PAUSES, RESUMES, STOP, Event, Trace
+from lab.runtime.fault_plan import CUT, ENDING, INSIDE, WAITING
+from lab.trace import CUT_OFF, DIES, FAULT_ENDS, FAULTS, LET_IN, PAUSES, STOP, Event, Trace
 
-VERBS = {DIES: "killed", PAUSES: "paused"}
+VERBS = {DIES: "killed", PAUSES: "paused", CUT_OFF: "cut off"}
 HOLDING = (LET_IN, INSIDE)
 PHRASES = {LET_IN: "while being let into", INSIDE: "inside", WAITING: "while waiting for"}
 OTHERS_WENT_ON = "the others went on"
@@ -27,7 +27,7 @@ def explain_faults(results: Sequence[Result]) -> str:
         return ""
     sentences: dict[str, dict[str, list[str]]] = {}
     for result in results:
-        happened = describe_faults(result.trace) or "No fault happened"
+        happened = describe_faults(result.trace) or _no_fault(result.trace)
         sentences.setdefault(happened, {}).setdefault(_consequence(result), []).append(result.backend)
     told = [
         f"{happened}: " + "; ".join(f"on {', '.join(names)} {what}" for what, names in backends.items()) + "."
@@ -46,7 +46,7 @@ def name_faults(runs: Sequence[tuple[str, Trace]]) -> str:
     backends: dict[str, list[str]] = {}
     for backend, trace in runs:
         if trace.faults:
-            backends.setdefault(describe_faults(trace) or "No fault happened", []).append(backend)
+            backends.setdefault(describe_faults(trace) or _no_fault(trace), []).append(backend)
     return " ".join(f"{happened} on {', '.join(names)}." for happened, names in backends.items())
 
 
@@ -61,6 +61,11 @@ def describe_faults(trace: Trace) -> str:
     )
 
 
+def _no_fault(trace: Trace) -> str:
+    cannot = trace.faults and trace.faults["kind"] == CUT and trace.server is None
+    return "There is no server to be cut off from" if cannot else "No fault happened"
+
+
 def _moment(event: Event) -> str:
     phrase = PHRASES.get(event.why or "")
     return f"{phrase} {event.on}" if phrase and event.on else "before it ended" if event.why == ENDING else "running"
@@ -72,7 +77,7 @@ def _consequence(result: Result) -> str:
     happened = faults(result.trace)
     if not happened:
         return "all went on"
-    return _after_deaths(result, happened) if happened[0].what == DIES else _after_pauses(result)
+    return _after_deaths(result, happened) if happened[0].what == DIES else _after_absences(result)
 
 
 def _after_deaths(result: Result, deaths: Sequence[Event]) -> str:
@@ -100,30 +105,30 @@ def _inside_after(result: Result, fault: Event) -> int:
     return metrics.maximum([step for step in steps if step[0] > fault.when])
 
 
-def _after_pauses(result: Result) -> str:
-    """Return what came of the first pause of which something came: a lost lease, or others that waited."""
-    found = [_after_pause(result, event) for event in result.trace.of(RESUMES)]
+def _after_absences(result: Result) -> str:
+    """Return what came of the first pause or cut of which something came: a lost lease, or others that waited."""
+    found = [_after_absence(result, event) for event in result.trace.of(*FAULT_ENDS)]
     return next((what for what in found if what != OTHERS_WENT_ON), OTHERS_WENT_ON)
 
 
-def _after_pause(result: Result, resumed: Event) -> str:
+def _after_absence(result: Result, back: Event) -> str:
     trace, section = result.trace, result.exercise.section
-    own = [event for event in trace.events if event.process == resumed.process]
+    own = [event for event in trace.events if event.process == back.process]
     if any(event.what == "loses lease" for event in own):
-        return f"its lease expired, others entered{_late_write(own, resumed)}"
-    paused = next(event for event in own if event.what == PAUSES)
-    if result.exercise.limit > 1 or paused.why not in HOLDING:
+        return f"its lease expired, others entered{_late_write(own, back)}"
+    fault = next(event for event in own if event.what in FAULTS)
+    if result.exercise.limit > 1 or fault.why not in HOLDING:
         return OTHERS_WENT_ON
-    before = trace.events[: trace.events.index(resumed)]
+    before = trace.events[: trace.events.index(back)]
     asked = Counter(event.who for event in before if event.what == "requests" and event.on == section)
     asked.subtract(event.who for event in before if event.what == "enters" and event.on == section)
-    waiting = any(count > 0 for who, count in asked.items() if who != resumed.who)
+    waiting = any(count > 0 for who, count in asked.items() if who != back.who)
     return "all others waited for it" if waiting else "nobody else asked meanwhile"
 
 
-def _late_write(own: Sequence[Event], resumed: Event) -> str:
+def _late_write(own: Sequence[Event], back: Event) -> str:
     """Return what came of the write of an actor that had lost its lease; empty if it did not write."""
-    after = [event.what for event in own[own.index(resumed) :]]
+    after = [event.what for event in own[own.index(back) :]]
     if "is refused" in after:
         return ", and its late write was refused by the store"
     first = next((what for what in after if what in ("buys", "leaves")), "")

@@ -10,9 +10,11 @@ from rich.table import Table
 
 from lab.checks.waits import BEGINS
 from lab.formatting import MAX_NAMES
-from lab.trace import DIES, LAB, PAUSES, RESUMES, Event
+from lab.trace import CUT_OFF, DIES, LAB, PAUSES, RECONNECTS, RESUMES, Event
 
-INSIDE, WAITING, RUNNING, PAUSED = "inside", "waiting", "running", ", paused"
+INSIDE, WAITING, RUNNING = "inside", "waiting", "running"
+ABSENT = {PAUSES: ", paused", CUT_OFF: ", cut off"}
+ENDS_OF_ABSENCE = {RESUMES: ABSENT[PAUSES], RECONNECTS: ABSENT[CUT_OFF]}
 ENDED, FAILED, KILLED = "ended", "failed", "killed"
 ORDER = (INSIDE, WAITING, RUNNING)  # others are listed below these
 LASTS = {  # what an actor does after an event, until an event that says otherwise
@@ -79,10 +81,10 @@ class LiveRun:
 def _next_activity(current: str, event: Event) -> str:
     if event.what == "joins":
         return ENDED if event.value == 0 else KILLED if (event.value or 0) < 0 else FAILED
-    if event.what == PAUSES:
-        return current + PAUSED
-    if event.what == RESUMES:
-        return current.removesuffix(PAUSED)
+    if event.what in ABSENT:
+        return current + ABSENT[event.what]
+    if event.what in ENDS_OF_ABSENCE:
+        return current.removesuffix(ENDS_OF_ABSENCE[event.what])
     lasting = LASTS.get(event.what)
     if lasting is None:  # it ends a wait; an actor that is inside stays there
         return RUNNING if current.startswith(WAITING) else current

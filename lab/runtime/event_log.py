@@ -12,7 +12,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -35,6 +35,10 @@ Entry = tuple[str, dict[str, str]]  # of a stream
 class EventLog(Protocol):
     """Where the events of a run are recorded."""
 
+    @property
+    def url(self) -> str | None:
+        """That of the server; None for a file."""
+
     def append(self, make_event: Callable[[float, float], Event], last: bool = False) -> None:
         """Record the event that `make_event` returns for the current time and its error, both in seconds.
 
@@ -56,6 +60,7 @@ class FileLog:
     """A log in a file, for processes of one machine; its clock is the machine's monotonic clock."""
 
     path: Path
+    url: None = field(default=None, init=False)
 
     def append(self, make_event: Callable[[float, float], Event], last: bool = False) -> None:  # noqa: ARG002
         """Record an event; a write to a file that is open for appending is atomic, and after all earlier ones."""
@@ -85,7 +90,7 @@ class StreamLog:
     """
 
     def __init__(self, url: str, key: str) -> None:
-        self._url = url
+        self.url = url
         self._key = key
         self._pid = 0  # of the process to which the clock and the IDs belong: a forked child inherits them
         self._clock: tuple[float, float] | None = None
@@ -155,7 +160,7 @@ class StreamLog:
 
     @functools.cached_property
     def _client(self) -> RetryingClient:
-        return RetryingClient(self._url)
+        return RetryingClient(self.url)
 
     def _measure_clock(self) -> tuple[float, float]:
         """Return by how much the server's clock is ahead of the monotonic clock, and the largest error of that."""
@@ -163,7 +168,7 @@ class StreamLog:
         return offset, round_trip / 2
 
     def __reduce__(self) -> tuple[object, ...]:
-        return StreamLog, (self._url, self._key)
+        return StreamLog, (self.url, self._key)
 
 
 def _sample_clock(server: redis.Redis) -> tuple[float, float]:

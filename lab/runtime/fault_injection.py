@@ -1,6 +1,7 @@
 """Fault injection: an actor carries out its own fault when it reaches the moment that its plan names.
 
-It records the fault first: `dies`, or `pauses` and `resumes`, with the primitive and the moment.
+It records the fault first, with the primitive and the moment: `dies`; `pauses` and `resumes`; or `is cut off` and
+`reconnects`.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import threading
 from typing import Any, Protocol
 
 from lab.runtime.event_log import EventLog
-from lab.runtime.fault_plan import ENDING, GRANTS, INSIDE, KILL, PAUSE_SECONDS, RUNNING, WAITING, Fault
+from lab.runtime.fault_plan import CUT, ENDING, FAULT_SECONDS, GRANTS, INSIDE, KILL, PAUSE, RUNNING, WAITING, Fault
+from lab.runtime.outage import Outage
 from lab.runtime.pause import pause_process
-from lab.trace import DIES, LET_IN, PAUSES, RESUMES
+from lab.trace import CUT_OFF, DIES, LET_IN, PAUSES, RECONNECTS, RESUMES
 
 REQUESTS = ("requests", "waits", "begins put")
 ENDS = ("ends", "fails")
@@ -80,8 +82,7 @@ class Injector:
         fault, self.fault, self._waiting = self.fault, None, False
         if fault is None or _has_died(me):
             return
-        carry_out = _kill if fault.kind == KILL else _pause
-        carry_out(me, on=on, why=moment)
+        CARRY_OUT[fault.kind](me, on=on, why=moment)
 
 
 def _has_died(me: Recorder) -> bool:
@@ -96,5 +97,26 @@ def _kill(me: Recorder, **more: Any) -> None:
 
 def _pause(me: Recorder, **more: Any) -> None:
     me.append(PAUSES, **more)
-    pause_process(PAUSE_SECONDS)
+    pause_process(FAULT_SECONDS)
     me.append(RESUMES, **more)
+
+
+def _cut_off(me: Recorder, **more: Any) -> None:
+    """Cut the process off from the server; it goes on, and whatever sends a request waits until it is reconnected."""
+    if me.log.url is None:
+        return  # there is no server
+
+    def reconnect() -> None:
+        outage.let_pass()
+        me.append(RECONNECTS, **more)  # before anything that the others have waited to record
+        outage.end()
+
+    me.append(CUT_OFF, **more)
+    outage = Outage(me.log.url)
+    outage.begin()
+    timer = threading.Timer(FAULT_SECONDS, reconnect)
+    timer.daemon = True
+    timer.start()
+
+
+CARRY_OUT = {KILL: _kill, PAUSE: _pause, CUT: _cut_off}

@@ -15,12 +15,12 @@ from typing import Any
 from lab.errors import InvalidParameterError
 from lab.trace import LET_IN
 
-KILL, PAUSE = "kill", "pause"
-KINDS = (KILL, PAUSE)
+KILL, PAUSE, CUT = "kill", "pause", "cut"
+KINDS = (KILL, PAUSE, CUT)
 MAX_COUNT = 1000
 LEASED = ("Lock", "Semaphore", "BoundedSemaphore", "JoinableQueue")  # multiprocessing's names of what can be held
 LEASE = 3.0  # seconds: that of a run with faults, so that what was lost is free again after seconds
-PAUSE_SECONDS = LEASE + 2.0  # a waiter is let in half a second after the lease, at the latest
+FAULT_SECONDS = LEASE + 2.0  # of a pause or a cut; a waiter is let in half a second after the lease, at the latest
 
 WAITING, INSIDE, RUNNING, ENDING = "waiting", "inside", "running", "ending"
 GRANTS = ("enters", "gets")  # events after which an actor has what it asked for
@@ -93,6 +93,6 @@ def parse_fault(text: str, seed: int) -> FaultPlan:
     count = int(number) if number.isdecimal() and number.isascii() else 0 if colon else 1
     if kind not in KINDS or not 1 <= count <= MAX_COUNT:
         raise InvalidParameterError(
-            f"a fault is {' or '.join(KINDS)}, or several, as in {KILL}:3 (at most {MAX_COUNT}), not {text!r}"
+            f"a fault is {', '.join(KINDS)}, or several, as in {KILL}:3 (at most {MAX_COUNT}), not {text!r}"
         )
     return FaultPlan(kind, count, seed)

@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from lab.trace import DIES, PAUSES, Trace, load_traces
+from lab.trace import FAULTS, Trace, load_traces
 from tests.support.lab import RunLab
 
 
 def faults(trace: Trace) -> list[tuple[str, str, str | None, str | None]]:
     """Return who met which fault, on what and at which moment."""
-    return [(event.who, event.what, event.on, event.why) for event in trace.of(DIES, PAUSES)]
+    return [(event.who, event.what, event.on, event.why) for event in trace.of(*FAULTS)]
 
 
 def compare(lab: RunLab, folder: Path, status: int, *arguments: object) -> tuple[dict[str, Any], list[Trace], str]:

@@ -8,7 +8,7 @@ from lab.exercise import Exercise
 from lab.exercises import EXERCISES
 from lab.result import Result, judge
 from lab.runtime.fault_plan import INSIDE
-from lab.trace import DIES, LAB, PAUSES, RESUMES, Event, Trace
+from lab.trace import FAULT_ENDS, FAULTS, LAB, Event, Trace
 
 FENCED = ("enters", "loses lease", "is refused")
 
@@ -36,7 +36,7 @@ def _event(words: list[str], section: str) -> Event:
     on, why = None, None
     if what in ("requests", "enters", "leaves", "loses lease", "is refused"):
         on = section
-    elif what in (DIES, PAUSES, RESUMES):
+    elif what in (*FAULTS, *FAULT_ENDS):
         on, why = section, " ".join(rest) or INSIDE
         rest = []
     elif what == "joins":

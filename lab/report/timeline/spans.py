@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from lab.checks.lifetimes import Lifetimes
 from lab.checks.sections import EXITS, EXPIRES, section_events
 from lab.checks.waits import BEGINS, FAILS, SUCCEEDS
-from lab.trace import Event, Process, Trace
+from lab.trace import CUT_OFF, PAUSES, RECONNECTS, RESUMES, Event, Process, Trace
 
 INSIDE, LOST, KILLED = "inside", "lease lost", "killed"
 
@@ -31,7 +31,8 @@ class Kind:
 
 RECORDED: dict[str, Kind] = {
     "waiting": Kind((*BEGINS, "stops"), (*SUCCEEDS, *FAILS, "passes", "buys", "gets no ticket")),
-    "paused": Kind(("pauses",), ("resumes",), fault=True),
+    "paused": Kind((PAUSES,), (RESUMES,), fault=True),
+    "cut off": Kind((CUT_OFF,), (RECONNECTS,), fault=True),
     "green": Kind(("turns green",), ("turns red",)),
     "red": Kind(("turns red",), ("turns green",)),
 }

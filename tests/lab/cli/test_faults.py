@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.trace import DIES, STOP, load_traces
+from lab.trace import CUT_OFF, DIES, RECONNECTS, STOP, load_traces
 from tests.support.faults import compare, faults
 from tests.support.lab import BACKENDS, RunLab, table_rows
 
@@ -51,8 +51,27 @@ def test_what_a_killed_actor_held_on_local_is_lost(
     assert f"which {killed.who} (killed) holds" in " ".join(again.stdout.split())
 
 
+@pytest.mark.parametrize("backend", ["redis", pytest.param("rq", marks=pytest.mark.slow)])
+def test_an_actor_that_is_cut_off_inside_loses_the_lock(lab: RunLab, url: str, tmp_path: Path, backend: str):
+    options = ("--fault", "cut", "--on", backend, "--redis-url", url)
+    figures, (trace,), text = compare(lab, tmp_path, 0, *TICKETS, *options)
+    assert faults(trace) == [("client 0", CUT_OFF, "db", "inside")]
+    assert [event.who for event in trace.of(RECONNECTS)] == ["client 0"]
+    assert figures["runs"][0]["verdict"] == "valid"
+    assert (
+        f"client 0 was cut off inside db: on {backend} its lease expired, others entered, and its late write was "
+        "refused by the store" in text
+    )
+
+
+def test_on_local_there_is_no_server_to_be_cut_off_from(lab: RunLab, tmp_path: Path):
+    _, (trace,), text = compare(lab, tmp_path, 0, *KTV, "--fault", "cut", "--on", "local")
+    assert faults(trace) == []
+    assert "There is no server to be cut off from: on local all went on." in text
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["kill:3", "pause:3"])
+@pytest.mark.parametrize("kind", ["kill:3", "pause:3", "cut:3"])
 def test_the_same_seed_gives_the_same_faults(lab: RunLab, url: str, tmp_path: Path, kind: str):
     """Three faults are at all three moments; with four rooms, at most two permits are lost."""
     arguments = ("compare", "ktv", "--guests", 9, "--pace", 0.5, "--seed", 3, "--fault", kind, "--redis-url", url)
@@ -60,11 +79,14 @@ def test_the_same_seed_gives_the_same_faults(lab: RunLab, url: str, tmp_path: Pa
     for name in ("first", "second"):
         done = lab(*arguments, "--trace", name)
         assert done.returncode == 0, done.stdout
-        assert table_rows(done.stdout)["faults"] == ["3"] * 3
+        backends = BACKENDS[1:] if kind == "cut:3" else BACKENDS
+        assert table_rows(done.stdout)["faults"] == ["3" if each in backends else "0" for each in BACKENDS]
         for trace in load_traces(tmp_path / name):
+            if trace.backend not in backends:
+                continue
             # One that is to die while it waits dies as it is let in, if a room is free.
             kinds.append(sorted((who, what, on) for who, what, on, _ in faults(trace)))
-    assert len(kinds) == 2 * len(BACKENDS)
+    assert len(kinds) == 2 * len(backends)
     assert kinds == [kinds[0]] * len(kinds)
 
 
@@ -76,7 +98,7 @@ def test_what_cannot_be_done_is_refused_with_one_sentence(lab: RunLab, arguments
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["kill", "pause"])
+@pytest.mark.parametrize("kind", ["kill", "pause", "cut"])
 @pytest.mark.parametrize("exercise", ["lock", "output", "semaphore", "event", "traffic", "daemon", "isolation", "chat"])
 def test_a_fault_is_never_taken_for_a_violation(lab: RunLab, url: str, tmp_path: Path, exercise: str, kind: str):
     pace = () if exercise == "isolation" else ("--pace", 0.1)
@@ -84,4 +106,4 @@ def test_a_fault_is_never_taken_for_a_violation(lab: RunLab, url: str, tmp_path:
     done = lab("compare", exercise, *pace, *options, "--workers", 22)
     assert done.returncode in (0, 2), done.stdout + done.stderr
     for trace in load_traces(tmp_path / "traces"):
-        assert len(faults(trace)) == 1
+        assert len(faults(trace)) == (kind != "cut" or trace.backend != "local")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from broker.engine.request import ACK_TIMEOUT
-from lab.runtime.fault_plan import LEASE, PAUSE_SECONDS
+from lab.runtime.fault_plan import FAULT_SECONDS, LEASE
 from lab.trace import load_traces
 from tests.support.lab import RunLab, StartLab, compare_backends, table_rows
 from tests.support.waiting import wait_until
@@ -38,7 +38,7 @@ def test_late_write_is_refused_and_without_a_fence_a_ticket_is_sold_twice(lab: R
 
     for trace in load_traces(tmp_path / "traces"):
         (pauses,), (resumes,) = trace.of("pauses"), trace.of("resumes")
-        assert resumes.when - pauses.when >= PAUSE_SECONDS - 0.1
+        assert resumes.when - pauses.when >= FAULT_SECONDS - 0.1
         if trace.backend == "local":
             assert "enters" not in [event.what for event in trace.events if pauses.when < event.when < resumes.when]
         (refused,) = trace.of("is refused") or [None]

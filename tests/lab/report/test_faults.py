@@ -73,6 +73,14 @@ def test_a_pause_on_each_backend():
     )
 
 
+def test_a_cut_is_told_as_a_pause_is():
+    cut = LEASE_LOST.replace(" pauses", " is_cut_off").replace(" resumes", " reconnects")
+    assert explain_faults([run(cut, "redis")]) == (
+        "a was cut off inside db: on redis its lease expired, others entered, and its late write was refused by the "
+        "store."
+    )
+
+
 def test_a_pause_during_which_nobody_asked():
     alone = OTHERS_WAITED.replace("0.1 b requests\n", "").replace("4.3 b enters", "4.3 b requests\n4.3 b enters")
     assert "on redis nobody else asked meanwhile" in explain_faults([run(alone, "redis")])

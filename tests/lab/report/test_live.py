@@ -63,10 +63,14 @@ def test_other_events_end_a_wait_and_leave_an_actor_inside() -> None:
     assert watched.doing() == {"inside db": [("b", 1.0)], "running": [("a", 2.0)]}
 
 
-def test_paused_actor_continues_with_what_it_did() -> None:
-    inside, paused = event(1.0, "a", "enters", on="db"), event(2.0, "a", "pauses", on="db")
-    assert list(Watched(inside, paused).doing()) == ["inside db, paused"]
-    assert list(Watched(inside, paused, event(3.0, "a", "resumes", on="db")).doing()) == ["inside db"]
+@pytest.mark.parametrize(
+    ("begins", "ends", "activity"),
+    [("pauses", "resumes", "inside db, paused"), ("is cut off", "reconnects", "inside db, cut off")],
+)
+def test_actor_continues_after_a_fault_with_what_it_did(begins: str, ends: str, activity: str) -> None:
+    events = [event(float(number), "a", what, on="db") for number, what in enumerate(("enters", begins, ends))]
+    assert list(Watched(*events[:2]).doing()) == [activity]
+    assert list(Watched(*events).doing()) == ["inside db"]
 
 
 @pytest.mark.parametrize(("exitcode", "activity"), [(0, "ended"), (1, "failed"), (-9, "killed")])

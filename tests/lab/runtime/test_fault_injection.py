@@ -78,7 +78,7 @@ def test_an_actor_is_killed_while_it_waits(tmp_path: Path):
 
 @pytest.mark.parametrize("moment", [LET_IN, INSIDE])
 def test_a_paused_actor_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str):
-    monkeypatch.setattr(fault_injection, "PAUSE_SECONDS", 0.2)
+    monkeypatch.setattr(fault_injection, "FAULT_SECONDS", 0.2)
     process, events = run_actor(tmp_path, Fault(PAUSE, moment))
     assert process.exitcode == 0
     place = ALL.index("enters") + (moment == INSIDE)
@@ -89,7 +89,7 @@ def test_a_paused_actor_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 
 
 def test_a_waiter_is_paused_while_it_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(fault_injection, "PAUSE_SECONDS", 0.2)
+    monkeypatch.setattr(fault_injection, "FAULT_SECONDS", 0.2)
     lock, log = FORK.Lock(), FileLog(tmp_path / "trace")
     lock.acquire()
 
