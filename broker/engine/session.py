@@ -78,6 +78,8 @@ def prepare_request() -> None:
 
 _sessions: dict[str, Session] = {}
 _sessions_lock = threading.Lock()  # with two sessions at one URL, neither would know all leases of this process
+# Of the process that has forked this one. They are not freed, since that would copy the memory that both share.
+_inherited_sessions: list[Session] = []
 
 
 def get_session(url: str) -> Session:
@@ -108,7 +110,8 @@ def _close_inherited_sessions() -> None:
     for session in _sessions.values():
         session.closed = True
         for connection in list(session._connections):
-            connection.close()
+            connection.close_inherited()
+    _inherited_sessions.extend(_sessions.values())
     _sessions.clear()
 
 

@@ -181,9 +181,15 @@ class Connection:
             self._message_wire = None
 
     def close(self) -> None:
-        """Close both sockets; in a forked child, this does not affect the parent's connection."""
+        """Close both sockets."""
         self._close_request_wire()
         self._close_message_wire()
+
+    def close_inherited(self) -> None:
+        """Close both sockets in a forked child; the parent's stay connected."""
+        for wire in (self._request_wire, self._message_wire):
+            if wire is not None:
+                wire.close_inherited()
 
 
 # After these it is unknown whether the request was carried out, or the server will accept it soon.

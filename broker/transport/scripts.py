@@ -22,24 +22,34 @@ def _pack_bulk(argument: bytes) -> bytes:
 
 
 class BoundScript:
-    """A script whose keys and fixed arguments are packed in advance; a call only adds the remaining arguments."""
+    """A script with its keys and fixed arguments, which are packed once; a call only adds the remaining arguments.
 
-    __slots__ = ("_eval_prefix", "_evalsha_prefix", "sha")
+    They are packed at the first call: many handles use few of their scripts.
+    """
+
+    __slots__ = ("_fixed_arguments", "_keys", "_prefix", "_script", "sha")
 
     def __init__(self, script: Script, keys: Sequence[bytes], fixed_arguments: Sequence[int]) -> None:
         self.sha = script.sha
-        start = b"*%d\r\n" % (3 + len(keys) + len(fixed_arguments) + script.arguments)
-        bound = b"".join(map(_pack_bulk, (b"%d" % len(keys), *keys, *(b"%d" % value for value in fixed_arguments))))
-        self._evalsha_prefix = start + _pack_bulk(b"EVALSHA") + _pack_bulk(script.sha) + bound
-        self._eval_prefix = start + _pack_bulk(b"EVAL") + _pack_bulk(script.text) + bound
+        self._script = script
+        self._keys = keys
+        self._fixed_arguments = fixed_arguments
+        self._prefix: bytes | None = None
 
     def pack_evalsha(self, *arguments: bytes) -> bytes:
         """Return the request that runs the script by its hash."""
-        return self._evalsha_prefix + b"".join(map(_pack_bulk, arguments))
+        if self._prefix is None:
+            self._prefix = self._pack(b"EVALSHA", self.sha)
+        return self._prefix + b"".join(map(_pack_bulk, arguments))
 
     def pack_eval(self, *arguments: bytes) -> bytes:
         """Return the request that runs the script by its text; the server then knows its hash."""
-        return self._eval_prefix + b"".join(map(_pack_bulk, arguments))
+        return self._pack(b"EVAL", self._script.text) + b"".join(map(_pack_bulk, arguments))
+
+    def _pack(self, command: bytes, script: bytes) -> bytes:
+        fixed = (b"%d" % value for value in self._fixed_arguments)
+        start = (command, script, b"%d" % len(self._keys), *self._keys, *fixed)
+        return b"*%d\r\n" % (len(start) + self._script.arguments) + b"".join(map(_pack_bulk, start))
 
 
 class Script:

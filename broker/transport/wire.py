@@ -7,6 +7,7 @@ the replies (RESP2, https://redis.io/docs/latest/develop/reference/protocol-spec
 
 from __future__ import annotations
 
+import functools
 import socket
 import ssl
 import struct
@@ -82,8 +83,12 @@ class Wire:
             raise redis.ConnectionError(f"receiving failed: {error}") from error
 
     def close(self) -> None:
-        """Close the socket; in a forked child, this does not affect the parent's connection."""
+        """Close the socket."""
         self._connection.disconnect()
+
+    def close_inherited(self) -> None:
+        """Close the socket in a forked child; the parent's stays connected."""
+        self._socket.close()  # redis-py's `disconnect` would do the same, and look at much memory to do so
 
     def _restore_timeout(self) -> None:
         self._timeout_is_default = True
@@ -141,6 +146,7 @@ class Wire:
 WireFactory = Callable[[float], Wire]  # its argument: the seconds after which a reply counts as lost
 
 
+@functools.lru_cache(maxsize=16)  # in a worker, its processes have it from their parent
 def wire_factory(url: str) -> WireFactory:
     """Return a function that opens a wire to `url`; raise `InvalidArgumentError` if `url` is not a Redis URL."""
     try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 OURS = {name: logging.getLogger(name) for name in ("rq", "jobs")}  # a worker's own log lines are no program's
+REDIS = "push_response"  # redis-py sets this one itself, in each process
 SILENT = logging.NullHandler()
 
 
@@ -30,14 +31,15 @@ class LoggerState:
     def restore(self) -> None:
         """Set the logger of this process so."""
         logger = logging.getLogger(self.name or None)
-        logger.setLevel(self.level)
+        if logger.level != self.level:  # else it would clear the caches of all loggers
+            logger.setLevel(self.level)
         logger.propagate, logger.disabled = self.propagate, self.disabled
         logger.handlers, logger.filters = self.handlers, self.filters
 
 
 def logger_states() -> list[LoggerState]:
     """Return how the loggers of this process are set, but those that nobody has touched."""
-    states = [
+    return [
         LoggerState(
             "" if logger is logging.root else logger.name,
             logger.level,
@@ -47,8 +49,13 @@ def logger_states() -> list[LoggerState]:
             list(logger.filters),
         )
         for logger in _loggers()
+        if not _is_untouched(logger)
     ]
-    return [state for state in states if state != LoggerState.untouched(state.name)]
+
+
+def _is_untouched(logger: logging.Logger) -> bool:
+    level = logging.WARNING if logger is logging.root else logging.NOTSET
+    return logger.level == level and logger.propagate and not (logger.disabled or logger.handlers or logger.filters)
 
 
 def reset_logging(states: list[LoggerState]) -> None:
@@ -79,5 +86,5 @@ def _set_state(handler: logging.Handler, state: dict[str, Any]) -> None:
 def _loggers() -> Iterator[logging.Logger]:
     yield logging.root
     for name, logger in list(logging.root.manager.loggerDict.items()):
-        if isinstance(logger, logging.Logger) and name.partition(".")[0] not in OURS:
+        if isinstance(logger, logging.Logger) and name != REDIS and name.partition(".")[0] not in OURS:
             yield logger

@@ -92,6 +92,11 @@ class Variable:
     def __init__(self, module: str, owner: str, name: str, value: object) -> None:
         self.module, self.owner, self.name, self.value = module, owner, name, value
 
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Which variable it is, of all in this process."""
+        return self.module, self.owner, self.name
+
     def restore(self) -> None:
         """Give it its value in this process."""
         target: Any = importlib.import_module(self.module)
@@ -121,6 +126,9 @@ def _inherited(modules: dict[str, ModuleType]) -> Iterator[Variable]:
             yield from _attributes(module_name, name, vars(module).get(name))
 
 
+_unsendable: set[tuple[str, str, str]] = set()  # variables that could not be pickled when a process was started
+
+
 def _comes_with_definitions(value: object) -> bool:
     return isinstance(value, (ModuleType, BuiltinFunctionType)) or callable(value)
 
@@ -140,6 +148,7 @@ def _attributes(module: str, owner: str, value: object) -> Iterator[Variable]:
 
 
 def _dumps(process: object, data: list[Variable], loggers: list[LoggerState]) -> bytes:
+    data = [_sendable(variable) if variable.key in _unsendable else variable for variable in data]
     try:
         return _pickle((process, data, loggers), _refuse)
     except Exception:  # there is something that cannot be pickled, or only once: look at each
@@ -155,6 +164,7 @@ def _sendable_part(state: LoggerState) -> LoggerState:
 def _sendable(variable: Variable) -> Variable:
     """Return a variable that can be pickled: with what says so when it is used in the place of what cannot."""
     if error := _fault(variable.value):
+        _unsendable.add(variable.key)
         kind = f"{type(variable.value).__module__}.{type(variable.value).__qualname__}".removeprefix("builtins.")
         refusal = (
             f"{variable.describe()} is a {kind}, which cannot be sent to another process ({error}): make it in the "

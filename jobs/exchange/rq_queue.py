@@ -29,15 +29,19 @@ class RqQueue:
     def enqueue(self, name: str, job_id: str, function: Callable[..., object], *args: object) -> Job:
         """Enqueue a call of `function` as a job without a timeout; `name` is what `lab workers` shows."""
         prepare_request()
-        return self._queue.enqueue(
-            function,
-            args=args,
-            job_id=job_id,
-            description=name,
-            job_timeout=-1,
-            result_ttl=RESULT_TTL,
-            failure_ttl=RESULT_TTL,
-        )
+        with self._connection.pipeline() as transaction:  # RQ's own way takes two
+            job = self._queue.enqueue(
+                function,
+                args=args,
+                job_id=job_id,
+                description=name,
+                job_timeout=-1,
+                result_ttl=RESULT_TTL,
+                failure_ttl=RESULT_TTL,
+                pipeline=transaction,
+            )
+            transaction.execute()
+        return job
 
     def remove(self, job_id: str) -> bool:
         """Remove a job from the queue; return False if a worker has dequeued it already."""

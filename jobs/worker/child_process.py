@@ -14,7 +14,6 @@ import traceback
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
-from multiprocessing.connection import wait
 from typing import IO
 
 from rq.defaults import UNSERIALIZABLE_RETURN_VALUE_PAYLOAD
@@ -201,7 +200,7 @@ def _line_buffered(stream: int, pending: PendingOutput, errors: str) -> io.TextI
 
 
 def _exit_with_parent(parent_sentinel: int) -> None:
-    wait([parent_sentinel])
+    os.read(parent_sentinel, 1)  # nobody writes: it returns when the parent's end is closed
     os.kill(os.getpid(), signal.SIGKILL)
 
 

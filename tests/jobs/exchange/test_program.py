@@ -16,7 +16,7 @@ import pytest
 
 from broker import Context
 from jobs.exchange.definitions import definitions
-from jobs.exchange.logging_state import reduce_handler
+from jobs.exchange.logging_state import logger_states, reduce_handler
 from jobs.exchange.main_module import MainModule, own_modules
 from jobs.exchange.process_state import ProcessState
 from jobs.exchange.unavailable import Unavailable, UnavailableError
@@ -116,6 +116,28 @@ def test_what_is_not_picklable_is_found_among_the_rest() -> None:
     assert process == "process"
     assert "thread is a threading._MainThread" in repr(thread.value)
     assert left.value is right.value
+
+
+def test_what_was_not_picklable_at_one_start_is_sent_at_the_next_if_it_is_then() -> None:
+    from jobs.exchange.program import Variable, _dumps
+
+    names: list[Any] = [threading.current_thread()]
+    first = _dumps("process", [Variable("json", "", "names", names)], [])
+    names[:] = ["Ada"]
+    second = _dumps("process", [Variable("json", "", "names", names)], [])
+    sent = [pickle.loads(pickled)[1][0].value for pickled in (first, second)]
+    assert isinstance(sent[0], Unavailable)
+    assert sent[1] == ["Ada"]
+
+
+def test_loggers_of_libraries_and_those_that_nobody_has_set_do_not_travel(monkeypatch: pytest.MonkeyPatch) -> None:
+    logging.getLogger("shop.untouched")
+    for name in ("shop.touched", "push_response", "rq.worker"):
+        monkeypatch.setattr(logging.getLogger(name), "propagate", False)
+    names = [state.name for state in logger_states()]
+    assert "shop.touched" in names
+    assert "shop.untouched" not in names
+    assert not {"push_response", "rq.worker"} & {*names}
 
 
 def test_a_module_is_compiled_once_and_again_when_it_has_changed(tmp_path: Path) -> None:
