@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import sys
 import uuid
 from collections.abc import Callable, Iterable
 from multiprocessing import pool
@@ -47,10 +48,18 @@ class Context(BaseContext):
     is created.
     """
 
+    _package: ClassVar[str] = "broker"
     _simple_queue: ClassVar[type[SimpleQueue]] = SimpleQueue
     _queue: ClassVar[type[Queue]] = Queue
     _pipe_connection: ClassVar[type[PipeConnection]] = PipeConnection
     _joinable_queue: ClassVar[type[JoinableQueue]] = JoinableQueue
+
+    # The standard library's pools whose queues have to be pipes of this host, by module, and what to use instead.
+    _pools: ClassVar[dict[str, str]] = {
+        "multiprocessing.pool": "multiprocessing.pool.Pool: use the context's own Pool, which takes the same arguments",
+        "concurrent.futures.process": "concurrent.futures.ProcessPoolExecutor: leave out mp_context, or give it a "
+        "context of multiprocessing; its calls can use this context's primitives",
+    }
 
     # Each raises `UnsupportedError`: those of multiprocessing would silently work on one machine only.
     RLock = _unsupported("RLock")
@@ -104,7 +113,13 @@ class Context(BaseContext):
         return Event(name, context=self)
 
     def SimpleQueue(self, *, name: str | None = None) -> SimpleQueue:  # type: ignore[override]
-        """Return a queue without timeouts."""
+        """Return a queue without timeouts; raise `UnsupportedError` in a pool of the standard library.
+
+        Those are refused here since they wait for their queue's file descriptor, and some would wait in vain.
+        """
+        pool_module = sys._getframe(1).f_globals.get("__name__", "")
+        if pool_module in self._pools:
+            raise UnsupportedError(f"a context of {self._package} cannot run a {self._pools[pool_module]}")
         return self._simple_queue(name, context=self)
 
     def Queue(self, maxsize: int = 0, *, name: str | None = None) -> Queue:  # type: ignore[override]

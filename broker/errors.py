@@ -18,7 +18,7 @@ class InvalidArgumentError(BrokerError, ValueError):
 
 
 class UnsupportedError(BrokerError, NotImplementedError):
-    """Raised for a primitive of multiprocessing that the broker does not provide yet."""
+    """Raised for what multiprocessing provides, and a context does not: a primitive, or use by another class."""
 
 
 class MismatchError(BrokerError, ValueError):

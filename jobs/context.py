@@ -37,6 +37,11 @@ class Context(broker.Context):
     creates and starts with it ends with the job.
     """
 
+    _package = "jobs"
+    _pools = broker.Context._pools | {
+        "concurrent.futures.process": "concurrent.futures.ProcessPoolExecutor: use jobs.Executor, which takes the same "
+        "arguments"
+    }
     _simple_queue = queues.SimpleQueue
     _queue = queues.Queue
     _joinable_queue = queues.JoinableQueue

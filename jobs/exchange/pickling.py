@@ -12,16 +12,15 @@ import pickle
 import socket
 import sys
 from collections.abc import Callable
-from concurrent.futures.process import _SafeQueue
 from multiprocessing.connection import Connection
 from multiprocessing.process import AuthenticationString  # type: ignore[attr-defined]
 from multiprocessing.reduction import ForkingPickler
 from types import FunctionType
-from typing import IO, Any, ClassVar, NoReturn
+from typing import IO, Any, ClassVar
 
 import cloudpickle
 
-from broker.errors import BrokerError, UnsupportedError
+from broker.errors import BrokerError
 from jobs.exchange.main_module import is_defined
 
 # multiprocessing's own way: the receiver fetches them from the sender, through a socket on their host.
@@ -112,16 +111,8 @@ def _reduce_key(key: AuthenticationString) -> tuple[object, ...]:
     return AuthenticationString, (bytes(key),)
 
 
-def _refuse_executor(_: object) -> NoReturn:
-    raise UnsupportedError(
-        "concurrent.futures.ProcessPoolExecutor works on one machine only: on RQ workers, use jobs.Executor, which "
-        "takes the same arguments"
-    )
-
-
 Pickler.reducers = {
     **cloudpickle.Pickler.dispatch_table,
     **dict.fromkeys(SOCKET_REDUCERS, _reduce_socket),
     AuthenticationString: _reduce_key,
-    _SafeQueue: _refuse_executor,  # the first argument of the executor's processes
 }

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
+import broker
 import jobs
 from broker import UnsupportedError
 from jobs.exchange.client import client
@@ -282,10 +283,9 @@ def test_it_is_an_executor_of_the_standard_library() -> None:
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_the_standard_librarys_executor_is_refused(url, method):
-    with (
-        jobs.get_context(url, method=method) as ctx,
-        ProcessPoolExecutor(1, mp_context=ctx) as executor,
-        pytest.raises(UnsupportedError, match=r"jobs\.Executor, which takes the same arguments"),
-    ):
-        executor.submit(abs, -1)
+@pytest.mark.parametrize(
+    ("package", "instead"), [(jobs, r"jobs\.Executor, which takes the same"), (broker, "leave out mp_context")]
+)
+def test_the_standard_librarys_executor_is_refused(url, method, package, instead):
+    with package.get_context(url, method=method) as ctx, pytest.raises(UnsupportedError, match=instead):
+        ProcessPoolExecutor(1, mp_context=ctx)

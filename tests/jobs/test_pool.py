@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import multiprocessing
+import multiprocessing.pool
 import os
 import signal
 import sys
@@ -17,7 +18,9 @@ from contextlib import nullcontext
 import psutil
 import pytest
 
+import broker
 import jobs
+from broker import UnsupportedError
 from jobs.tasks import MAX_FAILED_STARTS, Dispatcher
 from tests.support.actors import TIMEOUT
 from tests.support.waiting import wait_until
@@ -243,3 +246,9 @@ def test_large_arguments_and_results(ctx):
     with ctx.Pool(2) as pool:
         assert pool.map(len, [bytes(100 << 20)], chunksize=1) == [100 << 20]
         assert len(pool.apply(bytes, (100 << 20,))) == 100 << 20
+
+
+@pytest.mark.parametrize("package", [jobs, broker])
+def test_the_standard_librarys_pool_is_refused(url, package):
+    with package.get_context(url) as ctx, pytest.raises(UnsupportedError, match=r"use the context's own Pool"):
+        multiprocessing.pool.Pool(1, context=ctx)
