@@ -60,7 +60,7 @@ def _command(
 
 def _compare(exercise: type[Exercise], given: Mapping[str, Any]) -> int:
     variants, chosen = options.parse_compare(exercise, given)
-    with _settings(chosen) as settings:
+    with _settings(variants, chosen) as settings:
         if settings.server:
             click.echo(f"server: {settings.server}")
         show = _run_watched if chosen.watch else _run_with_progress
@@ -80,7 +80,7 @@ def _run(exercise: type[Exercise], given: Mapping[str, Any]) -> int:
         if line is not None:
             console.print(line)
 
-    with _settings(chosen) as settings:
+    with _settings([variant], chosen) as settings:
         if chosen.watch:
             traces = _run_watched([variant], chosen.backends, settings, chosen.repeat, console, print_line)
         else:
@@ -98,10 +98,11 @@ def _run(exercise: type[Exercise], given: Mapping[str, Any]) -> int:
 
 
 @contextmanager
-def _settings(chosen: options.Options) -> Iterator[Settings]:
+def _settings(variants: Sequence[Exercise], chosen: options.Options) -> Iterator[Settings]:
     """Yield the settings of a run, with its server; raise `InterruptedRunError` if the run is interrupted."""
+    min_workers = max(exercise.min_workers for exercise in variants)
     try:
-        with open_server(chosen.url, chosen.backends) as server:
+        with open_server(chosen.url, chosen.backends, min_workers) as server:
             yield Settings(server.url, server.description, chosen.workers, chosen.faults)
     except KeyboardInterrupt as interrupt:
         raise InterruptedRunError from interrupt

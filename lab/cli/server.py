@@ -26,8 +26,11 @@ class Server:
 
 
 @contextmanager
-def open_server(url: str | None, backends: Sequence[str]) -> Iterator[Server]:
-    """Check the server that the backends need, and start a private one if `url` and the environment name none."""
+def open_server(url: str | None, backends: Sequence[str], min_workers: int = 1) -> Iterator[Server]:
+    """Check the server that the backends need, and start a private one if `url` and the environment name none.
+
+    `min_workers` is how many workers the command needs, whatever its `--workers` is.
+    """
     if list(backends) == ["local"]:
         yield Server()
         return
@@ -35,7 +38,7 @@ def open_server(url: str | None, backends: Sequence[str]) -> Iterator[Server]:
         description = ctx.check()
         if "rq" in backends:
             warn_if_unsigned(ctx.url)
-            _warn_if_workers_ignored(ctx.url)
+            _warn_if_other_workers(ctx.url, min_workers)
         yield Server(ctx.url, description)
 
 
@@ -63,15 +66,22 @@ def warn_if_unsigned(url: str) -> None:
         click.echo(warning, err=True)
 
 
-def _warn_if_workers_ignored(url: str) -> None:
-    """Print a warning to standard error if the command's `--workers` was given, and other workers are running."""
+def _warn_if_other_workers(url: str, needed: int) -> None:
+    """Print a warning to standard error if the command's `--workers` was given, and it runs on another number."""
     command = click.get_current_context()
     asked_for = command.params["workers"]
     if command.get_parameter_source("workers") is ParameterSource.DEFAULT:
         return
-    if (running := worker_count(url, QUEUE)) not in (0, asked_for):
+    running = worker_count(url, QUEUE)
+    if running not in (0, asked_for):
         click.echo(
             f"lab: --workers {asked_for} is ignored: this run uses the workers that are running on queue {QUEUE} "
             f"({running})",
+            err=True,
+        )
+    elif not running and asked_for < needed:
+        click.echo(
+            f"lab: --workers {asked_for} is too few: {command.info_name} needs {needed} workers at the same time, and "
+            "so many are started",
             err=True,
         )

@@ -188,6 +188,9 @@ def test_lab_starts_as_many_workers_as_needed(lab: RunLab, tmp_path: Path):
     options = ("--vehicles", 3, "--workers", 1)
     done = lab("compare", "traffic", *options, "--on", "rq", "--json", "figures")
     assert done.returncode == 0
+    assert done.stderr == (
+        "lab: --workers 1 is too few: traffic needs 4 workers at the same time, and so many are started\n"
+    )
     (run,) = json.loads((tmp_path / "figures").read_text())["runs"]
     assert run["workers"] == run["max_concurrent"] == 4
 

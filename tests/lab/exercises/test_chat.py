@@ -65,7 +65,7 @@ def test_missing_event_is_unknown(missing: str):
 
 @pytest.mark.slow
 def test_every_server_is_valid_on_every_backend(lab: RunLab, url: str, tmp_path: Path):
-    options = ("--clients", 3, "--messages", 3, "--servers", 2, "--workers", 4)
+    options = ("--clients", 3, "--messages", 3, "--servers", 2, "--workers", 7)
     runs = compare_backends(lab, tmp_path, "chat", *options, "--how", "all", "--redis-url", url)
     assert set(runs) == {(how, backend) for how in SERVERS for backend in BACKENDS}
     for (how, backend), run in runs.items():
