@@ -74,6 +74,8 @@ def _of(trace: Trace, name: str | None) -> list[Event]:
 CHECKS: dict[str, tuple[Callable[[Trace, Event], verdicts.Verdict], ...]] = {
     "lock": (_holders_within_limit, _fences_increase),
     "semaphore": (_holders_within_limit, _fences_unique),
+    "condition": (),
+    "barrier": (),
     "event": (_wakes_after_set,),
     "queue": (_items_come_from_puts,),
     "pipe": (_items_come_from_puts,),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from multiprocessing.synchronize import Condition
 from types import TracebackType
 from typing import Any
 
@@ -51,11 +52,16 @@ def _unlimited(*args: Any, **kwargs: Any) -> bool:
 
 
 def limit_of(kind: str, *args: Any, **kwargs: Any) -> int | None:
-    """Return how many permits or items there are at most in a primitive that was created with these arguments."""
+    """Return how many permits or items there are at most in a primitive that was created with these arguments.
+
+    For a barrier, return how many processes it waits for.
+    """
     if kind == "lock":
         return 1
     if kind == "semaphore":
         return int(args[0] if args else kwargs.get("value", 1))
+    if kind == "barrier":
+        return int(args[0] if args else kwargs["parties"])
     size = int(args[0] if args else kwargs.get("maxsize", 0)) if kind == "queue" else 0
     return size if size > 0 else None
 
@@ -91,7 +97,67 @@ class PermitsProxy(RecordingProxy):
         self.release()
 
 
-class EventProxy(RecordingProxy):
+class RLockProxy(PermitsProxy):
+    """Records a lock of multiprocessing's that its owner may acquire again: when the owner enters, and leaves."""
+
+    def acquire(self, *args: Any, **kwargs: Any) -> bool:
+        """Acquire; record it unless the caller is the owner already."""
+        if self._primitive._semlock._is_mine():
+            return bool(self._primitive.acquire(*args, **kwargs))
+        return super().acquire(*args, **kwargs)
+
+    def release(self) -> None:
+        """Release; record it before if the caller will not be the owner any more."""
+        if self._primitive._semlock._is_mine() and self._primitive._semlock._count() == 1:
+            super().release()
+        else:
+            self._primitive.release()
+
+
+class _WaitProxy(RecordingProxy):
+    """Records waits for something that another process does."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait; record the call before and the outcome after it."""
+        done = bool(self._wait("waits", timeout is None, self._primitive.wait, timeout))
+        record("wakes" if done else "times out", self._name)
+        return done
+
+
+class ConditionProxy(_WaitProxy):
+    """Records a condition of multiprocessing's; its lock has a proxy of its own."""
+
+    def __init__(self, primitive: Any, name: str) -> None:
+        super().__init__(primitive, name)
+        if not issubclass(type(primitive._lock), RecordingProxy):
+            lock_name = f"lock of {name}"
+            record("creates", lock_name, why="lock", value=1)
+            primitive._lock = RLockProxy(primitive._lock, lock_name)
+            primitive._make_methods()
+
+    def wait_for(self, predicate: Callable[[], Any], timeout: float | None = None) -> Any:
+        """Wait until `predicate` is true; record each wait for a notification."""
+        return Condition.wait_for(self, predicate, timeout)  # type: ignore[arg-type]
+
+    def __enter__(self) -> bool:
+        return bool(self._primitive.__enter__())
+
+    def __exit__(self, *raised: Any) -> None:
+        self._primitive.__exit__(*raised)
+
+
+class BarrierProxy(RecordingProxy):
+    """Records a barrier of multiprocessing's."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait; record the call before and the outcome after it."""
+        unlimited = timeout is None and self._primitive._timeout is None
+        position = int(self._wait("waits", unlimited, self._primitive.wait, timeout))
+        record("wakes", self._name)
+        return position
+
+
+class EventProxy(_WaitProxy):
     """Records an event."""
 
     def set(self) -> None:
@@ -103,12 +169,6 @@ class EventProxy(RecordingProxy):
         """Clear, and then record it."""
         self._primitive.clear()
         record("clears", self._name)
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait; record the call before and the outcome after it."""
-        was_set = bool(self._wait("waits", timeout is None, self._primitive.wait, timeout))
-        record("wakes" if was_set else "times out", self._name)
-        return was_set
 
 
 class QueueProxy(RecordingProxy):
@@ -160,8 +220,11 @@ class ConnectionProxy(RecordingProxy):
 # By the name of multiprocessing's factory: the kind of primitive in the trace, and its proxy.
 PROXIES: dict[str, tuple[str, type[RecordingProxy]]] = {
     "Lock": ("lock", PermitsProxy),
+    "RLock": ("lock", RLockProxy),
     "Semaphore": ("semaphore", PermitsProxy),
     "BoundedSemaphore": ("semaphore", PermitsProxy),
+    "Condition": ("condition", ConditionProxy),
+    "Barrier": ("barrier", BarrierProxy),
     "Event": ("event", EventProxy),
     "Queue": ("queue", QueueProxy),
     "JoinableQueue": ("queue", QueueProxy),

@@ -18,10 +18,13 @@ WAIT, ROOM = "wait", "wait for room"  # the second one is a put's
 
 PERMITS = {"grants": "enters"}, {"wait": ("requests", "enters"), "hold": ("enters", "leaves")}
 MESSAGES = {"puts": "puts", "gets": "gets"}, {"wait": ("requests", "gets"), ROOM: ("begins put", "puts")}
+WAKE_UPS = {"wake-ups": "wakes"}, {"wait": ("waits", "wakes")}
 # By kind of primitive: which events are counted, and the durations between which two events of a process.
 KINDS: dict[str, tuple[dict[str, str], dict[str, tuple[str, str]]]] = {
     "lock": PERMITS,
     "semaphore": PERMITS,
+    "condition": WAKE_UPS,
+    "barrier": WAKE_UPS,
     "event": ({"sets": "sets", "wake-ups": "wakes"}, {"wait": ("waits", "wakes")}),
     "queue": MESSAGES,
     "pipe": MESSAGES,

@@ -51,6 +51,10 @@ def _describe(wait: Wait, state: State) -> str:
         return f"{wait.on} to end"
     if wait.kind == "event":
         return f"{wait.on} to be set"
+    if wait.kind == "condition":
+        return f"{wait.on} to be notified"
+    if wait.kind == "barrier":
+        return f"{wait.on}, which waits for {state.limits[wait.on]} processes"
     if wait.begin.what == "begins put":
         limit = state.limits.get(wait.on)
         return f"room in {wait.on}" + (f", which has room for {limit}" if limit else "")

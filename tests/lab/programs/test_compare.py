@@ -197,6 +197,102 @@ def test_a_deadlock_is_named(lab: RunLab, program: Program, url: str, tmp_path: 
         assert backend["primitives"]["rooms (program.py:13)"]["wait_s"]["max"] > 1
 
 
+@pytest.mark.parametrize(
+    ("create", "held"), [("RLock()", "rooms (program.py:14)"), ("Condition()", "lock of rooms (program.py:14)")]
+)
+def test_a_deadlock_of_reentrant_locks_is_named(lab: RunLab, program: Program, url: str, create: str, held: str):
+    path = program(
+        f"""
+        from multiprocessing import Condition, Event, Process, RLock
+
+        def work(first, second, mine, yours):
+            with first:
+                with first:
+                    mine.set()
+                yours.wait()
+                with second:
+                    pass
+
+        if __name__ == "__main__":
+            hall = RLock()
+            rooms = {create}
+            one, two = Event(), Event()
+            left = Process(target=work, args=(hall, rooms, one, two), name="left")
+            right = Process(target=work, args=(rooms, hall, two, one), name="right")
+            left.start()
+            right.start()
+            left.join()
+        """
+    )
+    done = lab("compare", path, "--limit", 5, "--on", "local,redis", "--redis-url", url)
+    assert (
+        f"Deadlock on local, redis: left waits for {held}, which right holds; right waits for hall (program.py:13), "
+        "which left holds."
+    ) in " ".join(done.stdout.split())
+
+
+def test_waits_for_conditions_and_barriers_are_named(lab: RunLab, program: Program, url: str):
+    path = program(
+        """
+        from multiprocessing import Barrier, Condition, Process
+
+        def wait(ready, start):
+            with ready:
+                ready.wait_for(lambda: False)
+
+        def meet(ready, start):
+            start.wait()
+
+        if __name__ == "__main__":
+            ready, start = Condition(), Barrier(3)
+            for name, target in (("three", meet), ("two", meet), ("one", wait)):
+                process = Process(target=target, args=(ready, start), name=name)
+                process.start()
+            process.join()
+        """
+    )
+    done = lab("compare", path, "--limit", 5, "--on", "local,redis", "--redis-url", url)
+    assert (
+        "All processes waited on local, redis, and none could go on: MainProcess waits for one to end; one waits "
+        "for ready (program.py:12) to be notified; three and two wait for start (program.py:12), which waits for 3 "
+        "processes"
+    ) in " ".join(done.stdout.split())
+
+
+def test_conditions_and_barriers_are_recorded(lab: RunLab, program: Program, tmp_path: Path):
+    path = program(
+        """
+        from multiprocessing import Barrier, Condition, Process, RLock, set_start_method
+
+        def work(ready, start, lock):
+            with lock, lock:
+                pass
+            start.wait()
+            with ready:
+                ready.notify()
+
+        if __name__ == "__main__":
+            set_start_method("spawn")
+            ready, start, lock = Condition(), Barrier(2), RLock()
+            with ready:
+                other = Process(target=work, args=(ready, start, lock))
+                other.start()
+                start.wait()
+                assert ready.wait()
+                assert not ready.wait(0.01)
+            other.join()
+        """
+    )
+    done = lab("compare", path, "--on", "local", "--json", "figures", "--report", "page")
+    assert done.returncode == 0, done.stdout + done.stderr
+    run = json.loads((tmp_path / "figures").read_text())["backends"]["local"]
+    counts = {name.partition(" (")[0]: used for name, used in run["primitives"].items()}
+    assert counts["lock"]["grants"] == 1
+    assert counts["ready"]["wake-ups"] == 1
+    assert counts["start"]["wake-ups"] == 2
+    assert counts["lock of ready"]["grants"] == 4
+
+
 def test_repeated_runs(lab: RunLab, program: Program, tmp_path: Path):
     path = program(
         """
