@@ -219,9 +219,10 @@ class Worker(rq.Worker):
     def _sending_heartbeats(self, job: Job, execution: Execution) -> Iterator[None]:
         def send_heartbeats() -> None:
             while not finished.wait(self.job_monitoring_interval):
+                sent.set()
                 self.maintain_heartbeats(job, execution)
 
-        finished = threading.Event()
+        finished, sent = threading.Event(), threading.Event()
         thread = threading.Thread(target=send_heartbeats, daemon=True)
         thread.start()
         try:
@@ -229,8 +230,9 @@ class Worker(rq.Worker):
         finally:
             finished.set()
             thread.join()
-            with suppress(*CONNECTION_ERRORS):
-                self.connection.delete(execution.key)  # a heartbeat after RQ's clean-up creates it again
+            if sent.is_set():
+                with suppress(*CONNECTION_ERRORS):
+                    self.connection.delete(execution.key)  # a heartbeat after RQ's clean-up creates it again
 
     def _pubsub_exception_handler(self, *_: object) -> None:
         time.sleep(RETRY_INTERVAL)  # then RQ subscribes again
