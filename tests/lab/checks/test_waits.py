@@ -92,6 +92,12 @@ def test_for_a_message_all_processes_have_to_wait(kind: str):
     assert in_vain(*lines, "b ends") == {"a", "main"}
 
 
+def test_a_process_that_has_not_started_or_has_just_ended_may_go_on():
+    assert in_vain("main starts", "main waits a") == set(), "a is still in RQ's queue"
+    assert in_vain("main starts", "a starts", "main waits a", "a ends") == set()
+    assert in_vain(*PROCESSES, "main creates Q queue", "a requests Q", "b requests Q", "main waits c") == set()
+
+
 def test_an_ended_or_terminated_process_waits_no_longer():
     lines = (*PROCESSES, *LOCKS, "a enters L", "b requests L", "b/thread requests L", "main terminates b")
     assert state_at_stop(trace(*lines)).waits == {}
