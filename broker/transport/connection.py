@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import multiprocessing
 import os
 import secrets
 import socket
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import redis
 
@@ -38,7 +41,9 @@ class Connection:
     """
 
     def __init__(self, open_wire: Callable[[], Wire]) -> None:
-        self.client_id = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(6)}".encode()
+        # Quoted, the name has no '/', ':' or space, which separate the parts of tokens and messages.
+        process = quote(multiprocessing.current_process().name, safe="", errors="replace")
+        self.client_id = f"{socket.gethostname()}/{os.getpid()}/{process}/{secrets.token_hex(6)}".encode()
         self.channel = b"broker:" + self.client_id
         self._open_wire = open_wire
         self._request_wire: Wire | None = None
@@ -49,8 +54,8 @@ class Connection:
         self._scripts_sent: set[bytes] = set()  # hashes of scripts whose text was sent on the request wire
 
     def new_token(self) -> bytes:
-        """Return a unique token for a request."""
-        return b"%b:%d" % (self.client_id, next(self._request_numbers))
+        """Return a unique token for a request of the calling thread: `host/pid/process/random:number/thread`."""
+        return b"%b:%d/%d" % (self.client_id, next(self._request_numbers), threading.get_native_id())
 
     def run(self, script: BoundScript, *arguments: bytes, deadline: float = NEVER) -> tuple[Any, bool]:
         """Run a script; return its reply, and whether the request was sent more than once.

@@ -7,7 +7,7 @@
 --       3 ended  zset  token -> when; lost leases and added permits, kept so that retried requests are recognized
 -- ARGV  1 start  initial number of permits (1: a lock)
 --       2 lease  microseconds
---       3 token  "client:number"; its messages are published on the channel "broker:client"
+--       3 token  "client:number/thread"; its messages are published on the channel "broker:client"
 --
 -- Times are microseconds of the server's clock. Invariants between any two scripts:
 --   no token is both in the state and in the queue;

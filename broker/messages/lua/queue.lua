@@ -20,7 +20,7 @@
 --   full queue.
 local ITEMS, TAKEN = KEYS[4], KEYS[5]
 local WAIT, MAXSIZE = ARGV[4] == '1', tonumber(ARGV[5])
-local CLIENT, NUMBER = string.match(TOKEN, '^(.*):(%d+)$')
+local CLIENT, NUMBER = string.match(TOKEN, '^(.*):(%d+)')
 local PERIOD = math.floor(now / RETRY_WINDOW)
 local RESULTS, PREVIOUS_RESULTS = KEYS[6 + PERIOD % 2], KEYS[7 - PERIOD % 2]
 
