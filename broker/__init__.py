@@ -8,6 +8,7 @@ from multiprocessing import Process
 
 from broker.context import Context, get_context
 from broker.engine.owner import set_default_owner
+from broker.engine.requesters import Holder, Waiter
 from broker.errors import (
     BrokerError,
     InvalidArgumentError,
@@ -37,6 +38,7 @@ __all__ = [
     "Context",
     "Event",
     "Heartbeat",
+    "Holder",
     "InvalidArgumentError",
     "JoinableQueue",
     "LeaseLostError",
@@ -52,5 +54,6 @@ __all__ = [
     "SimpleQueue",
     "UnsuitableServerError",
     "UnsupportedError",
+    "Waiter",
     "get_context",
 ]

@@ -12,6 +12,7 @@ from types import TracebackType
 from broker.engine.lease import Lease
 from broker.engine.leased_handle import DEFAULT_LEASE, LeasedHandle, check_lease
 from broker.engine.request import MICROSECOND, Request
+from broker.engine.requesters import READ_PERMITS, Holder, Waiter, parse_holders, parse_waiters
 from broker.engine.shared_scripts import RELEASE, RENEW
 from broker.engine.waiting import deadline_of
 from broker.errors import NotHeldError, ServerUnavailableError
@@ -37,6 +38,7 @@ class Permits(LeasedHandle):
         self._renew_script = RENEW.bind(self._keys, *fixed)
         self._add_permit_script = ADD_PERMIT.bind(self._keys, *fixed)
         self._count_free_script = COUNT_FREE.bind(self._keys, *fixed)
+        self._read_script = READ_PERMITS.bind(self._keys[:2])
 
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
         """Acquire a permit; return whether it was acquired.
@@ -81,6 +83,22 @@ class Permits(LeasedHandle):
         """The fence of the permit that `held` refers to, or None; this number rises with every grant."""
         lease = self._current_lease()
         return None if lease is None else lease.fence
+
+    def holders(self) -> list[Holder]:
+        """Return who holds a permit, the one that acquired it first at the head; this changes nothing.
+
+        A holder that was killed is listed until its lease expires, and a waiter as soon as a permit is granted to it.
+        """
+        now, holders, _ = self._run(self._read_script)[0]
+        return parse_holders(now, holders)
+
+    def waiters(self) -> list[Waiter]:
+        """Return who waits in `acquire`, the next one first; this changes nothing.
+
+        A waiter that was killed is listed until it would be the next.
+        """
+        _, _, waiters = self._run(self._read_script)[0]
+        return parse_waiters("acquire", waiters)
 
     def __enter__(self) -> bool:
         return self.acquire()

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from broker.engine.lease import Lease
 from broker.engine.leased_handle import DEFAULT_LEASE, LeasedHandle, check_lease
 from broker.engine.request import MICROSECOND, Request
+from broker.engine.requesters import READ_PERMITS, Waiter, parse_waiters
 from broker.engine.shared_scripts import RELEASE, RENEW
 from broker.errors import InvalidArgumentError
 from broker.transport.connection import Connection
@@ -53,10 +54,19 @@ class Items(LeasedHandle):
         self._return_script = RETURN_ITEM.bind(keys, *fixed)
         self._count_script = COUNT_ITEMS.bind(keys, *fixed)
         self._renew_script = RENEW.bind(getters, *fixed)
+        self._read_script = READ_PERMITS.bind((*getters[:2], *putters[:2]))
 
     def open(self) -> None:
         """Create it on the server unless it exists; raise `MismatchError` if it exists with another size."""
         self._count()
+
+    def waiters(self) -> list[Waiter]:
+        """Return who waits in `get`, the next one first, and then who waits in `put`; this changes nothing.
+
+        A waiter that was killed is listed until it would be the next.
+        """
+        _, _, getters, _, putters = self._run(self._read_script)[0]
+        return [*parse_waiters("get", getters), *parse_waiters("put", putters)]
 
     def close(self) -> None:
         """Close it for this process: a later put or get raises `ValueError`."""

@@ -7,6 +7,7 @@ from typing import Any
 from broker.engine.flag_wait import wait_for_flag
 from broker.engine.leased_handle import DEFAULT_LEASE
 from broker.engine.owner import Owner
+from broker.engine.requesters import Holder, parse_holders
 from broker.engine.waiting import deadline_of
 from broker.errors import NotHeldError
 from broker.messages.items import Items
@@ -129,6 +130,14 @@ class JoinableQueue(Queue):
         """
         if not self._release_lease(self._done_script):
             raise NotHeldError("task_done() called too many times")
+
+    def holders(self) -> list[Holder]:
+        """Return who holds an item that is not done, once for each item; this changes nothing.
+
+        A holder that was killed is listed until its lease expires, and a waiter as soon as an item is reserved for it.
+        """
+        now, holders, *_ = self._run(self._read_script)[0]
+        return parse_holders(now, holders)
 
     def join(self) -> None:
         """Block until all items are done."""

@@ -1,5 +1,16 @@
 -- Requests a permit; needs maintenance.lua. A request may be repeated with the same token.
---
+
+-- A ticket tells since when its request has waited: it is the time in microseconds, or one more than the last ticket if
+-- the clock has not advanced since then. So tickets rise with every request that joins, also if the clock was set back
+-- or the last ticket was lost with the server's data. Scores are exact up to 2^53, which is in the year 2255. A request
+-- that is repeated while it waits keeps its ticket.
+local function join_queue()
+  ticket = math.max((ticket or 0) + 1, now)
+  redis.call('HSET', STATE, 'ticket', ticket)
+  redis.call('ZADD', QUEUE, ticket, TOKEN)
+  redis.call('PEXPIRE', QUEUE, IDLE_TTL)
+end
+
 -- Returns the fence of the grant, or {now, look, rank}: the server's time, when to check again, and the position in
 -- the queue, from 0
 local function request_permit(wait)
@@ -11,10 +22,7 @@ local function request_permit(wait)
 
   expire_leases()
   redis.call('ZREM', ENDED, TOKEN) -- an earlier grant that it did not acknowledge no longer counts
-  if wait and not redis.call('ZSCORE', QUEUE, TOKEN) then
-    redis.call('ZADD', QUEUE, redis.call('HINCRBY', STATE, 'ticket', 1), TOKEN)
-    redis.call('PEXPIRE', QUEUE, IDLE_TTL)
-  end
+  if wait and not redis.call('ZSCORE', QUEUE, TOKEN) then join_queue() end
   if grant_to_waiters(TOKEN) then notify_head() end
   own_permit = redis.call('HGET', STATE, TOKEN)
   if own_permit then return tonumber(string.match(own_permit, '^%d+')) end -- later grants may have raised fence

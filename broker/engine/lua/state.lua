@@ -3,7 +3,7 @@
 --
 -- KEYS  1 state  hash  start, capacity, fence, ticket, look, touched (see META_FIELDS), and one field for each held
 --                      permit: token -> "fence expiry"
---       2 queue  zset  token -> ticket; the lowest ticket is granted first
+--       2 queue  zset  token -> ticket; the lowest is granted first (see join_queue)
 --       3 ended  zset  token -> when; lost leases and added permits, kept so that retried requests are recognized
 -- ARGV  1 start  initial number of permits (1: a lock)
 --       2 lease  microseconds
@@ -21,8 +21,8 @@ local META_FIELDS = 6 -- fields of the state that are not tokens
 
 local clock = redis.call('TIME')
 local now = clock[1] * SECOND + clock[2]
-local start, capacity, fence, next_expiry, touched, own_permit =
-  unpack(redis.call('HMGET', STATE, 'start', 'capacity', 'fence', 'look', 'touched', TOKEN))
+local start, capacity, fence, ticket, next_expiry, touched, own_permit =
+  unpack(redis.call('HMGET', STATE, 'start', 'capacity', 'fence', 'ticket', 'look', 'touched', TOKEN))
 if start and tonumber(start) ~= START then return redis.error_reply('MISMATCH ' .. start) end
 capacity, fence, next_expiry = tonumber(capacity or START), tonumber(fence or 0), tonumber(next_expiry or now + DAY)
 

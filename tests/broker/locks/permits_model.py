@@ -22,6 +22,7 @@ class PermitsModel:
     subscribed: set[bytes] = field(default_factory=set)
     held: dict[bytes, Hold] = field(default_factory=dict)
     queue: list[bytes] = field(default_factory=list)
+    joined: dict[bytes, int] = field(default_factory=dict)
     notified: list[tuple[bytes, int]] = field(default_factory=list)
     expired: set[bytes] = field(default_factory=set)
     added: int = 0
@@ -39,6 +40,7 @@ class PermitsModel:
         self._expire_leases()
         if wait and token not in self.queue:
             self.queue.append(token)
+            self.joined[token] = self.now
         self._grant_to_waiters(token, lease)
         if not wait and token not in self.held:
             if self.free > 0:

@@ -43,6 +43,8 @@ class PermitsMachine(ScriptMachine):
         self.tokens: list[tuple[ScriptClient, bytes, int]] = []
         self.check_at: dict[bytes, int] = {}
         self.grants: dict[int, bytes] = {}
+        self.latest = self.clock.now  # the highest time so far
+        self.earliest = 0  # after a loss of data, fences rise only if the clock does
 
     @initialize(start=starts, waiting=st.lists(st.tuples(indexes, leases), min_size=3, max_size=8))
     def open(self, start: int, waiting: list[tuple[int, int]]) -> None:
@@ -139,9 +141,14 @@ class PermitsMachine(ScriptMachine):
     def advance_clock(self, tenths: int) -> None:
         self.advance(tenths * SECOND // 10)
 
+    @rule(tenths=st.sampled_from([1, 31]))
+    def set_clock_back(self, tenths: int) -> None:
+        self.advance(max(self.earliest - self.clock.now, -tenths * SECOND // 10))
+
     def advance(self, microseconds: int) -> None:
         self.clock.advance(microseconds)
         self.model.now = self.clock.now
+        self.latest = max(self.latest, self.clock.now)
 
     @rule(index=indexes)
     def kill_client(self, index: int) -> None:
@@ -156,7 +163,8 @@ class PermitsMachine(ScriptMachine):
         self.redis.flushall()
         self.model.lose_data()
         self.check_at.clear()
-        self.advance(SECOND)
+        self.advance(self.latest - self.clock.now + SECOND)
+        self.earliest = self.clock.now
 
     @invariant()
     def check_all(self) -> None:
@@ -180,14 +188,21 @@ class PermitsMachine(ScriptMachine):
 
     def check_state(self) -> None:
         with self.redis.pipeline(transaction=False) as pipe:
-            pipe.zrange(KEYS[1], 0, -1).hgetall(KEYS[0])
+            pipe.zrange(KEYS[1], 0, -1, withscores=True).hgetall(KEYS[0])
             for key in KEYS:
                 pipe.pttl(key)
             queue, state, *ttls = pipe.execute()
-        assert queue == self.model.queue
+        assert [token for token, _ in queue] == self.model.queue
+        self.check_tickets(dict(queue))
         held = {token: value for token, value in state.items() if b":" in token}
         assert held == {token: b"%d %d" % (hold.fence, hold.expires) for token, hold in self.model.held.items()}
         assert -1 not in ttls, "a key would stay for ever"  # -2: there is no such key
+
+    def check_tickets(self, tickets: dict[bytes, float]) -> None:
+        """Each is the time at which its request joined, unless that would not be more than the one before."""
+        assert len(set(tickets.values())) == len(tickets)
+        for token, ticket in tickets.items():
+            assert self.model.joined[token] <= ticket <= self.latest + len(self.tokens)
 
     def check_head_checks_in_time(self) -> None:
         if self.model.queue and self.model.held:
