@@ -11,7 +11,10 @@ from broker.engine.owner import Owner, default_owner
 from broker.engine.session import Session, get_session
 from broker.errors import BrokerError, InvalidArgumentError, MismatchError
 from broker.transport.connection import NEVER, Connection
-from broker.transport.scripts import BoundScript
+from broker.transport.scripts import BoundScript, Script
+
+DELETE = Script("engine/lua/delete.lua")
+INDEX = b"broker:index"  # lists the primitives of the server, see engine/lua/register.lua
 
 H = TypeVar("H", bound="Handle")
 
@@ -75,7 +78,7 @@ class Handle:
         session = self._get_session()
         connection = session.acquire_connection()
         try:
-            connection.run_command(b"UNLINK", *self._keys)
+            self._run_on(connection, DELETE.bind((*self._keys, INDEX)), connection.new_token(), deadline=0.0)
         finally:
             session.release_connection(connection)
 

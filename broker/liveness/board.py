@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import redis
 
-from broker.engine.handle import Handle, check_name
+from broker.engine.handle import INDEX, Handle, check_name
 from broker.engine.owner import Owner
 from broker.liveness.snapshot import MICROSECOND, Change, Reading, Snapshot, State, changes
 from broker.liveness.timing import Timing
@@ -54,12 +54,12 @@ class Board(Handle):
 
     def _configure(self, *, interval: float = DEFAULT_INTERVAL) -> None:
         self.timing = timing = Timing(interval)
-        fixed = _microseconds(timing.interval, timing.gap)
-        self._join_script = JOIN.bind(self._keys, *fixed)
+        fixed, indexed = _microseconds(timing.interval, timing.gap), (*self._keys, INDEX)
+        self._join_script = JOIN.bind(indexed, *fixed)
         self._report_script = REPORT.bind(self._keys[1:2], *_microseconds(timing.gap))
-        self._leave_script = LEAVE.bind(self._keys, *fixed)
-        self._forget_script = FORGET.bind(self._keys, *fixed)
-        self._snapshot_script = SNAPSHOT.bind(self._keys, *fixed, *_microseconds(timing.late, timing.grace))
+        self._leave_script = LEAVE.bind(indexed, *fixed)
+        self._forget_script = FORGET.bind(indexed, *fixed)
+        self._snapshot_script = SNAPSHOT.bind(indexed, *fixed, *_microseconds(timing.late, timing.grace))
 
     @property
     def interval(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from broker.engine.flag_wait import wait_for_flag
-from broker.engine.handle import Handle
+from broker.engine.handle import INDEX, Handle
 from broker.engine.owner import Owner
 from broker.transport.scripts import Script
 
@@ -26,9 +26,10 @@ class Event(Handle):
         super().__init__(name, context=context)
 
     def _configure(self) -> None:
-        self._set_script = SET.bind(self._keys)
-        self._clear_script = CLEAR.bind(self._keys)
-        self._read_script = READ.bind(self._keys)
+        indexed = (*self._keys, INDEX)
+        self._set_script = SET.bind(indexed)
+        self._clear_script = CLEAR.bind(indexed)
+        self._read_script = READ.bind(indexed)
 
     def is_set(self) -> bool:
         """Return whether the flag is set now."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from types import TracebackType
 
+from broker.engine.handle import INDEX
 from broker.engine.lease import Lease
 from broker.engine.leased_handle import DEFAULT_LEASE, LeasedHandle, check_lease
 from broker.engine.request import MICROSECOND, Request
@@ -32,12 +33,12 @@ class Permits(LeasedHandle):
     def _configure(self, *, value: int = 1, lease: float = DEFAULT_LEASE) -> None:
         self.lease = check_lease(lease)
         self._value = value
-        fixed = (value, round(lease / MICROSECOND))
-        self._acquire_script = ACQUIRE.bind(self._keys, *fixed)
+        fixed, indexed = (value, round(lease / MICROSECOND)), (*self._keys, INDEX)
+        self._acquire_script = ACQUIRE.bind(indexed, *fixed)
         self._release_script = RELEASE.bind(self._keys, *fixed)
-        self._renew_script = RENEW.bind(self._keys, *fixed)
-        self._add_permit_script = ADD_PERMIT.bind(self._keys, *fixed)
-        self._count_free_script = COUNT_FREE.bind(self._keys, *fixed)
+        self._renew_script = RENEW.bind(indexed, *fixed)
+        self._add_permit_script = ADD_PERMIT.bind(indexed, *fixed)
+        self._count_free_script = COUNT_FREE.bind(indexed, *fixed)
         self._read_script = READ_PERMITS.bind(self._keys[:2])
 
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool:

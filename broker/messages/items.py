@@ -9,6 +9,7 @@ import pickle
 import queue
 from typing import Any, ClassVar
 
+from broker.engine.handle import INDEX
 from broker.engine.lease import Lease
 from broker.engine.leased_handle import DEFAULT_LEASE, LeasedHandle, check_lease
 from broker.engine.request import MICROSECOND, Request
@@ -48,12 +49,13 @@ class Items(LeasedHandle):
         self._size = b"%d" % self._maxsize
         fixed = (0, round(lease / MICROSECOND))
         keys, getters, putters = self._keys[:10], self._keys[:3], self._keys[7:10]
-        self._put_script = PUT.bind(keys, *fixed)
+        indexed = (*keys, INDEX)
+        self._put_script = PUT.bind(indexed, *fixed)
         self._leave_putters_script = RELEASE.bind(putters, self._maxsize, fixed[1])
-        self._get_script = GET.bind(keys, *fixed)
+        self._get_script = GET.bind(indexed, *fixed)
         self._return_script = RETURN_ITEM.bind(keys, *fixed)
-        self._count_script = COUNT_ITEMS.bind(keys, *fixed)
-        self._renew_script = RENEW.bind(getters, *fixed)
+        self._count_script = COUNT_ITEMS.bind(indexed, *fixed)
+        self._renew_script = RENEW.bind((*getters, INDEX), *fixed)
         self._read_script = READ_PERMITS.bind((*getters[:2], *putters[:2]))
 
     def open(self) -> None:

@@ -55,14 +55,15 @@ class BoundScript:
 class Script:
     """A Lua file with its includes inserted, and the number of arguments that each call adds.
 
-    `path` is relative to the package, and so are the included paths: `-- include engine/lua/state.lua`.
+    `path` is relative to the package, and so are the included paths: `-- include engine/lua/state.lua`. An included
+    file may include others.
     """
 
     __slots__ = ("arguments", "sha", "text")
 
     def __init__(self, path: str, arguments: int = 1) -> None:
         self.arguments = arguments
-        self.text = re.sub(rb"^-- include (\S+)$", lambda line: _read(line[1].decode()), _read(path), flags=re.M)
+        self.text = _read(path)
         self.sha = hashlib.sha1(self.text, usedforsecurity=False).hexdigest().encode()
 
     def bind(self, keys: Sequence[bytes], *fixed_arguments: int) -> BoundScript:
@@ -71,4 +72,5 @@ class Script:
 
 
 def _read(path: str) -> bytes:
-    return resources.files("broker").joinpath(*path.split("/")).read_bytes()
+    text = resources.files("broker").joinpath(*path.split("/")).read_bytes()
+    return re.sub(rb"^ *-- include (\S+)$", lambda line: _read(line[1].decode()), text, flags=re.M)

@@ -1,5 +1,6 @@
 -- What is rarely needed: initializing state, expiring leases, granting to several waiters. Needs state.lua and
 -- handoff.lua.
+-- include engine/lua/register.lua
 local RETRY_WINDOW = 300 * SECOND -- longer than any client retries a request
 local IDLE_TTL = 7 * DAY / 1000   -- milliseconds after which untouched keys expire
 
@@ -11,6 +12,7 @@ local function initialize()
   if now - (touched or 0) > DAY then
     redis.call('HSET', STATE, 'touched', now)
     redis.call('PEXPIRE', STATE, IDLE_TTL)
+    register()
   end
 end
 

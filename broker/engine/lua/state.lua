@@ -5,6 +5,7 @@
 --                      permit: token -> "fence expiry"
 --       2 queue  zset  token -> ticket; the lowest is granted first (see join_queue)
 --       3 ended  zset  token -> when; lost leases and added permits, kept so that retried requests are recognized
+--       last     the index of all primitives, see register.lua; only in scripts that call initialize
 -- ARGV  1 start  initial number of permits (1: a lock)
 --       2 lease  microseconds
 --       3 token  "client:number/thread"; its messages are published on the channel "broker:client"

@@ -7,6 +7,7 @@
 --       3 dead     zset  name -> last report, or when its death was reported
 --       4 tokens   hash  name -> token of the heartbeat that joined under it last
 --       5 ended    zset  token -> when; heartbeats that have ended: requests of theirs that arrive later are ignored
+--       6 index    of all primitives, see register.lua
 -- ARGV  1 interval  microseconds without a report after which a name is dead
 --       2 gap       microseconds for which the server may be unavailable without making any name dead
 --
@@ -29,6 +30,8 @@ if interval and tonumber(interval) ~= INTERVAL then
   return redis.error_reply(string.format('MISMATCH %.10g', interval / SECOND))
 end
 
+-- include engine/lua/register.lua
+
 local function reset_ttl(key)
   redis.call('PEXPIRE', key, IDLE_TTL)
 end
@@ -47,5 +50,6 @@ end
 redis.call('ZADD', REPORTS, now, '')
 if now - (touched or 0) > DAY then
   redis.call('HSET', STATE, 'touched', now)
-  for _, key in ipairs(KEYS) do reset_ttl(key) end
+  for i = 1, #KEYS - 1 do reset_ttl(KEYS[i]) end
+  register()
 end

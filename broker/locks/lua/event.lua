@@ -2,6 +2,7 @@
 --
 -- KEYS  1 state  hash    set (0 or 1); generation, which rises with every set(); touched. Its name is also the channel
 --       2 done   zset    token -> when; calls that were carried out, so that a retried one has no effect
+--       3 index  of all primitives, see register.lua
 -- ARGV  1 token  of one call of set() or clear()
 local STATE, DONE, TOKEN = KEYS[1], KEYS[2], ARGV[1]
 local SECOND = 1000000
@@ -12,6 +13,8 @@ local clock = redis.call('TIME')
 local now = clock[1] * SECOND + clock[2]
 local flag, generation, touched = unpack(redis.call('HMGET', STATE, 'set', 'generation', 'touched'))
 
+-- include engine/lua/register.lua
+
 local function is_first_call()
   local added = redis.call('ZADD', DONE, 'NX', now, TOKEN)
   if now - (touched or 0) > RETRY_WINDOW then
@@ -19,6 +22,7 @@ local function is_first_call()
     redis.call('HSET', STATE, 'touched', now)
     redis.call('PEXPIRE', STATE, IDLE_TTL)
     redis.call('PEXPIRE', DONE, IDLE_TTL)
+    register()
   end
   return added == 1
 end

@@ -10,6 +10,7 @@
 --       6, 7 past   hash   client -> "number item", its last put or get, in case it is retried. Time is divided into
 --                          periods, and the two keys alternate from one period to the next
 --       8-10 permits for putters
+--       last the index of all primitives, see register.lua; only in scripts that call initialize
 -- ARGV  1-3         see state.lua; start is 0, the number of items in a new queue
 --       4 wait      1: join the waiters; 0: succeed now or leave them
 --       5 maxsize   0: unlimited

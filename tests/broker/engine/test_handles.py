@@ -10,7 +10,7 @@ import redis
 from redis.crc import key_slot
 
 from broker import Context
-from broker.engine.handle import Handle
+from broker.engine.handle import INDEX, Handle
 from broker.locks.event import Event
 from broker.locks.lock import Lock
 from broker.locks.semaphore import BoundedSemaphore, Semaphore
@@ -134,7 +134,8 @@ def test_closing_a_context_deletes_unnamed_primitives(ctx: Context, client: redi
         kept = other.Lock(name="kept")
         with kept:
             pass
-    assert {key.split(b"{")[1].split(b"}")[0] for key in client.scan_iter("*")} == {b"lock:kept"}
+    assert {*client.scan_iter("*")} == {kept._key, INDEX}
+    assert client.zrange(INDEX, 0, -1) == [kept._key]
 
 
 def test_closing_one_context_leaves_locks_of_another_held(ctx: Context) -> None:

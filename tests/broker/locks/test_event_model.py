@@ -14,7 +14,7 @@ from tests.support.fake_clock import SECOND, with_fake_clock
 from tests.support.script_machine import ScriptMachine
 
 SET, CLEAR, READ = map(with_fake_clock, (event.SET, event.CLEAR, event.READ))
-KEYS = [b"{test}", b"{test}:done"]
+KEYS = [b"{test}", b"{test}:done", b"{test}:index"]
 RETRY_MINUTES = 4  # a request is recognized as repeated for at least this long; clients give up earlier
 
 

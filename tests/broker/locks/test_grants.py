@@ -15,7 +15,7 @@ from broker.transport.scripts import Script
 from tests.support.fake_clock import SECOND, ScriptHarness, with_fake_clock
 
 ACQUIRE, RELEASE, RENEW = map(with_fake_clock, (permits.ACQUIRE, shared_scripts.RELEASE, shared_scripts.RENEW))
-KEYS = [b"{test}", b"{test}:queue", b"{test}:ended"]
+KEYS = [b"{test}", b"{test}:queue", b"{test}:ended", b"{test}:index"]
 LEASE = 10 * SECOND
 NOW, WAIT = b"0", b"1"
 

@@ -27,7 +27,7 @@ ACQUIRE, RELEASE, RENEW, ADD, VALUE = map(
     with_fake_clock,
     (permits.ACQUIRE, shared_scripts.RELEASE, shared_scripts.RENEW, permits.ADD_PERMIT, permits.COUNT_FREE),
 )
-KEYS = [b"{test}", b"{test}:queue", b"{test}:ended"]
+KEYS = [b"{test}", b"{test}:queue", b"{test}:ended", b"{test}:index"]
 CLIENTS = 3
 indexes = st.integers(0, 2**16)
 starts = st.sampled_from([1, 2, 1, 3, 0])

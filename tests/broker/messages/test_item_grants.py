@@ -14,7 +14,7 @@ from broker.transport.scripts import Script
 from tests.support.fake_clock import SECOND, ScriptHarness, with_fake_clock
 
 PUT, GET, RETURN_ITEM, DONE = map(with_fake_clock, (items.PUT, items.GET, items.RETURN_ITEM, queues.TASK_DONE))
-KEYS = [b"{test}%d" % number for number in range(1, 12)]
+KEYS = [b"{test}%d" % number for number in range(1, 13)]  # the last one is the index
 LEASE = 10 * SECOND
 NOW, WAIT = b"0", b"1"
 UNLIMITED, KEEP, TAKE = b"0", b"1", b"0"

@@ -31,8 +31,8 @@ from broker.transport.scripts import Script
 from tests.support.fake_clock import SECOND, ScriptClient, with_fake_clock
 from tests.support.script_machine import ScriptMachine
 
-KEYS = [b"{test}%d" % number for number in range(1, 12)]
-ITEMS, TAKEN, DONE = KEYS[3], KEYS[4], KEYS[10]
+KEYS = [b"{test}%d" % number for number in range(1, 13)]
+ITEMS, TAKEN, DONE, INDEX = KEYS[3], KEYS[4], KEYS[10], KEYS[11]
 PERMITS = {"items": KEYS[:3], "slots": KEYS[7:10]}
 EXPIRIES = b"{test}ends"  # when the records of past requests expire, by the fake clock
 META = {b"start", b"capacity", b"fence", b"ticket", b"look", b"touched"}
@@ -268,7 +268,7 @@ class QueueMachine(ScriptMachine):
     def renew(self, index: int) -> None:
         user = self.consumers[index % len(self.consumers)]
         token = user.taken[0]
-        assert user.client.run(RENEW.bind(PERMITS["items"], 0, self.lease), token) == (token in self.taken)
+        assert user.client.run(RENEW.bind([*PERMITS["items"], INDEX], 0, self.lease), token) == (token in self.taken)
 
     @precondition(lambda self: self.keep and (self.items or self.taken))
     @rule()
