@@ -26,6 +26,7 @@ from broker.locks.lock import Lock
 from broker.locks.semaphore import BoundedSemaphore, Semaphore
 from broker.messages.pipe import PipeConnection
 from broker.messages.queues import JoinableQueue, Queue, SimpleQueue
+from broker.overview.primitives import PrimitiveInfo
 
 _default = Context()
 set_default_owner(_default)
@@ -47,6 +48,7 @@ __all__ = [
     "NotHeldError",
     "Pipe",
     "PipeConnection",
+    "PrimitiveInfo",
     "Process",
     "Queue",
     "Semaphore",

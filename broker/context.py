@@ -24,6 +24,7 @@ from broker.locks.lock import Lock
 from broker.locks.semaphore import BoundedSemaphore, Semaphore
 from broker.messages.pipe import PipeConnection
 from broker.messages.queues import JoinableQueue, Queue, SimpleQueue
+from broker.overview.primitives import PrimitiveInfo, list_primitives
 from broker.server.check import check_server
 from broker.server.environment import URL, server_url
 from broker.server.private_server import PrivateServer
@@ -162,6 +163,16 @@ class Context(BaseContext):
     def Board(self, interval: float = DEFAULT_INTERVAL, *, name: str | None = None) -> Board:
         """Return a board; raise `MismatchError` if the name has another interval already."""
         return Board(interval, name=name, context=self)
+
+    def primitives(self, *, busy: bool = False) -> list[PrimitiveInfo]:
+        """Return all primitives on the server, of whatever program, by kind and name; this changes nothing.
+
+        `busy` ones only: those that are held, waited for, set or not empty, and boards with names that are alive. It is
+        one request for each thousand primitives. Raises `ServerUnavailableError` if the server cannot be reached.
+        """
+        session = get_session(self.url)
+        session.contexts.add(self)
+        return list_primitives(session, busy)
 
     def get_context(self, method: str | None = None) -> Context:  # type: ignore[override]
         """Return this context, or one on the same server with another start method."""

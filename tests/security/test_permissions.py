@@ -85,6 +85,7 @@ def use_the_broker(url: str) -> None:
             assert "me" in board.snapshot().alive
             list(board.watch(1.5))  # its second read asks only for what has changed
             board.forget("nobody")
+            assert "Board" in {primitive.kind for primitive in ctx.primitives()}
         event.clear()
 
 

@@ -1,0 +1,1 @@
+"""An overview of all primitives on a server."""

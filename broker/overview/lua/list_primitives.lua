@@ -1,0 +1,70 @@
+-- Lists the primitives in the index (see register.lua), with who holds them and who waits; changes nothing. It reads
+-- keys that it finds in the index, and so cannot declare.
+--
+-- KEYS  1 index
+-- ARGV  1 limit   how many entries of the index to look at
+--       2 busy    1: only primitives that are held, waited for, set or not empty, or on which names are alive; 0: all
+--       3 cursor  '-inf', or what an earlier call returned
+-- Returns {now, cursor, primitive, …}; cursor is '' after the last entry. A primitive is its key and
+--       of a lock or semaphore  {capacity, holders, waiters}, as list_permits.lua
+--       of a queue or a pipe    {maxsize, items, holders, getters, putters}
+--       of an event             {set, number of waiters}
+--       of a board              {name, …}, those that are alive
+local INDEX, LIMIT, ONLY_BUSY, CURSOR = KEYS[1], tonumber(ARGV[1]), ARGV[2] == '1', ARGV[3]
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+-- include engine/lua/list_permits.lua
+local META_FIELDS = 6 -- as in state.lua
+
+-- Each returns nil if the state has expired, else what the reply contains, and whether the primitive is busy.
+local function read_permits(key)
+  local capacity = redis.call('HGET', key, 'capacity')
+  if not capacity then return nil end
+  local idle = redis.call('HLEN', key) == META_FIELDS and capacity ~= '0' -- nobody waits while a permit is free
+  if idle then return { capacity, {}, {} }, false end
+  local holders, waiters = list_holders(key), list_waiters(key .. ':queue')
+  return { capacity, holders, waiters }, #holders + #waiters > 0
+end
+
+local function read_items(key)
+  if redis.call('EXISTS', key) == 0 then return nil end
+  local maxsize = redis.call('HGET', key .. ':slots', 'start') or '0'
+  local items, holders = redis.call('LLEN', key .. ':items'), list_holders(key)
+  local getters, putters = list_waiters(key .. ':queue'), list_waiters(key .. ':slots:queue')
+  return { maxsize, items, holders, getters, putters }, items + #holders + #getters + #putters > 0
+end
+
+local function read_event(key)
+  local set = redis.call('HGET', key, 'set')
+  if not set then return nil end
+  local waiters = redis.call('PUBSUB', 'NUMSUB', key)[2]
+  return { set, waiters }, set == '1' or waiters > 0
+end
+
+local function read_board(key)
+  local interval = redis.call('HGET', key, 'interval')
+  if not interval then return nil end
+  local reports = redis.call('ZRANGEBYSCORE', key .. ':reports', now - interval, '+inf')
+  local alive = {}
+  for _, name in ipairs(reports) do
+    if name ~= '' then table.insert(alive, name) end
+  end
+  return alive, #alive > 0
+end
+
+local READ = {
+  lock = read_permits, semaphore = read_permits, bounded = read_permits,
+  simple = read_items, queue = read_items, joinable = read_items, pipe = read_items,
+  event = read_event, board = read_board,
+}
+
+-- Entries with the score of the last one belong to the same reply, so that the cursor skips none.
+local last = redis.call('ZRANGEBYSCORE', INDEX, '(' .. CURSOR, '+inf', 'WITHSCORES', 'LIMIT', LIMIT - 1, 1)[2]
+local reply = { now, last or '' }
+for _, key in ipairs(redis.call('ZRANGEBYSCORE', INDEX, '(' .. CURSOR, last or '+inf')) do
+  local read = READ[string.match(key, '^broker:{(%a+):')]
+  local figures, busy
+  if read then figures, busy = read(key) end
+  if figures and (busy or not ONLY_BUSY) then table.insert(reply, { key, figures }) end
+end
+return reply

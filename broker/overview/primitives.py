@@ -1,0 +1,97 @@
+"""All primitives on a server: their state, who holds them and who waits for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from broker.engine.handle import INDEX
+from broker.engine.requesters import Holder, Waiter, parse_holders, parse_waiters
+from broker.engine.session import Session
+from broker.transport.scripts import Script
+
+LIMIT = 1000  # primitives that one request looks at, so that it does not block the server for long
+LIST_SCRIPT = Script("overview/lua/list_primitives.lua", arguments=2)
+LIST = LIST_SCRIPT.bind([INDEX], LIMIT)
+FIRST, NO_MORE = b"-inf", b""  # cursors
+
+
+@dataclass(frozen=True)
+class PrimitiveInfo:
+    """A primitive on the server; what its kind does not have is None or empty.
+
+    `kind` is the name of its class, or "Pipe" for what was sent to one end of a pipe. Of an event, only the number of
+    those that wait is known.
+    """
+
+    kind: str
+    name: str
+    capacity: int | None = None  # permits, or a queue's maximum size; None without a limit
+    free: int | None = None  # permits
+    items: int | None = None  # in a queue or a pipe, without those that are held
+    is_set: bool | None = None
+    waiting: int = 0
+    holders: tuple[Holder, ...] = ()
+    waiters: tuple[Waiter, ...] = ()
+    alive: tuple[str, ...] = ()  # names on a board
+
+
+def list_primitives(session: Session, busy: bool) -> list[PrimitiveInfo]:
+    """Return the primitives on the server, by kind and name; `busy` ones only, see `Context.primitives`."""
+    found = dict[bytes, PrimitiveInfo]()  # one that is registered again meanwhile is read twice
+    connection = session.acquire_connection()
+    try:
+        cursor = FIRST
+        while cursor != NO_MORE:
+            (now, cursor, *primitives), _ = connection.run(LIST, b"%d" % busy, cursor)
+            found.update((key, _parse(now, key, figures)) for key, figures in primitives)
+    finally:
+        session.release_connection(connection)
+    return sorted(found.values(), key=lambda primitive: (primitive.kind, primitive.name))
+
+
+def _parse(now: int, key: bytes, figures: Sequence[Any]) -> PrimitiveInfo:
+    kind, _, name = key.decode().removeprefix("broker:{").removesuffix("}").partition(":")
+    described, parse = _KINDS[kind]
+    return PrimitiveInfo(described, name, **parse(now, *figures))
+
+
+def _parse_permits(now: int, capacity: bytes, holders: Sequence[bytes], waiters: Sequence[bytes]) -> dict[str, Any]:
+    held, queue = tuple(parse_holders(now, holders)), tuple(parse_waiters("acquire", waiters))
+    free = max(0, int(capacity) - len(held))
+    return {"capacity": int(capacity), "free": free, "waiting": len(queue), "holders": held, "waiters": queue}
+
+
+def _parse_items(
+    now: int,
+    maxsize: bytes,
+    items: int,
+    holders: Sequence[bytes],
+    getters: Sequence[bytes],
+    putters: Sequence[bytes],
+) -> dict[str, Any]:
+    queue = (*parse_waiters("get", getters), *parse_waiters("put", putters))
+    held = tuple(parse_holders(now, holders))
+    return {"capacity": int(maxsize) or None, "items": items, "waiting": len(queue), "holders": held, "waiters": queue}
+
+
+def _parse_event(_: int, is_set: bytes, waiting: int) -> dict[str, Any]:
+    return {"is_set": is_set == b"1", "waiting": waiting}
+
+
+def _parse_board(_: int, *alive: bytes) -> dict[str, Any]:
+    return {"alive": tuple(sorted(name.decode() for name in alive))}
+
+
+_KINDS: Mapping[str, tuple[str, Callable[..., dict[str, Any]]]] = {
+    "lock": ("Lock", _parse_permits),
+    "semaphore": ("Semaphore", _parse_permits),
+    "bounded": ("BoundedSemaphore", _parse_permits),
+    "simple": ("SimpleQueue", _parse_items),
+    "queue": ("Queue", _parse_items),
+    "joinable": ("JoinableQueue", _parse_items),
+    "pipe": ("Pipe", _parse_items),
+    "event": ("Event", _parse_event),
+    "board": ("Board", _parse_board),
+}
