@@ -42,12 +42,17 @@ def open_server(url: str | None, backends: Sequence[str], min_workers: int = 1) 
         yield Server(ctx.url, description)
 
 
+def server_option(command: click.Command) -> click.Command:
+    """Give a command the option that says which server it is about: `url`."""
+    command.params.append(
+        click.Option(["--redis-url", "url"], default=server_url, show_default="LAB_REDIS_URL", help="Redis server.")
+    )
+    return command
+
+
 def worker_options(command: click.Command) -> click.Command:
     """Give a command the options that say where the workers are: `url` and `queue`."""
-    command.params += [
-        click.Option(["--redis-url", "url"], default=server_url, show_default="LAB_REDIS_URL", help="Redis server."),
-        click.Option(["--queue"], default=QUEUE, show_default=True, help="RQ queue."),
-    ]
+    server_option(command).params.append(click.Option(["--queue"], default=QUEUE, show_default=True, help="RQ queue."))
     return command
 
 

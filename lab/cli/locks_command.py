@@ -1,0 +1,40 @@
+"""The command `lab locks`: who holds which lock, and who waits for it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+import broker
+from broker.server.check import check_server
+from jobs.exchange.client import client
+from lab.cli.server import require_url, server_option
+from lab.report.primitives import primitives_table, summarize_primitives
+
+
+@server_option
+@click.command(short_help="List locks, semaphores, queues, events and boards in use.")
+@click.option("--all", "show_all", is_flag=True, help="List idle ones, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def locks(url: str | None, show_all: bool, as_json: bool) -> None:
+    """List the locks, semaphores, queues, pipes, events and boards that are in use on a server.
+
+    It shows who holds what, under which fence and since when, who waits in which place, how many items queues hold, and
+    which events are set. The server's state is not changed.
+    """
+    url = require_url(url)
+    server = check_server(url)
+    with broker.Context(url) as ctx, client(url) as connection:
+        primitives = ctx.primitives(busy=not show_all)
+        seconds, micros = connection.time()
+    if as_json:
+        click.echo(json.dumps([dataclasses.asdict(primitive) for primitive in primitives], indent=2))
+        return
+    console = Console()
+    console.print(Text(f"{server}: {summarize_primitives(primitives, not show_all)}", style="bold"))
+    if primitives:
+        console.print(primitives_table(primitives, seconds + micros / 1e6))

@@ -1,0 +1,73 @@
+"""A table of the primitives on a server: who holds them and who waits for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from broker import Holder, PrimitiveInfo, Waiter
+from lab.formatting import format_age, format_names
+
+Row = tuple[str, str, str, str]  # process, what it does, for how long, seconds left of its lease
+
+
+def summarize_primitives(primitives: Sequence[PrimitiveInfo], busy_only: bool) -> str:
+    """Return in words how many primitives there are, how many of them are held, and how many processes wait."""
+    if not primitives:
+        return "no primitive is held, waited for or not empty" if busy_only else "no primitives"
+    held = sum(bool(primitive.holders) for primitive in primitives)
+    waiting = sum(primitive.waiting for primitive in primitives)
+    busy = "busy " * busy_only
+    return f"{len(primitives)} {busy}primitive{'s' * (len(primitives) > 1)}, {held} held, {waiting} waiting"
+
+
+def primitives_table(primitives: Sequence[PrimitiveInfo], now: float) -> Table:
+    """Return the table; `now` is the time of the server's clock."""
+    table = Table()
+    for column in ("primitive", "state", "process"):
+        table.add_column(column, overflow="fold")
+    for column in ("holds or waits", "for", "lease"):
+        table.add_column(column, no_wrap=True)
+    for primitive in primitives:
+        first, *more = [*_holders(primitive, now), *_waiters(primitive, now)] or [("",) * 4]
+        table.add_row(Text(f"{primitive.kind} {primitive.name}"), Text(_state(primitive)), *map(Text, first))
+        for row in more:
+            table.add_row("", "", *map(Text, row))
+    return table
+
+
+def _holders(primitive: PrimitiveInfo, now: float) -> Iterator[Row]:
+    for holder in primitive.holders:
+        lease = f"{holder.lease_left:.1f} s"
+        yield _address(holder), f"holds, fence\n{holder.fence}", _age(holder, now), lease
+
+
+def _waiters(primitive: PrimitiveInfo, now: float) -> Iterator[Row]:
+    for waiter in primitive.waiters:
+        yield _address(waiter), f"waits: {waiter.call},\nplace {waiter.place}", _age(waiter, now), ""
+
+
+def _address(requester: Holder | Waiter) -> str:
+    """Return the process's name, host and id, and the thread's id unless it is the main thread's."""
+    thread = "" if requester.thread == requester.pid else f"/{requester.thread}"
+    return f"{requester.process}\n{requester.host}/{requester.pid}{thread}"
+
+
+def _age(requester: Holder | Waiter, now: float) -> str:
+    return format_age(max(0.0, now - requester.since))
+
+
+def _state(primitive: PrimitiveInfo) -> str:
+    if primitive.kind == "Lock":
+        return "free" if primitive.free else "held"
+    if primitive.kind == "Board":
+        return f"alive: {primitive.alive[0] if len(primitive.alive) == 1 else format_names(primitive.alive)}"
+    if primitive.is_set is not None:
+        waiting = f", {primitive.waiting} waiting" if primitive.waiting else ""
+        return f"{'set' if primitive.is_set else 'not set'}{waiting}"
+    if primitive.items is None:
+        return f"{primitive.free} of {primitive.capacity} free"
+    limit = "" if primitive.capacity is None else f" of {primitive.capacity}"
+    return f"{primitive.items}{limit} item{'s' * (primitive.items != 1 or bool(limit))}"
