@@ -22,6 +22,7 @@ from lab.cli.doctor_command import doctor
 from lab.cli.exit_status import exit_with, interrupt_status
 from lab.cli.locks_command import locks
 from lab.cli.report_command import report_command
+from lab.cli.top_command import top
 from lab.errors import InterruptedRunError, LabError
 from lab.exercise import Exercise
 from lab.exercises import EXERCISES
@@ -144,6 +145,7 @@ cli.add_command(worker_commands.worker)
 cli.add_command(worker_commands.workers)
 cli.add_command(doctor)
 cli.add_command(locks)
+cli.add_command(top)
 cli.add_command(report_command())
 
 

@@ -58,7 +58,7 @@ def workers(url: str | None, queue: str, here: bool, as_json: bool) -> int:
         console = Console()
         console.print(Text(f"queue {queue} of {server}: {summary(found)}", style="bold"))
         if found:
-            console.print(_table(found))
+            console.print(workers_table(found))
     return 2 if here and not any(worker.responds for worker in found) else 0
 
 
@@ -72,7 +72,8 @@ def summary(workers: Sequence[WorkerInfo]) -> str:
     return f"{hosts} host{'s' * (hosts > 1)}, {len(workers)} worker{'s' * (len(workers) > 1)}: {counts}"
 
 
-def _table(workers: Sequence[WorkerInfo]) -> Table:
+def workers_table(workers: Sequence[WorkerInfo]) -> Table:
+    """Return a table of the workers."""
     table = Table()
     for column in ("host", "pid", "job or state"):
         table.add_column(column)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import inf
 
 from rich.table import Table
 from rich.text import Text
@@ -21,6 +22,11 @@ def summarize_primitives(primitives: Sequence[PrimitiveInfo], busy_only: bool) -
     waiting = sum(primitive.waiting for primitive in primitives)
     busy = "busy " * busy_only
     return f"{len(primitives)} {busy}primitive{'s' * (len(primitives) > 1)}, {held} held, {waiting} waiting"
+
+
+def most_contended_first(primitives: Sequence[PrimitiveInfo]) -> list[PrimitiveInfo]:
+    """Return them in another order: first what most processes wait for, then what has been held the longest."""
+    return sorted(primitives, key=lambda each: (-each.waiting, min((one.since for one in each.holders), default=inf)))
 
 
 def primitives_table(primitives: Sequence[PrimitiveInfo], now: float) -> Table:

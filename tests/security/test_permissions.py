@@ -123,7 +123,8 @@ def use_jobs(url: str) -> None:
             assert kept.return_value() == 3
             assert jobs.worker_count(url, "lab") == 1
             subprocess.run([COMMAND, "workers"], env=environment, stdout=subprocess.DEVNULL, check=True)
-            subprocess.run([COMMAND, "locks"], env=environment, stdout=subprocess.DEVNULL, check=True)
+            for command in ("locks", "top"):
+                subprocess.run([COMMAND, command], env=environment, stdout=subprocess.DEVNULL, check=True)
         finally:
             worker.terminate()
             output, _ = worker.communicate(timeout=TIMEOUT)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
+
+import pytest
 
 from broker import Context, Holder, PrimitiveInfo, Waiter
 from broker.server.private_server import PrivateServer
@@ -23,24 +25,30 @@ def rows(output: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.split("│")[1:-1]] for line in output.splitlines() if line.startswith("│")]
 
 
-def test_nothing_in_use(lab: RunLab):
-    with closing(PrivateServer()) as empty:
-        done = lab("locks", "--redis-url", empty.url)
-        assert done.returncode == 0
-        assert "no primitive is held, waited for or not empty" in " ".join(done.stdout.split())
-        assert json.loads(lab("locks", "--redis-url", empty.url, "--json").stdout) == []
-        assert "no primitives" in " ".join(lab("locks", "--redis-url", empty.url, "--all").stdout.split())
+@pytest.fixture
+def ctx() -> Iterator[Context]:
+    """A context on a server of its own, where nothing else is in use."""
+    with closing(PrivateServer()) as server, Context(server.url) as context:
+        yield context
 
 
-def test_holders_and_waiters(lab: RunLab, url: str, ctx: Context, process: Process):
+def test_nothing_in_use(lab: RunLab, ctx: Context):
+    done = lab("locks", "--redis-url", ctx.url)
+    assert done.returncode == 0
+    assert "no primitive is held, waited for or not empty" in " ".join(done.stdout.split())
+    assert json.loads(lab("locks", "--redis-url", ctx.url, "--json").stdout) == []
+    assert "no primitives" in " ".join(lab("locks", "--redis-url", ctx.url, "--all").stdout.split())
+
+
+def test_holders_and_waiters(lab: RunLab, ctx: Context, process: Process):
     lock, idle = ctx.Lock(name="tickets", lease=60.0), ctx.Lock(name="idle")
     waiter = process(lock)
     idle.open()
     with lock:
         start_waiting(lock, [waiter])
-        [found] = json.loads(lab("locks", "--redis-url", url, "--json").stdout)
-        both = json.loads(lab("locks", "--redis-url", url, "--json", "--all").stdout)
-        done = lab("locks", "--redis-url", url)
+        [found] = json.loads(lab("locks", "--redis-url", ctx.url, "--json").stdout)
+        both = json.loads(lab("locks", "--redis-url", ctx.url, "--json", "--all").stdout)
+        done = lab("locks", "--redis-url", ctx.url)
     assert (found["kind"], found["name"], found["free"], found["waiting"]) == ("Lock", "tickets", 0, 1)
     [holder], [waits] = found["holders"], found["waiters"]
     assert (holder["pid"], holder["thread"]) == (os.getpid(), threading.get_native_id())
@@ -53,8 +61,6 @@ def test_holders_and_waiters(lab: RunLab, url: str, ctx: Context, process: Proce
     assert "idle" not in text
     assert waiter.result() is True
     waiter.call("release")
-    for primitive in (lock, idle):
-        primitive.delete()
 
 
 def table_rows(*primitives: PrimitiveInfo) -> list[tuple[str, ...]]:

@@ -1,0 +1,89 @@
+"""`lab top`: what `lab locks` and `lab workers` list, every second until Ctrl-C."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from broker import Context, Holder, PrimitiveInfo
+from broker.server.private_server import PrivateServer
+from lab.report.primitives import most_contended_first
+from lab.report.server_load import describe_load, server_sample
+from tests.support.actors import Actor
+from tests.support.lab import COMMAND, RunLab
+from tests.support.server_state import start_waiting
+from tests.support.terminal import CTRL_C, Terminal
+
+Process = Callable[[object], Actor]
+
+
+@pytest.fixture
+def ctx() -> Iterator[Context]:
+    """A context on a server of its own, where nothing else is in use."""
+    with closing(PrivateServer()) as server, Context(server.url) as context:
+        yield context
+
+
+def test_it_shows_changes_until_ctrl_c(ctx: Context, process: Process, tmp_path: Path):
+    lock = ctx.Lock(name="tickets", lease=60.0)
+    waiter = process(lock)
+    lock.acquire()
+    words = [COMMAND, "top", "--redis-url", ctx.url, "--queue", "nobody"]
+    terminal = Terminal(words, tmp_path, {"COLUMNS": "120", "LINES": "50", "TERM": "xterm"})
+    try:
+        terminal.read_until("Lock tickets")
+        terminal.read_until("queue nobody: no workers")
+        assert "waits: acquire" not in terminal.text
+        start_waiting(lock, [waiter])
+        terminal.read_until("waits: acquire")
+        terminal.read_until(" commands/s, ")
+        lock.release()
+        assert waiter.result() is True
+        waiter.call("release")
+        terminal.read_until("no primitive is held")
+        terminal.press(CTRL_C)
+        assert terminal.finish() == 130
+        assert "lab: interrupted" in terminal.text
+        assert "Traceback" not in terminal.text
+    finally:
+        terminal.close()
+
+
+def test_without_a_terminal_it_prints_once(lab: RunLab, ctx: Context):
+    lock = ctx.Lock(name="tickets", lease=60.0)
+    with lock:
+        done = lab("top", "--redis-url", ctx.url)
+    assert done.returncode == 0
+    text = " ".join(done.stdout.split())
+    assert text.count("tickets") == 1
+    assert f"{lock.name}" in text
+    assert " commands/s, " in text
+    assert "queue lab: no workers" in text
+
+
+def test_unavailable_server(lab: RunLab):
+    done = lab("top", "--redis-url", "redis://127.0.0.1:1")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no Redis server answers" in done.stderr
+
+
+def test_what_most_processes_wait_for_comes_first():
+    def held(name: str, since: float, waiting: int) -> PrimitiveInfo:
+        return PrimitiveInfo("Lock", name, holders=(Holder("one", 7, "me", 7, 1, since, 9.0),), waiting=waiting)
+
+    event = PrimitiveInfo("Event", "event", is_set=True)
+    found = [event, held("new", 30.0, 0), held("old", 20.0, 0), held("wanted", 40.0, 2)]
+    assert [each.name for each in most_contended_first(found)] == ["wanted", "old", "new", "event"]
+
+
+def test_load_between_two_samples():
+    def info(commands: int, cpu: float) -> dict[str, float]:
+        return {"total_commands_processed": commands, "used_cpu_sys": cpu / 2, "used_cpu_user": cpu / 2}
+
+    before = server_sample(100.0, info(1000, 5.0))
+    assert describe_load(before, server_sample(102.0, info(1500, 5.5))) == ", 250 commands/s, 25% of a core"
+    assert describe_load(None, before) == ""
+    assert describe_load(before, server_sample(102.0, info(3, 0.1))) == "", "the server was restarted"
