@@ -13,7 +13,7 @@ import broker
 from broker.server.check import check_server
 from jobs.exchange.client import client
 from lab.cli.server import require_url, server_option
-from lab.report.primitives import primitives_table, summarize_primitives
+from lab.report.primitives import explain_circular_wait, primitives_table, summarize_primitives
 
 
 @server_option
@@ -24,7 +24,8 @@ def locks(url: str | None, show_all: bool, as_json: bool) -> None:
     """List the locks, semaphores, queues, pipes, events and boards that are in use on a server.
 
     It shows who holds what, under which fence and since when, who waits in which place, how many items queues hold, and
-    which events are set. The server's state is not changed.
+    which events are set; and it names threads that wait for each other's locks in a circle. The server's state is not
+    changed.
     """
     url = require_url(url)
     server = check_server(url)
@@ -38,3 +39,5 @@ def locks(url: str | None, show_all: bool, as_json: bool) -> None:
     console.print(Text(f"{server}: {summarize_primitives(primitives, not show_all)}", style="bold"))
     if primitives:
         console.print(primitives_table(primitives, seconds + micros / 1e6))
+    if circle := explain_circular_wait(primitives):
+        console.print(Text(circle, style="bold red"))

@@ -16,7 +16,12 @@ from jobs.exchange.client import client
 from jobs.exchange.worker_list import list_workers
 from lab.cli.server import require_url, worker_options
 from lab.cli.worker_commands import summary, workers_table
-from lab.report.primitives import most_contended_first, primitives_table, summarize_primitives
+from lab.report.primitives import (
+    explain_circular_wait,
+    most_contended_first,
+    primitives_table,
+    summarize_primitives,
+)
 from lab.report.server_load import ServerSample, describe_load, server_sample
 
 INTERVAL = 1.0  # seconds between two looks
@@ -68,6 +73,7 @@ class _View:
         parts: list[RenderableType] = [
             Text(f"{self._server}{load}", style="bold"),
             Text(summarize_primitives(primitives, busy_only=True)),
+            Text(explain_circular_wait(primitives), style="bold red"),
             *([primitives_table(primitives, self._sample.time)] if primitives else []),
             Text(f"queue {self._queue}: {summary(workers)}"),
             *([workers_table(workers)] if workers else []),

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from broker import Holder, PrimitiveInfo, Waiter
+from lab.checks.circular_wait import circular_wait
 from lab.formatting import format_age, format_names
 
 Row = tuple[str, str, str, str]  # process, what it does, for how long, seconds left of its lease
@@ -44,21 +45,36 @@ def primitives_table(primitives: Sequence[PrimitiveInfo], now: float) -> Table:
     return table
 
 
+def explain_circular_wait(primitives: Sequence[PrimitiveInfo]) -> str:
+    """Return who holds what and waits for what if threads wait for each other in a circle; else nothing."""
+    circle = circular_wait(primitives)
+    phrases = [
+        f"{wait.waiter.process} ({_address(wait.waiter)}) holds {previous.wanted.name} and waits for {wait.wanted.name}"
+        for previous, wait in zip([*circle[-1:], *circle], circle, strict=False)
+    ]
+    return f"Circular wait: {'; '.join(phrases)}." if phrases else ""
+
+
 def _holders(primitive: PrimitiveInfo, now: float) -> Iterator[Row]:
     for holder in primitive.holders:
         lease = f"{holder.lease_left:.1f} s"
-        yield _address(holder), f"holds, fence\n{holder.fence}", _age(holder, now), lease
+        yield f"{holder.process}\n{_address(holder)}", f"holds, fence\n{holder.fence}", _age(holder, now), lease
 
 
 def _waiters(primitive: PrimitiveInfo, now: float) -> Iterator[Row]:
     for waiter in primitive.waiters:
-        yield _address(waiter), f"waits: {waiter.call},\nplace {waiter.place}", _age(waiter, now), ""
+        yield (
+            f"{waiter.process}\n{_address(waiter)}",
+            f"waits: {waiter.call},\nplace {waiter.place}",
+            _age(waiter, now),
+            "",
+        )
 
 
 def _address(requester: Holder | Waiter) -> str:
-    """Return the process's name, host and id, and the thread's id unless it is the main thread's."""
+    """Return the host and the process id, and the thread's id unless it is the main thread's."""
     thread = "" if requester.thread == requester.pid else f"/{requester.thread}"
-    return f"{requester.process}\n{requester.host}/{requester.pid}{thread}"
+    return f"{requester.host}/{requester.pid}{thread}"
 
 
 def _age(requester: Holder | Waiter, now: float) -> str:

@@ -10,12 +10,13 @@ from contextlib import closing
 
 import pytest
 
-from broker import Context, Holder, PrimitiveInfo, Waiter
+from broker import Context, Holder, Lock, PrimitiveInfo, Waiter
 from broker.server.private_server import PrivateServer
 from lab.report.primitives import primitives_table, summarize_primitives
 from tests.support.actors import Actor
 from tests.support.lab import RunLab
 from tests.support.server_state import start_waiting
+from tests.support.waiting import wait_until
 
 Process = Callable[[object], Actor]
 
@@ -61,6 +62,37 @@ def test_holders_and_waiters(lab: RunLab, ctx: Context, process: Process):
     assert "idle" not in text
     assert waiter.result() is True
     waiter.call("release")
+
+
+class TwoLocks:
+    """What a process does that acquires two locks, one after the other."""
+
+    def __init__(self, first: Lock, second: Lock) -> None:
+        self._first, self._second = first, second
+
+    def acquire_first(self) -> bool:
+        return self._first.acquire()
+
+    def acquire_second(self) -> bool:
+        return self._second.acquire()
+
+
+def test_circular_wait_is_named(lab: RunLab, ctx: Context, process: Process):
+    a, b = ctx.Lock(name="a", lease=60.0), ctx.Lock(name="b", lease=60.0)
+    left, right = process(TwoLocks(a, b)), process(TwoLocks(b, a))
+    for actor in (left, right):
+        actor.call("acquire_first")
+    left.begin("acquire_second")
+    wait_until(lambda: b.waiters())
+    assert "Circular wait" not in lab("locks", "--redis-url", ctx.url).stdout
+    right.begin("acquire_second")
+    wait_until(lambda: a.waiters())
+    text = " ".join(lab("locks", "--redis-url", ctx.url).stdout.split())
+    assert "Circular wait: " in text
+    assert f"/{left.pid}) holds a and waits for b" in text
+    assert f"/{right.pid}) holds b and waits for a" in text
+    a.delete()
+    b.delete()
 
 
 def table_rows(*primitives: PrimitiveInfo) -> list[tuple[str, ...]]:
