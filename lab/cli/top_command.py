@@ -14,12 +14,14 @@ import broker
 from broker.server.check import check_server
 from jobs.exchange.client import client
 from jobs.exchange.worker_list import list_workers
+from lab.cli.keyboard import BACKSPACE, ENTER, ESCAPE, keyboard
 from lab.cli.server import require_url, worker_options
 from lab.cli.worker_commands import summary, workers_table
 from lab.report.primitives import (
+    ORDERS,
     explain_circular_wait,
-    most_contended_first,
     primitives_table,
+    select_primitives,
     summarize_primitives,
 )
 from lab.report.server_load import ServerSample, describe_load, server_sample
@@ -32,8 +34,9 @@ INTERVAL = 1.0  # seconds between two looks
 def top(url: str | None, queue: str) -> None:
     """Show what `lab locks` and `lab workers` list, and how busy the server is, every second until Ctrl-C.
 
-    What most processes wait for comes first. The commands and the share of a core are those of all the server's
-    clients, these requests included. If the output is no terminal, one second is shown.
+    What most processes wait for comes first; the key s chooses another order. / begins a filter, a part of a
+    primitive's kind or name, which ENTER ends and ESC clears. q quits. The commands and the share of a core are those
+    of all the server's clients, these requests included. If the output is no terminal, one second is shown.
     """
     url = require_url(url)
     console = Console()
@@ -44,10 +47,50 @@ def top(url: str | None, queue: str) -> None:
             time.sleep(INTERVAL)
             console.print(view.render())
             return
-        with Live(console=console, screen=True, auto_refresh=False) as live:
-            while True:
+        with Live(console=console, screen=True, auto_refresh=False) as live, keyboard() as read_keys:
+            while not view.controls.ended:
                 live.update(view.render(), refresh=True)
-                time.sleep(INTERVAL)
+                view.controls.press(read_keys(INTERVAL))
+
+
+class Controls:
+    """What is shown, and in which order, as the keys say that were pressed."""
+
+    def __init__(self) -> None:
+        self.order = next(iter(ORDERS))
+        self.text = ""
+        self.ended = False
+        self._typing = False
+
+    def press(self, keys: str) -> None:
+        """Do what these keys are for."""
+        for key in keys:
+            (self._type if self._typing else self._choose)(key)
+
+    def _choose(self, key: str) -> None:
+        if key == "s":
+            orders = list(ORDERS)
+            self.order = orders[(orders.index(self.order) + 1) % len(orders)]
+        elif key == "/":
+            self._typing, self.text = True, ""
+        elif key == ESCAPE:
+            self.text = ""
+        elif key == "q":
+            self.ended = True
+
+    def _type(self, key: str) -> None:
+        if key in (ENTER, ESCAPE):
+            self._typing = False
+        if key == ESCAPE:
+            self.text = ""
+        elif key == BACKSPACE:
+            self.text = self.text[:-1]
+        elif key.isprintable():
+            self.text += key
+
+    def __str__(self) -> str:
+        chosen = f"/{self.text}_" if self._typing else f"/{self.text}" if self.text else ""
+        return f"first: {self.order} (s: next order, /: filter, q: quit) {chosen}".strip()
 
 
 class _View:
@@ -58,6 +101,7 @@ class _View:
         self._url = url
         self._queue = queue
         self._sample: ServerSample | None = None
+        self.controls = Controls()
 
     def take_sample(self) -> str:
         """Return in words how busy the server has been since the last call."""
@@ -68,13 +112,15 @@ class _View:
     def render(self) -> Group:
         load = self.take_sample()
         assert self._sample is not None
-        primitives = most_contended_first(self._ctx.primitives(busy=True))
+        primitives = self._ctx.primitives(busy=True)
+        selected = select_primitives(primitives, self.controls.order, self.controls.text)
         workers = list_workers(self._url, self._queue)
         parts: list[RenderableType] = [
             Text(f"{self._server}{load}", style="bold"),
             Text(summarize_primitives(primitives, busy_only=True)),
             Text(explain_circular_wait(primitives), style="bold red"),
-            *([primitives_table(primitives, self._sample.time)] if primitives else []),
+            Text(str(self.controls), style="dim"),
+            *([primitives_table(selected, self._sample.time)] if selected else []),
             Text(f"queue {self._queue}: {summary(workers)}"),
             *([workers_table(workers)] if workers else []),
         ]

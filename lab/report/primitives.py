@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import inf
+from typing import Any
 
 from rich.table import Table
 from rich.text import Text
@@ -25,9 +26,22 @@ def summarize_primitives(primitives: Sequence[PrimitiveInfo], busy_only: bool) -
     return f"{len(primitives)} {busy}primitive{'s' * (len(primitives) > 1)}, {held} held, {waiting} waiting"
 
 
-def most_contended_first(primitives: Sequence[PrimitiveInfo]) -> list[PrimitiveInfo]:
-    """Return them in another order: first what most processes wait for, then what has been held the longest."""
-    return sorted(primitives, key=lambda each: (-each.waiting, min((one.since for one in each.holders), default=inf)))
+def _held_since(primitive: PrimitiveInfo) -> float:
+    return min((holder.since for holder in primitive.holders), default=inf)
+
+
+# The orders in which primitives can be listed, by what comes first.
+ORDERS: dict[str, Callable[[PrimitiveInfo], tuple[Any, ...]]] = {
+    "most waiting": lambda each: (-each.waiting, _held_since(each)),
+    "held longest": lambda each: (_held_since(each), -each.waiting),
+    "name": lambda each: (each.name, each.kind),
+}
+
+
+def select_primitives(primitives: Iterable[PrimitiveInfo], order: str, text: str = "") -> list[PrimitiveInfo]:
+    """Return those whose kind and name, as the table shows them, contain `text`, in one of the `ORDERS`."""
+    found = (each for each in primitives if text.lower() in _title(each).lower())
+    return sorted(found, key=ORDERS[order])
 
 
 def primitives_table(primitives: Sequence[PrimitiveInfo], now: float) -> Table:
@@ -39,7 +53,7 @@ def primitives_table(primitives: Sequence[PrimitiveInfo], now: float) -> Table:
         table.add_column(column, no_wrap=True)
     for primitive in primitives:
         first, *more = [*_holders(primitive, now), *_waiters(primitive, now)] or [("",) * 4]
-        table.add_row(Text(f"{primitive.kind} {primitive.name}"), Text(_state(primitive)), *map(Text, first))
+        table.add_row(Text(_title(primitive)), Text(_state(primitive)), *map(Text, first))
         for row in more:
             table.add_row("", "", *map(Text, row))
     return table
@@ -53,6 +67,10 @@ def explain_circular_wait(primitives: Sequence[PrimitiveInfo]) -> str:
         for previous, wait in zip([*circle[-1:], *circle], circle, strict=False)
     ]
     return f"Circular wait: {'; '.join(phrases)}." if phrases else ""
+
+
+def _title(primitive: PrimitiveInfo) -> str:
+    return f"{primitive.kind} {primitive.name}"
 
 
 def _holders(primitive: PrimitiveInfo, now: float) -> Iterator[Row]:

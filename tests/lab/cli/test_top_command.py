@@ -1,4 +1,4 @@
-"""`lab top`: what `lab locks` and `lab workers` list, every second until Ctrl-C."""
+"""`lab top`: what `lab locks` and `lab workers` list, every second until Ctrl-C or q."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pytest
 
 from broker import Context, Holder, PrimitiveInfo
 from broker.server.private_server import PrivateServer
-from lab.report.primitives import most_contended_first
+from lab.cli.top_command import Controls
+from lab.report.primitives import ORDERS, select_primitives
 from lab.report.server_load import describe_load, server_sample
 from tests.support.actors import Actor
 from tests.support.lab import COMMAND, RunLab
@@ -70,13 +71,59 @@ def test_unavailable_server(lab: RunLab):
     assert "no Redis server answers" in done.stderr
 
 
-def test_what_most_processes_wait_for_comes_first():
+def test_keys_filter_and_quit(ctx: Context, tmp_path: Path):
+    with ctx.Lock(name="tickets", lease=60.0), ctx.Lock(name="rooms", lease=60.0):
+        words = [COMMAND, "top", "--redis-url", ctx.url, "--queue", "nobody"]
+        terminal = Terminal(words, tmp_path, {"COLUMNS": "120", "LINES": "50", "TERM": "xterm"})
+        try:
+            terminal.read_until("Lock rooms")
+            terminal.read_until("Lock tickets")
+            terminal.press(b"s")
+            terminal.read_until("first: held longest")
+            terminal.press(b"/ick\n")
+            terminal.read_until("/ick")
+            shown = len(terminal.text)
+            terminal.press(b"s")
+            terminal.read_until("first: name")
+            assert "Lock rooms" not in terminal.text[shown:]
+            terminal.press(b"q")
+            assert terminal.finish() == 0
+        finally:
+            terminal.close()
+
+
+@pytest.mark.parametrize(
+    ("keys", "order", "text", "ended"),
+    [
+        ("", "most waiting", "", False),
+        ("s", "held longest", "", False),
+        ("sss", "most waiting", "", False),
+        ("/qs\x7f", "most waiting", "q", False),
+        ("/lock\ns", "held longest", "lock", False),
+        ("/lock\x1b", "most waiting", "", False),
+        ("/lock\n\x1b", "most waiting", "", False),
+        ("x/a\nq", "most waiting", "a", True),
+    ],
+)
+def test_keys(keys: str, order: str, text: str, ended: bool):
+    controls = Controls()
+    controls.press(keys)
+    assert (controls.order, controls.text, controls.ended) == (order, text, ended)
+
+
+def test_orders_and_filter():
     def held(name: str, since: float, waiting: int) -> PrimitiveInfo:
         return PrimitiveInfo("Lock", name, holders=(Holder("one", 7, "me", 7, 1, since, 9.0),), waiting=waiting)
 
     event = PrimitiveInfo("Event", "event", is_set=True)
     found = [event, held("new", 30.0, 0), held("old", 20.0, 0), held("wanted", 40.0, 2)]
-    assert [each.name for each in most_contended_first(found)] == ["wanted", "old", "new", "event"]
+    orders = {order: [each.name for each in select_primitives(found, order)] for order in ORDERS}
+    assert orders == {
+        "most waiting": ["wanted", "old", "new", "event"],
+        "held longest": ["old", "new", "wanted", "event"],
+        "name": ["event", "new", "old", "wanted"],
+    }
+    assert [each.name for each in select_primitives(found, "name", "LOCK W")] == ["wanted"]
 
 
 def test_load_between_two_samples():
