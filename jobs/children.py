@@ -9,17 +9,13 @@ import uuid
 from contextlib import suppress
 from typing import Protocol
 
-import redis
-
-from broker.errors import BrokerError
 from broker.transport.address import without_password
+from jobs.exchange.client import SERVER_ERRORS
 from jobs.exchange.program_folder import FolderStore
 from jobs.exchange.rq_queue import CLOSE_TIMEOUT, RqQueue
 from jobs.exchange.status import StatusReader
 from jobs.exchange.worker_list import worker_count
 from jobs.interrupts import InterruptListener
-
-SERVER_ERRORS = (redis.ConnectionError, redis.TimeoutError, BrokerError)
 
 
 class Child(Protocol):

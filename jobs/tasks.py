@@ -14,7 +14,7 @@ from multiprocessing.pool import ExceptionWithTraceback  # type: ignore[attr-def
 from typing import Any, Protocol
 
 from broker.errors import BrokerError, LeaseLostError
-from jobs.children import SERVER_ERRORS
+from jobs.exchange.client import SERVER_ERRORS
 from jobs.exchange.pickling import dumps, loads
 from jobs.exchange.queues import JoinableQueue, SimpleQueue
 

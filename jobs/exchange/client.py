@@ -5,6 +5,10 @@ from __future__ import annotations
 import redis
 import rq
 
+from broker.errors import BrokerError
+
+# While the server is unavailable, and not where it refuses a request.
+SERVER_ERRORS = (redis.ConnectionError, redis.TimeoutError, BrokerError)
 SOCKET_TIMEOUT = 60.0  # seconds; longer than any blocking call of ours
 
 

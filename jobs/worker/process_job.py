@@ -14,13 +14,13 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from multiprocessing.pool import RemoteTraceback  # type: ignore[attr-defined]
 
-import redis
 import rq
 from rq.job import Job
 
 from broker.engine.handle import Handle
 from broker.errors import BrokerError
 from broker.locks.lock import Lock
+from jobs.exchange.client import SERVER_ERRORS
 from jobs.exchange.control import liveness_lock, signal_queue
 from jobs.exchange.pickling import PrePickled
 from jobs.exchange.program_folder import ProgramFolder
@@ -78,7 +78,7 @@ def _is_orphaned(job: Job, lock: Lock, status: StatusWriter, pid: int) -> bool |
     That RQ does not know the job is not enough: the server may have lost its data while the parent still waits. An
     orphan must not acquire the lock: it may be killed before it deletes the lock's key again.
     """
-    with suppress(BrokerError, redis.RedisError):
+    with suppress(*SERVER_ERRORS):
         known = job.connection.hget(job.key, "created_at")  # the key alone proves nothing: RQ's heartbeat creates it
         if not known and not status.send_confirmed(Started(pid, socket.gethostname())):
             return True
