@@ -171,4 +171,6 @@ def wire_factory(url: str) -> WireFactory:
 def _error(text: str) -> redis.RedisError:
     # Redis 6.2 quotes the error of a script's command: "ERR Error running script (…): … -READONLY You can't write …".
     code = "READONLY" if " -READONLY " in text else text.partition(" ")[0]
+    if text.startswith("ERR Protocol error: unauthenticated "):  # for a request of more than ten parts or 16 kB
+        code, text = "NOAUTH", "NOAUTH Authentication required."
     return _ERRORS.get(code, redis.ResponseError)(text)

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from contextlib import suppress
 from multiprocessing.connection import wait
 
@@ -241,7 +242,8 @@ def test_a_process_may_handle_sigterm(either):
     def careful():
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
         ready.set()
-        signal.pause()
+        while True:
+            time.sleep(0.01)  # a signal just before `signal.pause` does not end it
 
     process = either.Process(target=careful)
     process.start()

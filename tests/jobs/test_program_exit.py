@@ -51,7 +51,8 @@ WAITS = """
 def sleep():
     print("child sleeps", flush=True)
     started.release()
-    time.sleep(60)
+    while True:
+        time.sleep(0.01)  # a signal just before a sleep does not shorten it
 
 sleeper = ctx.Process(target=sleep)
 sleeper.start()

@@ -281,7 +281,9 @@ def test_process_that_exits_without_stop_is_dead(ctx: Context, last_statement: s
 
 def test_ctrl_c_does_not_reach_the_reporter(ctx: Context) -> None:
     board = ctx.Board(LONG, name="interrupted")
-    caught = "import signal; signal.signal(2, lambda *_: print(flush=True)); print(flush=True); input()"
+    # It does not wait in `input`, which a signal just before does not interrupt.
+    waits = "import select; all(not select.select([0], [], [], 0.01)[0] for _ in iter(int, 1))"
+    caught = f"import signal; signal.signal(2, lambda *_: print(flush=True)); print(flush=True); {waits}"
     program = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, ctx.url, board.name, caught],
         stdin=subprocess.PIPE,

@@ -63,8 +63,10 @@ def test_server_that_requires_a_password(folder: Path) -> None:
         assert "wrong@" not in message_of(error)
         with broker.get_context(secured.url.replace("unix://", "unix://:secret@")) as context:
             assert context.Lock().acquire(False)
-        with pytest.raises(UnsuitableServerError), Context(secured.url) as unchecked:
-            unchecked.Lock(name="x").acquire()
+        lock, queue, event = (kind.at(secured.url, "unchecked") for kind in (broker.Lock, broker.Queue, broker.Event))
+        for request in (lock.acquire, queue.get, lambda: queue.put(1), event.is_set, event.set):
+            with pytest.raises(UnsuitableServerError, match="NOAUTH Authentication required"):
+                request()
 
 
 def test_server_that_may_evict_keys(folder: Path) -> None:

@@ -22,7 +22,7 @@ from tests.support.waiting import wait_until
 
 # Starts a server, prints its URL and sleeps; with "fork", a forked child of it lives on.
 OWNER = """
-import os, signal, sys, broker
+import os, signal, sys, time, broker
 context = broker.get_context()
 lock = context.Lock()
 lock.acquire()
@@ -37,7 +37,8 @@ if sys.argv[1] == "fork":
     os.read(reader, 1)
 try:
     print(child, context.url, flush=True)
-    signal.pause()
+    while True:
+        time.sleep(0.01)  # a signal just before `signal.pause` does not end it
 except KeyboardInterrupt:
     print(lock.locked(), flush=True)
 """

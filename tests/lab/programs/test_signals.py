@@ -17,7 +17,8 @@ SLOW = """
 
     def sleep(up):
         up.set()
-        time.sleep(60)
+        while True:
+            time.sleep(0.01)  # a signal just before a sleep does not shorten it
 
     if __name__ == "__main__":
         up = Event()
@@ -47,7 +48,7 @@ def test_ctrl_c_reaches_the_program_and_its_children(
     start: StartLab, program: Program, where: list[object], joins: bool
 ):
     """While it joins its child, and while multiprocessing joins the child after the end of the program's code."""
-    session = start("run", program(SLOW + (8 * " " + "time.sleep(60)\n" if joins else "")), *where)
+    session = start("run", program(SLOW + (8 * " " + "while True: time.sleep(0.01)\n" if joins else "")), *where)
     assert session.process.stdout is not None
     assert session.process.stdout.readline() == "up\n"
     os.killpg(session.process.pid, signal.SIGINT)
