@@ -198,7 +198,11 @@ def test_a_deadlock_is_named(lab: RunLab, program: Program, url: str, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("create", "held"), [("RLock()", "rooms (program.py:14)"), ("Condition()", "lock of rooms (program.py:14)")]
+    ("create", "held"),
+    [
+        ("RLock()", "rooms (program.py:14)"),
+        pytest.param("Condition()", "lock of rooms (program.py:14)", marks=pytest.mark.slow),
+    ],
 )
 def test_a_deadlock_of_reentrant_locks_is_named(lab: RunLab, program: Program, url: str, create: str, held: str):
     path = program(
@@ -224,13 +228,14 @@ def test_a_deadlock_of_reentrant_locks_is_named(lab: RunLab, program: Program, u
             left.join()
         """
     )
-    done = lab("compare", path, "--limit", 5, "--on", "local,redis", "--redis-url", url)
+    done = lab("compare", path, "--limit", 8, "--on", "local,redis", "--redis-url", url)
     assert (
         f"Deadlock on local, redis: left waits for {held}, which right holds; right waits for hall (program.py:13), "
         "which left holds."
     ) in " ".join(done.stdout.split())
 
 
+@pytest.mark.slow
 def test_waits_for_conditions_and_barriers_are_named(lab: RunLab, program: Program, url: str):
     path = program(
         """
@@ -251,7 +256,7 @@ def test_waits_for_conditions_and_barriers_are_named(lab: RunLab, program: Progr
             process.join()
         """
     )
-    done = lab("compare", path, "--limit", 5, "--on", "local,redis", "--redis-url", url)
+    done = lab("compare", path, "--limit", 8, "--on", "local,redis", "--redis-url", url)
     assert (
         "All processes waited on local, redis, and none could go on: MainProcess waits for one to end; one waits "
         "for ready (program.py:12) to be notified; three and two wait for start (program.py:12), which waits for 3 "
