@@ -13,9 +13,13 @@ from tests.support.lab import BACKENDS, RunLab, table_rows
 # With seed 40 and up to 13 actors, the first one meets its fault inside; there is a ticket for each.
 TICKETS = ("tickets", "--clients", 8, "--stock", 8, "--pace", 0.3, "--seed", 40)
 KTV = ("ktv", "--rooms", 1, "--guests", 8, "--pace", 0.3, "--seed", 40)
+EXERCISES = [
+    pytest.param(TICKETS, "db", id="tickets"),
+    pytest.param(KTV, "rooms", id="ktv", marks=pytest.mark.slow),
+]
 
 
-@pytest.mark.parametrize(("exercise", "section"), [(TICKETS, "db"), (KTV, "rooms")], ids=["tickets", "ktv"])
+@pytest.mark.parametrize(("exercise", "section"), EXERCISES)
 @pytest.mark.parametrize("backend", ["redis", pytest.param("rq", marks=pytest.mark.slow)])
 def test_what_a_killed_actor_held_is_free_again(
     lab: RunLab, url: str, tmp_path: Path, backend: str, exercise: tuple[object, ...], section: str
@@ -35,7 +39,7 @@ def test_what_a_killed_actor_held_is_free_again(
     assert f"{who} was killed inside {section}: on {backend} {what_followed}" in text
 
 
-@pytest.mark.parametrize(("exercise", "section"), [(TICKETS, "db"), (KTV, "rooms")], ids=["tickets", "ktv"])
+@pytest.mark.parametrize(("exercise", "section"), EXERCISES)
 def test_what_a_killed_actor_held_on_local_is_lost(
     lab: RunLab, tmp_path: Path, exercise: tuple[object, ...], section: str
 ):
@@ -64,6 +68,7 @@ def test_an_actor_that_is_cut_off_inside_loses_the_lock(lab: RunLab, url: str, t
     )
 
 
+@pytest.mark.slow
 def test_on_local_there_is_no_server_to_be_cut_off_from(lab: RunLab, tmp_path: Path):
     _, (trace,), text = compare(lab, tmp_path, 0, *KTV, "--fault", "cut", "--on", "local")
     assert faults(trace) == []

@@ -37,6 +37,7 @@ def test_compare_shows_each_run_as_it_happens(show: Callable[..., Terminal]) -> 
     assert terminal.text.rindex("valid") > terminal.text.rindex("waiting for rooms"), "then comes the report"
 
 
+@pytest.mark.slow
 def test_run_prints_its_lines_above(show: Callable[..., Terminal]) -> None:
     terminal = show("run", *KTV, "--lang", "en")
     assert terminal.finish() == 0
@@ -44,7 +45,7 @@ def test_run_prints_its_lines_above(show: Callable[..., Terminal]) -> None:
     assert terminal.text.count(" has a KTV room") == 3
 
 
-@pytest.mark.parametrize("command", ["compare", "run"])
+@pytest.mark.parametrize("command", ["compare", pytest.param("run", marks=pytest.mark.slow)])
 def test_without_a_terminal_a_line_says_that_nothing_is_shown(lab: RunLab, command: str) -> None:
     done = lab(command, *KTV, "--on", "local")
     assert done.returncode == 0

@@ -197,12 +197,9 @@ def test_a_deadlock_is_named(lab: RunLab, program: Program, url: str, tmp_path: 
         assert backend["primitives"]["rooms (program.py:13)"]["wait_s"]["max"] > 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("create", "held"),
-    [
-        ("RLock()", "rooms (program.py:14)"),
-        pytest.param("Condition()", "lock of rooms (program.py:14)", marks=pytest.mark.slow),
-    ],
+    ("create", "held"), [("RLock()", "rooms (program.py:14)"), ("Condition()", "lock of rooms (program.py:14)")]
 )
 def test_a_deadlock_of_reentrant_locks_is_named(lab: RunLab, program: Program, url: str, create: str, held: str):
     path = program(
