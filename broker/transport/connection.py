@@ -33,6 +33,24 @@ NEVER = float("inf")  # a deadline on the monotonic clock that does not come
 T = TypeVar("T")
 
 
+class _Thread(threading.local):
+    """The calling thread; to ask for its id each time would be a system call."""
+
+    def __init__(self) -> None:
+        self.native_id = threading.get_native_id()
+
+
+_thread = _Thread()
+
+
+def _forget_threads() -> None:
+    global _thread
+    _thread = _Thread()
+
+
+os.register_at_fork(after_in_child=_forget_threads)
+
+
 class Connection:
     """A connection for requests and, from the first subscription on, a second one for messages.
 
@@ -55,7 +73,7 @@ class Connection:
 
     def new_token(self) -> bytes:
         """Return a unique token for a request of the calling thread: `host/pid/process/random:number/thread`."""
-        return b"%b:%d/%d" % (self.client_id, next(self._request_numbers), threading.get_native_id())
+        return b"%b:%d/%d" % (self.client_id, next(self._request_numbers), _thread.native_id)
 
     def run(self, script: BoundScript, *arguments: bytes, deadline: float = NEVER) -> tuple[Any, bool]:
         """Run a script; return its reply, and whether the request was sent more than once.

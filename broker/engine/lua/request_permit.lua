@@ -5,7 +5,7 @@
 -- or the last ticket was lost with the server's data. Scores are exact up to 2^53, which is in the year 2255. A request
 -- that is repeated while it waits keeps its ticket.
 local function join_queue()
-  ticket = math.max((ticket or 0) + 1, now)
+  local ticket = math.max((redis.call('HGET', STATE, 'ticket') or 0) + 1, now)
   redis.call('HSET', STATE, 'ticket', ticket)
   redis.call('ZADD', QUEUE, ticket, TOKEN)
   redis.call('PEXPIRE', QUEUE, IDLE_TTL)

@@ -22,8 +22,8 @@ local META_FIELDS = 6 -- fields of the state that are not tokens
 
 local clock = redis.call('TIME')
 local now = clock[1] * SECOND + clock[2]
-local start, capacity, fence, ticket, next_expiry, touched, own_permit =
-  unpack(redis.call('HMGET', STATE, 'start', 'capacity', 'fence', 'ticket', 'look', 'touched', TOKEN))
+local start, capacity, fence, next_expiry, touched, own_permit =
+  unpack(redis.call('HMGET', STATE, 'start', 'capacity', 'fence', 'look', 'touched', TOKEN))
 if start and tonumber(start) ~= START then return redis.error_reply('MISMATCH ' .. start) end
 capacity, fence, next_expiry = tonumber(capacity or START), tonumber(fence or 0), tonumber(next_expiry or now + DAY)
 

@@ -38,6 +38,18 @@ def test_token_names_host_process_and_thread(name: str, monkeypatch: pytest.Monk
     assert number == f"1/{threading.get_native_id()}"
 
 
+def test_forked_child_names_its_own_thread() -> None:
+    fork = multiprocessing.get_context("fork")
+    Connection(not_opened).new_token()
+    here, there = fork.Pipe()
+    process = fork.Process(target=lambda: there.send((Connection(not_opened).new_token(), threading.get_native_id())))
+    process.start()
+    token, thread = here.recv()
+    process.join(TIMEOUT)
+    assert token.endswith(b"/%d" % thread)
+    assert thread != threading.get_native_id()
+
+
 def use(lock: Any, items: Any) -> None:
     with lock:
         items.put(items.get())
