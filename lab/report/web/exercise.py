@@ -57,7 +57,7 @@ def _verdict(results: Sequence[Result], verdict: Verdict) -> str:
     same = [result for result in results if result.verdict.judgement is verdict.judgement]
     sentence = f"{str(verdict).capitalize()} on {describe_runs(same, results)}"
     if len({result.verdict.evidence for result in same}) == 1:
-        return f"{sentence}: {verdict.evidence}."
+        return f"{sentence}: {same[0].verdict.evidence}."
     if verdict.judgement is Judgement.VALID:
         return f"{sentence}."
     return f"{sentence}; on {describe_runs(same[:1], results)}, {same[0].verdict.evidence}."

@@ -20,6 +20,7 @@ def test_the_verdict_is_one_sentence_with_its_evidence():
     document = exercise_document([judged_run(), judged_run(backend="redis")])
     assert document.judgement is Judgement.VALID
     assert document.verdict.startswith("Valid on local, redis: 2 sold and 0 left, of 2; ")
+    assert document.verdict.count("2 sold") == 1
 
 
 def test_the_worst_verdict_comes_first_with_the_events_that_show_it():
