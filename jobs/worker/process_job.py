@@ -15,12 +15,11 @@ from contextlib import closing, contextmanager, suppress
 from multiprocessing.pool import RemoteTraceback  # type: ignore[attr-defined]
 
 import rq
-from rq.job import Job
 
 from broker.engine.handle import Handle
 from broker.errors import BrokerError
 from broker.locks.lock import Lock
-from jobs.exchange.client import SERVER_ERRORS
+from jobs.exchange.client import SERVER_ERRORS, impatient_client
 from jobs.exchange.control import liveness_lock, signal_queue
 from jobs.exchange.pickling import PrePickled
 from jobs.exchange.program_folder import ProgramFolder
@@ -56,12 +55,12 @@ def run(payload: bytes, url: str, status_queue: str) -> PrePickled | None:
                 for stream, text in child.read_output(POLL_INTERVAL):
                     status.send(Output(stream, text))
                 if orphaned is None or not lock.held:  # cut off, or the server was down, or has lost its data
-                    orphaned = _is_orphaned(job, lock, status, child.pid)
+                    orphaned = _is_orphaned(url, job.key, lock, status, child.pid)
                 if orphaned:
                     child.signal(signal.SIGKILL)
             exitcode = child.join()
             if orphaned is None or not lock.held:
-                orphaned = _is_orphaned(job, lock, status, child.pid)
+                orphaned = _is_orphaned(url, job.key, lock, status, child.pid)
         status.send(Exited(exitcode))
         remove_unused_copies()
         if orphaned:
@@ -72,14 +71,14 @@ def run(payload: bytes, url: str, status_queue: str) -> PrePickled | None:
         return child.return_value
 
 
-def _is_orphaned(job: Job, lock: Lock, status: StatusWriter, pid: int) -> bool | None:
+def _is_orphaned(url: str, job_key: str, lock: Lock, status: StatusWriter, pid: int) -> bool | None:
     """Return whether the parent no longer waits for this job, or None if unknown; if it does, acquire the lock again.
 
     That RQ does not know the job is not enough: the server may have lost its data while the parent still waits. An
     orphan must not acquire the lock: it may be killed before it deletes the lock's key again.
     """
-    with suppress(*SERVER_ERRORS):
-        known = job.connection.hget(job.key, "created_at")  # the key alone proves nothing: RQ's heartbeat creates it
+    with suppress(*SERVER_ERRORS), impatient_client(url) as server:
+        known = server.hget(job_key, "created_at")  # the key alone proves nothing: RQ's heartbeat creates it
         if not known and not status.send_confirmed(Started(pid, socket.gethostname())):
             return True
         lock.acquire(block=False)
