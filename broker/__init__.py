@@ -7,8 +7,8 @@
 from multiprocessing import Process
 
 from broker.context import Context, get_context
+from broker.engine.holders import Holder, Waiter
 from broker.engine.owner import set_default_owner
-from broker.engine.requesters import Holder, Waiter
 from broker.errors import (
     BrokerError,
     InvalidArgumentError,

@@ -10,10 +10,10 @@ import time
 from types import TracebackType
 
 from broker.engine.handle import INDEX
+from broker.engine.holders import READ_PERMITS, Holder, Waiter, parse_holders, parse_waiters
 from broker.engine.lease import Lease
 from broker.engine.leased_handle import DEFAULT_LEASE, LeasedHandle, check_lease
 from broker.engine.request import MICROSECOND, Request
-from broker.engine.requesters import READ_PERMITS, Holder, Waiter, parse_holders, parse_waiters
 from broker.engine.shared_scripts import RELEASE, RENEW
 from broker.engine.waiting import deadline_of
 from broker.errors import NotHeldError, ServerUnavailableError

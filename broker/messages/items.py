@@ -10,10 +10,10 @@ import queue
 from typing import Any, ClassVar
 
 from broker.engine.handle import INDEX
+from broker.engine.holders import READ_PERMITS, Waiter, parse_waiters
 from broker.engine.lease import Lease
 from broker.engine.leased_handle import DEFAULT_LEASE, LeasedHandle, check_lease
 from broker.engine.request import MICROSECOND, Request
-from broker.engine.requesters import READ_PERMITS, Waiter, parse_waiters
 from broker.engine.shared_scripts import RELEASE, RENEW
 from broker.errors import InvalidArgumentError
 from broker.transport.connection import Connection

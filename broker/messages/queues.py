@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from broker.engine.flag_wait import wait_for_flag
+from broker.engine.holders import Holder, parse_holders
 from broker.engine.leased_handle import DEFAULT_LEASE
 from broker.engine.owner import Owner
-from broker.engine.requesters import Holder, parse_holders
 from broker.engine.waiting import deadline_of
 from broker.errors import NotHeldError
 from broker.messages.items import Items

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.engine.handle import INDEX
-from broker.engine.requesters import Holder, Waiter, parse_holders, parse_waiters
+from broker.engine.holders import Holder, Waiter, parse_holders, parse_waiters
 from broker.engine.session import Session
 from broker.transport.scripts import Script
 

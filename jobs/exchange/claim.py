@@ -18,14 +18,16 @@ if removed == 1 then redis.call('LPUSH', KEYS[2], ARGV[1]) end
 return removed
 """
 
-# KEYS: the intermediate queue, the job; ARGV: the job's id, the worker's name. Idempotent, in case a reply is lost.
-# RQ's own worker sets the status, too, when it removes the job from the intermediate queue.
+# KEYS: the intermediate queue, the job; ARGV: the job's id, the worker's name. Idempotent, in case a reply is lost: the
+# second request finds the job removed. A job that is dequeued after it was claimed had been enqueued twice, since the
+# reply to its parent was lost. RQ's own worker sets the status, too, when it removes the job from that queue.
 CLAIM = """
-if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 1 then
-  redis.call('HSET', KEYS[2], 'worker_name', ARGV[2], 'status', 'started')
-  return 1
-end
-return redis.call('HGET', KEYS[2], 'worker_name') == ARGV[2] and 1 or 0
+local dequeued = redis.call('LREM', KEYS[1], 1, ARGV[1]) == 1
+local owner = redis.call('HGET', KEYS[2], 'worker_name')
+if not dequeued then return owner == ARGV[2] and 1 or 0 end
+if owner and owner ~= '' then return 0 end
+redis.call('HSET', KEYS[2], 'worker_name', ARGV[2], 'status', 'started')
+return 1
 """
 
 
@@ -40,7 +42,7 @@ def is_claimed(job: Job) -> bool:
 
 
 def claim_job(queue: rq.Queue, job: Job, worker: str) -> bool:
-    """Claim a dequeued job for the worker of this name; return False if the job was requeued meanwhile."""
+    """Claim a dequeued job for the worker of this name; return False if it was requeued, or was claimed before."""
     return bool(queue.connection.eval(CLAIM, 2, queue.intermediate_queue_key, job.key, job.id, worker))
 
 

@@ -21,7 +21,7 @@ def client(url: str) -> redis.Redis:
     return redis.Redis.from_url(url, protocol=2, socket_timeout=SOCKET_TIMEOUT)
 
 
-def impatient_client(url: str) -> redis.Redis:
+def client_without_retries(url: str) -> redis.Redis:
     """Return a client that raises at once what `client` retries for seconds, for callers that ask again soon."""
     return redis.Redis.from_url(
         url, protocol=2, socket_timeout=RENEWAL_TIMEOUT, socket_connect_timeout=RENEWAL_TIMEOUT, retry=NO_RETRIES

@@ -19,7 +19,7 @@ import rq
 from broker.engine.handle import Handle
 from broker.errors import BrokerError
 from broker.locks.lock import Lock
-from jobs.exchange.client import SERVER_ERRORS, impatient_client
+from jobs.exchange.client import SERVER_ERRORS, client_without_retries
 from jobs.exchange.control import liveness_lock, signal_queue
 from jobs.exchange.pickling import PrePickled
 from jobs.exchange.program_folder import ProgramFolder
@@ -77,7 +77,7 @@ def _is_orphaned(url: str, job_key: str, lock: Lock, status: StatusWriter, pid: 
     That RQ does not know the job is not enough: the server may have lost its data while the parent still waits. An
     orphan must not acquire the lock: it may be killed before it deletes the lock's key again.
     """
-    with suppress(*SERVER_ERRORS), impatient_client(url) as server:
+    with suppress(*SERVER_ERRORS), client_without_retries(url) as server:
         known = server.hget(job_key, "created_at")  # the key alone proves nothing: RQ's heartbeat creates it
         if not known and not status.send_confirmed(Started(pid, socket.gethostname())):
             return True

@@ -123,7 +123,7 @@ class Worker(rq.Worker):
             with self._sending_heartbeats(job, execution):
                 self.perform_job(job, queue, execution)
         else:
-            log.warning("%s is too late: %s was requeued", self.name, job.id)
+            log.warning("%s does not start %s, which was requeued or has started already", self.name, job.id)
             with self.connection.pipeline() as transaction:
                 self.cleanup_execution(job, transaction, execution)
                 transaction.execute()

@@ -67,7 +67,7 @@ class State:
         """Return the waits that cannot end."""
         unlimited = {process: wait for process, wait in self.waits.items() if wait.unlimited}
         all_wait = self.running and self.running <= unlimited.keys()
-        if all_wait and not any(self._joins_other(wait) for wait in unlimited.values()):
+        if all_wait and not any(self._joins_inactive(wait) for wait in unlimited.values()):
             return unlimited
         while endable := [process for process, wait in unlimited.items() if not self._in_vain(wait, unlimited)]:
             for process in endable:
@@ -93,7 +93,7 @@ class State:
             return sorted(set(self.holders[wait.on]), key=_name)
         return [process for process in self.running if process[-1] == wait.on] if not wait.kind else []
 
-    def _joins_other(self, wait: Wait) -> bool:
+    def _joins_inactive(self, wait: Wait) -> bool:
         """Return whether a wait is for the end of a process that has not started yet, or has ended."""
         return not wait.kind and wait.on != "" and not self.blockers(wait)
 

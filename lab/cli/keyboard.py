@@ -24,7 +24,7 @@ def keyboard() -> Iterator[ReadKeys]:
     Meanwhile standard input passes on each key at once, and does not show it; Ctrl-C is a signal as ever. If standard
     input is no terminal, no key is ever pressed.
     """
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():  # it is None if it was closed
         yield _no_keys
         return
     terminal = sys.stdin.fileno()

@@ -17,7 +17,7 @@ ABSENT = {PAUSES: ", paused", CUT_OFF: ", cut off"}
 ENDS_OF_ABSENCE = {RESUMES: ABSENT[PAUSES], RECONNECTS: ABSENT[CUT_OFF]}
 ENDED, FAILED, KILLED = "ended", "failed", "killed"
 ORDER = (INSIDE, WAITING, RUNNING)  # others are listed below these
-LASTS = {  # what an actor does after an event, until an event that says otherwise
+ACTIVITIES = {  # what an actor does after an event, until an event that says otherwise
     **dict.fromkeys((*BEGINS, "stops"), WAITING),
     "enters": INSIDE,
     "leaves": RUNNING,
@@ -50,7 +50,7 @@ class LiveRun:
         self._activities: dict[str, Activity] = {}
 
     def on_event(self, event: Event) -> None:
-        """Take notice of an event."""
+        """Note what its actor is doing from now on."""
         who = event.who
         if who == LAB:
             if event.what != "joins" or event.on is None:
@@ -85,7 +85,7 @@ def _next_activity(current: str, event: Event) -> str:
         return current + ABSENT[event.what]
     if event.what in ENDS_OF_ABSENCE:
         return current.removesuffix(ENDS_OF_ABSENCE[event.what])
-    lasting = LASTS.get(event.what)
+    lasting = ACTIVITIES.get(event.what)
     if lasting is None:  # it ends a wait; an actor that is inside stays there
         return RUNNING if current.startswith(WAITING) else current
     between = {INSIDE: " ", WAITING: " for "}.get(lasting)

@@ -9,8 +9,11 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from contextlib import suppress
 from typing import Any, Protocol
 
+from broker.errors import ServerUnavailableError
+from lab.errors import RunEndedError
 from lab.runtime.event_log import EventLog
 from lab.runtime.fault_plan import CUT, ENDING, FAULT_SECONDS, GRANTS, INSIDE, KILL, PAUSE, RUNNING, WAITING, Fault
 from lab.runtime.outage import Outage
@@ -108,8 +111,11 @@ def _cut_off(me: Recorder, **more: Any) -> None:
 
     def reconnect() -> None:
         outage.let_pass()
-        me.append(RECONNECTS, **more)  # before anything that the others have waited to record
-        outage.end()
+        try:
+            with suppress(RunEndedError, ServerUnavailableError):  # the actor finds this out by itself
+                me.append(RECONNECTS, **more)  # before anything that the others have waited to record
+        finally:
+            outage.end()
 
     me.append(CUT_OFF, **more)
     outage = Outage(me.log.url)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from broker import Context
-from broker.engine import handle, requesters, shared_scripts
+from broker.engine import handle, holders, shared_scripts
 from broker.engine.session import register_session
 from broker.liveness import board
 from broker.locks import event, permits
@@ -21,7 +21,7 @@ from tests.support.proxy import Proxy
 from tests.support.server_state import run_command
 from tests.support.servers import Server
 
-MODULES = (handle, requesters, shared_scripts, event, permits, items, pipe_ends, queues, board)
+MODULES = (handle, holders, shared_scripts, event, permits, items, pipe_ends, queues, board)
 SCRIPTS = {value for module in MODULES for value in vars(module).values() if isinstance(value, Script)}
 
 

@@ -78,7 +78,7 @@ def test_a_worker_cannot_claim_a_process_that_was_requeued(
     wait_until(lambda: queue.count)
     with caplog.at_level(logging.WARNING, "jobs.worker.worker"):
         slow.resume()
-    assert "too late" in caplog.text
+    assert f"does not start {process.job.id}, which was requeued" in caplog.text
     assert runs.get_value() == 0
     assert queue.job_ids == [process.job.id]
 
@@ -92,6 +92,25 @@ def test_one_of_two_workers_that_dequeued_the_same_process_claims_it(context: jo
         worker.resume()
     process.join(TIMEOUT)
     assert (process.exitcode, runs.get_value()) == (0, 1)
+
+
+@pytest.mark.parametrize("same_worker", [False, True])
+def test_a_process_that_was_enqueued_twice_runs_once(context: jobs.Context, queue: rq.Queue, same_worker: bool):
+    """As it is if the reply to the parent is lost, and redis-py sends the transaction again."""
+    process, runs = started(context)
+    queue.push_job_id(process.job.id)
+    first = SlowWorker(queue)
+    if same_worker:
+        first.resume()
+        second = SlowWorker(queue)
+        second.worker = first.worker
+    else:
+        second = SlowWorker(queue)
+        first.resume()
+    second.resume()
+    process.join(TIMEOUT)
+    assert (process.exitcode, runs.get_value()) == (0, 1)
+    assert not claim.is_dequeued(queue, process.job.id)
 
 
 def test_a_claimed_process_is_not_requeued_and_a_claim_can_be_repeated(context: jobs.Context, queue: rq.Queue):

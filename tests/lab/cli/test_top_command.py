@@ -92,6 +92,18 @@ def test_keys_filter_and_quit(ctx: Context, tmp_path: Path):
             terminal.close()
 
 
+def test_it_works_with_a_closed_standard_input(ctx: Context, tmp_path: Path):
+    command = f"exec {COMMAND} top --redis-url {ctx.url} <&-"
+    terminal = Terminal(["sh", "-c", command], tmp_path, {"COLUMNS": "120", "TERM": "xterm"})
+    try:
+        terminal.read_until("no primitive is held")
+        terminal.press(CTRL_C)
+        assert terminal.finish() == 130
+        assert "Traceback" not in terminal.text
+    finally:
+        terminal.close()
+
+
 @pytest.mark.parametrize(
     ("keys", "order", "text", "ended"),
     [

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import pickle
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,13 @@ from typing import Any
 import pytest
 
 from lab.runtime import fault_injection
-from lab.runtime.event_log import FileLog
+from lab.runtime.event_log import FileLog, StreamLog
 from lab.runtime.fault_injection import Injector
-from lab.runtime.fault_plan import ENDING, INSIDE, KILL, PAUSE, RUNNING, WAITING, Fault
+from lab.runtime.fault_plan import CUT, ENDING, INSIDE, KILL, PAUSE, RUNNING, WAITING, Fault
 from lab.runtime.recorder import Recorder, actor
-from lab.trace import DIES, LET_IN, PAUSES, RESUMES
+from lab.trace import CUT_OFF, DIES, LET_IN, PAUSES, RECONNECTS, RESUMES
 from tests.support.actors import TIMEOUT
+from tests.support.waiting import wait_until
 
 FORK = multiprocessing.get_context("fork")
 ALL = ["starts", "requests", "enters", "reads", "leaves", "ends"]
@@ -100,6 +103,40 @@ def test_a_waiter_is_paused_while_it_waits(tmp_path: Path, monkeypatch: pytest.M
             assert event.why == WAITING
             lock.release()
     assert [event.what for event in log.events()] == ["starts", "requests", PAUSES, RESUMES, *ALL[2:]]
+
+
+def test_an_actor_that_is_cut_off_continues_when_it_is_connected_again(url: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(fault_injection, "FAULT_SECONDS", 0.5)
+    log = StreamLog(url, "lab:test:trace")
+    log.create()
+    process = FORK.Process(target=works, args=(Recorder(log, "a", Injector(Fault(CUT, INSIDE))), FORK.Lock()))
+    process.start()
+    process.join(TIMEOUT)
+    assert process.exitcode == 0
+    assert [event.what for event in log.events()] == [*ALL[:3], CUT_OFF, RECONNECTS, *ALL[3:]]
+    log.delete()
+
+
+def test_the_run_may_end_while_an_actor_is_cut_off(
+    url: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(fault_injection, "FAULT_SECONDS", 1.0)
+    monkeypatch.setattr(threading, "excepthook", lambda error: os.write(2, repr(error).encode()))  # pytest's is silent
+    log = StreamLog(url, "lab:test:trace")
+    log.create()
+    process = FORK.Process(target=works, args=(Recorder(log, "a", Injector(Fault(CUT, INSIDE))), FORK.Lock()))
+    process.start()
+    wait_until(lambda: [event for event in log.events() if event.what == CUT_OFF])
+    log.delete()
+    process.join(TIMEOUT)
+    assert process.exitcode == 1
+    assert capfd.readouterr().err == ""
+
+
+def test_on_one_machine_nobody_is_cut_off(tmp_path: Path):
+    process, events = run_actor(tmp_path, Fault(CUT, INSIDE))
+    assert process.exitcode == 0
+    assert [event.what for event in events] == ALL
 
 
 def test_an_actor_in_no_section_meets_its_fault_after_its_first_event(tmp_path: Path):

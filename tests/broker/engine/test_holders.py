@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from broker import Context, Holder, Waiter
-from broker.engine.requesters import parse_holders, parse_waiters
+from broker.engine.holders import parse_holders, parse_waiters
 from tests.support.actors import TIMEOUT, Actor, Actors
 from tests.support.server_state import run_command, start_waiting
 from tests.support.waiting import wait_until
