@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing.context
 import pickle
 import pydoc
+import re
 import subprocess
 import sys
 import textwrap
@@ -209,16 +210,21 @@ def test_mypy_strict_accepts_correct_use(tmp_path: Path) -> None:
     assert check_types(USER, tmp_path) == "Success: no issues found in 1 source file\n"
 
 
-@pytest.mark.parametrize(
-    ("right", "wrong"),
-    [
-        ("rooms.release()", "rooms.releases()"),
-        ("lease=10,", 'lease="ten",'),
-        ("go.wait(0.5)", "go.wait('soon')"),
-        ('Named("x")', "Named(1)"),
-    ],
-)
-def test_mypy_strict_reports_wrong_use(tmp_path: Path, right: str, wrong: str) -> None:
-    assert right in USER
-    output = check_types(USER.replace(right, wrong), tmp_path)
-    assert "Found 1 error" in output
+WRONG = {
+    "rooms.release()": "rooms.releases()",
+    "lease=10,": 'lease="ten",',
+    "go.wait(0.5)": "go.wait('soon')",
+    'Named("x")': "Named(1)",
+}
+
+
+def test_mypy_strict_reports_each_wrong_use(tmp_path: Path) -> None:
+    program = USER
+    for right, wrong in WRONG.items():
+        assert right in program
+        program = program.replace(right, wrong)
+    lines = textwrap.dedent(program).splitlines()
+    expected = [number for number, line in enumerate(lines, 1) if any(wrong in line for wrong in WRONG.values())]
+    output = check_types(program, tmp_path)
+    assert [int(number) for number in re.findall(r"^user\.py:(\d+): error", output, re.M)] == expected
+    assert "Found 4 errors" in output

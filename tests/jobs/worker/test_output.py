@@ -71,14 +71,17 @@ def test_output_of_a_killed_process_is_not_lost(ctx, capfd):
     assert capfd.readouterr().out == "last line\n"
 
 
-def test_lines_are_printed_while_the_process_runs(ctx, capfd):
-    go, seen = ctx.Event(), []
+def test_lines_are_printed_while_the_process_runs(ctx, monkeypatch, tmp_path):
+    # A file, which can be read meanwhile: of what is written while `capfd` is read, some is lost.
+    monkeypatch.setattr(sys, "stdout", (tmp_path / "output").open("w"))
+    go = ctx.Event()
     process = ctx.Process(target=lambda: (print("first"), print("no line", end="", flush=True), go.wait()))
     process.start()
-    wait_until(lambda: seen.append(capfd.readouterr().out) or "".join(seen) == "first\nno line")
+    wait_until(lambda: (tmp_path / "output").read_text() == "first\nno line")
     assert process.is_alive()
     go.set()
     process.join()
+    sys.stdout.close()
 
 
 def test_lines_of_several_processes_are_not_mixed(ctx, capfd):
