@@ -142,10 +142,9 @@ class Calls:
             self._shut_down = True
             while cancel_futures and self._pending:
                 self._pending.popleft().future.cancel()
-            self._dismiss_if_done()
             thread = self._thread
-            if thread is not None and thread.is_alive():
-                self._results.put(None)
+            if self._dismiss_if_done() and thread is not None:
+                self._results.put(None)  # the thread may wait with no process left that would send anything
         if wait and thread is not None:
             thread.join()
 
@@ -218,15 +217,21 @@ class Calls:
         with self._lock:
             self._dismiss_if_done()
 
-    def _dismiss_if_done(self) -> None:
-        if self._shut_down and not self._pending and not self._running and not self._dismissed:
+    def _dismiss_if_done(self) -> bool:
+        """Tell the processes to end if no call is left; return whether this was the moment.
+
+        Before it the thread cannot have ended, so its queues exist; after it, a put might create them anew.
+        """
+        done = self._shut_down and not self._pending and not self._running and not self._dismissed
+        if done:
             self._dismissed = True
             for _ in self.processes:
                 self._calls.put(None)
+        return done
 
     def _break(self, cause: Exception) -> None:
         with self._lock:
-            self._broken = self._shut_down = self._dismissed = True  # so `shut_down` sends nothing more
+            self._broken = self._shut_down = self._dismissed = True
             futures = [*self._running.values(), *(call.future for call in self._pending)]
             self._running.clear()
             self._pending.clear()

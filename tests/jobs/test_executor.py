@@ -19,7 +19,8 @@ import pytest
 
 import broker
 import jobs
-from broker import UnsupportedError
+from broker import SimpleQueue, UnsupportedError
+from broker.engine.handle import Handle
 from jobs.exchange.client import client
 from tests.support.actors import TIMEOUT
 from tests.support.waiting import wait_until
@@ -208,8 +209,35 @@ def test_broken_executor_that_is_shut_down_leaves_no_keys(ctx: jobs.Context) -> 
     queues = executor._calls._calls.name, executor._calls._results.name
     executor.shutdown()
     executor.shutdown()
+    assert not keys_of(ctx, queues)
+
+
+def test_executor_that_is_shut_down_while_it_deletes_its_queues_leaves_no_keys(
+    ctx: jobs.Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executor = jobs.Executor(1, ctx)
+    deleted, shut_down = threading.Event(), threading.Event()
+
+    def wait_after_delete(queue: SimpleQueue) -> None:
+        Handle.delete(queue)
+        if queue is executor._calls._results:
+            deleted.set()
+            shut_down.wait(TIMEOUT)
+
+    monkeypatch.setattr(SimpleQueue, "delete", wait_after_delete)
+    with pytest.raises(BrokenProcessPool):
+        executor.submit(kill_itself).result(TIMEOUT)
+    queues = executor._calls._calls.name, executor._calls._results.name
+    assert deleted.wait(TIMEOUT)
+    executor.shutdown(wait=False)
+    shut_down.set()
+    executor.shutdown()
+    assert not keys_of(ctx, queues)
+
+
+def keys_of(ctx: jobs.Context, names: tuple[str, ...]) -> list[bytes]:
     with client(ctx.url) as connection:
-        assert not [key for name in queues for key in connection.keys(f"*{name}*")]
+        return [key for name in names for key in connection.keys(f"*{name}*")]
 
 
 def test_executor_that_is_dropped_frees_its_workers(ctx: jobs.Context) -> None:
