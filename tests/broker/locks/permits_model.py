@@ -25,6 +25,7 @@ class PermitsModel:
     joined: dict[bytes, int] = field(default_factory=dict)
     notified: list[tuple[bytes, int]] = field(default_factory=list)
     expired: set[bytes] = field(default_factory=set)
+    joins: int = 0
     added: int = 0
     fence: int = 0
 
@@ -41,6 +42,7 @@ class PermitsModel:
         if wait and token not in self.queue:
             self.queue.append(token)
             self.joined[token] = self.now
+            self.joins += 1
         self._grant_to_waiters(token, lease)
         if not wait and token not in self.held:
             if self.free > 0:

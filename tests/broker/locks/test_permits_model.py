@@ -202,7 +202,7 @@ class PermitsMachine(ScriptMachine):
         """Each is the time at which its request joined, unless that would not be more than the one before."""
         assert len(set(tickets.values())) == len(tickets)
         for token, ticket in tickets.items():
-            assert self.model.joined[token] <= ticket <= self.latest + len(self.tokens)
+            assert self.model.joined[token] <= ticket < self.latest + self.model.joins
 
     def check_head_checks_in_time(self) -> None:
         if self.model.queue and self.model.held:
