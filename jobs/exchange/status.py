@@ -24,6 +24,7 @@ MAXSIZE = 256  # messages; while the queue is full, jobs wait
 SEND_TIMEOUT = OUTAGE_TIMEOUT  # seconds for which they wait, for room or for the server, before they drop a message
 READ_TIMEOUT = 3.0  # seconds within which a parent that still waits for a job reads its message
 RECOVERY_TIME = 10.0  # seconds after an outage of the server in which no job counts as lost
+SLOW_CHECK = 1.0  # seconds: if to check a job took longer, the server was unavailable meanwhile
 POLL_INTERVAL = 1.0  # seconds between checks for jobs that were lost without a message
 
 
@@ -164,11 +165,20 @@ class StatusReader:
             self._listeners[job_id].on_status(message)
 
     def _find_lost_jobs(self) -> None:
-        lost = [listener for listener in list(self._listeners.values()) if listener.is_lost()]
+        lost = [listener for listener in list(self._listeners.values()) if self._is_lost(listener)]
         for _ in range(self.queue.qsize() if lost else 0):  # may include their last messages
             self._receive(timeout=0)
         for listener in lost:
             listener.on_lost()
+
+    def _is_lost(self, listener: StatusListener) -> bool:
+        started = time.monotonic()
+        lost = listener.is_lost()
+        now = time.monotonic()
+        if now > started + SLOW_CHECK:  # after a short outage TCP delivers requests late, and there is no error
+            self._last_error = now
+            return False  # ask again: the reply may be from before the jobs have connected again
+        return lost
 
 
 def _write(output: Output) -> None:
