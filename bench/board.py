@@ -70,10 +70,10 @@ def _simulate(index: int, barrier: Barrier, simulation: Simulation) -> None:
     _allow_files(simulation.names_per_process + SPARE)
     board, open_wire = simulation.board, wire_factory(simulation.url)
     names = [f"{index}/{number}".encode() for number in range(simulation.names_per_process)]
-    connections = [Connection(lambda: open_wire(TIMEOUT)) for _ in names]
+    connections = [Connection(open_wire, TIMEOUT) for _ in names]
     due = []
     for number, connection in enumerate(connections):
-        connection.run_once(board._join_script, connection.new_token(), names[number])
+        connection.execute(board._join_script, (connection.new_token(), names[number]))
         due.append((time.monotonic() + random.uniform(0, board.timing.period), number))
     heapq.heapify(due)
     barrier.wait()
@@ -82,7 +82,7 @@ def _simulate(index: int, barrier: Barrier, simulation: Simulation) -> None:
         if (left := moment - time.monotonic()) > 0:
             time.sleep(min(left, MAX_SLEEP))
             continue
-        connections[number].run_once(board._report_script, names[number])
+        connections[number].execute(board._report_script, (names[number],))
         if number < SILENT:
             simulation.last_reports[index * SILENT + number] = time.monotonic()
             heapq.heappop(due)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import platform
@@ -41,7 +42,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "item": ITEM_HANDOFF,
     "board": BOARD,
 }
-PACKAGES = ("redis", "python-redis-lock", "walrus", "pottery", "lithops")
+PACKAGES = ("redis", "python-redis-lock", "walrus", "pottery", "portalocker", "redis-fifo-lock", "lithops")
 WIDTH = 110  # columns, where there is no terminal to ask
 
 Results = dict[str, Rows]
@@ -64,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _refuse("interrupted; no file was written")
     finally:  # after the clauses above, which release objects of a measurement that may still need the server
+        gc.collect()  # lithops' objects delete their keys
         server.close()
     targets = [target for name, rows in results.items() for target in MEASUREMENTS[name].targets(rows)]
     console.print(_target_table(targets))

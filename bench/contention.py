@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator, MutableSequence
 from contextlib import contextmanager
@@ -9,7 +10,8 @@ from dataclasses import dataclass
 from threading import Barrier
 from typing import Any
 
-from bench.implementations import Implementation
+from bench.asyncio_lock import Lock as LockOfTasks
+from bench.implementations import AsyncioImplementation, Implementation
 from bench.workers import CONTEXT, start_workers
 
 HOLD = 0.002  # seconds for which each holds the lock
@@ -25,11 +27,18 @@ class Counters:
 
 @contextmanager
 def contention(implementation: Implementation, processes: int, threads: int = 1) -> Iterator[Counters]:
-    """Let so many threads acquire and release the lock during the block; yield their counters."""
+    """Let so many threads acquire and release the lock during the block; yield their counters.
+
+    Where the lock is asyncio's, each process has one thread, with that many tasks.
+    """
     size = processes * threads
     counters = Counters(CONTEXT.RawArray("q", size), CONTEXT.RawArray("d", size))
     stopped = CONTEXT.RawValue("b", 0)
-    with start_workers(processes, threads, _compete, implementation, counters, stopped) as barrier:
+    if isinstance(implementation, AsyncioImplementation):
+        workers = start_workers(processes, 1, _compete_in_tasks, implementation, counters, stopped, threads)
+    else:
+        workers = start_workers(processes, threads, _compete, implementation, counters, stopped)
+    with workers as barrier:
         barrier.wait()
         try:
             yield counters
@@ -50,3 +59,29 @@ def _compete(index: int, barrier: Barrier, implementation: Implementation, count
             time.sleep(HOLD)
         counters.held[index] += time.monotonic() - since
         lock.release()
+
+
+def _compete_in_tasks(
+    rank: int,
+    barrier: Barrier,
+    implementation: AsyncioImplementation,
+    counters: Counters,
+    stopped: Any,
+    tasks: int,
+) -> None:
+    async def compete(number: int, lock: LockOfTasks) -> None:
+        index = rank * tasks + number
+        while not stopped.value:
+            lease = await lock.acquire()
+            counters.acquired[index] += 1
+            since = time.monotonic()
+            if not stopped.value:
+                await asyncio.sleep(HOLD)
+            counters.held[index] += time.monotonic() - since
+            await lock.release(lease)
+
+    lock = implementation.connect()
+    lock.acquire()
+    lock.release()
+    barrier.wait()
+    lock.run_tasks(tasks, compete)

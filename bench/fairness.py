@@ -13,13 +13,14 @@ from bench.server import Server
 
 PROCESSES = 8
 SECONDS, QUICK_SECONDS = 5.0, 1.0
-FAIR = 0.99  # the lowest Jain's index of a fair lock
+JAIN = 0.99  # the broker's lowest Jain's index
+FAIR = 0.98  # that of the others which the broker is compared with
 
 
 def measure(server: Server, quick: bool) -> Rows:
     """Let the processes compete for one lock after the other."""
     rows: Rows = {}
-    for implementation in locks(server.url):
+    for implementation in locks(server):
         with contention(implementation, PROCESSES) as counters:
             time.sleep(0.2)
             start, acquired, held = time.monotonic(), list(counters.acquired), sum(counters.held)
@@ -63,7 +64,7 @@ def targets(rows: Rows) -> list[Target]:
     """Return the targets; multiprocessing's lock needs no server, so it is not compared."""
     fair = [row["held"] for name, row in rows.items() if name not in ("broker", "multiprocessing") and _fair(row)]
     return [
-        Target("8 processes: Jain's index", rows["broker"]["jain"], FAIR, at_least=True),
+        Target("8 processes: Jain's index", rows["broker"]["jain"], JAIN, at_least=True),
         Target(
             "8 processes: share of time held, and that of the best fair implementation",
             rows["broker"]["held"],

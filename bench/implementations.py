@@ -1,7 +1,7 @@
 """The implementations that are compared: an adapter for each, and the list of them.
 
 Each library is set up as its documentation says: with a lease of `LEASE` seconds where it supports one, and without its
-optional renewal thread, which is the fastest setting. The broker renews.
+optional renewal thread, which is the fastest setting. The broker and redis-fifo-lock renew.
 """
 
 from __future__ import annotations
@@ -14,16 +14,22 @@ import uuid
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+import portalocker
 import redis
+import redis.asyncio
 import redis_lock
 import walrus
 from lithops import multiprocessing as lithops
 from pottery import Redlock
+from redis_fifo_lock import FifoLock
 
 import broker
+from bench.asyncio_lock import AsyncioLock
+from bench.server import Server
 from bench.workers import CONTEXT
 
 LEASE = 10  # seconds
+PATIENCE = 3600  # seconds; portalocker has no wait without a time-out
 
 
 class Lock(Protocol):
@@ -105,6 +111,31 @@ class Pottery(_Named):
         return Redlock(key=self._key, masters={redis.Redis.from_url(self._url)}, auto_release_time=LEASE)
 
 
+class Portalocker(_Named):
+    """portalocker's RedisLock: a subscription to a channel is the lock; who waits asks the channel every 0.25 s."""
+
+    name = "portalocker"
+
+    def connect(self) -> Any:
+        """Return a lock with its own client."""
+        client = redis.Redis.from_url(self._url, **portalocker.RedisLock.DEFAULT_REDIS_KWARGS)
+        return portalocker.RedisLock(self._key, client, timeout=PATIENCE)
+
+
+class AsyncioImplementation(_Named):
+    """An implementation for asyncio: `connect` returns an `AsyncioLock`, for all tasks of a process."""
+
+
+class RedisFifoLock(AsyncioImplementation):
+    """redis-fifo-lock: a queue on the server, and a BLPOP for the grant."""
+
+    name = "redis-fifo-lock"
+
+    def connect(self) -> AsyncioLock:
+        """Return a lock with its own event loop and client."""
+        return AsyncioLock(lambda: FifoLock(redis.asyncio.Redis.from_url(self._url), self._key, lease_ms=LEASE * 1000))
+
+
 class Lithops:
     """lithops' multiprocessing with its Redis backend: BLPOP, and no lease."""
 
@@ -132,6 +163,19 @@ class Multiprocessing:
     def connect(self) -> Any:
         """Return the primitive that the process inherited."""
         return self._primitive
+
+
+class Manager:
+    """A lock in the process of multiprocessing's SyncManager, over TCP: no lease."""
+
+    name = "SyncManager"
+
+    def __init__(self, server: Server) -> None:
+        self._proxy = server.manager.Lock()
+
+    def connect(self) -> Any:
+        """Return the proxy, which has a connection for each thread."""
+        return self._proxy
 
 
 class RawConnection:
@@ -177,15 +221,19 @@ class _PingLock:
     release = acquire
 
 
-def locks(url: str) -> list[Implementation]:
-    """Return new locks of all implementations, on the server at `url`."""
+def locks(server: Server) -> list[Implementation]:
+    """Return new locks of all implementations, on the servers of a run."""
+    url = server.url
     return [
         Broker(url, "Lock"),
         RedisPy(url),
         PythonRedisLock(url),
         Walrus(url),
         Pottery(url),
+        Portalocker(url),
+        RedisFifoLock(url),
         Lithops(url, "Lock"),
+        Manager(server),
         Multiprocessing("Lock"),
     ]
 

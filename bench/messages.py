@@ -1,6 +1,8 @@
 """The server's work for a contended acquisition, with few waiters and with many.
 
 A request is what a client sends; commands are requests and what scripts call.
+
+portalocker is left out: who waits asks all others each time, so its work grows with the square of the waiters.
 """
 
 from __future__ import annotations
@@ -11,12 +13,14 @@ from rich.table import Table
 
 from bench.contention import contention
 from bench.figures import Measurement, Row, Rows, Target
-from bench.implementations import Broker, Implementation, PythonRedisLock, RedisPy
-from bench.server import Monitor, Server
+from bench.implementations import Broker, Implementation, PythonRedisLock, RedisFifoLock, RedisPy
+from bench.server import Server
 
 WORKERS = ((4, 1), (8, 8), (8, 64))  # processes x threads
-SECONDS, QUICK_SECONDS = 2.5, 1.0
-SETTLE = 0.5  # seconds until all waiters are in the queue
+SECONDS, QUICK_SECONDS = 2.0, 1.0
+SETTLE = 1.5  # seconds until all waiters are connected and in the queue
+IMPLEMENTATIONS = (PythonRedisLock, RedisPy, RedisFifoLock)  # besides the broker
+REQUESTS, COMMANDS = 2.1, 12  # at most, per acquisition
 
 
 def measure(server: Server, quick: bool) -> Rows:
@@ -28,16 +32,16 @@ def measure(server: Server, quick: bool) -> Rows:
             )
             for processes, threads in WORKERS
         }
-        for implementation in (Broker(server.url, "Lock"), RedisPy(server.url), PythonRedisLock(server.url))
+        for implementation in (Broker(server.url, "Lock"), *(make(server.url) for make in IMPLEMENTATIONS))
     }
 
 
 def _count(server: Server, implementation: Implementation, processes: int, threads: int, seconds: float) -> Row:
     with contention(implementation, processes, threads) as counters:
         time.sleep(SETTLE)
-        monitor, before = Monitor(server), sum(counters.acquired)
+        earlier, before = server.traffic(), sum(counters.acquired)
         time.sleep(seconds)
-        traffic, after = monitor.stop(), sum(counters.acquired)
+        traffic, after = server.traffic().since(earlier), sum(counters.acquired)
     acquired = max(after - before, 1)
     return {"requests": traffic.requests / acquired, "commands": traffic.commands / acquired, "acquired": acquired}
 
@@ -67,10 +71,18 @@ def spread(row: Row, what: str) -> float:
 
 
 def targets(rows: Rows) -> list[Target]:
-    """Return the target: within 10 % of the middle, whatever the number of waiters."""
+    """Return the targets: few requests and commands, and within 10 % of the middle, whatever the number of waiters."""
+    row = rows["broker"]
     return [
-        Target(f"4, 64, 512 waiters: max : min {what}", spread(rows["broker"], what), 1.1 / 0.9)
-        for what in ("requests", "commands")
+        *(
+            Target(f"{waiters} waiters: {what}", column[what], bound)
+            for waiters, column in row.items()
+            for what, bound in (("requests", REQUESTS), ("commands", COMMANDS))
+        ),
+        *(
+            Target(f"4, 64, 512 waiters: max : min {what}", spread(row, what), 1.1 / 0.9)
+            for what in ("requests", "commands")
+        ),
     ]
 
 

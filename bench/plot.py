@@ -48,12 +48,18 @@ def _times(axes: Axes, rows: Rows) -> None:
         )
     axes.set_xscale("log")
     left, right = axes.get_xlim()
-    axes.set_xlim(left, right * (right / left) ** 0.12)  # room for the last label
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 3) if right < 500 * left else (1,)))
+    axes.set_xlim(left, right * (right / left) ** 0.15)  # room for the last label
+    axes.xaxis.set_major_locator(_ticks(right / left))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
     _name_rows(axes, rows)
     axes.set_xlabel("µs (logarithmic), median and quartiles")
+
+
+def _ticks(span: float) -> LogLocator:
+    if span > 1e5:
+        return LogLocator(base=100)
+    return LogLocator(subs=(1, 3) if span < 500 else (1,))
 
 
 def _fairness(axes: Axes, rows: Rows) -> None:
@@ -66,7 +72,7 @@ def _fairness(axes: Axes, rows: Rows) -> None:
         Line2D([], [], color="#444444", marker=marker, markersize=size, linestyle="", label=label)
         for marker, size, label in (("o", 6, "Jain's index; 1 is fair"), ("|", 11, "share of time held"))
     ]
-    axes.legend(handles=key, loc="center left", fontsize=9, frameon=False)
+    axes.legend(handles=key, loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=2, fontsize=9, frameon=False)
 
 
 def _name_rows(axes: Axes, rows: Rows) -> None:

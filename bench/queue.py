@@ -16,7 +16,7 @@ from rich.table import Table
 from bench.figures import Measurement, Rows, Target, ratio, summary, time_table
 from bench.implementations import Implementation, RawRoundTrips, implementations_of
 from bench.server import Server
-from bench.signals import Endpoint, RawSignal, Signal
+from bench.signals import BlockingEndpoint, Endpoint, RawSignal, Signal
 from bench.wake import wake_times
 from bench.workers import CONTEXT, start_workers
 
@@ -71,24 +71,8 @@ class QueueSignal:
 
     def connect(self) -> Endpoint:
         """Connect the implementation."""
-        return _QueueEndpoint(self._implementation.connect())
-
-
-class _QueueEndpoint:
-    def __init__(self, queue: Queue) -> None:
-        self._queue = queue
-
-    def reset(self) -> None:
-        pass
-
-    def send(self) -> None:
-        self._queue.put(ITEM)
-
-    def wait(self) -> None:
-        self._queue.get()
-
-    def finish(self) -> None:
-        pass
+        queue: Queue = self._implementation.connect()
+        return BlockingEndpoint(lambda: queue.put(ITEM), queue.get)
 
 
 def queues(url: str) -> list[Implementation]:

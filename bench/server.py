@@ -1,4 +1,4 @@
-"""The Redis server of a run, and the requests that it received."""
+"""The servers of a run: Redis, and a manager process of multiprocessing; and what Redis executed."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import os
 import socket
 import subprocess
 import time
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import parent_process
+from multiprocessing.managers import SyncManager
+from threading import Thread
 from typing import Any
 
 import redis
 
+from bench.workers import CONTEXT
 from broker.server.private_server import find_server_program
 from broker.subprocesses.supervised_process import SupervisedProcess
 
@@ -21,8 +24,20 @@ HOST = "127.0.0.1"
 START_TIMEOUT = 10.0  # seconds
 
 
+@dataclass(frozen=True)
+class Traffic:
+    """What Redis has executed so far."""
+
+    requests: int  # read from clients; commands that a client sends together, as a pipeline, are one
+    commands: int  # executed, by themselves or by scripts
+
+    def since(self, earlier: Traffic) -> Traffic:
+        """Return what came between the two readings, without the request that read this one."""
+        return Traffic(self.requests - earlier.requests - 1, self.commands - earlier.commands - 1)
+
+
 class Server:
-    """A Redis server on a loopback TCP port; it ends with this process, or at `close`."""
+    """A Redis server and a manager, each on a loopback TCP port; they end with this process, or at `close`."""
 
     def __init__(self) -> None:
         self.port = _free_port()
@@ -34,26 +49,37 @@ class Server:
         info = self._first_info()
         self.version = str(info["redis_version"])
         self._pid = int(info["process_id"])
+        self.manager = SyncManager((HOST, 0), ctx=CONTEXT)
+        self.manager.start(_end_with_parent)
 
     def close(self) -> None:
-        """Stop the server and wait until it is gone."""
+        """Stop the servers and wait until they are gone."""
+        self.manager.shutdown()
         self.client.close()
         self._process.close()
 
     def cpu_seconds(self) -> float:
-        """Return the processor time that it has used so far."""
+        """Return the processor time that Redis has used so far."""
         info = self.client.info("cpu")
         return float(info["used_cpu_user"]) + float(info["used_cpu_sys"])
 
+    def traffic(self) -> Traffic:
+        """Return what Redis has executed so far, from its own counters, which cost it no time."""
+        info = self.client.info("all")
+        closed = info["total_connections_received"] - info["connected_clients"]  # the end of each was read, too
+        commands = sum(statistics["calls"] for name, statistics in info.items() if name.startswith("cmdstat_"))
+        return Traffic(info["total_reads_processed"] - closed, commands)
+
     @contextmanager
     def pinned(self, core: int) -> Iterator[None]:
-        """Keep the server's command thread on one core."""
+        """Keep the servers on one core."""
+        processes = (self._pid, self.manager._process.pid)
         before = os.sched_getaffinity(self._pid)
-        os.sched_setaffinity(self._pid, {core})
+        _set_affinity(processes, {core})
         try:
             yield
         finally:
-            os.sched_setaffinity(self._pid, before)
+            _set_affinity(processes, before)
 
     def _first_info(self) -> dict[str, Any]:
         deadline = time.monotonic() + START_TIMEOUT
@@ -62,46 +88,26 @@ class Server:
                 return self.client.info("server")
             except redis.ConnectionError:
                 if time.monotonic() > deadline:
-                    self.close()
+                    self._process.close()
                     raise
                 time.sleep(0.01)
 
 
-@dataclass(frozen=True)
-class Traffic:
-    """What a server executed between two moments."""
+def _set_affinity(processes: Iterable[int], cores: set[int]) -> None:
+    for process in processes:
+        for thread in os.listdir(f"/proc/{process}/task"):
+            with suppress(ProcessLookupError):  # the manager has one for each connection
+                os.sched_setaffinity(int(thread), cores)
 
-    requests: int  # sent by clients
-    commands: int  # those, and what scripts called
 
+def _end_with_parent() -> None:
+    """Make the manager end when its parent is killed, which cannot call `shutdown`."""
 
-class Monitor:
-    """Counts what the server executes, from its creation until `stop`.
+    def wait() -> None:
+        parent_process().join()
+        os._exit(1)
 
-    INFO's counters do not distinguish a client's GET from a script's; MONITOR does. It slows the server down, so
-    nothing is timed while it runs.
-    """
-
-    def __init__(self, server: Server) -> None:
-        self._server = server
-        self._socket = socket.create_connection((HOST, server.port))
-        self._lines = self._socket.makefile("rb")
-        self._socket.sendall(b"MONITOR\r\n")
-        self._lines.readline()
-
-    def stop(self) -> Traffic:
-        """Stop counting and return the counts."""
-        last = uuid.uuid4().hex.encode()
-        self._server.client.echo(last)
-        requests = commands = 0
-        for line in self._lines:
-            if last in line:
-                break
-            commands += 1
-            requests += not line.split(b"]", 1)[0].endswith(b" lua")
-        self._lines.close()
-        self._socket.close()
-        return Traffic(requests, commands)
+    Thread(target=wait, daemon=True).start()
 
 
 def _free_port() -> int:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import time
 import uuid
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
+from bench.asyncio_lock import AsyncioLock
 from bench.implementations import Implementation, RawConnection
 
 
 class Endpoint(Protocol):
-    """One thread's side of a signal."""
+    """One thread's side of a signal. Moments are nanoseconds of the machine's monotonic clock."""
 
-    def reset(self) -> None:
+    def reset(self) -> object:
         """Make others wait from now on."""
 
-    def send(self) -> None:
-        """Send the signal: end the wait of the others."""
+    def send(self) -> int:
+        """Send the signal: end the wait of the others. Return the moment before."""
 
-    def wait(self) -> None:
-        """Wait for the signal."""
+    def wait(self) -> int:
+        """Wait for the signal. Return the moment after."""
 
-    def finish(self) -> None:
+    def finish(self) -> object:
         """Clean up after a wait."""
 
 
@@ -33,6 +36,41 @@ class Signal(Protocol):
         """Return the calling thread's side of the signal."""
 
 
+class BlockingEndpoint:
+    """An endpoint made of calls that block the thread."""
+
+    def __init__(
+        self,
+        send: Callable[[], object],
+        wait: Callable[[], object],
+        reset: Callable[[], object] = lambda: None,
+        finish: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._send = send
+        self._wait = wait
+        self.reset = reset
+        self.finish = finish
+
+    def send(self) -> int:
+        """Send the signal; return the moment before."""
+        began = time.monotonic_ns()
+        self._send()
+        return began
+
+    def wait(self) -> int:
+        """Wait for the signal; return the moment after."""
+        self._wait()
+        return time.monotonic_ns()
+
+
+class AsyncioLockEndpoint:
+    """The endpoint of an asyncio lock, which takes both moments inside its loop."""
+
+    def __init__(self, lock: AsyncioLock) -> None:
+        self.reset = self.wait = lock.acquire
+        self.send = self.finish = lock.release
+
+
 class LockSignal:
     """A `release` that an `acquire` waits for: of a lock, or of a semaphore with one permit."""
 
@@ -42,13 +80,10 @@ class LockSignal:
 
     def connect(self) -> Endpoint:
         """Connect the implementation."""
-        return _LockEndpoint(self._implementation.connect())
-
-
-class _LockEndpoint:
-    def __init__(self, lock: Any) -> None:
-        self.reset = self.wait = lock.acquire
-        self.send = self.finish = lock.release
+        lock = self._implementation.connect()
+        if isinstance(lock, AsyncioLock):
+            return AsyncioLockEndpoint(lock)
+        return BlockingEndpoint(lock.release, lock.acquire, reset=lock.acquire, finish=lock.release)
 
 
 class EventSignal:
@@ -60,15 +95,8 @@ class EventSignal:
 
     def connect(self) -> Endpoint:
         """Connect the implementation."""
-        return _EventEndpoint(self._implementation.connect())
-
-
-class _EventEndpoint:
-    def __init__(self, event: Any) -> None:
-        self.reset, self.send, self.wait = event.clear, event.set, event.wait
-
-    def finish(self) -> None:
-        pass
+        event = self._implementation.connect()
+        return BlockingEndpoint(event.set, event.wait, reset=event.clear)
 
 
 class RawSignal:
@@ -82,26 +110,21 @@ class RawSignal:
 
     def connect(self) -> Endpoint:
         """Open a socket."""
-        return _RawEndpoint(self._url, self._channel)
+        side = _RawSide(self._url, self._channel)
+        return BlockingEndpoint(side.publish, side.receive)
 
 
-class _RawEndpoint:
+class _RawSide:
     def __init__(self, url: str, channel: bytes) -> None:
         self._connection = RawConnection(url)
         self._channel = channel
         self._subscribed = False
 
-    def reset(self) -> None:
-        pass
-
-    def send(self) -> None:
+    def publish(self) -> None:
         self._connection.request(b"PUBLISH %b 1\r\n" % self._channel)
 
-    def wait(self) -> None:
+    def receive(self) -> None:
         if not self._subscribed:  # in the warm-up round; the publishing side never waits
             self._connection.request(b"SUBSCRIBE %b\r\n" % self._channel)
             self._subscribed = True
         self._connection.read()
-
-    def finish(self) -> None:
-        pass

@@ -5,6 +5,7 @@ On one core the code itself is compared; with two, most of the time would be spe
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections.abc import MutableSequence, Sequence
@@ -12,19 +13,21 @@ from threading import Barrier
 
 from rich.table import Table
 
+from bench.asyncio_lock import AsyncioLock
 from bench.figures import Measurement, Rows, Target, ratio, summary, time_table
-from bench.implementations import Implementation, Lock, RawRoundTrips, locks
-from bench.server import Monitor, Server
+from bench.implementations import Implementation, Lock, Manager, RawRoundTrips, locks
+from bench.server import Server
 from bench.workers import CONTEXT, start_workers
 
 ROUNDS, QUICK_ROUNDS = 40, 8
 REPEATS = 100  # pairs of acquire and release in one sample
+SLOW = 0.01  # seconds for a pair, from which on a sample is one pair
 COUNTED = 20  # pairs whose messages are counted
 
 
 def measure(server: Server, quick: bool) -> Rows:
     """Time the locks in turn, round after round, then count the messages of each."""
-    implementations = [RawRoundTrips(server.url), *locks(server.url)]
+    implementations = [RawRoundTrips(server.url), *locks(server)]
     rounds = QUICK_ROUNDS if quick else ROUNDS
     samples = CONTEXT.RawArray("d", rounds * len(implementations))
     core = max(os.sched_getaffinity(0))
@@ -33,7 +36,8 @@ def measure(server: Server, quick: bool) -> Rows:
     rows = {}
     for number, implementation in enumerate(implementations):
         rows[implementation.name] = summary(samples[number :: len(implementations)])
-        rows[implementation.name]["messages"] = _count(server, implementation)
+        if not isinstance(implementation, Manager):  # it sends nothing to Redis
+            rows[implementation.name]["messages"] = count_messages(server, implementation)
     return rows
 
 
@@ -48,30 +52,42 @@ def _run(
     barrier.wait()
     os.sched_setaffinity(0, {core})
     connected: list[Lock] = [implementation.connect() for implementation in implementations]
-    for lock in connected:
-        _time(lock)
+    repeats = [_repeats(lock) for lock in connected]
     for number in range(rounds):
         for place, lock in enumerate(connected):
-            samples[number * len(connected) + place] = _time(lock)
+            samples[number * len(connected) + place] = _time(lock, repeats[place]) * 1e6
 
 
-def _time(lock: Lock) -> float:
+def _repeats(lock: Lock) -> int:
+    _time(lock, 1)  # it opens connections and loads scripts
+    if min(_time(lock, 1) for _ in range(3)) > SLOW:
+        return 1
+    _time(lock, REPEATS)
+    return REPEATS
+
+
+def _time(lock: Lock, pairs: int) -> float:
     started = time.perf_counter()
-    for _ in range(REPEATS):
-        lock.acquire()
-        lock.release()
-    return (time.perf_counter() - started) / REPEATS * 1e6
+    if isinstance(lock, AsyncioLock):
+        lock.repeat(pairs)
+    else:
+        for _ in range(pairs):
+            lock.acquire()
+            lock.release()
+    return (time.perf_counter() - started) / pairs
 
 
-def _count(server: Server, implementation: Implementation) -> float:
+def count_messages(server: Server, implementation: Implementation) -> float:
+    """Return how many requests an acquire and release of the free lock send to Redis."""
+    gc.collect()  # no connection of another lock is to end meanwhile
     lock: Lock = implementation.connect()
     lock.acquire()
     lock.release()
-    monitor = Monitor(server)
+    before = server.traffic()
     for _ in range(COUNTED):
         lock.acquire()
         lock.release()
-    return monitor.stop().requests / COUNTED
+    return server.traffic().since(before).requests / COUNTED
 
 
 def table(rows: Rows) -> Table:

@@ -10,6 +10,7 @@ from broker.context import Context, get_context
 from broker.engine.holders import Holder, Waiter
 from broker.engine.owner import set_default_owner
 from broker.errors import (
+    ArgumentTypeError,
     BrokerError,
     InvalidArgumentError,
     LeaseLostError,
@@ -33,6 +34,7 @@ set_default_owner(_default)
 Pipe = _default.Pipe
 
 __all__ = [
+    "ArgumentTypeError",
     "Board",
     "BoundedSemaphore",
     "BrokerError",

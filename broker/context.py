@@ -6,6 +6,8 @@ import contextlib
 import multiprocessing
 import sys
 import uuid
+import weakref
+from collections import deque
 from collections.abc import Callable, Iterable
 from multiprocessing import pool
 from multiprocessing.context import BaseContext
@@ -15,7 +17,7 @@ from typing import Any, ClassVar, NoReturn
 
 from broker.engine.leased_handle import DEFAULT_LEASE
 from broker.engine.owner import Primitive
-from broker.engine.session import get_session, leave_session
+from broker.engine.session import drain, existing_session, get_session, leave_session
 from broker.errors import InvalidArgumentError, ServerUnavailableError, UnsupportedError
 from broker.liveness.board import DEFAULT_INTERVAL, Board
 from broker.liveness.heartbeat import Heartbeat
@@ -28,6 +30,7 @@ from broker.overview.primitives import PrimitiveInfo, list_primitives
 from broker.server.check import check_server
 from broker.server.environment import URL, server_url
 from broker.server.private_server import PrivateServer
+from broker.transport.scripts import BoundScript
 
 
 def _unsupported(name: str) -> Callable[..., NoReturn]:
@@ -75,7 +78,8 @@ class Context(BaseContext):
     def __init__(self, url: str | None = None, *, method: str | None = None) -> None:
         self._url = url
         self._server: PrivateServer | None = None
-        self._unnamed: list[Primitive] = []
+        self._unnamed: weakref.WeakSet[Primitive] = weakref.WeakSet()
+        self._deletions: deque[BoundScript] = deque()  # of what others may use until this context is closed
         self._heartbeats: list[Heartbeat] = []
         # Without a method, the one that is set when a process is started.
         local: Any = multiprocessing if method is None else multiprocessing.get_context(method)
@@ -140,8 +144,7 @@ class Context(BaseContext):
         name = uuid.uuid4().hex
         first = self._pipe_connection(self.url, name, 0, True, duplex)
         second = self._pipe_connection(self.url, name, 1, duplex, True)
-        for handle in (*first.handles, *second.handles):
-            self.own(handle, None)
+        self.delete_on_close(*first.handles, *second.handles)
         return first, second
 
     def Heartbeat(self, board: Board, who: str | None = None, *, daemon: bool = True) -> Heartbeat:
@@ -198,7 +201,16 @@ class Context(BaseContext):
         """Keep the session open for `primitive`; delete it in `close` if it has no name."""
         get_session(self.url).contexts.add(self)
         if name is None:
-            self._unnamed.append(primitive)
+            self._unnamed.add(primitive)
+
+    def delete_on_close(self, *primitives: Primitive) -> None:
+        """Delete these primitives, too, when this context is closed."""
+        get_session(self.url).contexts.add(self)
+        self._deletions.extend(primitive.deletion for primitive in primitives)
+
+    def delete_later(self, deletion: BoundScript) -> None:
+        """Run this script when this context is closed."""
+        self._deletions.append(deletion)
 
     def close(self) -> None:
         """Delete the primitives that this context created without a name, stop its heartbeats and its private server.
@@ -212,9 +224,9 @@ class Context(BaseContext):
         self._heartbeats.clear()
         if self._url is not None and self._server is None:
             with contextlib.suppress(ServerUnavailableError):  # their keys will expire
-                for handle in self._unnamed:
-                    handle.delete()
+                self._delete_unnamed(self._url)
         self._unnamed.clear()
+        self._deletions.clear()
         if self._url is not None:
             leave_session(self._url, self)
         if self._server is not None:
@@ -228,6 +240,12 @@ class Context(BaseContext):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _delete_unnamed(self, url: str) -> None:
+        for primitive in list(self._unnamed):
+            primitive.delete()
+        if self._deletions or existing_session(url) is not None:
+            get_session(url).delete_dropped(drain(self._deletions))
 
     def _start_server(self) -> str:
         self._server = PrivateServer()

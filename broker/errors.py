@@ -14,7 +14,11 @@ class LeaseLostError(NotHeldError):
 
 
 class InvalidArgumentError(BrokerError, ValueError):
-    """Raised for an invalid name, URL, value or lease."""
+    """Raised for an invalid name, URL, value, timeout, lease or interval."""
+
+
+class ArgumentTypeError(InvalidArgumentError, TypeError):
+    """Raised for an argument that is not a number where one is needed."""
 
 
 class UnsupportedError(BrokerError, NotImplementedError):
@@ -22,7 +26,7 @@ class UnsupportedError(BrokerError, NotImplementedError):
 
 
 class MismatchError(BrokerError, ValueError):
-    """Raised when a name is in use with another start value, size or interval."""
+    """Raised when a name is in use with another start value, size or interval, or by another program."""
 
 
 class ServerUnavailableError(BrokerError, ConnectionError):
@@ -30,4 +34,4 @@ class ServerUnavailableError(BrokerError, ConnectionError):
 
 
 class UnsuitableServerError(BrokerError):
-    """Raised when a server cannot be used because of its credentials, version, eviction policy or permissions."""
+    """Raised when what answers cannot be used: its credentials, permissions, version or configuration do not fit."""

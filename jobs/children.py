@@ -77,12 +77,14 @@ class Children:
         """Kill all jobs, and delete RQ's records of them."""
         if self._listener is not None:
             self._listener.close()
-        with suppress(*SERVER_ERRORS):  # then RQ's records expire
-            self.status.check()  # after an outage, do not wait for as long once more
-            self._kill()
-            self._delete_jobs()
-        for child in self._children:
-            child.mark_killed()
+        try:
+            with suppress(*SERVER_ERRORS):  # then RQ's records expire
+                self.status.check()  # after an outage, do not wait for as long once more
+                self._kill()
+                self._delete_jobs()
+        finally:
+            for child in self._children:
+                child.mark_killed()
 
     def _kill(self) -> None:
         for child in self._children:

@@ -12,7 +12,7 @@ from typing import Any
 from rq.job import Job
 
 import broker
-from broker.engine.handle import Handle
+from broker.engine.arguments import check_timeout
 from broker.errors import InvalidArgumentError
 from jobs.children import Children
 from jobs.exchange import queues
@@ -58,7 +58,7 @@ class Context(broker.Context):
     ) -> None:
         super().__init__(url, method=method)
         self._method = method
-        self.start_timeout = check_timeout(start_timeout)
+        self.start_timeout = check_start_timeout(start_timeout)
         self.queue = queue
         self._forward_interrupts = forward_interrupts
         self.Process = type("Process", (Process,), {"_context": self})
@@ -84,11 +84,6 @@ class Context(broker.Context):
         """Enqueue a call of `function` as a job without a timeout; `job_name` is what `lab workers` shows."""
         return self.children().rq_queue.enqueue(job_name, job_id, function, *args)
 
-    def delete_on_close(self, *handles: Handle) -> None:
-        """Delete these handles, too, when this context is closed."""
-        for handle in handles:
-            self.own(handle, None)
-
     def children(self) -> Children:
         """Return the jobs that this process has started."""
         if self._children is None or self._children.pid != os.getpid():  # a forked child does not inherit them
@@ -103,12 +98,14 @@ class Context(broker.Context):
 
     def close(self) -> None:
         """Do what `broker.Context.close` does; also kill this context's jobs, and delete them with their results."""
-        if self._children is not None:
-            self._children.close()
-            self._children = None
-        if self._finalizer is not None:
-            self._finalizer.cancel()
-        super().close()
+        children, self._children = self._children, None
+        try:
+            if children is not None:
+                children.close()
+        finally:
+            if self._finalizer is not None:
+                self._finalizer.cancel()
+            super().close()
 
     def __reduce__(self) -> tuple[object, ...]:
         return rebuild_context, (self.url, self.queue, self._method, self.start_timeout, self._forward_interrupts)
@@ -142,8 +139,11 @@ def get_context(
     return context
 
 
-def check_timeout(seconds: float | None) -> float | None:
+def check_start_timeout(seconds: float | None) -> float | None:
     """Return a timeout; raise `InvalidArgumentError` unless it is None or a positive number of seconds."""
-    if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0):
-        raise InvalidArgumentError(f"start_timeout is a positive number of seconds, or None; got {seconds!r}")
-    return seconds
+    if seconds is None:
+        return None
+    timeout = check_timeout(seconds, "start_timeout")
+    if isinstance(seconds, bool) or timeout <= 0:
+        raise InvalidArgumentError(f"start_timeout must be a positive number of seconds, or None, not {seconds!r}")
+    return timeout

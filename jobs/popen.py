@@ -16,6 +16,7 @@ from rq.exceptions import AbandonedJobError
 from rq.job import Job
 from rq.results import Result
 
+from broker.engine.waiting import deadline_of
 from broker.errors import BrokerError
 from jobs.exchange import claim, control
 from jobs.exchange.pickling import dumps
@@ -93,7 +94,7 @@ class Popen:
 
         Raises `ServerUnavailableError` if the server has been unreachable for as long as requests are repeated.
         """
-        deadline = float("inf") if timeout is None else time.monotonic() + timeout
+        deadline = deadline_of(True, timeout)
         while self.returncode is None and (left := deadline - time.monotonic()) > 0:
             with self._condition:
                 self._condition.wait_for(lambda: self.returncode is not None, min(left, POLL_INTERVAL))

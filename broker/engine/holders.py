@@ -54,7 +54,7 @@ def parse_holders(now: int, fields: Iterable[bytes]) -> list[Holder]:
     """Return the holders in a reply of `engine/lua/list_permits.lua` at the server's time `now`, the oldest first."""
     holders = []
     for token, permit in _pairs(fields):
-        fence, expiry = map(int, permit.split())
+        fence, expiry = map(int, permit.split()[:2])
         holders.append(Holder(*_parse_token(token), fence, fence * MICROSECOND, (expiry - now) * MICROSECOND))
     return sorted(holders, key=lambda holder: holder.fence)
 

@@ -1,115 +1,179 @@
-"""Leases, and the daemon thread that renews them: what a process holds, it holds for a limited time on the server."""
+"""Leases: what a process holds, it holds for a limited time on the server."""
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
+from typing import Protocol
 
-import redis
-
-from broker.transport.connection import NEVER, Connection
+from broker.engine.operations import Clock, Execute, Steps
 from broker.transport.scripts import BoundScript
 
 RETRY_DELAY = 0.1  # seconds until a failed renewal is retried
+
+
+NOT_SENT, SENT, CONFIRMED = range(3)  # the release of a lease
 
 
 class Lease:
     """A permit that this process holds, and until when this is certain.
 
     `deadline` is on this process's monotonic clock and never later than the expiry on the server: it is counted from
-    just before the request that granted or renewed the lease was sent.
+    just before the request that granted or renewed the lease was sent. `owner` is the thread or task that got it.
+
+    Once its release has been sent, it is not renewed any more, and it no longer counts as held. It is kept until the
+    server has confirmed the release, so that a release that fails or is interrupted can be repeated.
     """
 
-    __slots__ = ("deadline", "duration", "fence", "lost", "renew_at", "renew_script", "thread_id", "token")
+    __slots__ = (
+        "deadline",
+        "duration",
+        "fence",
+        "lost",
+        "owner",
+        "release",
+        "renew_at",
+        "renew_script",
+        "sent_again",
+        "token",
+    )
 
-    def __init__(self, token: bytes, fence: int, duration: float, deadline: float, renew_script: BoundScript) -> None:
-        now = time.monotonic()
+    def __init__(
+        self,
+        token: bytes,
+        fence: int,
+        duration: float,
+        sent_at: float,
+        deadline: float,
+        renew_script: BoundScript,
+        owner: int = 0,
+        sent_again: bool = False,
+    ) -> None:
         self.token = token
         self.fence = fence
         self.duration = duration
         self.deadline = deadline
-        self.renew_at = now + (deadline - now) / 3
+        self.renew_at = sent_at + (deadline - sent_at) / 3
         self.renew_script = renew_script
+        self.owner = owner
         self.lost = False
-        self.thread_id = threading.get_ident()
+        self.release = NOT_SENT
+        self.sent_again = sent_again  # then another copy of the request may still be under way when it is released
+
+    @property
+    def has_expired(self) -> bool:
+        """Whether another process may hold this permit; once that is so, the lease is lost for good."""
+        if time.monotonic() >= self.deadline:
+            self.lost = True
+        return self.lost
 
     @property
     def is_valid(self) -> bool:
-        """Whether it is certain that no other process holds this permit."""
-        return not self.lost and time.monotonic() < self.deadline
+        """Whether it is certain that no other process holds this permit, and its release has not been sent."""
+        return self.release == NOT_SENT and not self.has_expired
 
 
-class LeaseRenewer:
-    """Renews all leases that this process holds at one server, each after a third of its duration.
+def renew(clock: Clock, lease: Lease) -> Steps[None]:
+    """Renew a lease, unless it has expired; if the server does not answer, it is due again soon."""
+    if lease.has_expired:
+        return
+    sent_at = clock.now()
+    try:
+        held = yield Execute(lease.renew_script, (lease.token,), lease.deadline)
+    except Exception:  # also of a reply that makes no sense: other leases must not suffer from it
+        held = None
+    if held == 1:
+        lease.deadline = sent_at + lease.duration
+        lease.renew_at = sent_at + lease.duration / 3
+    elif held == 0 and lease.release == NOT_SENT:  # else that is why
+        lease.lost = True
+    else:
+        lease.renew_at = clock.now() + RETRY_DELAY
 
-    A lock that is acquired and released in a loop must not wake the thread each time: a lease whose renewal is due
-    after the next wake-up is only added to the dictionary, and costs nothing more if it is released before.
+
+class Withdrawal:
+    """A request that releases what nobody uses any more, and is repeated until the server has answered.
+
+    Until `deadline` at most: then the lease on the server has expired.
     """
 
-    def __init__(self, connect: Callable[[], Connection]) -> None:
-        self._connect = connect
-        self._leases: dict[bytes, Lease] = {}
-        self._wakeup_changed = threading.Condition()
-        self._thread: threading.Thread | None = None
-        self._connection: Connection | None = None
-        self._next_wakeup = NEVER
-        self._stopped = False
+    def __init__(
+        self, script: BoundScript, arguments: tuple[bytes, ...], deadline: float, lease: Lease | None = None
+    ) -> None:
+        self.script = script
+        self.arguments = arguments
+        self.deadline = deadline
+        self.due = 0.0
+        self._lease = lease
+
+    def send(self, clock: Clock) -> Steps[bool]:
+        """Send it; return whether that was the last time."""
+        try:
+            yield Execute(self.script, self.arguments)
+        except Exception:
+            self.due = clock.now() + RETRY_DELAY
+            return self.due >= self.deadline
+        if self._lease is not None:
+            self._lease.release = CONFIRMED
+        return True
+
+
+class Renewer(Protocol):
+    """Renews leases and sends withdrawals in the background."""
 
     def add(self, lease: Lease) -> None:
-        """Renew `lease` until it is removed or lost."""
-        self._leases[lease.token] = lease
-        if lease.renew_at < self._next_wakeup:
-            self._wake_by(lease.renew_at)
+        """Renew `lease` until it is removed or lost; raise `BrokerError` if that is not possible."""
 
     def remove(self, lease: Lease) -> None:
         """Stop renewing `lease`."""
-        self._leases.pop(lease.token, None)
 
-    def stop(self) -> None:
-        """Stop renewing all leases and end the thread."""
-        with self._wakeup_changed:
-            self._stopped = True
-            self._wakeup_changed.notify()
+    def withdraw(self, withdrawal: Withdrawal) -> None:
+        """Send `withdrawal`."""
 
-    def _wake_by(self, moment: float) -> None:
-        with self._wakeup_changed:
-            self._next_wakeup = min(self._next_wakeup, moment)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="broker-lease-renewer", daemon=True)
-                self._thread.start()
-            self._wakeup_changed.notify()
 
-    def _run(self) -> None:
-        while self._wait_for_wakeup():
-            # _next_wakeup is NEVER now: a lease added from here on calls _wake_by, so it cannot be missed below.
-            for lease in list(self._leases.values()):
-                if lease.renew_at <= time.monotonic():
-                    self._renew(lease)
-            with self._wakeup_changed:
-                renewals = (lease.renew_at for lease in list(self._leases.values()))
-                self._next_wakeup = min([self._next_wakeup, *renewals])
+class Holdings:
+    """The leases of one process at one server, by the keys of what it holds."""
 
-    def _wait_for_wakeup(self) -> bool:
-        """Wait until the next wake-up is due; return False if the thread has to end."""
-        with self._wakeup_changed:
-            while not self._stopped and (left := self._next_wakeup - time.monotonic()) > 0:
-                self._wakeup_changed.wait(left if left < NEVER else None)
-            self._next_wakeup = NEVER
-            return not self._stopped
+    def __init__(self, renewer: Renewer, owner: Callable[[], int]) -> None:
+        self.renewer = renewer
+        self.owner = owner  # of what is acquired now
+        self.fences: dict[bytes, int] = {}  # under each key, the highest that this process has got
+        self._leases: dict[bytes, list[Lease]] = {}
+        self._releasing: dict[bytes, int] = {}
 
-    def _renew(self, lease: Lease) -> None:
-        sent_at = time.monotonic()
-        try:
-            if self._connection is None:
-                self._connection = self._connect()
-            held = self._connection.run_once(lease.renew_script, lease.token)
-        except (redis.RedisError, OSError):  # this thread must go on: for the other leases, and to retry this one
-            lease.renew_at = time.monotonic() + RETRY_DELAY
-            return
-        if held:
-            lease.deadline = sent_at + lease.duration
-            lease.renew_at = sent_at + lease.duration / 3
-        else:
-            lease.lost = True
-            self.remove(lease)
+    def leases(self, key: bytes) -> list[Lease]:
+        """Return the leases under `key`, oldest first: the list itself, not a copy."""
+        return self._leases.setdefault(key, [])
+
+    def hold(self, key: bytes, lease: Lease) -> None:
+        """Keep a lease, and renew it until it is dropped."""
+        leases = self._leases.setdefault(key, [])
+        while leases and leases[0].release == CONFIRMED:
+            del leases[0]
+        leases.append(lease)
+        self.renewer.add(lease)
+
+    def drop(self, key: bytes, lease: Lease) -> None:
+        """Forget a lease."""
+        self.renewer.remove(lease)
+        self._releasing.pop(lease.token, None)
+        leases = self._leases.get(key, [])
+        if lease in leases:
+            leases.remove(lease)
+
+    def drop_all(self, key: bytes) -> None:
+        """Forget the leases and the fences under `key`."""
+        self.fences.pop(key, None)
+        for lease in self._leases.pop(key, ()):
+            self.renewer.remove(lease)
+
+    def claim_release(self, lease: Lease) -> bool:
+        """Return whether the caller is to release a lease, rather than another thread that has begun to."""
+        owner = self.owner()
+        return self._releasing.setdefault(lease.token, owner) == owner
+
+    def complete_release(self, lease: Lease, script: BoundScript) -> None:
+        """Complete a release that has failed or was interrupted in the background; it can also be repeated."""
+        self.renewer.remove(lease)
+        self._releasing.pop(lease.token, None)
+        self.renewer.withdraw(Withdrawal(script, (lease.token,), lease.deadline, lease))

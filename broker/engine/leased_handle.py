@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Iterator
 from typing import ClassVar
 
+from broker.engine.arguments import check_duration
 from broker.engine.handle import Handle
-from broker.engine.lease import Lease
-from broker.errors import InvalidArgumentError, LeaseLostError
-from broker.transport.connection import NEVER
+from broker.engine.lease import CONFIRMED, SENT, Holdings, Lease
+from broker.engine.operations import Client, Steps
+from broker.engine.requests import run
+from broker.errors import LeaseLostError
 from broker.transport.scripts import BoundScript
 
 DEFAULT_LEASE = 10.0  # seconds
+MIN_LEASE = 0.01  # seconds: several round trips; the next holder must hear of its grant within the lease
+MAX_LEASE = 86400.0  # seconds: renewals, each after a third of it, keep the keys from expiring
 
 
 class LeasedHandle(Handle):
@@ -20,42 +24,55 @@ class LeasedHandle(Handle):
     _release_order: ClassVar[int] = -1  # which of its leases a thread releases first: -1 the newest, 1 the oldest
     _expired_message: ClassVar[str] = "expired before release(); another process may have acquired it"
 
-    def _held_leases(self) -> list[Lease]:
-        return self._get_session().leases(self._key)
+    def _current_lease(self) -> Lease | None:
+        return next(self._candidates(self._get_session().holdings, self._release_order), None)
 
-    def _current_lease(self, order: int | None = None) -> Lease | None:
-        # The calling thread's own lease comes first, even if it is lost: the thread must learn of that, and must not
-        # release the lease of another thread instead.
-        thread_id = threading.get_ident()
-        leases = self._held_leases()[:: order or self._release_order]
-        for lease in leases:
-            if lease.thread_id == thread_id:
-                return lease
-        return next((lease for lease in leases if lease.is_valid), next(iter(leases), None))
+    def _candidates(self, holdings: Holdings, order: int) -> Iterator[Lease]:
+        # The caller's own leases come first, even if they are lost: it must learn of that, and must not release the
+        # lease of another thread instead.
+        owner, others = holdings.owner(), []
+        for lease in holdings.leases(self._key)[::order]:
+            if lease.owner == owner:
+                yield lease
+            else:
+                others.append(lease)
+        yield from sorted(others, key=lambda lease: not lease.is_valid)
 
-    def _release_lease(self, script: BoundScript, order: int | None = None) -> bool:
+    @property
+    def _withdrawal(self) -> BoundScript:
+        """The script that replaces a release if a copy of the lease's request may still be under way."""
+        raise NotImplementedError
+
+    def _release_lease(self, release: BoundScript, order: int | None = None) -> bool:
         """Release the current lease; return False if there is none, raise `LeaseLostError` if it had expired.
 
-        `order` replaces `_release_order`.
+        `order` replaces `_release_order`. If it raises another error, or is interrupted, it can be repeated; meanwhile
+        the release is repeated in the background, until the lease expires.
         """
-        leases = self._held_leases()
-        while (lease := self._current_lease(order)) is not None:
-            try:
-                leases.remove(lease)
-            except ValueError:  # another thread has released it
-                continue
-            self._get_session().lease_renewer.remove(lease)
-            lost = lease.lost  # read before the release: a renewal that is under way may find it released
-            released, retried = self._run(script, lease.token)
-            # Not held, but sent more than once: the first request released it, and only its reply was lost.
-            if released == 1 or (released == 0 and retried and not lost):
-                return True
-            raise LeaseLostError(f"the lease of {self!r} {self._expired_message}")
-        return False
+        holdings = self._get_session().holdings
+        return self._drive(lambda client: self._release(holdings, client, release, order or self._release_order))
+
+    def _release(self, holdings: Holdings, client: Client, release: BoundScript, order: int) -> Steps[bool]:
+        for lease in self._candidates(holdings, order):
+            if holdings.claim_release(lease):
+                break
+        else:
+            return False
+        before, lost = lease.release, lease.has_expired
+        script = self._withdrawal if lease.sent_again else release
+        try:
+            lease.release = SENT
+            released, retried = (1, False) if before == CONFIRMED else (yield from run(client, script, lease.token))
+            holdings.drop(self._key, lease)
+        except BaseException:
+            holdings.complete_release(lease, script)
+            raise
+        # Not held, but sent more than once: the first request released it, and only its reply was lost.
+        if before == CONFIRMED or (not lost and (released == 1 or (released == 0 and (retried or before == SENT)))):
+            return True
+        raise LeaseLostError(f"the lease of {self!r} {self._expired_message}")
 
 
 def check_lease(lease: float) -> float:
-    """Return `lease`; raise `InvalidArgumentError` if it is not a positive, finite number of seconds."""
-    if not isinstance(lease, (int, float)) or isinstance(lease, bool) or not 0 < lease < NEVER:
-        raise InvalidArgumentError(f"a lease must be a number of seconds above 0, not {lease!r}")
-    return lease
+    """Return `lease` as a float; raise `InvalidArgumentError` if it is not from `MIN_LEASE` to `MAX_LEASE`."""
+    return check_duration(lease, "a lease", MIN_LEASE, MAX_LEASE)

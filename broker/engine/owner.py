@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from broker.transport.scripts import BoundScript
+
 
 class Primitive(Protocol):
     """A primitive, as its owner sees it."""
 
     def delete(self) -> None:
         """Delete it from the server."""
+
+    @property
+    def deletion(self) -> BoundScript:
+        """The script that deletes it."""
 
 
 class Owner(Protocol):
@@ -19,7 +25,13 @@ class Owner(Protocol):
         """Return the server's URL; raise `InvalidArgumentError` for a name that other processes could not use."""
 
     def own(self, primitive: Primitive, name: str | None) -> None:
-        """Register a new primitive; one without a name is deleted when its owner is closed."""
+        """Register a new primitive; one without a name is deleted when its owner is closed.
+
+        The owner does not keep it in memory.
+        """
+
+    def delete_later(self, deletion: BoundScript) -> None:
+        """Run this script when the owner is closed; finalizers call this, so it takes no lock."""
 
 
 _default: Owner

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from abc import ABC, abstractmethod
 from typing import Any
 
 from broker.engine.handle import Handle
+from broker.engine.lease import Holdings, Lease, Withdrawal
+from broker.engine.operations import Client, Steps
+from broker.engine.requests import RETRY_TIMEOUT, run
 from broker.engine.waiting import wait
 from broker.errors import ServerUnavailableError
-from broker.transport.connection import NEVER, Connection
+from broker.transport.connection import NEVER
 from broker.transport.scripts import BoundScript
+from broker.transport.server_errors import UnexpectedReplyError, translate
 
 ACK_TIMEOUT = 1.0  # seconds within which a waiter must acknowledge its grant, as in engine/lua/handoff.lua
 STAGGER = 0.5  # seconds by which each waiter checks later than the one before it in the queue
@@ -26,77 +29,154 @@ class Request(ABC):
     """
 
     recheck_at = NEVER
+    sent_again = False  # then another copy of the request may still be under way when it has ended
     _sent_at = _server_time = 0.0
+    _granted: Lease | None = None
+    _is_outdated = False
+    """Whether the grant has a fence that is not above all that this process got before the request."""
+    _unanswered_is_timeout = False
+    """Whether it counts as a timeout, and not as an error, if the server does not answer by the deadline."""
 
     def __init__(
-        self, handle: Handle, connection: Connection, script: BoundScript, lease: float, *arguments: bytes
+        self,
+        handle: Handle,
+        holdings: Holdings,
+        client: Client,
+        script: BoundScript,
+        lease: float,
+        *arguments: bytes,
     ) -> None:
-        self.channel = connection.channel
-        self._handle = handle
-        self._connection = connection
+        self.channel = client.channel
+        self._key = handle._key
+        self._holdings = holdings
+        self._client = client
         self._script = script
         self._lease = lease
         self._arguments = arguments
-        self._token = connection.new_token()
+        self._token = client.new_token()
 
-    def complete(self, deadline: float) -> bool:
-        """Return whether the request is granted by `deadline`; raise `ServerUnavailableError` if that is unknown."""
+    def complete(self, deadline: float, retry_until: float | None = None) -> Steps[bool]:
+        """Return whether the request is granted by `deadline`; raise `ServerUnavailableError` if that is unknown.
+
+        A server that does not answer is asked again until `retry_until`, which is `deadline` if it is not given.
+        """
         try:
-            # Only a subscriber may join the queue. One that is not subscribed yet first tries without it.
-            if (deadline <= 0 or not self._connection.is_subscribed(self.channel)) and self._send(False, deadline):
-                return True
-            if deadline <= 0:
-                return False
-            # The last request leaves the queue, unless the grant was made at that very moment.
-            return wait(self._connection, self, deadline) or self._send(False, deadline)
+            retry_until = deadline if retry_until is None else retry_until
+            granted = yield from self._attempt(deadline, retry_until)
+            while granted and self._is_outdated:
+                granted = (yield from self._renew_grant(retry_until)) or (
+                    yield from self._attempt(deadline, retry_until)
+                )
         except ServerUnavailableError:
+            self._withdraw_later()
+            if self._unanswered_is_timeout and 0 < deadline <= self._client.now():
+                return False
+            raise
+        except GeneratorExit:  # its driver was interrupted once more
+            self._withdraw_later()
             raise
         except BaseException:
-            with contextlib.suppress(Exception):  # without it, the server drops this waiter, or its lease expires
-                self._cancel()
+            yield from self._withdraw()
             raise
+        if not granted and self.sent_again:
+            yield from self._withdraw()
+        return granted
 
-    def check(self, deadline: float) -> bool:
+    def _attempt(self, deadline: float, retry_until: float) -> Steps[bool]:
+        # Only a subscriber may join the queue. One that is not subscribed yet first tries without it.
+        may_join = deadline > 0 and self._client.is_subscribed(self.channel)
+        if not may_join and (yield from self._send(False, retry_until)):
+            return True
+        if deadline <= 0:
+            return False
+        # The last request leaves the queue, unless the grant was made at that very moment.
+        return (yield from wait(self._client, self, deadline, retry_until)) or (
+            yield from self._send(False, retry_until)
+        )
+
+    def check(self, deadline: float) -> Steps[bool]:
         """Send the request; join the queue if it is not granted now."""
         return self._send(True, deadline)
 
-    def on_message(self, message: bytes) -> bool:
+    def on_message(self, message: bytes) -> Steps[bool]:
         """Process a grant, or the time at which to check again."""
         token, fence, expiry = message.split(b" ")
         if token != self._token:
             return False  # for an earlier request, which has ended
-        expires_at, now = self._to_local_time(int(expiry)), time.monotonic()
+        expires_at, now = self._to_local_time(int(expiry)), self._client.now()
         if fence == b"0":
-            self.recheck_at = expires_at + MARGIN
+            self._recheck_at_expiry(expires_at, delay=0.0)
             return False
         if expires_at < now + min(ACK_TIMEOUT, self._lease) / 2:  # received late: the grant may have expired
             self.recheck_at = now
             return False
-        return self._on_grant_message(int(fence), min(expires_at, now + ACK_TIMEOUT))
+        return (yield from self._on_grant_message(int(fence), min(expires_at, now + ACK_TIMEOUT)))
 
-    def _send(self, join_queue: bool, deadline: float) -> bool:
-        self._sent_at = time.monotonic()
+    def _send(self, join_queue: bool, deadline: float) -> Steps[bool]:
+        self._sent_at = self._client.now()
         arguments = (self._token, b"1" if join_queue else b"0", *self._arguments)
-        reply, _ = self._handle._run_on(self._connection, self._script, *arguments, deadline=deadline)
+        reply, sent_again = yield from run(self._client, self._script, *arguments, deadline=deadline)
+        self.sent_again = self.sent_again or sent_again
         if type(reply) is not list:
             self._on_grant(reply)
             return True
+        if [type(part) for part in reply] != [int, int, int]:
+            raise translate(UnexpectedReplyError(reply))
         self._server_time, next_expiry, rank = reply
-        self.recheck_at = self._to_local_time(next_expiry) + min(rank * STAGGER, self._lease) + MARGIN
+        self._recheck_at_expiry(self._to_local_time(next_expiry), delay=min(rank * STAGGER, self._lease))
         return False
+
+    def _recheck_at_expiry(self, expires_at: float, delay: float) -> None:
+        # Whatever becomes of the server's data and clock, a request checks again after a lease, plus the delay.
+        self.recheck_at = min(expires_at, self._client.now() + self._lease) + delay + MARGIN
 
     def _to_local_time(self, server_time: int) -> float:
         # The server read its clock after the request was sent, so the result is never later than `server_time`.
         return self._sent_at + (server_time - self._server_time) * MICROSECOND
 
     @abstractmethod
+    def _undo(self) -> tuple[BoundScript, tuple[bytes, ...]]:
+        """Return a request that releases what was granted, or leaves the queue, and has later copies refused."""
+
+    @abstractmethod
     def _on_grant(self, reply: Any) -> None:
         """Keep what the script's reply grants."""
 
     @abstractmethod
-    def _on_grant_message(self, fence: int, expires_at: float) -> bool:
+    def _on_grant_message(self, fence: int, expires_at: float) -> Steps[bool]:
         """Acknowledge a grant that expires at `expires_at` otherwise; return whether the request is complete."""
 
-    @abstractmethod
-    def _cancel(self) -> None:
-        """Release what may have been granted, or leave the queue, in one request."""
+    def _renew_grant(self, deadline: float) -> Steps[bool]:
+        """Have the server replace an outdated grant; return False if it has ended meanwhile."""
+        raise NotImplementedError
+
+    def _hold(self, fence: int, deadline: float, renew_script: BoundScript) -> None:
+        """Hold what was granted, until it is released."""
+        self._granted = lease = Lease(
+            self._token,
+            fence,
+            self._lease,
+            self._sent_at,
+            deadline,
+            renew_script,
+            self._holdings.owner(),
+            self.sent_again,
+        )
+        self._holdings.hold(self._key, lease)
+
+    def _withdraw(self) -> Steps[None]:
+        """Release what may have been granted, or leave the queue; in the background unless the server answers soon."""
+        if self._granted is not None:
+            self._holdings.drop(self._key, self._granted)
+        (script, arguments), answered = self._undo(), False
+        try:
+            with contextlib.suppress(Exception):
+                yield from run(self._client, script, *arguments, deadline=0.0)
+                answered = True
+        finally:
+            if not answered:
+                self._withdraw_later()
+
+    def _withdraw_later(self) -> None:
+        deadline = self._sent_at + max(self._lease, ACK_TIMEOUT) + RETRY_TIMEOUT
+        self._holdings.renewer.withdraw(Withdrawal(*self._undo(), deadline))

@@ -2,49 +2,95 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import threading
 import weakref
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any, TypeVar
 
-from broker.engine.lease import Lease, LeaseRenewer
+from broker.engine.blocking import drive
+from broker.engine.lease import Holdings
+from broker.engine.lease_renewer import LeaseRenewer
+from broker.engine.operations import Client, Steps
+from broker.engine.requests import run
 from broker.transport.connection import Connection
+from broker.transport.scripts import BoundScript
 from broker.transport.wire import WireFactory, wire_factory
 
 REPLY_TIMEOUT = 5.0  # seconds without a reply after which the connection is closed and the request sent again
 RENEWAL_TIMEOUT = 1.0  # the same for renewals: a lease of a few seconds must survive a lost packet
+MAX_DELETIONS = 16  # primitives that are deleted with one request
+MAX_IDLE_CONNECTIONS = 32  # a connection that no thread uses is closed if there are so many
+
+T = TypeVar("T")
 
 
 class Session:
     """A pool of connections, the leases that this process holds, and the thread that renews them."""
 
-    def __init__(self, open_wire: WireFactory) -> None:
+    def __init__(self, open_wire: WireFactory, reply_timeout: float = REPLY_TIMEOUT) -> None:
         self.closed = False
         self.contexts: weakref.WeakSet[object] = weakref.WeakSet()  # those that are still open
         self.lease_renewer = LeaseRenewer(lambda: self._connect(RENEWAL_TIMEOUT))
+        self.holdings = Holdings(self.lease_renewer, threading.get_ident)
         self._open_wire = open_wire
+        self._reply_timeout = reply_timeout
         self._idle_connections: list[Connection] = []
         self._connections: weakref.WeakSet[Connection] = weakref.WeakSet()
-        self._leases: dict[bytes, list[Lease]] = {}
+        self._deletions: deque[BoundScript] = deque()  # to be carried out
+
+    def run(self, steps: Callable[[Client], Steps[T]]) -> T:
+        """Drive the steps that are made for a connection of the pool, and return what they return."""
+        connection = self.acquire_connection()
+        try:
+            return drive(steps(connection), connection)
+        finally:
+            self.release_connection(connection)
 
     def acquire_connection(self) -> Connection:
         """Return a connection for the calling thread alone; it goes back with `release_connection`."""
-        prepare_request()
+        if _before_requests:
+            prepare_request()
         try:
-            return self._idle_connections.pop()
+            connection = self._idle_connections.pop()
         except IndexError:
             return self._connect()
+        if self._deletions:
+            self._send_deletions(connection)
+        return connection
 
     def release_connection(self, connection: Connection) -> None:
         """Make an acquired connection available to other threads."""
-        if self.closed:
+        if self.closed or len(self._idle_connections) >= MAX_IDLE_CONNECTIONS:
             connection.close()
         else:
             self._idle_connections.append(connection)
 
-    def leases(self, key: bytes) -> list[Lease]:
-        """Return the leases that this process holds under `key`, oldest first: the list itself, not a copy."""
-        return self._leases.setdefault(key, [])
+    def drop(self, key: bytes, deletion: BoundScript) -> None:
+        """Have the primitive of this key deleted with one of the next requests: nobody can use it any more.
+
+        Finalizers call this in any thread at any point of the program, so it takes no lock and sends no request.
+        """
+        self.holdings.drop_all(key)
+        self._deletions.append(deletion)
+
+    def delete_dropped(self, others: Iterable[BoundScript] = ()) -> None:
+        """Delete what was dropped, and others; raise `ServerUnavailableError` if the server cannot be reached."""
+        for deletion in [*others, *drain(self._deletions)]:
+            self.run(partial(_delete, deletion))
+
+    def _send_deletions(self, connection: Connection) -> None:
+        # No reply is waited for, and no socket is opened: this must not delay the request that follows.
+        for deletion in itertools.islice(drain(self._deletions), MAX_DELETIONS):
+            if connection.is_connected:
+                connection.post(deletion, (connection.new_token(),))
+            if not connection.is_connected:
+                self._deletions.append(deletion)  # it can be sent twice
+                return
 
     def close(self) -> None:
         """Stop renewing and close all connections; what this process holds becomes free when its leases expire."""
@@ -53,10 +99,21 @@ class Session:
         for connection in list(self._connections):
             connection.close()
 
-    def _connect(self, reply_timeout: float = REPLY_TIMEOUT) -> Connection:
-        connection = Connection(lambda: self._open_wire(reply_timeout))
+    def _connect(self, reply_timeout: float | None = None) -> Connection:
+        connection = Connection(self._open_wire, reply_timeout or self._reply_timeout)
         self._connections.add(connection)
         return connection
+
+
+def drain(items: deque[T]) -> Iterator[T]:
+    """Remove and yield items, also while other threads and finalizers add some."""
+    with contextlib.suppress(IndexError):
+        while True:
+            yield items.popleft()
+
+
+def _delete(deletion: BoundScript, client: Client) -> Steps[tuple[Any, bool]]:
+    return run(client, deletion, client.new_token(), deadline=0.0)
 
 
 _before_requests: list[Callable[[], None]] = []
@@ -89,6 +146,11 @@ def get_session(url: str) -> Session:
         return session if session is not None and not session.closed else register_session(url, wire_factory(url))
 
 
+def existing_session(url: str) -> Session | None:
+    """Return this process's session at `url`, if there is one."""
+    return _sessions.get(url)
+
+
 def leave_session(url: str, context: object) -> None:
     """Close this process's session at `url`, if there is one and no other context uses it."""
     session = _sessions.get(url)
@@ -98,9 +160,9 @@ def leave_session(url: str, context: object) -> None:
             session.close()
 
 
-def register_session(url: str, open_wire: WireFactory) -> Session:
+def register_session(url: str, open_wire: WireFactory, reply_timeout: float = REPLY_TIMEOUT) -> Session:
     """Return a new session that opens its wires with `open_wire`; from now on it is this process's session at `url`."""
-    _sessions[url] = session = Session(open_wire)
+    _sessions[url] = session = Session(open_wire, reply_timeout)
     return session
 
 

@@ -7,12 +7,16 @@ from collections.abc import Iterator, Mapping
 
 import redis
 
-from broker.engine.handle import INDEX, Handle, check_name
+from broker.engine.blocking import drive
+from broker.engine.handle import INDEX_KEY, Handle, check_name
+from broker.engine.operations import Client, Receive, Sleep, Steps
 from broker.engine.owner import Owner
+from broker.engine.requests import run, subscribe
+from broker.engine.waiting import deadline_of
 from broker.liveness.snapshot import MICROSECOND, Change, Reading, Snapshot, State, changes
 from broker.liveness.timing import Timing
-from broker.transport.connection import NEVER, Connection
-from broker.transport.scripts import Script
+from broker.transport.connection import NEVER
+from broker.transport.scripts import PackedKeys, Script
 
 JOIN = Script("liveness/lua/join_board.lua", arguments=2)
 REPORT = Script("liveness/lua/report.lua")
@@ -44,6 +48,7 @@ class Board(Handle):
 
     _kind = "board"
     _key_suffixes = ("reports", "dead", "tokens", "ended")
+    __slots__ = ("_forget_script", "_join_script", "_leave_script", "_report_script", "_snapshot_script", "timing")
 
     def __init__(
         self, interval: float = DEFAULT_INTERVAL, *, name: str | None = None, context: Owner | None = None
@@ -54,12 +59,13 @@ class Board(Handle):
 
     def _configure(self, *, interval: float = DEFAULT_INTERVAL) -> None:
         self.timing = timing = Timing(interval)
-        fixed, indexed = _microseconds(timing.interval, timing.gap), (*self._keys, INDEX)
-        self._join_script = JOIN.bind(indexed, *fixed)
+        fixed, keys = _microseconds(timing.interval, timing.gap), PackedKeys(self._keys)
+        self._join_script = JOIN.bind(keys, *fixed, more_keys=INDEX_KEY)
         self._report_script = REPORT.bind(self._keys[1:2], *_microseconds(timing.gap))
-        self._leave_script = LEAVE.bind(indexed, *fixed)
-        self._forget_script = FORGET.bind(indexed, *fixed)
-        self._snapshot_script = SNAPSHOT.bind(indexed, *fixed, *_microseconds(timing.late, timing.grace))
+        self._leave_script = LEAVE.bind(keys, *fixed, more_keys=INDEX_KEY)
+        self._forget_script = FORGET.bind(keys, *fixed, more_keys=INDEX_KEY)
+        times = _microseconds(timing.late, timing.grace)
+        self._snapshot_script = SNAPSHOT.bind(keys, *fixed, *times, more_keys=INDEX_KEY)
 
     @property
     def interval(self) -> float:
@@ -76,16 +82,14 @@ class Board(Handle):
         This is one request. But if the server may have been unavailable, and it is uncertain whether some name is dead,
         the board is read again until that is certain, usually for two seconds.
         """
-        session = self._get_session()
-        connection = session.acquire_connection()
-        try:
-            reading = self._read(connection)
-            while reading.uncertain_for > 0:
-                time.sleep(min(reading.uncertain_for, self.timing.poll_interval))
-                reading = self._read(connection)
-            return reading.snapshot
-        finally:
-            session.release_connection(connection)
+        return self._drive(self._read_until_certain)
+
+    def _read_until_certain(self, client: Client) -> Steps[Snapshot]:
+        reading = yield from self._read(client)
+        while reading.uncertain_for > 0:
+            yield Sleep(client.now() + min(reading.uncertain_for, self.timing.poll_interval))
+            reading = yield from self._read(client)
+        return reading.snapshot
 
     def watch(self, timeout: float | None = None) -> Iterator[Change]:
         """Yield the state of each name on the board, then each change, for `timeout` seconds or without end.
@@ -94,22 +98,22 @@ class Board(Handle):
         every four seconds, so that no gap makes the result uncertain; but at most every half second, unless the
         interval is below 2 s. Raises `ServerUnavailableError` if the server cannot be reached.
         """
-        deadline = NEVER if timeout is None else time.monotonic() + timeout
+        deadline = deadline_of(True, timeout)
         session = self._get_session()
         connection = session.acquire_connection()
         known: Mapping[str, State] = {}
         version = NO_VERSION
         try:
             while True:
-                connection.subscribe(self._key, deadline)
-                reading = self._read(connection, version, deadline)
-                read_at = time.monotonic()
+                reading, read_at = drive(self._subscribe_and_read(connection, version, deadline), connection)
                 states = reading.states(known if reading.version == version else ())
                 yield from changes(known, states)
                 known, version = states, reading.version
-                self._wait_for_change(connection, read_at, min(deadline, read_at + reading.valid_for))
+                drive(self._wait_for_change(read_at, min(deadline, read_at + reading.valid_for)), connection)
                 if time.monotonic() >= deadline:
                     return
+        except redis.ResponseError as error:
+            raise self._translate_error(error) from error
         finally:
             connection.unsubscribe(self._key)
             session.release_connection(connection)
@@ -119,23 +123,25 @@ class Board(Handle):
         self._run(self._forget_script, check_name(who).encode())
 
     def _leave(self, token: str, who: str) -> None:
-        session = self._get_session()
-        connection = session.acquire_connection()
-        try:
-            self._run_on(connection, self._leave_script, token.encode(), who.encode(), b"0", deadline=0.0)
-        finally:
-            session.release_connection(connection)
+        arguments = (token.encode(), who.encode(), b"0")
+        self._drive(lambda client: run(client, self._leave_script, *arguments, deadline=0.0))
 
-    def _read(self, connection: Connection, version: bytes = NO_VERSION, deadline: float = NEVER) -> Reading:
-        return Reading(self.timing, *self._run_on(connection, self._snapshot_script, version, deadline=deadline)[0])
+    def _read(self, client: Client, version: bytes = NO_VERSION, deadline: float = NEVER) -> Steps[Reading]:
+        reply, _ = yield from run(client, self._snapshot_script, version, deadline=deadline)
+        return Reading(self.timing, *reply)
 
-    def _wait_for_change(self, connection: Connection, read_at: float, deadline: float) -> None:
+    def _subscribe_and_read(self, client: Client, version: bytes, deadline: float) -> Steps[tuple[Reading, float]]:
+        yield from subscribe(client, self._key, deadline)
+        reading = yield from self._read(client, version, deadline)
+        return reading, client.now()
+
+    def _wait_for_change(self, read_at: float, deadline: float) -> Steps[None]:
         earliest = read_at + min(MIN_POLL_INTERVAL, self.timing.poll_interval)
         try:
-            while connection.receive(self._key, deadline) is not None:
+            while (yield Receive(self._key, deadline)) is not None:
                 deadline = min(deadline, earliest)
         except redis.ConnectionError:  # messages may have been missed
-            time.sleep(max(0.0, min(deadline, earliest) - time.monotonic()))
+            yield Sleep(min(deadline, earliest))
 
 
 def _microseconds(*seconds: float) -> tuple[int, ...]:

@@ -32,7 +32,7 @@ class Reporter:
         self._board = Board.at(url, name, interval=interval)
         self._token = token.encode()
         self._who = who.encode()
-        self._connection = Connection(lambda: wire_factory(url)(RENEWAL_TIMEOUT))
+        self._connection = Connection(wire_factory(url), RENEWAL_TIMEOUT)
         self._max_retry_delay = min(MAX_RETRY_DELAY, interval / 10)
         self._joined_at = -REJOIN_INTERVAL
 
@@ -78,7 +78,7 @@ class Reporter:
     def _run_once(self, script: BoundScript, *arguments: bytes) -> int | None:
         """Return the script's reply, or None if there is none."""
         try:
-            return int(self._connection.run_once(script, *arguments))
+            return int(self._connection.execute(script, arguments))
         except (redis.RedisError, OSError):
             return None
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from broker.errors import InvalidArgumentError
+from broker.engine.arguments import check_duration
 
+MIN_INTERVAL = 0.01  # seconds: a report takes a round trip
 MAX_INTERVAL = 86400.0  # seconds: dead names stay on the board for a day
 MAX_SLACK = 10.0  # seconds
 MAX_GRACE = 2.0  # seconds: longer than a heartbeat needs to reconnect to a server that is available again
@@ -18,11 +19,8 @@ class Timing:
     interval: float
 
     def __post_init__(self) -> None:
-        given = self.interval
-        if not isinstance(given, (int, float)) or isinstance(given, bool) or not 0 < given <= MAX_INTERVAL:
-            raise InvalidArgumentError(
-                f"an interval must be a number of seconds above 0 and at most a day, not {given!r}"
-            )
+        checked = check_duration(self.interval, "an interval", MIN_INTERVAL, MAX_INTERVAL)
+        object.__setattr__(self, "interval", checked)  # a float, of whatever type the number was
 
     @property
     def slack(self) -> float:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from broker.engine.flag_wait import wait_for_flag
-from broker.engine.handle import INDEX, Handle
+from broker.engine.handle import INDEX_KEY, Handle
 from broker.engine.owner import Owner
-from broker.transport.scripts import Script
+from broker.transport.scripts import PackedKeys, Script
 
 SET = Script("locks/lua/set_event.lua")
 CLEAR = Script("locks/lua/clear_event.lua")
@@ -21,15 +21,16 @@ class Event(Handle):
 
     _kind = "event"
     _key_suffixes = ("done",)
+    __slots__ = ("_clear_script", "_read_script", "_set_script")
 
     def __init__(self, name: str | None = None, *, context: Owner | None = None) -> None:
         super().__init__(name, context=context)
 
     def _configure(self) -> None:
-        indexed = (*self._keys, INDEX)
-        self._set_script = SET.bind(indexed)
-        self._clear_script = CLEAR.bind(indexed)
-        self._read_script = READ.bind(indexed)
+        keys = PackedKeys(self._keys)
+        self._set_script = SET.bind(keys, more_keys=INDEX_KEY)
+        self._clear_script = CLEAR.bind(keys, more_keys=INDEX_KEY)
+        self._read_script = READ.bind(keys, more_keys=INDEX_KEY)
 
     def is_set(self) -> bool:
         """Return whether the flag is set now."""
@@ -45,4 +46,4 @@ class Event(Handle):
 
     def wait(self, timeout: float | None = None) -> bool:
         """Block until the flag is set; return True, or False if it is not set within `timeout` seconds."""
-        return wait_for_flag(self, self._read_script, self._key, timeout)
+        return self._drive(lambda client: wait_for_flag(client, self._read_script, self._key, timeout))

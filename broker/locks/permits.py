@@ -6,22 +6,24 @@ permit, waits for it, holds it and releases it.
 
 from __future__ import annotations
 
-import time
 from types import TracebackType
 
-from broker.engine.handle import INDEX
+from broker.engine.handle import INDEX_KEY
 from broker.engine.holders import READ_PERMITS, Holder, Waiter, parse_holders, parse_waiters
-from broker.engine.lease import Lease
+from broker.engine.lease import Holdings
 from broker.engine.leased_handle import DEFAULT_LEASE, LeasedHandle, check_lease
+from broker.engine.operations import Client, Post, Steps
 from broker.engine.request import MICROSECOND, Request
-from broker.engine.shared_scripts import RELEASE, RENEW
+from broker.engine.requests import run
+from broker.engine.shared_scripts import RELEASE, RENEW, WITHDRAW
 from broker.engine.waiting import deadline_of
-from broker.errors import NotHeldError, ServerUnavailableError
-from broker.transport.connection import Connection
-from broker.transport.scripts import Script
+from broker.errors import NotHeldError
+from broker.transport.scripts import BoundScript, PackedKeys, Script
+from broker.transport.server_errors import UnexpectedReplyError, translate
 
 ACQUIRE = Script("locks/lua/acquire.lua", arguments=2)
 ADD_PERMIT = Script("locks/lua/add_permit.lua")
+RAISE_FENCE = Script("locks/lua/raise_fence.lua", arguments=2)
 COUNT_FREE = Script("locks/lua/count_free.lua")
 
 
@@ -29,17 +31,38 @@ class Permits(LeasedHandle):
     """A number of permits under a name; processes on any host acquire and release them one at a time."""
 
     _key_suffixes = ("queue", "ended")
+    __slots__ = ("_acquire_script", "_release_script", "_renew_script", "_value", "lease")
 
     def _configure(self, *, value: int = 1, lease: float = DEFAULT_LEASE) -> None:
         self.lease = check_lease(lease)
         self._value = value
-        fixed, indexed = (value, round(lease / MICROSECOND)), (*self._keys, INDEX)
-        self._acquire_script = ACQUIRE.bind(indexed, *fixed)
-        self._release_script = RELEASE.bind(self._keys, *fixed)
-        self._renew_script = RENEW.bind(indexed, *fixed)
-        self._add_permit_script = ADD_PERMIT.bind(indexed, *fixed)
-        self._count_free_script = COUNT_FREE.bind(indexed, *fixed)
-        self._read_script = READ_PERMITS.bind(self._keys[:2])
+        keys, fixed = PackedKeys(self._keys), self._fixed_arguments()
+        self._acquire_script = ACQUIRE.bind(keys, *fixed, more_keys=INDEX_KEY)
+        self._release_script = RELEASE.bind(keys, *fixed)
+        self._renew_script = RENEW.bind(keys, *fixed, more_keys=INDEX_KEY)
+
+    def _fixed_arguments(self) -> tuple[int, int]:
+        return self._value, round(self.lease / MICROSECOND)
+
+    @property
+    def _withdrawal(self) -> BoundScript:
+        return WITHDRAW.bind(self._acquire_script.keys, *self._fixed_arguments())
+
+    @property
+    def _add_permit_script(self) -> BoundScript:
+        return ADD_PERMIT.bind(self._acquire_script.keys, *self._fixed_arguments(), more_keys=INDEX_KEY)
+
+    @property
+    def _raise_fence_script(self) -> BoundScript:
+        return RAISE_FENCE.bind(self._acquire_script.keys, *self._fixed_arguments())
+
+    @property
+    def _count_free_script(self) -> BoundScript:
+        return COUNT_FREE.bind(self._acquire_script.keys, *self._fixed_arguments(), more_keys=INDEX_KEY)
+
+    @property
+    def _read_script(self) -> BoundScript:
+        return READ_PERMITS.bind(self._keys[:2])
 
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
         """Acquire a permit; return whether it was acquired.
@@ -48,22 +71,8 @@ class Permits(LeasedHandle):
         false or `timeout` is 0 or less. The permit is held under a lease, which is renewed until `release`.
         """
         deadline = deadline_of(block, timeout)
-        session = self._get_session()
-        connection = session.acquire_connection()
-        try:
-            request = _PermitRequest(self, connection)
-            request.complete(deadline)
-        except ServerUnavailableError:
-            if not 0 < deadline <= time.monotonic():
-                raise
-            return False  # a timeout is not an error; a permit that was granted unnoticed is free after its lease
-        finally:
-            session.release_connection(connection)
-        if request.lease is None:
-            return False
-        self._held_leases().append(request.lease)
-        session.lease_renewer.add(request.lease)
-        return True
+        holdings = self._get_session().holdings
+        return self._drive(lambda client: _PermitRequest(self, holdings, client).complete(deadline))
 
     def release(self) -> None:
         """Release the permit that this thread acquired last, or one of another thread of this process.
@@ -75,7 +84,11 @@ class Permits(LeasedHandle):
 
     @property
     def held(self) -> bool:
-        """Whether this thread, or another of this process, is certain to hold a permit; this sends no request."""
+        """Whether this thread, or another of this process, is certain to hold a permit; this sends no request.
+
+        A lease that has expired is lost, even if no other process has acquired the permit: `held` stays false, and
+        `release` raises `LeaseLostError`.
+        """
         lease = self._current_lease()
         return lease is not None and lease.is_valid
 
@@ -118,19 +131,41 @@ class Permits(LeasedHandle):
 
 
 class _PermitRequest(Request):
-    lease: Lease | None = None
+    _unanswered_is_timeout = True
 
-    def __init__(self, permits: Permits, connection: Connection) -> None:
-        super().__init__(permits, connection, permits._acquire_script, permits.lease)
+    def __init__(self, permits: Permits, holdings: Holdings, client: Client) -> None:
+        super().__init__(permits, holdings, client, permits._acquire_script, permits.lease)
         self._permits = permits
+        self._last_fence = holdings.fences.get(self._key, 0)
+
+    def _undo(self) -> tuple[BoundScript, tuple[bytes, ...]]:
+        return self._permits._withdrawal, (self._token,)
 
     def _on_grant(self, fence: int) -> None:
-        self.lease = Lease(self._token, fence, self._lease, self._sent_at + self._lease, self._permits._renew_script)
+        if type(fence) is not int or fence <= 0:
+            raise translate(UnexpectedReplyError(fence))
+        self._accept(fence, self._sent_at + self._lease)
 
-    def _on_grant_message(self, fence: int, expires_at: float) -> bool:
-        self._connection.send_without_reply(self._permits._renew_script, self._token)  # acknowledges the grant
-        self.lease = Lease(self._token, fence, self._lease, expires_at, self._permits._renew_script)
+    def _on_grant_message(self, fence: int, expires_at: float) -> Steps[bool]:
+        yield Post(self._permits._renew_script, (self._token,))  # acknowledges the grant
+        self._accept(fence, expires_at)
         return True
 
-    def _cancel(self) -> None:
-        self._connection.run_once(self._permits._release_script, self._token)
+    def _accept(self, fence: int, deadline: float) -> None:
+        self._hold(fence, deadline, self._permits._renew_script)
+        self._is_outdated = fence <= self._last_fence
+        if fence > self._holdings.fences.get(self._key, 0):  # else another thread has got a higher one
+            self._holdings.fences[self._key] = fence
+
+    def _renew_grant(self, deadline: float) -> Steps[bool]:
+        assert self._granted is not None
+        self._holdings.drop(self._key, self._granted)
+        self._sent_at = self._client.now()
+        script, fence = self._permits._raise_fence_script, b"%d" % self._last_fence
+        raised, _ = yield from run(self._client, script, self._token, fence, deadline=deadline)
+        if raised == 0:
+            return False
+        self._on_grant(raised)
+        if self._is_outdated:
+            raise translate(UnexpectedReplyError(raised))
+        return True

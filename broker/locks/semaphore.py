@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from broker.engine.arguments import check_count
 from broker.engine.leased_handle import DEFAULT_LEASE
 from broker.engine.owner import Owner
 from broker.errors import InvalidArgumentError
@@ -26,9 +27,7 @@ class Semaphore(Permits):
             self.open()
 
     def _configure(self, *, value: int = 1, lease: float = DEFAULT_LEASE) -> None:
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise InvalidArgumentError(f"a semaphore's value must be an integer of 0 or more permits, not {value!r}")
-        super()._configure(value=value, lease=lease)
+        super()._configure(value=check_permits(value), lease=lease)
 
     def release(self) -> None:
         """Release the permit that this thread acquired last, or one of another thread of this process; else add one.
@@ -61,3 +60,11 @@ class BoundedSemaphore(Semaphore):
         Raises `NotHeldError` if this process holds none, and `LeaseLostError` if the lease expired before.
         """
         super(Semaphore, self).release()
+
+
+def check_permits(value: int) -> int:
+    """Return `value`; raise `InvalidArgumentError` if it is not an integer from 0 to multiprocessing's largest."""
+    permits = check_count(value, "a semaphore's number of permits")
+    if permits < 0:
+        raise InvalidArgumentError(f"a semaphore's number of permits must not be negative, but is {value!r}")
+    return permits

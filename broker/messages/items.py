@@ -9,20 +9,26 @@ import pickle
 import queue
 from typing import Any, ClassVar
 
-from broker.engine.handle import INDEX
+from broker.engine.arguments import check_count
+from broker.engine.handle import INDEX_KEY
 from broker.engine.holders import READ_PERMITS, Waiter, parse_waiters
-from broker.engine.lease import Lease
+from broker.engine.lease import Holdings
 from broker.engine.leased_handle import DEFAULT_LEASE, LeasedHandle, check_lease
+from broker.engine.operations import Client, Post, Steps
 from broker.engine.request import MICROSECOND, Request
-from broker.engine.shared_scripts import RELEASE, RENEW
-from broker.errors import InvalidArgumentError
-from broker.transport.connection import Connection
-from broker.transport.scripts import Script
+from broker.engine.requests import run
+from broker.transport.scripts import BoundScript, PackedKeys, Script
+from broker.transport.server_errors import UnexpectedReplyError, translate
 
 PUT = Script("messages/lua/put.lua", arguments=4)
 GET = Script("messages/lua/get.lua", arguments=4)
+WITHDRAW_PUT = Script("messages/lua/withdraw_put.lua", arguments=3)
 RETURN_ITEM = Script("messages/lua/return_item.lua", arguments=4)
+CONFIRM_GET = Script("messages/lua/confirm_get.lua")
 COUNT_ITEMS = Script("messages/lua/count_items.lua", arguments=3)
+
+# The server keeps each client's last item, in case the reply is lost; a larger one only until it is confirmed.
+KEPT_SIZE = 16384  # bytes, as in messages/lua/queue.lua
 
 
 class Items(LeasedHandle):
@@ -40,6 +46,8 @@ class Items(LeasedHandle):
         "slots:ended",
         "done",
     )
+    __slots__ = ("_closed", "_get_script", "_lease", "_maxsize", "_put_script", "_size")
+    _renew_script: BoundScript  # only if items are kept
     _keep: ClassVar[bytes] = b"0"  # 1: an item stays on the server, under its getter's lease, until it is done
 
     def _configure(self, *, maxsize: int = 0, lease: float = DEFAULT_LEASE) -> None:
@@ -47,16 +55,29 @@ class Items(LeasedHandle):
         self._lease = check_lease(lease)
         self._closed = False
         self._size = b"%d" % self._maxsize
-        fixed = (0, round(lease / MICROSECOND))
-        keys, getters, putters = self._keys[:10], self._keys[:3], self._keys[7:10]
-        indexed = (*keys, INDEX)
-        self._put_script = PUT.bind(indexed, *fixed)
-        self._leave_putters_script = RELEASE.bind(putters, self._maxsize, fixed[1])
-        self._get_script = GET.bind(indexed, *fixed)
-        self._return_script = RETURN_ITEM.bind(keys, *fixed)
-        self._count_script = COUNT_ITEMS.bind(indexed, *fixed)
-        self._renew_script = RENEW.bind((*getters, INDEX), *fixed)
-        self._read_script = READ_PERMITS.bind((*getters[:2], *putters[:2]))
+        keys, fixed = PackedKeys(self._keys[:10]), (0, round(self._lease / MICROSECOND))
+        self._put_script = PUT.bind(keys, *fixed, more_keys=INDEX_KEY)
+        self._get_script = GET.bind(keys, *fixed, more_keys=INDEX_KEY)
+
+    @property
+    def _return_script(self) -> BoundScript:
+        return RETURN_ITEM.bind(self._get_script.keys, 0, round(self._lease / MICROSECOND))
+
+    @property
+    def _count_script(self) -> BoundScript:
+        return COUNT_ITEMS.bind(self._get_script.keys, 0, round(self._lease / MICROSECOND), more_keys=INDEX_KEY)
+
+    @property
+    def _withdraw_put_script(self) -> BoundScript:
+        return WITHDRAW_PUT.bind(self._get_script.keys, 0, round(self._lease / MICROSECOND))
+
+    @property
+    def _confirm_script(self) -> BoundScript:
+        return CONFIRM_GET.bind(self._keys[5:7])
+
+    @property
+    def _read_script(self) -> BoundScript:
+        return READ_PERMITS.bind((*self._keys[:2], *self._keys[7:9]))
 
     def open(self) -> None:
         """Create it on the server unless it exists; raise `MismatchError` if it exists with another size."""
@@ -77,28 +98,25 @@ class Items(LeasedHandle):
     def _put(self, obj: Any, deadline: float) -> None:
         self._check_open()
         payload = self._dumps(obj)
-        session = self._get_session()
-        connection = session.acquire_connection()
-        try:
-            if not _PutRequest(self, connection, deadline, payload).complete(deadline):
-                raise queue.Full
-        finally:
-            session.release_connection(connection)
+        holdings = self._get_session().holdings
+        self._drive(lambda client: self._put_item(holdings, client, payload, deadline))
 
-    def _get(self, deadline: float) -> Any:
+    def _put_item(self, holdings: Holdings, client: Client, payload: bytes, deadline: float) -> Steps[None]:
+        if not (yield from _PutRequest(self, holdings, client, deadline, payload).complete(deadline)):
+            raise queue.Full
+
+    def _get(self, deadline: float, retry_until: float | None = None) -> Any:
         self._check_open()
-        session = self._get_session()
-        connection = session.acquire_connection()
-        try:
-            request = _GetRequest(self, connection, deadline)
-            if not request.complete(deadline):
-                raise queue.Empty
-        finally:
-            session.release_connection(connection)
-        if request.lease is not None:
-            self._held_leases().append(request.lease)
-            session.lease_renewer.add(request.lease)
-        return self._loads(request.item)
+        holdings = self._get_session().holdings
+        return self._loads(self._drive(lambda client: self._get_item(holdings, client, deadline, retry_until)))
+
+    def _get_item(self, holdings: Holdings, client: Client, deadline: float, retry_until: float | None) -> Steps[bytes]:
+        request = _GetRequest(self, holdings, client, deadline if retry_until is None else retry_until)
+        if not (yield from request.complete(deadline, retry_until)):
+            raise queue.Empty
+        if len(request.item) > KEPT_SIZE and self._keep == b"0":
+            yield Post(self._confirm_script, (request._token,))
+        return request.item
 
     def _dumps(self, obj: Any) -> bytes:
         """Return `obj` as the bytes that are stored on the server."""
@@ -110,12 +128,9 @@ class Items(LeasedHandle):
 
     def _count(self) -> int:
         """Return the number of items; raise `MismatchError` if the name exists with another size."""
-        session = self._get_session()
-        connection = session.acquire_connection()
-        try:
-            return int(self._run_on(connection, self._count_script, connection.new_token(), b"0", self._size)[0])
-        finally:
-            session.release_connection(connection)
+        script, size = self._count_script, self._size
+        reply, _ = self._drive(lambda client: run(client, script, client.new_token(), b"0", size))
+        return int(reply)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -123,43 +138,42 @@ class Items(LeasedHandle):
 
 
 class _PutRequest(Request):
-    def __init__(self, items: Items, connection: Connection, deadline: float, payload: bytes) -> None:
-        super().__init__(items, connection, items._put_script, items._lease, items._size, payload)
+    def __init__(self, items: Items, holdings: Holdings, client: Client, deadline: float, payload: bytes) -> None:
+        super().__init__(items, holdings, client, items._put_script, items._lease, items._size, payload)
         self._items = items
         self._deadline = deadline
+
+    def _undo(self) -> tuple[BoundScript, tuple[bytes, ...]]:
+        return self._items._withdraw_put_script, (self._token, b"0", self._items._size)
 
     def _on_grant(self, reply: object) -> None:
         pass  # the script has put the item
 
-    def _on_grant_message(self, *_: object) -> bool:
+    def _on_grant_message(self, *_: object) -> Steps[bool]:
         return self.check(self._deadline)  # a slot is reserved: the script puts the item now
-
-    def _cancel(self) -> None:
-        self._connection.run_once(self._items._leave_putters_script, self._token)
 
 
 class _GetRequest(Request):
-    def __init__(self, items: Items, connection: Connection, deadline: float) -> None:
-        super().__init__(items, connection, items._get_script, items._lease, items._size, items._keep)
+    def __init__(self, items: Items, holdings: Holdings, client: Client, deadline: float) -> None:
+        super().__init__(items, holdings, client, items._get_script, items._lease, items._size, items._keep)
         self.item = b""
-        self.lease: Lease | None = None
         self._items = items
         self._deadline = deadline
 
+    def _undo(self) -> tuple[BoundScript, tuple[bytes, ...]]:
+        return self._items._return_script, (self._token, b"0", *self._arguments)
+
     def _on_grant(self, item: bytes) -> None:
+        if type(item) is not bytes:
+            raise translate(UnexpectedReplyError(item))
         self.item = item
         if self._items._keep == b"1":
-            self.lease = Lease(self._token, 0, self._lease, self._sent_at + self._lease, self._items._renew_script)
+            self._hold(0, self._sent_at + self._lease, self._items._renew_script)
 
-    def _on_grant_message(self, *_: object) -> bool:
+    def _on_grant_message(self, *_: object) -> Steps[bool]:
         return self.check(self._deadline)  # an item is reserved: the script gets it now
-
-    def _cancel(self) -> None:
-        self._connection.run_once(self._items._return_script, self._token, b"0", *self._arguments)
 
 
 def check_size(maxsize: int) -> int:
-    """Return `maxsize`, or 0 if there is no limit; raise `InvalidArgumentError` if it is not an integer."""
-    if not isinstance(maxsize, int) or isinstance(maxsize, bool):
-        raise InvalidArgumentError(f"a queue's maxsize must be an integer, or 0 for no limit, not {maxsize!r}")
-    return max(0, maxsize)
+    """Return `maxsize`, or 0 if there is no limit; raise `InvalidArgumentError` for what `check_count` refuses."""
+    return max(0, check_count(maxsize, "a queue's maxsize"))

@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 
 import redis
 
-from broker.engine.lease import Lease
-from broker.messages.pipe_ends import CLOSED, END_LEASE, EndUsers, Inbox, close_end
+from broker.engine.waiting import deadline_of
+from broker.messages.pipe_ends import CLOSED, END_LEASE, EndLease, EndUsers, Inbox, close_end
 from broker.messages.prefetch import Prefetch
 from broker.transport.connection import NEVER
 
@@ -63,7 +63,7 @@ class PipeConnection:
     def send_bytes(self, buf: bytes, offset: int = 0, size: int | None = None) -> None:
         """Send bytes as one message; raise `BrokenPipeError` if the other end is closed."""
         self._check(self.writable, "read-only")
-        if not self._peer_users.remaining_open():
+        if not self._peer_remains_open():
             raise BrokenPipeError(f"the other end of {self!r} is closed")
         data = memoryview(buf).cast("B")
         if not 0 <= offset <= len(data) or (size is not None and not 0 <= size <= len(data) - offset):
@@ -90,7 +90,7 @@ class PipeConnection:
         A message that `poll` has found can only be received by this process.
         """
         self._check(self.readable, "write-only")
-        deadline = NEVER if timeout is None else time.monotonic() + timeout
+        deadline = deadline_of(True, timeout)
         if self._prefetch is not None:
             return self._prefetch.poll(deadline)
         try:
@@ -157,28 +157,32 @@ class PipeConnection:
         wait_until, peer_closed = 0.0, False
         while True:
             try:
-                item = bytes(self._inbox._get(wait_until))
+                item = bytes(self._inbox._get(wait_until, retry_until=deadline))
             except queue.Empty:
                 if peer_closed:
                     raise EOFError from None
                 if self._closed or self._session.closed:
                     raise
-                remaining = self._peer_users.remaining_open()
+                remaining = self._peer_remains_open(deadline)
                 peer_closed = remaining == 0
                 if not peer_closed and time.monotonic() >= deadline:
                     raise
                 # Once more if the peer is closed: it may have sent a message just before.
-                wait_until = 0.0 if peer_closed else min(deadline, time.monotonic() + remaining)
+                wait_until = 0.0 if peer_closed else min(deadline, time.monotonic() + min(remaining, END_LEASE))
             else:
                 if item != CLOSED:
                     return item[len(DATA) :]
                 wait_until = 0.0
 
+    def _peer_remains_open(self, deadline: float = NEVER) -> float:
+        """Return for how many seconds the other end is certain to stay open; 0 if no process has it open."""
+        return self._peer_users.remaining_open(self._users, self._lease.token, deadline)
+
     def _open(self, token: bytes, remaining: float) -> None:
         now = time.monotonic()
         self._pid = os.getpid()
         self._session = self._users._get_session()
-        self._lease = Lease(token, 0, END_LEASE, now + remaining, self._users.renew_script)
+        self._lease = EndLease(token, 0, END_LEASE, now, now + remaining, self._users.renew_script)
         self._session.lease_renewer.add(self._lease)
         self._register_finalizer()
 
@@ -218,7 +222,7 @@ def _add_child_to_ends() -> None:
         end._closed = end._closed or end._session.closed
         if not end._closed:
             end._child_token = end._users.new_token()  # the child's lease renewer keeps it alive after the fork
-            with contextlib.suppress(redis.RedisError, OSError):
+            with contextlib.suppress(redis.RedisError, OSError):  # then the child does it
                 end._users.add_child(end._child_token)
 
 

@@ -7,9 +7,11 @@ import redis
 from broker.engine.handle import Handle
 from broker.engine.lease import Lease
 from broker.engine.request import MICROSECOND
+from broker.engine.requests import NONBLOCKING_TIMEOUT, run
 from broker.engine.session import Session
 from broker.messages.items import Items
-from broker.transport.scripts import BoundScript, Script
+from broker.transport.connection import NEVER
+from broker.transport.scripts import BoundScript, PackedKeys, Script
 
 OPEN_END = Script("messages/lua/open_end.lua")
 CLOSE_END = Script("messages/lua/close_end.lua")
@@ -18,6 +20,17 @@ REMAINING_OPEN = Script("messages/lua/remaining_open.lua")
 END_LEASE = 5.0  # seconds after which a killed process no longer has its end open
 FORK_LEASE = 10.0  # seconds within which a forked child must renew the lease that its parent registered for it
 CLOSED = b""  # an item that means: the other end may be closed, check it
+
+
+class EndLease(Lease):
+    """Keeps an end open; a renewal after an outage opens it again, since others may have it open, too."""
+
+    __slots__ = ()
+
+    @property
+    def has_expired(self) -> bool:
+        """Whether it is not to be renewed any more."""
+        return self.lost
 
 
 class Inbox(Items):
@@ -37,11 +50,12 @@ class EndUsers(Handle):
 
     _kind = "end"
     _key_suffixes = ("gone",)
+    __slots__ = ("remove_script", "renew_script")
 
     def _configure(self) -> None:
-        self.renew_script = self._open_script(END_LEASE)
-        self.remove_script = CLOSE_END.bind(self._keys, 0)
-        self._remaining_script = REMAINING_OPEN.bind(self._keys, 0)
+        keys = PackedKeys(self._keys)
+        self.renew_script = OPEN_END.bind(keys, round(END_LEASE / MICROSECOND), 1)
+        self.remove_script = CLOSE_END.bind(keys)
 
     def add(self, lease: float) -> bytes:
         """Add a user whose lease lasts `lease` seconds; return its token."""
@@ -50,11 +64,14 @@ class EndUsers(Handle):
         return token
 
     def add_child(self, token: bytes) -> None:
-        """Add a forked child under `token`, until it renews its lease; raise redis-py's errors, without retries."""
+        """Add a forked child under `token`, until it renews its lease; this does not wait for the server.
+
+        Raises redis-py's errors if it cannot be reached at once.
+        """
         session = self._get_session()
         connection = session.acquire_connection()
         try:
-            connection.run_once(self._open_script(FORK_LEASE), token)
+            connection.post(self._open_script(FORK_LEASE), (token,), deadline=0.0)
         finally:
             session.release_connection(connection)
 
@@ -71,12 +88,17 @@ class EndUsers(Handle):
         """Remove a user; return how many are left."""
         return int(self._run(self.remove_script, token)[0])
 
-    def remaining_open(self) -> float:
-        """Return for how many seconds the end is certain to stay open; 0 if it has no users."""
-        return int(self._run(self._remaining_script)[0]) * MICROSECOND
+    def remaining_open(self, asking: EndUsers, token: bytes, deadline: float = NEVER) -> float:
+        """Return for how many seconds the end is certain to stay open; 0 if it has no users.
+
+        `asking` are the users of the other end, and `token` is that of the one who asks.
+        """
+        script = REMAINING_OPEN.bind((self._key, *asking._keys), round(END_LEASE / MICROSECOND))
+        remaining, _ = self._drive(lambda client: run(client, script, token, deadline=deadline))
+        return int(remaining) * MICROSECOND
 
     def _open_script(self, lease: float) -> BoundScript:
-        return OPEN_END.bind(self._keys, round(lease / MICROSECOND))
+        return OPEN_END.bind(self.renew_script.keys, round(lease / MICROSECOND), 0)
 
 
 def close_end(session: Session, users: EndUsers, lease: Lease, outbox: Inbox | None) -> None:
@@ -89,9 +111,10 @@ def close_end(session: Session, users: EndUsers, lease: Lease, outbox: Inbox | N
         return
     session.lease_renewer.remove(lease)
     connection = session.acquire_connection()
+    deadline = connection.now() + NONBLOCKING_TIMEOUT
     try:
-        if connection.run_once(users.remove_script, lease.token) == 0 and outbox is not None:
-            connection.run_once(outbox._put_script, connection.new_token(), b"0", outbox._size, CLOSED)
+        if connection.execute(users.remove_script, (lease.token,), deadline) == 0 and outbox is not None:
+            connection.execute(outbox._put_script, (connection.new_token(), b"0", outbox._size, CLOSED), deadline)
     except (redis.RedisError, OSError):
         pass
     finally:

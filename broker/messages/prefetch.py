@@ -12,6 +12,7 @@ from typing import Protocol
 
 import redis
 
+from broker.engine.requests import NONBLOCKING_TIMEOUT
 from broker.engine.session import Session
 from broker.messages.pipe_ends import CLOSED, END_LEASE, Inbox
 
@@ -72,7 +73,8 @@ class Prefetch:
         connection = session.acquire_connection()
         try:
             with contextlib.suppress(redis.RedisError, OSError):  # then it ends by itself within `END_LEASE`
-                connection.run_once(inbox._put_script, connection.new_token(), b"0", inbox._size, CLOSED)
+                arguments = (connection.new_token(), b"0", inbox._size, CLOSED)
+                connection.execute(inbox._put_script, arguments, connection.now() + NONBLOCKING_TIMEOUT)
         finally:
             session.release_connection(connection)
         if self._thread is not threading.current_thread():

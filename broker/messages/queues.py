@@ -5,16 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from broker.engine.flag_wait import wait_for_flag
+from broker.engine.handle import INDEX_KEY
 from broker.engine.holders import Holder, parse_holders
 from broker.engine.leased_handle import DEFAULT_LEASE
 from broker.engine.owner import Owner
+from broker.engine.request import MICROSECOND
+from broker.engine.shared_scripts import RENEW
 from broker.engine.waiting import deadline_of
 from broker.errors import NotHeldError
 from broker.messages.items import Items
 from broker.transport.connection import NEVER
-from broker.transport.scripts import Script
+from broker.transport.scripts import BoundScript, PackedKeys, Script
 
 TASK_DONE = Script("messages/lua/task_done.lua")
+WITHDRAW_TASK = Script("messages/lua/withdraw_task.lua")
 READ_UNFINISHED = Script("messages/lua/read_unfinished.lua")
 
 
@@ -106,6 +110,7 @@ class JoinableQueue(Queue):
     """
 
     _kind = "joinable"
+    __slots__ = ("_done_script", "_renew_script")
     _keep = b"1"
     _release_order = 1
     _expired_message = "expired before task_done(); another process may have got the item"
@@ -119,8 +124,12 @@ class JoinableQueue(Queue):
 
     def _configure(self, *, maxsize: int = 0, lease: float = DEFAULT_LEASE) -> None:
         super()._configure(maxsize=maxsize, lease=lease)
-        self._done_script = TASK_DONE.bind(self._keys, 0, 0)
-        self._read_unfinished_script = READ_UNFINISHED.bind((self._key, self._keys[-1]))
+        self._renew_script = RENEW.bind(self._keys[:3], 0, round(self._lease / MICROSECOND), more_keys=INDEX_KEY)
+        self._done_script = TASK_DONE.bind(self._put_script.keys, 0, 0, more_keys=PackedKeys(self._keys[10:]))
+
+    @property
+    def _withdrawal(self) -> BoundScript:
+        return WITHDRAW_TASK.bind(self._put_script.keys, 0, 0, more_keys=PackedKeys(self._keys[10:]))
 
     def task_done(self) -> None:
         """Mark the item that this thread got first as done, or one of another thread of this process.
@@ -141,4 +150,6 @@ class JoinableQueue(Queue):
 
     def join(self) -> None:
         """Block until all items are done."""
-        wait_for_flag(self, self._read_unfinished_script, self._keys[-1], None)
+        done = self._keys[-1]
+        script = READ_UNFINISHED.bind((self._key, done))
+        self._drive(lambda client: wait_for_flag(client, script, done, None))

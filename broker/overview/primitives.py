@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
+
+import redis
 
 from broker.engine.handle import INDEX
 from broker.engine.holders import Holder, Waiter, parse_holders, parse_waiters
+from broker.engine.operations import Client, Steps
+from broker.engine.requests import run
 from broker.engine.session import Session
 from broker.transport.scripts import Script
+from broker.transport.server_errors import translate
 
 LIMIT = 1000  # primitives that one request looks at, so that it does not block the server for long
 LIST_SCRIPT = Script("overview/lua/list_primitives.lua", arguments=2)
@@ -40,15 +46,18 @@ class PrimitiveInfo:
 def list_primitives(session: Session, busy: bool) -> list[PrimitiveInfo]:
     """Return the primitives on the server, by kind and name; `busy` ones only, see `Context.primitives`."""
     found = dict[bytes, PrimitiveInfo]()  # one that is registered again meanwhile is read twice
-    connection = session.acquire_connection()
+    cursor = FIRST
     try:
-        cursor = FIRST
         while cursor != NO_MORE:
-            (now, cursor, *primitives), _ = connection.run(LIST, b"%d" % busy, cursor)
+            (now, cursor, *primitives), _ = session.run(partial(_read, busy, cursor))
             found.update((key, _parse(now, key, figures)) for key, figures in primitives)
-    finally:
-        session.release_connection(connection)
+    except redis.ResponseError as error:
+        raise translate(error, key=INDEX) from error
     return sorted(found.values(), key=lambda primitive: (primitive.kind, primitive.name))
+
+
+def _read(busy: bool, cursor: bytes, client: Client) -> Steps[tuple[Any, bool]]:
+    return run(client, LIST, b"%d" % busy, cursor)
 
 
 def _parse(now: int, key: bytes, figures: Sequence[Any]) -> PrimitiveInfo:

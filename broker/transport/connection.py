@@ -1,7 +1,7 @@
-"""A connection to the server: it sends requests, retries them, and receives Pub/Sub messages.
+"""A connection to the server over blocking sockets: it sends requests, and receives Pub/Sub messages.
 
 redis-py's pools and retries are not used: a write may be retried only if its script is idempotent, and a blocking call
-must be able to last longer than any socket timeout.
+must be able to last longer than any socket timeout. What is retried, `broker/engine/requests.py` decides.
 """
 
 from __future__ import annotations
@@ -14,23 +14,20 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 import redis
 
-from broker.errors import ServerUnavailableError, UnsuitableServerError
-from broker.transport.scripts import BoundScript, pack_command
-from broker.transport.wire import Wire
+from broker.transport.replies import parse_message
+from broker.transport.scripts import BoundScript, Command, pack_command
+from broker.transport.server_errors import PASSING, UnexpectedReplyError, translate
+from broker.transport.wire import Wire, WireFactory
 
-RETRY_TIMEOUT = 30.0  # seconds of retries after which the server counts as unavailable
-RETRY_DELAYS = (0.0, 0.01, 0.05, 0.2, 0.5)  # seconds between attempts; the last one repeats
+GRACE = 0.1  # seconds that a request has at least, also if its deadline is nearer
 MAX_SOCKET_TIMEOUT = 86400.0  # seconds; sockets accept a few weeks at most
 
 NEVER = float("inf")  # a deadline on the monotonic clock that does not come
-
-T = TypeVar("T")
 
 
 class _Thread(threading.local):
@@ -51,19 +48,32 @@ def _forget_threads() -> None:
 os.register_at_fork(after_in_child=_forget_threads)
 
 
-class Connection:
+class Clock:
+    """The monotonic clock."""
+
+    def now(self) -> float:
+        """Return the time in seconds."""
+        return time.monotonic()
+
+    def sleep(self, until: float) -> None:
+        """Block until then."""
+        time.sleep(max(0.0, until - time.monotonic()))
+
+
+class Connection(Clock):
     """A connection for requests and, from the first subscription on, a second one for messages.
 
-    It is for one thread at a time, and reconnects when a socket breaks. `channel` is the Pub/Sub channel on which its
-    client is notified of grants.
+    It is for one thread at a time, and reconnects when a socket breaks. A reply counts as lost after `reply_timeout`
+    seconds. `channel` is the Pub/Sub channel on which its client is notified of grants.
     """
 
-    def __init__(self, open_wire: Callable[[], Wire]) -> None:
+    def __init__(self, open_wire: WireFactory, reply_timeout: float) -> None:
         # Quoted, the name has no '/', ':' or space, which separate the parts of tokens and messages.
         process = quote(multiprocessing.current_process().name, safe="", errors="replace")
         self.client_id = f"{socket.gethostname()}/{os.getpid()}/{process}/{secrets.token_hex(6)}".encode()
         self.channel = b"broker:" + self.client_id
         self._open_wire = open_wire
+        self._reply_timeout = reply_timeout
         self._request_wire: Wire | None = None
         self._message_wire: Wire | None = None
         self._channels: set[bytes] = set()
@@ -71,45 +81,37 @@ class Connection:
         self._unread_replies = 0
         self._scripts_sent: set[bytes] = set()  # hashes of scripts whose text was sent on the request wire
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether it has an open socket for requests, as far as it knows."""
+        return self._request_wire is not None
+
     def new_token(self) -> bytes:
         """Return a unique token for a request of the calling thread: `host/pid/process/random:number/thread`."""
         return b"%b:%d/%d" % (self.client_id, next(self._request_numbers), _thread.native_id)
 
-    def run(self, script: BoundScript, *arguments: bytes, deadline: float = NEVER) -> tuple[Any, bool]:
-        """Run a script; return its reply, and whether the request was sent more than once.
+    def execute(self, script: BoundScript | Command, arguments: tuple[bytes, ...] = (), deadline: float = NEVER) -> Any:
+        """Run a script or a command and return its reply, which counts as lost if it has not arrived by `deadline`.
 
-        A request is sent again if its connection or its reply is lost; every script is idempotent. Raises
-        `ServerUnavailableError` after `RETRY_TIMEOUT` seconds, or if an attempt fails after `deadline` (monotonic
-        clock); the server may still run the script then.
+        After one of redis-py's errors it is unknown whether the script ran.
         """
         try:
-            return self.run_once(script, *arguments), False
-        except _RETRYABLE:
-            return retry(lambda: self.run_once(script, *arguments), deadline), True
-
-    def run_once(self, script: BoundScript, *arguments: bytes) -> Any:
-        """Run a script without retries; after one of redis-py's errors it is unknown whether the script ran."""
-        try:
-            return self._round_trip(script.pack_evalsha(*arguments))
+            reply = self._round_trip(script.pack_evalsha(*arguments), deadline)
         except redis.exceptions.NoScriptError:
-            return self._round_trip(script.pack_eval(*arguments))
+            reply = self._round_trip(script.pack_eval(*arguments), deadline)
+        if (reply is None or type(reply) is str) and type(script) is BoundScript:  # no script replies that
+            self._close_request_wire()
+            raise UnexpectedReplyError(reply)
+        return reply
 
-    def run_command(self, *parts: bytes) -> Any:
-        """Run a Redis command, which must be idempotent: if its reply is lost, it is sent once more."""
-        request = pack_command(*parts)
-        try:
-            return self._round_trip(request)
-        except _RETRYABLE:
-            return retry(lambda: self._round_trip(request), deadline=0.0)
-
-    def send_without_reply(self, script: BoundScript, *arguments: bytes) -> None:
-        """Send a request and do not wait for its reply; the next request on this connection discards it.
+    def post(self, script: BoundScript, arguments: tuple[bytes, ...] = (), deadline: float = NEVER) -> None:
+        """Have a script run; do not wait for its reply, which the next request on this connection discards.
 
         Nobody would notice that the server does not know the script's hash, so the first request sends its text.
         """
         try:
             if self._request_wire is None:
-                self._request_wire = self._open_wire()
+                self._request_wire = self._open_wire(self._reply_timeout, self._timeout_by(deadline))
             pack = script.pack_evalsha if script.sha in self._scripts_sent else script.pack_eval
             self._unread_replies += 1  # before sending: an interrupt must not leave a reply that is not counted
             self._request_wire.send(pack(*arguments))
@@ -120,17 +122,18 @@ class Connection:
             self._close_request_wire()
             raise
 
-    def _round_trip(self, request: bytes) -> Any:
+    def _round_trip(self, request: bytes, deadline: float = NEVER) -> Any:
+        timeout = self._timeout_by(deadline)
         try:
             if self._request_wire is None:
-                self._request_wire = self._open_wire()
-            self._request_wire.send(request)
+                self._request_wire = self._open_wire(self._reply_timeout, timeout)
+            self._request_wire.send(request, timeout)
             while self._unread_replies:
                 self._unread_replies -= 1
                 with contextlib.suppress(redis.ResponseError):
-                    self._request_wire.read()
-            return self._request_wire.read()
-        except redis.exceptions.ReadOnlyError:  # now a replica: after a failover the address may lead to another server
+                    self._request_wire.read(timeout)
+            return self._request_wire.read(timeout)
+        except PASSING:  # the address may lead to another server by then: after a failover, for instance
             self._close_request_wire()
             raise
         except redis.ResponseError:
@@ -138,6 +141,12 @@ class Connection:
         except BaseException:  # part of a reply may still arrive: the socket cannot be used again
             self._close_request_wire()
             raise
+
+    def _timeout_by(self, deadline: float) -> float | None:
+        if deadline == NEVER:
+            return None
+        # Half of what is left, so that after a lost reply there is time to ask again on a new connection.
+        return max(GRACE, min((deadline - time.monotonic()) / 2, self._reply_timeout))
 
     def _close_request_wire(self) -> None:
         self._unread_replies = 0
@@ -151,19 +160,15 @@ class Connection:
         return channel in self._channels
 
     def subscribe(self, channel: bytes, deadline: float = NEVER) -> None:
-        """Subscribe to `channel`; every message that is published after the return will be received.
-
-        Raises `ServerUnavailableError` as `run` does.
-        """
-        if channel not in self._channels:
-            retry(lambda: self._subscribe_once(channel), deadline)
-
-    def _subscribe_once(self, channel: bytes) -> None:
+        """Subscribe to `channel`; every message that is published after the return will be received."""
+        if channel in self._channels:
+            return
+        timeout = self._timeout_by(deadline)
         try:
             if self._message_wire is None:
-                self._message_wire = self._open_wire()
-            self._message_wire.send(pack_command(b"SUBSCRIBE", channel))
-            while self._message_wire.read()[:2] != [b"subscribe", channel]:
+                self._message_wire = self._open_wire(self._reply_timeout, timeout)
+            self._message_wire.send(pack_command(b"SUBSCRIBE", channel), timeout)
+            while parse_message(self._message_wire.read(timeout))[:2] != (b"subscribe", channel):
                 pass
         except BaseException:
             self._close_message_wire()
@@ -178,12 +183,15 @@ class Connection:
         assert self._message_wire is not None
         try:
             while (left := deadline - time.monotonic()) > 0:
-                kind, origin, payload = self._message_wire.read(min(left, MAX_SOCKET_TIMEOUT))
+                kind, origin, payload = parse_message(self._message_wire.read(min(left, MAX_SOCKET_TIMEOUT)))
                 if kind == b"message" and origin == channel:
                     return bytes(payload)
             return None
         except redis.TimeoutError:
             return None
+        except redis.ResponseError as error:  # UNSUBSCRIBE was refused
+            self._close_message_wire()
+            raise translate(error) from error
         except BaseException:
             self._close_message_wire()
             raise
@@ -213,33 +221,3 @@ class Connection:
         for wire in (self._request_wire, self._message_wire):
             if wire is not None:
                 wire.close_inherited()
-
-
-# After these it is unknown whether the request was carried out, or the server will accept it soon.
-_RETRYABLE = (redis.ConnectionError, redis.TimeoutError, redis.exceptions.ReadOnlyError)
-
-
-def retry(attempt: Callable[[], T], deadline: float = NEVER) -> T:
-    """Call `attempt` until it succeeds, and return its result; the request that it sends must be idempotent.
-
-    Raises `ServerUnavailableError` after `RETRY_TIMEOUT` seconds, or if an attempt fails after `deadline` (monotonic
-    clock).
-    """
-    started, delays = time.monotonic(), iter(RETRY_DELAYS)
-    deadline = min(deadline, started + RETRY_TIMEOUT)
-    while True:
-        try:
-            return attempt()
-        except redis.exceptions.AuthenticationError as error:
-            raise UnsuitableServerError(
-                f"the Redis server rejected the credentials ({error}); put the right ones into the URL: "
-                "redis://user:password@host"
-            ) from error
-        except _RETRYABLE as error:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                waited = time.monotonic() - started
-                raise ServerUnavailableError(
-                    f"the Redis server did not answer for {waited:.1f} s ({error}); is it running?"
-                ) from error
-            time.sleep(min(left, next(delays, RETRY_DELAYS[-1])))

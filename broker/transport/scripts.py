@@ -6,6 +6,7 @@ server does not know the hash (after a restart or `SCRIPT FLUSH`), the request i
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections.abc import Sequence
@@ -21,35 +22,82 @@ def _pack_bulk(argument: bytes) -> bytes:
     return b"$%d\r\n%b\r\n" % (len(argument), argument)
 
 
-class BoundScript:
-    """A script with its keys and fixed arguments, which are packed once; a call only adds the remaining arguments.
+class PackedKeys:
+    """Keys as a part of requests, packed once for all scripts that get them."""
 
-    They are packed at the first call: many handles use few of their scripts.
+    __slots__ = ("count", "packed")
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        self.count = len(keys)
+        self.packed = b"".join(map(_pack_bulk, keys))
+
+
+NO_KEYS = PackedKeys(())
+
+
+def _pack_start(command: bytes, script: bytes, keys: int, arguments: int) -> bytes:
+    parts = (command, script, b"%d" % keys)
+    return b"*%d\r\n" % (len(parts) + keys + arguments) + b"".join(map(_pack_bulk, parts))
+
+
+_pack_evalsha_start = functools.partial(functools.cache(_pack_start), b"EVALSHA")  # one for each script
+
+
+@functools.lru_cache(maxsize=256)
+def _pack_fixed(arguments: tuple[int, ...]) -> bytes:
+    return b"".join(_pack_bulk(b"%d" % value) for value in arguments)
+
+
+class BoundScript:
+    """A script with its keys and fixed arguments; a call only adds the remaining arguments.
+
+    A program may have many handles, so what they have in common exists once: the start of a request for all handles of
+    a kind, fixed arguments for all handles with the same options, and packed keys for all scripts of a handle.
     """
 
-    __slots__ = ("_fixed_arguments", "_keys", "_prefix", "_script", "sha")
+    __slots__ = ("_fixed", "_fixed_count", "_more_keys", "_script", "_start", "keys")
 
-    def __init__(self, script: Script, keys: Sequence[bytes], fixed_arguments: Sequence[int]) -> None:
-        self.sha = script.sha
+    def __init__(self, script: Script, keys: PackedKeys, more_keys: PackedKeys, fixed: tuple[int, ...]) -> None:
+        self.keys = keys
+        self._more_keys = more_keys
+        self._fixed = _pack_fixed(fixed)
+        self._fixed_count = len(fixed)
         self._script = script
-        self._keys = keys
-        self._fixed_arguments = fixed_arguments
-        self._prefix: bytes | None = None
+        self._start = _pack_evalsha_start(script.sha, *self._counts())
+
+    @property
+    def sha(self) -> bytes:
+        """The hash of the script."""
+        return self._script.sha
 
     def pack_evalsha(self, *arguments: bytes) -> bytes:
         """Return the request that runs the script by its hash."""
-        if self._prefix is None:
-            self._prefix = self._pack(b"EVALSHA", self.sha)
-        return self._prefix + b"".join(map(_pack_bulk, arguments))
+        bulks = map(_pack_bulk, arguments)
+        return b"".join((self._start, self.keys.packed, self._more_keys.packed, self._fixed, *bulks))
 
     def pack_eval(self, *arguments: bytes) -> bytes:
         """Return the request that runs the script by its text; the server then knows its hash."""
-        return self._pack(b"EVAL", self._script.text) + b"".join(map(_pack_bulk, arguments))
+        start = _pack_start(b"EVAL", self._script.text, *self._counts())
+        return start + self.pack_evalsha(*arguments)[len(self._start) :]
 
-    def _pack(self, command: bytes, script: bytes) -> bytes:
-        fixed = (b"%d" % value for value in self._fixed_arguments)
-        start = (command, script, b"%d" % len(self._keys), *self._keys, *fixed)
-        return b"*%d\r\n" % (len(start) + self._script.arguments) + b"".join(map(_pack_bulk, start))
+    def _counts(self) -> tuple[int, int]:
+        return self.keys.count + self._more_keys.count, self._fixed_count + self._script.arguments
+
+
+class Command:
+    """A Redis command, which is sent as a bound script is."""
+
+    __slots__ = ("_parts", "sha")
+
+    def __init__(self, *parts: bytes) -> None:
+        self.sha = b""
+        self._parts = parts
+
+    def pack_evalsha(self, *arguments: bytes) -> bytes:
+        """Return the request."""
+        return pack_command(*self._parts, *arguments)
+
+    pack_eval = pack_evalsha
 
 
 class Script:
@@ -66,9 +114,12 @@ class Script:
         self.text = _read(path)
         self.sha = hashlib.sha1(self.text, usedforsecurity=False).hexdigest().encode()
 
-    def bind(self, keys: Sequence[bytes], *fixed_arguments: int) -> BoundScript:
-        """Return the script bound to these keys and fixed arguments."""
-        return BoundScript(self, keys, fixed_arguments)
+    def bind(
+        self, keys: PackedKeys | Sequence[bytes], *fixed_arguments: int, more_keys: PackedKeys = NO_KEYS
+    ) -> BoundScript:
+        """Return the script bound to these keys and fixed arguments; `more_keys` follow the others."""
+        packed = keys if isinstance(keys, PackedKeys) else PackedKeys(keys)
+        return BoundScript(self, packed, more_keys, fixed_arguments)
 
 
 def _read(path: str) -> bytes:

@@ -1,28 +1,32 @@
-"""A wire: a socket to the server, and the part of the Redis protocol that the broker needs.
+"""A wire: a socket to the server that speaks RESP2.
 
-redis-py opens the socket and handles addresses, TLS, passwords and databases. Its general-purpose reader and writer
-would then cost more than everything else in a lock operation, so `scripts.py` packs the requests and this module parses
-the replies (RESP2, https://redis.io/docs/latest/develop/reference/protocol-spec/).
+redis-py opens the socket and handles addresses and TLS. Its general-purpose reader and writer would then cost more than
+everything else in a lock operation, so `scripts.py` packs the requests and `replies.py` parses the replies.
 """
 
 from __future__ import annotations
 
+import _socket
+import contextlib
 import functools
 import socket
 import ssl
 import struct
-from collections.abc import Callable
-from typing import Any
+import time
+from typing import Any, Protocol
 
 import redis
 from redis.connection import UnixDomainSocketConnection, parse_url
 
 from broker.errors import InvalidArgumentError
 from broker.transport.address import without_password
+from broker.transport.replies import INCOMPLETE, ReplyParser
+from broker.transport.scripts import pack_command
+from broker.transport.server_errors import TlsError, UnexpectedReplyError, connection_error, is_tls_disagreement
 
-INTEGER, ARRAY, BULK, ERROR = b":*$-"  # the first byte of a reply line
-
-CHUNK_SIZE, MAX_CHUNK_SIZE = 65536, 1 << 20  # bytes per receive
+MIN_TIMEOUT, MAX_TIMEOUT = 0.001, 86400.0  # seconds; sockets accept a few weeks at most
+TIMEOUT_TOLERANCE = 0.05  # seconds by which a call may outlast its timeout, so that not every receive sets a new one
+MIN_RATE = 1_000_000  # bytes per second; what is transferred at this rate is not lost, however long it takes
 
 # TCP keepalive: a connection that is only subscribed is closed after 6 s without a packet. TCP doubles the delay before
 # each retransmission, so after that a lost message would arrive sooner on a new connection.
@@ -31,56 +35,67 @@ _KEEPALIVE = {
     for option, value in (("TCP_KEEPIDLE", 3), ("TCP_KEEPINTVL", 1), ("TCP_KEEPCNT", 3))
     if hasattr(socket, option)
 }
-_ERRORS: dict[str, type[redis.RedisError]] = {
-    "NOSCRIPT": redis.exceptions.NoScriptError,
-    "READONLY": redis.exceptions.ReadOnlyError,
-    "LOADING": redis.exceptions.BusyLoadingError,
-    "NOAUTH": redis.exceptions.AuthenticationError,
-    "NOPERM": redis.exceptions.NoPermissionError,
-}
 
 
 class Wire:
     """An open socket to the server that speaks RESP2.
 
-    Raises redis-py's errors; it cannot be used after a `ConnectionError`. Each call takes at most `timeout` seconds,
-    unless it is given its own timeout.
+    Raises redis-py's errors; it cannot be used after a `ConnectionError`. A call takes at most `timeout` seconds,
+    its own or the default of the wire, from its beginning to the last byte of the reply. Only the default one grows by
+    a second for each megabyte that was transferred, so that large items may take their time.
     """
 
     def __init__(self, connection: redis.Connection, timeout: float) -> None:
-        connection.connect()
+        try:
+            connection.connect()
+        except redis.ConnectionError as error:
+            cause = error.__context__
+            no_certificate = isinstance(connection, redis.SSLConnection) and isinstance(cause, FileNotFoundError)
+            if no_certificate or is_tls_disagreement(cause):
+                raise TlsError(*error.args) from error
+            raise
         self._connection = connection
         self._socket: socket.socket = connection._sock  # type: ignore[assignment]
         self._timeout = timeout
-        self._timeout_is_default = False
-        self._buffer = b""
-        self._position = 0
+        self._limit = 0.0  # seconds that one send or receive may take, as the socket is set
+        self._replies = ReplyParser()
+        # With a Python-level timeout, every send and every receive would call poll() first. TLS needs it, and so do
+        # the sockets of gevent, which are others.
+        plain = isinstance(self._socket, _socket.socket) and not isinstance(self._socket, ssl.SSLSocket)
+        self._limited_by_kernel = plain
+        if self._limited_by_kernel:
+            timeval = struct.pack("@ll", int(timeout), int(timeout % 1 * 1_000_000))
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
 
-    def send(self, request: bytes) -> None:
+    def send(self, request: bytes, timeout: float | None = None) -> None:
         """Send a packed request."""
-        if not self._timeout_is_default:
-            self._restore_timeout()
+        limit = self._timeout if timeout is None else timeout
         try:
-            self._socket.sendall(request)
+            if limit != self._limit:
+                self._set_limit(limit)
+            sent = self._socket.send(request)
+            if sent < len(request):
+                self._send_rest(memoryview(request)[sent:], limit, timeout is None)
         except OSError as error:
-            raise redis.ConnectionError(f"sending failed: {error}") from error
+            if isinstance(error, (ConnectionError, ssl.SSLEOFError)):  # the server may have said why
+                with contextlib.suppress(redis.TimeoutError, redis.ResponseError):
+                    self.read(0.0)
+            raise connection_error("sending", error) from error
 
     def read(self, timeout: float | None = None) -> Any:
         """Return the next reply; raise `TimeoutError` if it does not arrive in time (a later call may return it)."""
-        if timeout is not None:
-            self._socket.settimeout(timeout)
-            self._timeout_is_default = False
-        elif not self._timeout_is_default:
-            self._restore_timeout()
-        if self._position:
-            self._buffer, self._position = self._buffer[self._position :], 0
+        limit = self._timeout if timeout is None else timeout
         try:
-            return self._read_reply()
+            if self._replies.has_bytes and (reply := self._replies.next()) is not INCOMPLETE:
+                return reply
+            if limit != self._limit:
+                self._set_limit(limit)
+            return self._receive(limit, timeout is None)
         except (TimeoutError, BlockingIOError) as error:
-            self._position = 0
             raise redis.TimeoutError("no reply in time") from error
         except OSError as error:
-            raise redis.ConnectionError(f"receiving failed: {error}") from error
+            raise connection_error("receiving", error) from error
 
     def close(self) -> None:
         """Close the socket."""
@@ -90,60 +105,45 @@ class Wire:
         """Close the socket in a forked child; the parent's stays connected."""
         self._socket.close()  # redis-py's `disconnect` would do the same, and look at much memory to do so
 
-    def _restore_timeout(self) -> None:
-        self._timeout_is_default = True
-        if isinstance(self._socket, ssl.SSLSocket):
-            self._socket.settimeout(self._timeout)
-            return
-        # With a Python-level timeout, every send and every receive would call poll() first.
-        timeval = struct.pack("@ll", int(self._timeout), int(self._timeout % 1 * 1_000_000))
-        self._socket.settimeout(None)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
+    def _receive(self, limit: float, extended: bool) -> Any:
+        started, received = time.monotonic(), 0
+        while True:
+            data = self._socket.recv(self._replies.wanted)
+            if not data:
+                raise ConnectionResetError("the server closed the connection")
+            self._replies.feed(data)
+            reply = self._replies.next()
+            if reply is not INCOMPLETE:
+                return reply
+            received += len(data)
+            self._set_rest(started, limit, received if extended else 0)
 
-    def _read_reply(self) -> Any:
-        line = self._read_line()
-        kind = line[0]
-        if kind == INTEGER:
-            return int(line[1:])
-        if kind == ARRAY:
-            return [self._read_reply() for _ in range(int(line[1:]))]
-        if kind == BULK:
-            return None if line == b"$-1" else self._read_bulk(int(line[1:]))
-        if kind == ERROR:
-            raise _error(line[1:].decode(errors="replace"))
-        return line[1:]
+    def _send_rest(self, rest: memoryview, limit: float, extended: bool) -> None:
+        started, sent = time.monotonic(), 0
+        while sent < len(rest):
+            self._set_rest(started, limit, sent if extended else 0)
+            sent += self._socket.send(rest[sent:])
 
-    def _read_line(self) -> bytes:
-        while (end := self._buffer.find(b"\r\n", self._position)) < 0:
-            self._receive()
-        line = self._buffer[self._position : end]
-        self._position = end + 2
-        return line
+    def _set_rest(self, started: float, limit: float, transferred: int) -> None:
+        """Limit the next send or receive to what is left; raise `TimeoutError` if there is nothing left."""
+        left = min(limit, started + limit + transferred / MIN_RATE - time.monotonic())
+        if left <= 0:
+            raise TimeoutError
+        if abs(left - self._limit) > TIMEOUT_TOLERANCE:
+            self._set_limit(left)
 
-    def _read_bulk(self, length: int) -> bytes:
-        end = self._position + length
-        while len(self._buffer) < end + 2:
-            self._receive(end + 2 - len(self._buffer))
-        value = self._buffer[self._position : end]
-        self._position = end + 2
-        return value
-
-    def _receive(self, needed: int = 1) -> None:
-        """Receive `needed` bytes or more; what has arrived by an exception is kept."""
-        chunks = [self._buffer]  # joined once: appending each of many to a large buffer takes quadratic time
-        try:
-            while needed > 0:
-                received = self._socket.recv(max(CHUNK_SIZE, min(needed, MAX_CHUNK_SIZE)))
-                if not received:
-                    raise ConnectionResetError("the server closed the connection")
-                chunks.append(received)
-                needed -= len(received)
-        finally:
-            self._buffer = b"".join(chunks)
+    def _set_limit(self, seconds: float) -> None:
+        self._limit = 0.0  # in case of an interrupt
+        by_kernel = self._limited_by_kernel and seconds == self._timeout
+        self._socket.settimeout(None if by_kernel else min(max(seconds, MIN_TIMEOUT), MAX_TIMEOUT))
+        self._limit = seconds
 
 
-WireFactory = Callable[[float], Wire]  # its argument: the seconds after which a reply counts as lost
+class WireFactory(Protocol):
+    """Opens wires."""
+
+    def __call__(self, timeout: float, connect_timeout: float | None = None) -> Wire:
+        """Open a wire whose calls take at most `timeout` seconds, within `connect_timeout`, by default the same."""
 
 
 @functools.lru_cache(maxsize=16)  # in a worker, its processes have it from their parent
@@ -157,20 +157,42 @@ def wire_factory(url: str) -> WireFactory:
         raise InvalidArgumentError(
             f"{without_password(url)!r} is not a Redis URL; write redis://host:port/db, rediss://… or unix:///path"
         ) from None  # the errors of redis-py and urllib may quote a password
-    options |= {"protocol": 2, "decode_responses": False}
+    login = _login_requests(options)
+    options |= {"protocol": 2, "decode_responses": False, "redis_connect_func": _leave_login}
     if not issubclass(connection_class, UnixDomainSocketConnection):
         options |= {"socket_keepalive": True, "socket_keepalive_options": _KEEPALIVE}
 
-    def open_wire(timeout: float) -> Wire:
-        timeouts = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
-        return Wire(connection_class(**options | timeouts), timeout)
+    def open_wire(timeout: float, connect_timeout: float | None = None) -> Wire:
+        limit = timeout if connect_timeout is None else connect_timeout
+        deadline = time.monotonic() + limit
+        timeouts = {"socket_timeout": limit, "socket_connect_timeout": limit}
+        wire = Wire(connection_class(**options | timeouts), timeout)
+        try:
+            for request in login:
+                wire.send(request, deadline - time.monotonic())
+                reply = wire.read(deadline - time.monotonic())
+                if reply != "OK":
+                    raise UnexpectedReplyError(reply)
+        except BaseException:
+            wire.close()
+            raise
+        return wire
 
     return open_wire
 
 
-def _error(text: str) -> redis.RedisError:
-    # Redis 6.2 quotes the error of a script's command: "ERR Error running script (…): … -READONLY You can't write …".
-    code = "READONLY" if " -READONLY " in text else text.partition(" ")[0]
-    if text.startswith("ERR Protocol error: unauthenticated "):  # for a request of more than ten parts or 16 kB
-        code, text = "NOAUTH", "NOAUTH Authentication required."
-    return _ERRORS.get(code, redis.ResponseError)(text)
+def _leave_login(_: redis.Connection) -> None:
+    """Keep redis-py from logging in: its reader has no limit for a whole reply."""
+
+
+def _login_requests(options: dict[str, Any]) -> list[bytes]:
+    """Return what a new connection has to send first, according to the options of its URL."""
+    username, password = options.get("username"), options.get("password")
+    commands: list[tuple[Any, ...]] = []
+    if username or password:
+        commands.append(("AUTH", *([username] if username else []), password or ""))
+    if options.get("client_name"):
+        commands.append(("CLIENT", "SETNAME", options["client_name"]))
+    if options.get("db"):
+        commands.append(("SELECT", options["db"]))
+    return [pack_command(*(str(part).encode() for part in command)) for command in commands]

@@ -17,6 +17,7 @@ import broker.messages.queues
 from broker.errors import LeaseLostError
 from broker.messages.items import Items
 from broker.messages.pipe_ends import CLOSED
+from broker.transport.scripts import Command
 from jobs.exchange.pickling import dumps, loads
 from jobs.exchange.signing import SignatureError, sign, verify
 
@@ -30,10 +31,10 @@ class _SignedItems(Items):
     def _loads(self, item: bytes) -> Any:
         return loads(verify(item, self._kind, self._name))
 
-    def _get(self, deadline: float) -> Any:
+    def _get(self, deadline: float, retry_until: float | None = None) -> Any:
         while True:
             try:
-                return super()._get(deadline)
+                return super()._get(deadline, retry_until)
             except SignatureError as error:
                 log.warning("%s", error)
                 self._discard()
@@ -55,17 +56,17 @@ class JoinableQueue(_SignedItems, broker.messages.queues.JoinableQueue):
 
     def tokens_of(self, holder: str) -> list[bytes]:
         """Return the tokens of what a process holds; `holder` is how they begin: `host/pid/`."""
-        fields: list[bytes] = self._command(b"HGETALL", self._keys[0])[::2]
+        fields: list[bytes] = self._run(Command(b"HGETALL"), self._keys[0])[0][::2]
         return [field for field in fields if field.startswith(holder.encode())]
 
     def read_item(self, token: bytes) -> Any:
         """Return the item that is held under this token; None if there is none."""
-        item = self._command(b"HGET", self._keys[4], token)
+        item = self._run(Command(b"HGET", self._keys[4]), token)[0]
         return None if item is None else self._loads(item)
 
     def count_held(self) -> int:
         """Return how many items are held by a process."""
-        return int(self._command(b"HLEN", self._keys[4]))
+        return int(self._run(Command(b"HLEN"), self._keys[4])[0])
 
     def give_back(self, token: bytes) -> None:
         """Put the item that is held under this token back at the front: its holder has ended."""
@@ -75,14 +76,6 @@ class JoinableQueue(_SignedItems, broker.messages.queues.JoinableQueue):
         """Mark the item that is held under this token as done; return False if it is held no longer."""
         done, retried = self._run(self._done_script, token)
         return done == 1 or retried
-
-    def _command(self, *parts: bytes) -> Any:
-        session = self._get_session()
-        connection = session.acquire_connection()
-        try:
-            return connection.run_command(*parts)
-        finally:
-            session.release_connection(connection)
 
     def _discard(self) -> None:
         with suppress(LeaseLostError):

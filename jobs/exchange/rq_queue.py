@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import rq
 from rq.exceptions import InvalidJobOperation
 from rq.executions import Execution
 from rq.job import Job
+from rq.utils import as_text
 
 from broker.engine.session import prepare_request
 from jobs.exchange import claim
@@ -66,22 +68,27 @@ class RqQueue:
         """Delete a job with its result; if `result_pending`, wait until its worker has written that."""
         if result_pending:
             job.latest_result(timeout=CLOSE_TIMEOUT)
-        try:
-            job.delete()
-        except InvalidJobOperation:  # somebody else has deleted it
-            pass
-        except ValueError:  # RQ lists an execution without a record: its worker was killed, or has just finished
-            self._unlist_lost_executions(job)
+        self._delete_executions(job)
+        with suppress(InvalidJobOperation):  # somebody else has deleted it
             job.delete()
         # RQ's `delete` leaves these: it looks for a finished job that was stopped among the failed ones only.
         self._queue.finished_job_registry.remove(job)
         self._connection.delete(self._queue.intermediate_queue.get_first_seen_key(job.id))
 
-    def _unlist_lost_executions(self, job: Job) -> None:
-        registry = job.execution_registry
-        for execution_id in registry.get_execution_ids():
-            if not self._connection.exists(Execution(execution_id, job.id, self._connection).key):
-                self._connection.zrem(registry.key, execution_id)
+    def _delete_executions(self, job: Job) -> None:
+        """Delete what RQ has on record of a job's executions.
+
+        RQ's own `delete` reads each record first, and raises an error if one has expired: RQ lists an execution for
+        longer, if its worker was killed. Then it also leaves the execution among those that have started.
+        """
+        started = job.started_job_registry.get_job_and_execution_ids(cleanup=False)
+        ids = {execution_id for job_id, execution_id in started if job_id == job.id}
+        ids.update(job.execution_registry.get_execution_ids())
+        worker = as_text(self._connection.hget(job.key, "worker_name") or "")
+        with self._connection.pipeline() as transaction:
+            for execution_id in ids:
+                Execution(execution_id, job.id, self._connection, worker).delete(job, transaction)
+            transaction.execute()
 
     def close(self) -> None:
         """Remove the queue from RQ's list if it is unused."""

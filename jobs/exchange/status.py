@@ -16,8 +16,8 @@ from typing import NamedTuple, Protocol
 
 import redis
 
+from broker.engine.requests import RETRY_TIMEOUT as OUTAGE_TIMEOUT
 from broker.errors import BrokerError, ServerUnavailableError
-from broker.transport.connection import RETRY_TIMEOUT as OUTAGE_TIMEOUT
 from jobs.exchange.queues import Queue
 
 MAXSIZE = 256  # messages; while the queue is full, jobs wait

@@ -7,15 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import redis
 
+from broker.engine.blocking import drive
+from broker.engine.operations import IO
+from broker.engine.requests import retry
 from broker.engine.session import REPLY_TIMEOUT
 from broker.errors import ServerUnavailableError
-from broker.transport.connection import NEVER, retry
+from broker.transport.connection import NEVER, Clock
 
 T = TypeVar("T")
+
+
+class _Call(NamedTuple):
+    """A request of redis-py, as an operation that can be retried."""
+
+    request: Callable[[redis.Redis], Any]
+    client: redis.Redis
+
+    def perform(self, _: IO) -> Any:
+        return self.request(self.client)
 
 
 class RetryingClient:
@@ -33,7 +46,9 @@ class RetryingClient:
         After that, requests are not retried until one succeeds, so that the clean-up does not wait again.
         """
         try:
-            reply = retry(lambda: request(self._redis), deadline=0.0 if self._unreachable else NEVER)
+            clock: Any = Clock()
+            attempt = _Call(request, self._redis)
+            reply: T = drive(retry(clock, lambda _: attempt, 0.0 if self._unreachable else NEVER), clock)
         except ServerUnavailableError:
             self._unreachable = True
             raise

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
 from broker import Context
 from broker.engine import handle, holders, shared_scripts
@@ -44,7 +45,7 @@ def proxy(server: PrivateServer, ctx: Context) -> Iterator[Proxy]:
 @pytest.fixture
 def proxied(proxy: Proxy) -> Iterator[Context]:
     """A context behind the proxy, which counts a reply as lost after 0.3 s."""
-    register_session(proxy.url, lambda reply_timeout: wire_factory(proxy.url)(0.3))
+    register_session(proxy.url, wire_factory(proxy.url), 0.3)
     with Context(proxy.url) as context:
         yield context
 
@@ -61,3 +62,10 @@ def volatile_server(folder: Path) -> Iterator[Server]:
     """A server that loses its data in a restart."""
     with Server(folder, appendonly="no") as started:
         yield started
+
+
+@pytest.fixture
+def full(client: redis.Redis) -> Iterator[Callable[[], object]]:
+    """Makes the server's memory count as full."""
+    yield lambda: client.config_set("maxmemory", 1)
+    client.config_set("maxmemory", 0)

@@ -90,7 +90,7 @@ class FakeWire:
         self._connection.connect()
         self._lock = threading.Lock()  # fakeredis cannot close a connection while it serves a request on it
 
-    def send(self, request: bytes) -> None:
+    def send(self, request: bytes, timeout: float | None = None) -> None:
         with self._lock:
             self._connection.send_packed_command((request,), check_health=False)
 
@@ -109,7 +109,7 @@ def fakeredis_context(method: str, url: str) -> Iterator[Context]:
     server = fakeredis.FakeServer()
     server.dbs[0]  # two first connections at once would each create a database of their own
     url = f"redis://fake-{next(_numbers)}"
-    register_session(url, lambda timeout: FakeWire(server))
+    register_session(url, lambda *_: FakeWire(server))
     with Context(url) as context:
         yield context
 

@@ -221,6 +221,27 @@ def test_a_process_whose_last_message_is_lost_has_returned_if_rq_has_its_result(
     assert process.exitcode == 0
 
 
+@pytest.mark.parametrize("record", [{}, {"last_heartbeat": "1.0"}], ids=["expired", "only a late heartbeat"])
+def test_closing_after_rqs_record_of_a_lost_execution_has_expired(url, connection, record):
+    """RQ lists an execution for a minute longer than its record; a heartbeat in that minute creates a part of it."""
+    with jobs.Workers(url, "doomed", 1), jobs.get_context(url, queue="doomed") as context:
+        running, queued = RunningProcess(context), context.Process(target=print)
+        queued.start()
+        job, child = running.process.job, psutil.Process(running.process.pid)
+        worker = child.parent()
+        for process in (worker.parent(), worker, child):
+            process.kill()
+        running.process.join(TIMEOUT)
+        (execution,) = connection.keys(f"rq:execution:{job.id}:*")
+        connection.delete(execution)
+        if record:
+            connection.hset(execution, mapping=record)
+        handles = [running.go, context.children().status.queue]
+    assert not [key for each in (job, queued.job) for key in connection.keys(f"*{each.id}*")]
+    assert not connection.zcard("rq:wip:doomed")
+    assert not connection.exists(*(key for handle in handles for key in handle._keys))
+
+
 def test_closing_after_a_host_was_lost_is_quick(url):
     with closing(PrivateServer()) as server, jobs.Workers(server.url, "doomed", 1):
         with jobs.get_context(server.url, queue="doomed") as context:
@@ -232,7 +253,7 @@ def test_closing_after_a_host_was_lost_is_quick(url):
 
 def test_a_long_outage_is_an_error_and_no_hang(tmp_path, monkeypatch):
     monkeypatch.setattr("jobs.exchange.status.OUTAGE_TIMEOUT", 1.0)
-    monkeypatch.setattr("broker.transport.connection.RETRY_TIMEOUT", 1.0)
+    monkeypatch.setattr("broker.engine.requests.RETRY_TIMEOUT", 1.0)
     with Server(tmp_path) as server, jobs.Context(server.url) as context:
         process = context.Process(target=print)
         process.start()
@@ -243,7 +264,7 @@ def test_a_long_outage_is_an_error_and_no_hang(tmp_path, monkeypatch):
 
 def test_a_context_that_is_closed_after_a_long_outage_sends_no_more_requests(tmp_path, monkeypatch):
     monkeypatch.setattr("jobs.exchange.status.OUTAGE_TIMEOUT", 1.0)
-    monkeypatch.setattr("broker.transport.connection.RETRY_TIMEOUT", 1.0)
+    monkeypatch.setattr("broker.engine.requests.RETRY_TIMEOUT", 1.0)
     killed = []
     monkeypatch.setattr("jobs.popen.Popen.kill", killed.append)
     with Server(tmp_path) as server, jobs.Context(server.url) as context:

@@ -174,6 +174,18 @@ def test_a_process_that_runs_cannot_be_closed(either):
     process.join(TIMEOUT)
 
 
+@pytest.mark.parametrize("timeout", [float("nan"), "1", 1j])
+def test_join_refuses_what_is_not_a_timeout(either, timeout):
+    go = either.Event()
+    process = either.Process(target=go.wait)
+    process.start()
+    with pytest.raises((ValueError, TypeError)):
+        process.join(timeout)
+    go.set()
+    process.join(TIMEOUT)
+    assert process.exitcode == 0
+
+
 def test_join_returns_after_its_timeout(either):
     go = either.Event()
     process = either.Process(target=go.wait)

@@ -9,8 +9,10 @@ import pytest
 
 import broker
 import jobs
+from broker.engine.session import get_session
 from tests.security.conftest import BOTH_CERTIFICATES, SERVER_CERTIFICATE, Access, RunLab, assert_no_secrets
 from tests.support.actors import TIMEOUT
+from tests.support.fake_server import FakeServer
 from tests.support.secured_server import QUOTED, Certificates
 
 encrypted = pytest.mark.parametrize("access", [SERVER_CERTIFICATE, BOTH_CERTIFICATES], indirect=True)
@@ -78,22 +80,46 @@ def test_wrong_password(access: Access) -> None:
 @encrypted
 def test_server_of_an_unknown_authority(access: Access, certificates: Certificates) -> None:
     url = access.url.replace(str(certificates.authority), str(certificates.other_authority))
-    with pytest.raises(broker.ServerUnavailableError, match="do ssl_ca_certs") as error:
-        broker.get_context(url)
-    assert "certificate verify failed" in str(error.value)
-    assert_no_secrets(str(error.value))
+    lock = broker.Lock.at(url, "a lock")
+    for call in (lambda: broker.get_context(url), lock.acquire, lambda: lock.acquire(timeout=TIMEOUT)):
+        with pytest.raises(broker.UnsuitableServerError, match="do ssl_ca_certs") as error:
+            call()
+        assert "certificate verify failed" in str(error.value)
+        assert_no_secrets(str(error.value))
+    get_session(url).close()
+
+
+@encrypted
+def test_certificate_that_is_missing(access: Access, certificates: Certificates) -> None:
+    url = access.url.replace(str(certificates.authority), "/no/such/file.pem")
+    for call in (lambda: broker.get_context(url), broker.Lock.at(url, "a lock").acquire):
+        with pytest.raises(broker.UnsuitableServerError, match="do ssl_ca_certs"):
+            call()
+    get_session(url).close()
 
 
 @encrypted
 def test_server_of_another_name(access: Access) -> None:
-    with pytest.raises(broker.ServerUnavailableError, match="certificate is not valid for 'localhost'"):
+    with pytest.raises(broker.UnsuitableServerError, match="certificate is not valid for 'localhost'"):
         broker.get_context(access.url.replace("@127.0.0.1", "@localhost"))
 
 
 @pytest.mark.parametrize("access", [BOTH_CERTIFICATES], indirect=True)
 def test_client_without_a_certificate(access: Access) -> None:
-    with pytest.raises(broker.ServerUnavailableError, match="TLS"):
-        broker.get_context(access.url.partition("&ssl_certfile")[0])
+    url = access.url.partition("&ssl_certfile")[0]
+    for call in (lambda: broker.get_context(url), broker.Lock.at(url, "a lock").acquire):
+        with pytest.raises(broker.UnsuitableServerError, match="TLS"):
+            call()
+    get_session(url).close()
+
+
+def test_encrypted_connection_to_a_plain_port() -> None:
+    with FakeServer(b"HTTP/1.1 400 Bad Request\r\n\r\n") as plain:
+        url = plain.url.replace("redis:", "rediss:")
+        for call in (lambda: broker.get_context(url), broker.Lock.at(url, "a lock").acquire):
+            with pytest.raises(broker.UnsuitableServerError, match="does it speak TLS"):
+                call()
+        get_session(url).close()
 
 
 @encrypted

@@ -43,14 +43,14 @@ class ScriptClient:
 
     def __init__(self, url: str) -> None:
         open_wire = wire_factory(url)
-        self._connection = Connection(lambda: open_wire(5.0))
+        self._connection = Connection(open_wire, 5.0)
         self.channel = self._connection.channel
 
     def token(self) -> bytes:
         return self._connection.new_token()
 
     def run(self, command: BoundScript, *arguments: bytes) -> Any:
-        return self._connection.run(command, *arguments)[0]
+        return self._connection.execute(command, arguments)
 
     def subscribe(self) -> None:
         self._connection.subscribe(self.channel)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from broker.engine.handle import Handle
+from broker.engine.requests import run
+from broker.transport.scripts import Command
 from tests.support.actors import Actor
 from tests.support.waiting import wait_until
 
@@ -13,12 +15,7 @@ META = {b"start", b"capacity", b"fence", b"ticket", b"look", b"touched"}
 
 def run_command(handle: Handle, *command: bytes) -> Any:
     """Run a plain command on the handle's server."""
-    session = handle._get_session()
-    connection = session.acquire_connection()
-    try:
-        return connection.run_command(*command)
-    finally:
-        session.release_connection(connection)
+    return handle._drive(lambda client: run(client, Command(*command)))[0]
 
 
 def waiting_tokens(handle: Handle) -> list[bytes]:
@@ -39,6 +36,11 @@ def count_reachable_waiters(handle: Handle) -> int:
     """Return how many waiters still have a connection, as far as the server knows; it notices a kill a moment later."""
     channels = [b"broker:" + token.rpartition(b":")[0] for token in waiting_tokens(handle)]
     return sum(run_command(handle, b"PUBSUB", b"NUMSUB", *channels)[1::2])
+
+
+def kept_bytes(items: Handle) -> int:
+    """Return how many bytes of past requests a queue keeps."""
+    return sum(len(value) for key in items._keys[5:7] for value in run_command(items, b"HVALS", key))
 
 
 def count_event_waiters(event: Handle) -> int:

@@ -14,10 +14,11 @@ local function grant_to_waiter(token)
   return true
 end
 
--- Tells the head of the queue when the next lease expires, so that it checks then. Fence 0: this is not a grant.
+-- Tells the head of the queue when the next lease expires, so that it checks then; a lease from now at the latest, in
+-- case the data is lost meanwhile. Fence 0: this is not a grant.
 local function notify_head()
   local head = redis.call('ZRANGE', QUEUE, 0, 0)[1]
-  while head and notify(head, 0, next_expiry) == 0 do
+  while head and notify(head, 0, math.min(next_expiry, now + LEASE)) == 0 do
     redis.call('ZREM', QUEUE, head)
     head = redis.call('ZRANGE', QUEUE, 0, 0)[1]
   end

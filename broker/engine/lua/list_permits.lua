@@ -1,6 +1,6 @@
 -- Lists who holds permits and who waits for them; needs now, the time in microseconds.
 
--- Returns {token, "fence expiry", …}; a lease that has expired counts no longer, although no script has removed it yet.
+-- Returns {token, "fence expiry lease", …}; a lease that has expired counts no longer, although no script has removed it yet.
 local function list_holders(state)
   local holders, fields = {}, redis.call('HGETALL', state)
   for i = 2, #fields, 2 do

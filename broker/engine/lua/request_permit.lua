@@ -12,10 +12,11 @@ local function join_queue()
 end
 
 -- Returns the fence of the grant, or {now, look, rank}: the server's time, when to check again, and the position in
--- the queue, from 0
+-- the queue, from 0; or an error that nobody receives, if the request was withdrawn
 local function request_permit(wait)
   initialize()
-  if own_permit then -- granted before: the reply or message was lost, or has not arrived yet
+  if now < touched and redis.call('ZSCORE', ENDED, 'withdrawn ' .. TOKEN) then return redis.error_reply('WITHDRAWN') end
+  if own_permit and parse_permit(own_permit) > now then -- the reply or message was lost, or has not arrived yet
     extend_lease(TOKEN, own_permit)
     return tonumber(string.match(own_permit, '^%d+'))
   end

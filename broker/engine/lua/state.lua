@@ -2,9 +2,10 @@
 -- grants permits to waiters; maintenance.lua holds what is rarely needed.
 --
 -- KEYS  1 state  hash  start, capacity, fence, ticket, look, touched (see META_FIELDS), and one field for each held
---                      permit: token -> "fence expiry"
+--                      permit: token -> "fence expiry lease"
 --       2 queue  zset  token -> ticket; the lowest is granted first (see join_queue)
---       3 ended  zset  token -> when; lost leases and added permits, kept so that retried requests are recognized
+--       3 ended  zset  token -> when; lost leases and added permits, kept so that retried requests are recognized; and
+--                      "withdrawn token" of requests that are refused from then on (see refuse_copies)
 --       last     the index of all primitives, see register.lua; only in scripts that call initialize
 -- ARGV  1 start  initial number of permits (1: a lock)
 --       2 lease  microseconds
@@ -14,7 +15,9 @@
 --   no token is both in the state and in the queue;
 --   at most as many permits are held as there are (capacity);
 --   while a permit is free, the queue is empty;
---   no lease expires before look, so the leases need not be read before then.
+--   no lease expires before look, so the leases need not be read before then;
+--   no lease expires later than after its duration, unless the clock was set back (see expire_leases);
+--   ended need not be read from touched on: until then, it may contain withdrawn requests.
 local STATE, QUEUE, ENDED = KEYS[1], KEYS[2], KEYS[3]
 local START, LEASE, TOKEN = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 local SECOND, DAY = 1000000, 86400000000
@@ -26,6 +29,7 @@ local start, capacity, fence, next_expiry, touched, own_permit =
   unpack(redis.call('HMGET', STATE, 'start', 'capacity', 'fence', 'look', 'touched', TOKEN))
 if start and tonumber(start) ~= START then return redis.error_reply('MISMATCH ' .. start) end
 capacity, fence, next_expiry = tonumber(capacity or START), tonumber(fence or 0), tonumber(next_expiry or now + DAY)
+touched = tonumber(touched or 0)
 
 local function count_free()
   return capacity + META_FIELDS - redis.call('HLEN', STATE)
@@ -38,6 +42,7 @@ end
 
 local function grant(token, lease)
   fence, next_expiry = next_fence(), math.min(next_expiry, now + lease)
-  redis.call('HSET', STATE, 'fence', fence, 'look', next_expiry, token, string.format('%.0f %.0f', fence, now + lease))
+  local permit = string.format('%.0f %.0f %.0f', fence, now + lease, lease)
+  redis.call('HSET', STATE, 'fence', fence, 'look', next_expiry, token, permit)
   return fence
 end

@@ -4,7 +4,7 @@
 -- ARGV  4 wait    1: join the queue if no permit is free; 0: take a permit now or leave the queue
 -- Returns as request_permit.lua
 -- include engine/lua/state.lua
-if start and not own_permit and now < next_expiry and now - touched < DAY and count_free() > 0 then
+if start and not own_permit and now < next_expiry and now >= touched and now - touched < DAY and count_free() > 0 then
   return grant(TOKEN, LEASE)
 end
 -- include engine/lua/handoff.lua

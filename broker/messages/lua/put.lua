@@ -11,11 +11,14 @@
 if find_result() then return 1 end
 if MAXSIZE > 0 then
   select_slots()
-  local reply = consume_permit()
+  local reply = await_permit()
   if reply then return reply end
+end
+save_result('') -- the first write, which a full server refuses
+if MAXSIZE > 0 then
+  consume_permit()
   select_items()
 end
-save_result('')
 initialize()
 if redis.call('RPUSH', ITEMS, ARGV[6]) == 1 then redis.call('PEXPIRE', ITEMS, IDLE_TTL) end
 add_permit()

@@ -7,7 +7,8 @@
 -- KEYS  1-3 permits for getters    see state.lua
 --       4 items     list
 --       5 taken     hash   joinable queues only: token -> item, from get() to task_done()
---       6, 7 past   hash   client -> "number item", its last put or get, in case it is retried. Time is divided into
+--       6, 7 past   hash   client -> "number item", its last put or get, in case it is retried; or "number+", and
+--                          "client:number" -> item, if the item is large, until confirm_get.lua. Time is divided into
 --                          periods, and the two keys alternate from one period to the next
 --       8-10 permits for putters
 --       last the index of all primitives, see register.lua; only in scripts that call initialize
@@ -22,6 +23,7 @@
 local ITEMS, TAKEN = KEYS[4], KEYS[5]
 local WAIT, MAXSIZE = ARGV[4] == '1', tonumber(ARGV[5])
 local CLIENT, NUMBER = string.match(TOKEN, '^(.*):(%d+)')
+local KEPT_SIZE = 16384 -- bytes; a larger item is kept only until its getter has confirmed it, see messages/items.py
 local PERIOD = math.floor(now / RETRY_WINDOW)
 local RESULTS, PREVIOUS_RESULTS = KEYS[6 + PERIOD % 2], KEYS[7 - PERIOD % 2]
 
@@ -32,6 +34,7 @@ local function select_permits(first, initial)
   start, capacity, fence, next_expiry, touched, own_permit =
     unpack(redis.call('HMGET', STATE, 'start', 'capacity', 'fence', 'look', 'touched', TOKEN))
   capacity, fence, next_expiry = tonumber(capacity or START), tonumber(fence or 0), tonumber(next_expiry or now + DAY)
+  touched = tonumber(touched or 0)
 end
 
 local function select_slots()
@@ -44,35 +47,56 @@ end
 
 local initialize_permits = initialize
 initialize = function()
-  if now - (touched or 0) > DAY then
+  if now - touched > DAY then
     redis.call('PEXPIRE', ITEMS, IDLE_TTL)
     redis.call('PEXPIRE', TAKEN, IDLE_TTL)
   end
   initialize_permits()
 end
 
--- Returns nil if a permit was consumed, else request_permit()'s reply to a request that has to wait.
-local function consume_permit()
+-- Returns nil if there is a permit for this request, else request_permit()'s reply to a request that has to wait.
+local function await_permit()
   initialize()
-  if own_permit or now >= next_expiry or count_free() <= 0 then
-    local reply = request_permit(WAIT)
-    if type(reply) == 'table' then return reply end
-    redis.call('HDEL', STATE, TOKEN)
-  end
+  if own_permit or (now < next_expiry and now >= touched and count_free() > 0) then return nil end
+  local reply = request_permit(WAIT)
+  if type(reply) == 'table' then return reply end
+  own_permit = true
+end
+
+local function consume_permit()
+  if own_permit then redis.call('HDEL', STATE, TOKEN) end
   capacity = redis.call('HINCRBY', STATE, 'capacity', -1)
 end
 
--- Returns the item if this request has already got one; '' if it has already put one, or if its client has sent a later
--- request; nil if it was not carried out.
+local unconfirmed -- the field of the large item that this client got last, once find_result has found it
+
+-- Returns the item if this request has already got one; '' if it has already put one, if it was withdrawn, or if its
+-- client has sent a later request; nil if it was not carried out.
 local function find_result()
   local last = redis.call('HGET', RESULTS, CLIENT) or redis.call('HGET', PREVIOUS_RESULTS, CLIENT)
-  local number, item = string.match(last or '', '^(%d+) (.*)$')
+  local number, kind, item = string.match(last or '', '^(%d+)([ +])(.*)$')
+  if kind == '+' then unconfirmed = CLIENT .. ':' .. number end
   if not number or tonumber(number) < tonumber(NUMBER) then return nil end
-  return number == NUMBER and item or ''
+  if number ~= NUMBER then return '' end
+  if kind == ' ' then return item end
+  return redis.call('HGET', RESULTS, unconfirmed) or redis.call('HGET', PREVIOUS_RESULTS, unconfirmed) or ''
 end
 
+-- Replaces the record of the client's last request.
 local function save_result(item)
-  if redis.call('HSET', RESULTS, CLIENT, NUMBER .. ' ' .. item) == 1 and redis.call('HLEN', RESULTS) == 1 then
+  if unconfirmed then
+    redis.call('HDEL', RESULTS, unconfirmed)
+    redis.call('HDEL', PREVIOUS_RESULTS, unconfirmed)
+  end
+  local added
+  if #item > KEPT_SIZE then
+    added = redis.call('HSET', RESULTS, CLIENT, NUMBER .. '+', CLIENT .. ':' .. NUMBER, item)
+  else
+    added = redis.call('HSET', RESULTS, CLIENT, NUMBER .. ' ' .. item)
+  end
+  if added == 0 then return end
+  redis.call('HDEL', PREVIOUS_RESULTS, CLIENT)
+  if redis.call('HLEN', RESULTS) == added then
     redis.call('PEXPIREAT', RESULTS, (PERIOD + 2) * RETRY_WINDOW / 1000 - 1) -- just before the key is used again
   end
 end

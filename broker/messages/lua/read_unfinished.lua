@@ -1,6 +1,6 @@
 -- Reads whether a joinable queue has unfinished items.
 --
--- KEYS  1 state, 2 done  see task_done.lua
+-- KEYS  1 state, 2 done  see finish_task.lua
 -- ARGV  1 token          not used
 -- Returns {1 if no item is unfinished, generation}
 local unfinished = redis.call('HGET', KEYS[1], 'capacity')

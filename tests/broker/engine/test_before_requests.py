@@ -31,6 +31,7 @@ def test_renewals_do_not_wait_for_it(ctx: Context, callers: list[threading.Threa
     lock = ctx.Lock(lease=0.5)
     with lock:
         callers.clear()
-        expiry = lock._held_leases()[0].deadline
-        wait_until(lambda: lock._held_leases()[0].deadline > expiry)
+        [lease] = lock._get_session().holdings.leases(lock._key)
+        expiry = lease.deadline
+        wait_until(lambda: lease.deadline > expiry)
         assert callers == []

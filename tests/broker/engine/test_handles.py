@@ -113,7 +113,8 @@ def test_keys_of_any_name_share_one_hash_slot(ctx: Context, name: str) -> None:
 
 def test_idle_keys_expire(ctx: Context, client: redis.Redis) -> None:
     client.flushall()
-    for handle in used_handles(ctx):
+    handles = used_handles(ctx)
+    for handle in handles:
         if isinstance(handle, Semaphore):
             handle.release()
             if not isinstance(handle, BoundedSemaphore):

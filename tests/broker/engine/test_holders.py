@@ -34,7 +34,7 @@ def state_of(client: redis.Redis, *handles: Any) -> list[object]:
 
 
 def test_a_token_is_read_as_it_was_written() -> None:
-    [holder] = parse_holders(NOW, [TOKEN, b"%d %d" % (NOW - 1_500_000, NOW + 2_500_000)])
+    [holder] = parse_holders(NOW, [TOKEN, b"%d %d 10000000" % (NOW - 1_500_000, NOW + 2_500_000)])
     assert holder == Holder("host", 77, "a/b", 78, NOW - 1_500_000, (NOW - 1_500_000) * 1e-6, 2.5)
     [waiter] = parse_waiters("get", [TOKEN, b"%d" % NOW])
     assert waiter == Waiter("host", 77, "a/b", 78, "get", 1, NOW * 1e-6)

@@ -4,49 +4,139 @@ from __future__ import annotations
 
 import queue
 import time
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from broker.engine import lease
+from broker import BrokerError
+from broker.engine import lease as lease_module
+from broker.engine.blocking import drive
+from broker.engine.lease import RETRY_DELAY, Lease, renew
+from broker.engine.lease_renewer import LeaseRenewer
 from broker.engine.shared_scripts import RENEW
 from tests.support.actors import TIMEOUT
 
 SCRIPT = RENEW.bind([b"key"], 1, 1)
 DURATION = 600.0  # seconds
 SENT_AT = 1000.0
+DELAY = 5.0  # seconds
+LEFT = 60.0  # seconds until the lease expires
 
 
-@pytest.fixture
-def renewed(monkeypatch: pytest.MonkeyPatch) -> lease.Lease:
-    """A lease for which a request for renewal was sent at `SENT_AT`, and answered five seconds later."""
-    clock = SimpleNamespace(now=SENT_AT, monotonic=lambda: clock.now)
+class SlowServer:
+    """Carries out operations in virtual time; each request takes `delay` seconds, and its reply is `reply`."""
 
-    def renew(*_: object) -> int:
-        clock.now += 5.0
+    def __init__(self, reply: object, delay: float = DELAY) -> None:
+        self.requests = 0
+        self.time = SENT_AT
+        self._reply = reply
+        self._delay = delay
+
+    def now(self) -> float:
+        return self.time
+
+    monotonic = now
+
+    def execute(self, *_: object) -> object:
+        self.requests += 1
+        self.time += self._delay
+        if isinstance(self._reply, Exception):
+            raise self._reply
+        return self._reply
+
+
+def make_lease(name: bytes = b"token", sent_at: float = SENT_AT, deadline: float = SENT_AT + LEFT) -> Lease:
+    return Lease(name, 1, DURATION, sent_at, deadline, SCRIPT)
+
+
+def renew_at(server: Any, lease: Lease) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lease_module, "time", server)
+        drive(renew(server, lease), server)
+
+
+def test_lease_is_renewed_for_its_duration_from_before_the_request() -> None:
+    lease = make_lease()
+    renew_at(SlowServer(1), lease)
+    assert lease.deadline == SENT_AT + DURATION
+    assert lease.renew_at == SENT_AT + DURATION / 3
+
+
+def test_lease_that_the_server_does_not_know_is_lost() -> None:
+    lease = make_lease()
+    renew_at(SlowServer(0), lease)
+    assert lease.lost
+
+
+@pytest.mark.parametrize("reply", [b"OK", None, -1, 2, OSError("no memory"), ValueError("not a number"), MemoryError()])
+def test_any_other_reply_or_error_only_delays_the_renewal(reply: object) -> None:
+    lease = make_lease()
+    renew_at(SlowServer(reply), lease)
+    assert not lease.lost
+    assert lease.deadline == SENT_AT + LEFT
+    assert lease.renew_at == SENT_AT + DELAY + RETRY_DELAY
+
+
+def test_lease_that_has_expired_is_lost_for_good() -> None:
+    lease, server = make_lease(), SlowServer(1)
+    server.time += LEFT
+    renew_at(server, lease)
+    assert lease.lost
+    assert not server.requests, "nothing is renewed any more"
+
+
+def test_lease_that_was_seen_to_be_lost_is_not_won_back_by_a_renewal_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    lease, server = make_lease(), SlowServer(1, delay=LEFT)
+    monkeypatch.setattr(lease_module, "time", server)
+    steps = renew(server, lease)
+    next(steps).perform(server)
+    assert not lease.is_valid
+    with pytest.raises(StopIteration):
+        steps.send(1)
+    assert lease.deadline > server.time
+    assert not lease.is_valid
+
+
+class Recorder:
+    """A connection that renews every lease, and tells which."""
+
+    def __init__(self) -> None:
+        self.renewed = queue.SimpleQueue[bytes]()
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def execute(self, _: object, arguments: tuple[bytes, ...], deadline: float) -> int:
+        self.renewed.put(arguments[0])
         return 1
-
-    monkeypatch.setattr(lease, "time", clock)
-    connection: Any = SimpleNamespace(run_once=renew)
-    renewed = lease.Lease(b"token", 1, DURATION, SENT_AT + 1.0, SCRIPT)
-    lease.LeaseRenewer(lambda: connection)._renew(renewed)
-    return renewed
-
-
-def test_deadline_counts_from_before_the_request(renewed: lease.Lease) -> None:
-    assert renewed.deadline == SENT_AT + DURATION
-
-
-def test_next_renewal_is_due_after_a_third_of_the_lease(renewed: lease.Lease) -> None:
-    assert renewed.renew_at == SENT_AT + DURATION / 3
 
 
 def test_new_lease_is_renewed_in_time_although_all_others_are_due_later() -> None:
-    renewals = queue.SimpleQueue[bytes]()
-    connection: Any = SimpleNamespace(run_once=lambda _, token: renewals.put(token) or 1)
-    renewer, now = lease.LeaseRenewer(lambda: connection), time.monotonic()
-    renewer.add(lease.Lease(b"first", 1, DURATION, now + DURATION, SCRIPT))
-    renewer.add(lease.Lease(b"due at once", 2, DURATION, now, SCRIPT))
-    assert renewals.get(timeout=TIMEOUT) == b"due at once"
+    connection: Any = Recorder()
+    renewer, now = LeaseRenewer(lambda: connection), time.monotonic()
+    renewer.add(make_lease(b"first", now, now + DURATION))
+    renewer.add(due_at_once(now))
+    assert connection.renewed.get(timeout=TIMEOUT) == b"due at once"
+    renewer.stop()
+
+
+def due_at_once(now: float) -> Lease:
+    lease = make_lease(b"due at once", now, now + DURATION)
+    lease.renew_at = now
+    return lease
+
+
+def test_thread_that_cannot_be_started_is_an_error_now_and_no_obstacle_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection: Any = Recorder()
+    renewer, now = LeaseRenewer(lambda: connection), time.monotonic()
+
+    def refuse(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("threading.Thread.start", refuse)
+        with pytest.raises(BrokerError, match="leases cannot be renewed, since no thread can be started"):
+            renewer.add(make_lease(b"refused", now, now + DURATION))
+    renewer.add(due_at_once(now))
+    assert connection.renewed.get(timeout=TIMEOUT) == b"due at once"
     renewer.stop()

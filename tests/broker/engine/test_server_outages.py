@@ -156,6 +156,26 @@ def test_fences_rise_across_data_loss(ctx: Context, client: redis.Redis) -> None
     assert fences == sorted(set(fences))
 
 
+def test_process_gets_no_lower_fence_than_before_although_data_and_clock_are_lost(
+    ctx: Context, client: redis.Redis
+) -> None:
+    lock = ctx.Lock()
+    lock.acquire()
+    lock.release()
+    future = 2**52  # a fence is the server's time: its clock was ahead
+    client.hset(lock._key, "fence", future)
+    fences = []
+    for _ in range(3):
+        lock.acquire()
+        fences.append(lock.fence)
+        lock.release()
+        client.flushall()
+    assert future < fences[0] < fences[1] < fences[2]
+    lock.acquire()
+    assert [holder.fence for holder in lock.holders()] == [lock.fence]
+    assert lock.held
+
+
 def test_request_follows_a_failover_to_another_server(server: PrivateServer, folder: Path) -> None:
     with Server(folder) as old, Proxy(old.url.removeprefix("unix://")) as proxy, Context(proxy.url) as ctx:
         lock = ctx.Lock()

@@ -22,12 +22,7 @@ REPORT_PERIOD = 4.0  # seconds between the reports of a process that is always a
 
 def read_once(board: Board) -> Reading:
     """Read the board once, even if it is not certain who is dead."""
-    session = board._get_session()
-    connection = session.acquire_connection()
-    try:
-        return board._read(connection)
-    finally:
-        session.release_connection(connection)
+    return board._drive(board._read)
 
 
 class BoardHarness:

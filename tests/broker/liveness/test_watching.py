@@ -12,6 +12,7 @@ from broker import Context
 from broker.liveness.board import Board
 from broker.liveness.snapshot import Change, Reading
 from tests.support.actors import TIMEOUT, Actors
+from tests.support.server_state import run_command
 from tests.support.waiting import wait_until
 
 LONG = 60.0  # seconds: an interval that no test waits for
@@ -41,11 +42,8 @@ def test_watch_continues_after_its_connection_was_killed(ctx: Context, actors: A
         watcher = actors.thread(changes)
         watcher.begin("__next__")
         board._run(board._forget_script, b"nobody")
-        session = board._get_session()
-        connection = session.acquire_connection()
-        wait_until(lambda: connection.run_command(b"PUBSUB", b"NUMSUB", board._key)[1] == 1)
-        connection.run_command(b"CLIENT", b"KILL", b"TYPE", b"pubsub")
-        session.release_connection(connection)
+        wait_until(lambda: run_command(board, b"PUBSUB", b"NUMSUB", board._key)[1] == 1)
+        run_command(board, b"CLIENT", b"KILL", b"TYPE", b"pubsub")
         with ctx.Heartbeat(board, "second"):
             assert watcher.result() == Change("second", "alive")
 

@@ -11,6 +11,7 @@ SECOND = 1_000_000
 class Hold:
     fence: int
     expires: int
+    lease: int  # how long it had left when it was granted or renewed
 
 
 @dataclass
@@ -35,10 +36,11 @@ class PermitsModel:
 
     def acquire(self, token: bytes, wait: bool, lease: int) -> int:
         """Return the fence, or 0."""
-        if token in self.held:
+        if token in self.held and self.held[token].expires > self.now:
             self._extend_lease(token, lease)
             return self.held[token].fence
         self._expire_leases()
+        self.expired.discard(token)
         if wait and token not in self.queue:
             self.queue.append(token)
             self.joined[token] = self.now
@@ -63,8 +65,13 @@ class PermitsModel:
             return 1
         return -1 if token in self.expired else 0
 
+    def withdraw(self, token: bytes, lease: int) -> int:
+        if token in self.held:
+            self._expire_leases(but=token)
+        return self.release(token, lease)
+
     def renew(self, token: bytes, lease: int) -> int:
-        if token not in self.held:
+        if token not in self.held or self.held[token].expires <= self.now:
             return 0
         self._extend_lease(token, lease)
         return 1
@@ -86,8 +93,9 @@ class PermitsModel:
         self.expired.clear()
         self.added = self.fence = 0
 
-    def _expire_leases(self) -> None:
-        for token in [token for token, hold in self.held.items() if hold.expires <= self.now]:
+    def _expire_leases(self, but: bytes | None = None) -> None:
+        expired = [token for token, hold in self.held.items() if hold.expires <= self.now and token != but]
+        for token in expired:
             del self.held[token]
             self.expired.add(token)
 
@@ -115,11 +123,16 @@ class PermitsModel:
 
     def _extend_lease(self, token: bytes, lease: int) -> None:
         hold = self.held[token]
-        hold.expires = max(hold.expires, self.now + lease)
+        hold.expires = max(self.capped_expiry(hold), self.now + lease)
+        hold.lease = hold.expires - self.now
+
+    def capped_expiry(self, hold: Hold) -> int:
+        """Return when a lease expires that cannot have more left than it once had, although the clock was set back."""
+        return min(hold.expires, self.now + hold.lease)
 
     def _grant(self, token: bytes, lease: int) -> None:
         self.fence = max(self.fence + 1, self.now)
-        self.held[token] = Hold(self.fence, self.now + lease)
+        self.held[token] = Hold(self.fence, self.now + lease, lease)
 
     def _is_subscribed(self, token: bytes) -> bool:
         return token.rpartition(b":")[0] in self.subscribed

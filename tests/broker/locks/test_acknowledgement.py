@@ -23,7 +23,7 @@ def start_waiter(lock: Lock, actors: Actors) -> Actor:
 def remaining_lease(lock: Lock) -> float:
     """Return the seconds until the holder's lease expires on the server."""
     [token] = holders(lock)
-    _, expiry = run_command(lock, b"HGET", lock._key, token).split()
+    _, expiry, _ = run_command(lock, b"HGET", lock._key, token).split()
     seconds, microseconds = run_command(lock, b"TIME")
     return int(expiry) * MICROSECOND - int(seconds) - int(microseconds) * MICROSECOND
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from broker import Context
 from broker.engine import request
+from broker.engine.operations import Steps
 from broker.locks import permits
 from tests.support.actors import Actor, Actors
 from tests.support.server_state import count_waiters, holders, start_waiting
@@ -80,8 +82,8 @@ def test_grant_that_arrives_at_the_timeout_is_kept(ctx: Context, monkeypatch: py
     lock.acquire()
     wait = request.wait
 
-    def wait_and_be_granted(*arguments: object) -> bool:
-        answered = wait(*arguments)
+    def wait_and_be_granted(*arguments: Any) -> Steps[bool]:
+        answered = yield from wait(*arguments)
         if not answered:
             lock.release()
         return answered

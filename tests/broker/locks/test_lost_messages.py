@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from broker import Context, LeaseLostError
+from broker import BrokerError, Context, LeaseLostError
 from broker.engine.shared_scripts import RELEASE, RENEW
 from broker.locks.event import CLEAR, READ, SET
+from broker.locks.lock import Lock
 from broker.locks.permits import ACQUIRE, ADD_PERMIT
 from tests.support.actors import Actors
 from tests.support.proxy import Fault, Proxy
@@ -58,6 +59,46 @@ def test_release(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault) -> 
     assert lock.release() is None
     assert proxy.all_injected
     assert ctx.Lock(name=lock.name).acquire(False) is True
+
+
+def test_late_copy_of_an_acquire_takes_nothing_after_the_release(
+    proxy: Proxy, proxied: Context, ctx: Context, fault: Fault
+) -> None:
+    lock = proxied.Lock()
+    direct = ctx.Lock(name=lock.name)
+    proxy.inject(ACQUIRE, fault)
+    lock.acquire()
+    [token] = holders(lock)
+    lock.release()
+    _deliver_late_copy(direct, token)
+    assert direct.acquire(False)
+
+
+def test_late_copy_of_an_acquire_that_gave_up_takes_nothing(
+    proxy: Proxy, proxied: Context, ctx: Context, fault: Fault
+) -> None:
+    lock = proxied.Lock()
+    direct = ctx.Lock(name=lock.name)
+    direct.acquire()
+    proxy.inject(ACQUIRE, fault)
+    assert not lock.acquire(False)
+    assert proxy.all_injected
+    direct.release()
+    [record] = run_command(direct, b"ZRANGE", direct._keys[2], b"0", b"-1")
+    _deliver_late_copy(direct, record.removeprefix(b"withdrawn "))
+    assert direct.acquire(False)
+
+
+def _deliver_late_copy(lock: Lock, token: bytes) -> None:
+    with pytest.raises(BrokerError, match="WITHDRAWN"):
+        lock._run(lock._acquire_script, token, b"0")
+
+
+def test_acquire_and_release_leave_no_record(ctx: Context, fault: Fault) -> None:
+    lock = ctx.Lock()
+    lock.acquire()
+    lock.release()
+    assert run_command(lock, b"EXISTS", lock._keys[2]) == 0
 
 
 def test_release_after_lost_lease_still_raises(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault) -> None:

@@ -33,6 +33,29 @@ def test_holder_paused_past_its_lease_learns_of_the_loss_at_once(ctx: Context, p
     lock.release()
 
 
+def test_holder_paused_past_its_lease_has_lost_it_although_nobody_waits(ctx: Context, process: Process) -> None:
+    lock = ctx.Lock(lease=0.5)
+    paused = process(lock)
+    paused.call("acquire")
+    paused.signal(signal.SIGSTOP)
+    wait_until(lambda: lock.holders() == [])
+    paused.signal(signal.SIGCONT)
+    assert paused.call("held") is False
+    with pytest.raises(LeaseLostError):
+        paused.call("release")
+    assert paused.call("acquire", False) is True, "but it can acquire it again"
+    assert paused.call("held") is True
+
+
+def test_release_raises_if_the_lease_has_expired_unnoticed(ctx: Context) -> None:
+    lock = ctx.Lock(lease=0.2)
+    lock.acquire()
+    lock._get_session().lease_renewer.stop()
+    wait_until(lambda: lock.holders() == [])
+    with pytest.raises(LeaseLostError):
+        lock.release()
+
+
 def test_holder_paused_within_its_lease_keeps_the_lock(ctx: Context, process: Process) -> None:
     lock = ctx.Lock(lease=30)
     paused = process(lock)

@@ -6,6 +6,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
+import redis
 from hypothesis import settings
 from hypothesis.stateful import (
     initialize,
@@ -23,15 +24,24 @@ from tests.broker.locks.permits_model import PermitsModel
 from tests.support.fake_clock import SECOND, ScriptClient, with_fake_clock
 from tests.support.script_machine import ScriptMachine
 
-ACQUIRE, RELEASE, RENEW, ADD, VALUE = map(
+ACQUIRE, RELEASE, WITHDRAW, RENEW, ADD, VALUE = map(
     with_fake_clock,
-    (permits.ACQUIRE, shared_scripts.RELEASE, shared_scripts.RENEW, permits.ADD_PERMIT, permits.COUNT_FREE),
+    (
+        permits.ACQUIRE,
+        shared_scripts.RELEASE,
+        shared_scripts.WITHDRAW,
+        shared_scripts.RENEW,
+        permits.ADD_PERMIT,
+        permits.COUNT_FREE,
+    ),
 )
 KEYS = [b"{test}", b"{test}:queue", b"{test}:ended", b"{test}:index"]
 CLIENTS = 3
+RETRY_MINUTES = 4  # a request that was withdrawn is refused for at least this long; no copy is delayed for longer
 indexes = st.integers(0, 2**16)
 starts = st.sampled_from([1, 2, 1, 3, 0])
-leases = st.sampled_from([SECOND // 5, 3 * SECOND, 10 * SECOND])
+LONGEST_LEASE = 10 * SECOND
+leases = st.sampled_from([SECOND // 5, 3 * SECOND, LONGEST_LEASE])
 
 
 class PermitsMachine(ScriptMachine):
@@ -41,6 +51,7 @@ class PermitsMachine(ScriptMachine):
         super().__init__()
         self.clients: list[ScriptClient] = []
         self.tokens: list[tuple[ScriptClient, bytes, int]] = []
+        self.withdrawn: dict[bytes, int] = {}  # when, by the highest time so far
         self.check_at: dict[bytes, int] = {}
         self.grants: dict[int, bytes] = {}
         self.latest = self.clock.now  # the highest time so far
@@ -79,6 +90,16 @@ class PermitsMachine(ScriptMachine):
             now, self.check_at[token], rank = reply
             assert now == self.clock.now
             assert token not in self.model.queue or rank == self.model.queue.index(token)
+            if wait:
+                self.check_state()
+                self.check_somebody_gets_in(lease)
+
+    def check_somebody_gets_in(self, lease: int) -> None:
+        """However far the clock was set back: after a request that waits, some lease expires in time."""
+        holds = self.model.held.values()
+        if holds:
+            bound = max(lease, SECOND, *(hold.lease for hold in holds))
+            assert min(hold.expires for hold in holds) <= self.clock.now + bound
 
     def check_fence(self, token: bytes, fence: int) -> None:
         assert self.grants.setdefault(fence, token) == token, "two grants have the same fence"
@@ -102,7 +123,7 @@ class PermitsMachine(ScriptMachine):
     @rule(index=indexes, wait=st.booleans())
     def repeat_acquire(self, index: int, wait: bool) -> None:
         client, token, lease = self.pick(index)
-        if client.is_subscribed():
+        if client.is_subscribed() and token not in self.withdrawn:
             self.acquire(client, token, lease, wait)
 
     @precondition(lambda self: self.tokens)
@@ -110,6 +131,23 @@ class PermitsMachine(ScriptMachine):
     def release(self, index: int, any_request: bool) -> None:
         client, token, lease = self.tokens[index % len(self.tokens)] if any_request else self.pick(index)
         assert self.run_script(RELEASE, client, lease, token) == self.model.release(token, lease)
+
+    @precondition(lambda self: self.tokens)
+    @rule(index=indexes, any_request=st.booleans())
+    def withdraw(self, index: int, any_request: bool) -> None:
+        client, token, lease = self.tokens[index % len(self.tokens)] if any_request else self.pick(index)
+        assert self.run_script(WITHDRAW, client, lease, token) == self.model.withdraw(token, lease)
+        self.withdrawn[token] = self.latest
+
+    @precondition(lambda self: self.withdrawn)
+    @rule(index=indexes, wait=st.booleans())
+    def deliver_late_copy(self, index: int, wait: bool) -> None:
+        """A copy of a request arrives after it was withdrawn: nothing changes."""
+        withdrawn = [each for each in self.tokens if each[1] in self.withdrawn]
+        client, token, lease = withdrawn[index % len(withdrawn)]
+        if self.latest - self.withdrawn[token] < RETRY_MINUTES * 60 * SECOND:
+            with pytest.raises(redis.ResponseError, match="WITHDRAWN"):
+                self.run_script(ACQUIRE, client, lease, token, b"%d" % wait)
 
     @precondition(lambda self: self.model.held)
     @rule(index=indexes)
@@ -141,9 +179,13 @@ class PermitsMachine(ScriptMachine):
     def advance_clock(self, tenths: int) -> None:
         self.advance(tenths * SECOND // 10)
 
-    @rule(tenths=st.sampled_from([1, 31]))
+    @rule(tenths=st.sampled_from([1, 31, 600]))
     def set_clock_back(self, tenths: int) -> None:
-        self.advance(max(self.earliest - self.clock.now, -tenths * SECOND // 10))
+        step = max(self.earliest - self.clock.now, -tenths * SECOND // 10)
+        self.advance(step)
+        self.check_at = {
+            token: moment + step for token, moment in self.check_at.items()
+        }  # clients have clocks of their own
 
     def advance(self, microseconds: int) -> None:
         self.clock.advance(microseconds)
@@ -162,6 +204,8 @@ class PermitsMachine(ScriptMachine):
     def lose_data(self) -> None:
         self.redis.flushall()
         self.model.lose_data()
+        self.tokens = [each for each in self.tokens if each[1] not in self.withdrawn]  # no longer refused
+        self.withdrawn.clear()
         self.check_at.clear()
         self.advance(self.latest - self.clock.now + SECOND)
         self.earliest = self.clock.now
@@ -180,6 +224,7 @@ class PermitsMachine(ScriptMachine):
                 token, fence, moment = message.split(b" ")
                 if fence == b"0":
                     self.check_at[token] = int(moment)
+                    assert int(moment) <= self.clock.now + LONGEST_LEASE, "lost data would block the queue for longer"
                 else:
                     received.append((token, int(fence)))
                     self.check_fence(token, int(fence))
@@ -195,8 +240,16 @@ class PermitsMachine(ScriptMachine):
         assert [token for token, _ in queue] == self.model.queue
         self.check_tickets(dict(queue))
         held = {token: value for token, value in state.items() if b":" in token}
-        assert held == {token: b"%d %d" % (hold.fence, hold.expires) for token, hold in self.model.held.items()}
+        for token, hold in self.model.held.items():
+            if held[token] == self.permit(hold.fence, self.model.capped_expiry(hold), hold.lease):
+                hold.expires = self.model.capped_expiry(hold)  # the server may have noticed that its clock was set back
+        assert held == {
+            token: self.permit(hold.fence, hold.expires, hold.lease) for token, hold in self.model.held.items()
+        }
         assert -1 not in ttls, "a key would stay for ever"  # -2: there is no such key
+
+    def permit(self, fence: int, expires: int, lease: int) -> bytes:
+        return b"%d %d %d" % (fence, expires, lease)
 
     def check_tickets(self, tickets: dict[bytes, float]) -> None:
         """Each is the time at which its request joined, unless that would not be more than the one before."""

@@ -140,8 +140,7 @@ def test_name_in_use_with_another_maxsize_is_refused(ctx: Context, kind: str, si
 
 def test_idle_keys_expire(ctx: Context, client: redis.Redis, actors: Actors) -> None:
     client.flushall()
-    used_queues(ctx)
-    left, _right = ctx.Pipe()
+    _queues, (left, _right) = used_queues(ctx), ctx.Pipe()
     left.send("x")
     keys = list(client.scan_iter("*"))
     assert len(keys) >= 12

@@ -6,7 +6,7 @@ import queue
 
 import pytest
 
-from broker import Context, LeaseLostError
+from broker import BrokerError, Context, LeaseLostError
 from broker.engine.shared_scripts import RENEW
 from broker.messages.items import COUNT_ITEMS, GET, PUT
 from broker.messages.pipe_ends import CLOSE_END, OPEN_END, REMAINING_OPEN
@@ -14,7 +14,7 @@ from broker.messages.queues import READ_UNFINISHED, TASK_DONE
 from broker.transport.scripts import Script
 from tests.support.actors import Actors
 from tests.support.proxy import Fault, Proxy
-from tests.support.server_state import count_joiners, count_putters, count_waiters, holders, run_command
+from tests.support.server_state import count_joiners, count_putters, count_waiters, holders, kept_bytes, run_command
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.parametrize("fault", Fault)
@@ -90,6 +90,17 @@ def test_get(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault, kind: s
     assert items.get() == "second"
 
 
+def test_get_of_a_large_item(proxy: Proxy, proxied: Context, fault: Fault) -> None:
+    items = proxied.Queue()
+    large = [bytes([number]) * 100_000 for number in range(3)]
+    for item in large:
+        items.put(item)
+    proxy.inject(GET, fault)
+    assert [items.get() for _ in large] == large
+    assert proxy.all_injected
+    wait_until(lambda: kept_bytes(items) < 1000)
+
+
 @KINDS
 def test_get_from_empty_queue(proxy: Proxy, proxied: Context, fault: Fault, kind: str) -> None:
     items = getattr(proxied, kind)()
@@ -133,6 +144,22 @@ def test_get_after_a_grant(
     assert proxy.all_injected
     assert direct.get() == "y"
     assert direct.empty()
+
+
+def test_late_copy_of_a_get_takes_nothing_after_task_done(
+    proxy: Proxy, proxied: Context, ctx: Context, fault: Fault
+) -> None:
+    tasks = proxied.JoinableQueue()
+    direct = ctx.JoinableQueue(name=tasks.name)
+    tasks.put("first")
+    proxy.inject(GET, fault)
+    tasks.get()
+    [token] = holders(tasks)
+    tasks.task_done()
+    direct.put("second")
+    with pytest.raises(BrokerError, match="WITHDRAWN"):
+        direct._run(direct._get_script, token, b"1", b"0", b"1")
+    assert direct.get_nowait() == "second"
 
 
 def test_task_done(proxy: Proxy, proxied: Context, ctx: Context, fault: Fault) -> None:

@@ -79,15 +79,15 @@ def test_message_sent_just_before_the_other_end_was_closed_is_received(
     ctx: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     receiver, sender = ctx.Pipe(duplex=False)
-    remaining_open = receiver._peer_users.remaining_open
+    remaining_open = receiver._peer_remains_open
 
-    def send_and_close_before() -> float:
+    def send_and_close_before(*_: object) -> float:
         if not sender.closed:
             sender.send("last")
             sender.close()
         return remaining_open()
 
-    monkeypatch.setattr(receiver._peer_users, "remaining_open", send_and_close_before)
+    monkeypatch.setattr(receiver, "_peer_remains_open", send_and_close_before)
     assert receiver.recv() == "last"
     with pytest.raises(EOFError):
         receiver.recv()

@@ -5,6 +5,7 @@ Every item is put once and got once, in the order of the puts, and no client wai
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import hashlib
 import re
@@ -23,9 +24,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from broker.engine.shared_scripts import RELEASE, RENEW
-from broker.messages.items import GET, PUT, RETURN_ITEM
-from broker.messages.queues import READ_UNFINISHED, TASK_DONE
+from broker.engine.shared_scripts import RENEW
+from broker.messages.items import CONFIRM_GET, GET, PUT, RETURN_ITEM, WITHDRAW_PUT
+from broker.messages.queues import READ_UNFINISHED, TASK_DONE, WITHDRAW_TASK
 from broker.server.private_server import PrivateServer
 from broker.transport.scripts import Script
 from tests.support.fake_clock import SECOND, ScriptClient, with_fake_clock
@@ -46,13 +47,14 @@ def with_expiry_on_fake_clock(original: Script) -> Script:
     script = copy.copy(with_fake_clock(original))
     script.text = re.sub(rb"redis.call\('PEXPIREAT', ", b"redis.call('HSET', '%b', " % EXPIRIES, script.text)
     assert b"'PEXPIREAT'" not in script.text
+    script.text = script.text.replace(b"KEPT_SIZE = 16384", b"KEPT_SIZE = 1")  # items of two digits are large
     script.sha = hashlib.sha1(script.text, usedforsecurity=False).hexdigest().encode()
     return script
 
 
-PUT, GET, RETURN_ITEM, TASK_DONE, READ_UNFINISHED, RENEW, RELEASE = map(
+PUT, GET, RETURN_ITEM, WITHDRAW_PUT, TASK_DONE, WITHDRAW_TASK, READ_UNFINISHED, RENEW = map(
     with_expiry_on_fake_clock,
-    (PUT, GET, RETURN_ITEM, TASK_DONE, READ_UNFINISHED, RENEW, RELEASE),
+    (PUT, GET, RETURN_ITEM, WITHDRAW_PUT, TASK_DONE, WITHDRAW_TASK, READ_UNFINISHED, RENEW),
 )
 
 
@@ -96,22 +98,23 @@ class ServerState:
 
     items: list[bytes]
     taken: dict[bytes, bytes]
+    results: list[bytes]  # fields of the records of past requests
     permits: dict[str, Permits]
     without_expiry: list[bytes]
 
     @classmethod
     def read(cls, client: redis.Redis) -> ServerState:
         with client.pipeline(transaction=False) as pipe:
-            pipe.lrange(ITEMS, 0, -1).hgetall(TAKEN).hgetall(EXPIRIES)
+            pipe.lrange(ITEMS, 0, -1).hgetall(TAKEN).hgetall(EXPIRIES).hkeys(KEYS[5]).hkeys(KEYS[6])
             for state, queue, _ in PERMITS.values():
                 pipe.hgetall(state).zrange(queue, 0, -1)
             for key in KEYS:
                 pipe.pttl(key)
-            items, taken, expiries, *rest = pipe.execute()
+            items, taken, expiries, first, second, *rest = pipe.execute()
         permits = {name: Permits(rest.pop(0), rest.pop(0)) for name in PERMITS}
         # PTTL is -1 for a key that does not expire, and -2 for one that does not exist.
         without_expiry = [key for key, ttl in zip(KEYS, rest, strict=True) if ttl == -1 and key not in expiries]
-        return cls(items, taken, permits, without_expiry)
+        return cls(items, taken, [*first, *second], permits, without_expiry)
 
 
 class QueueMachine(ScriptMachine):
@@ -124,6 +127,7 @@ class QueueMachine(ScriptMachine):
         self.items: list[bytes] = []
         self.taken: dict[bytes, bytes] = {}
         self.ended_tokens: set[bytes] = set()  # requests that have ended: answered or withdrawn
+        self.withdrawn: list[tuple[User, PendingRequest, int]] = []  # and when
         self.joiners: list[tuple[int, list[bool]]] = []
 
     @initialize(
@@ -191,7 +195,7 @@ class QueueMachine(ScriptMachine):
     @rule(index=indexes, wait=st.booleans())
     def put(self, index: int, wait: bool) -> None:
         user = self.idle[index % len(self.idle)]
-        self.number += 1
+        self.number += 9  # so that some items are large
         self.send(user, PendingRequest(PUT, user.client.token(), b"%d" % self.number, self.clock.now), wait)
 
     @precondition(lambda self: self.idle)
@@ -220,20 +224,31 @@ class QueueMachine(ScriptMachine):
         assert user.last
         request, reply = user.last
         kept = request.script is GET and self.keep
-        if self.clock.now - request.sent_at < RETRY_MINUTES * 60 * SECOND and (not kept or request.token in self.taken):
+        if self.clock.now - request.sent_at < RETRY_MINUTES * 60 * SECOND and (not kept or self.is_held(request.token)):
             assert self.call(request.script, user, *self.arguments(request, wait=True)) == reply
+
+    def is_held(self, token: bytes) -> bool:
+        permit = self.redis.hget(KEYS[0], token)
+        return permit is not None and int(permit.split()[1]) > self.clock.now
 
     @precondition(lambda self: self.waiting)
     @rule(index=indexes)
     def interrupt_a_wait(self, index: int) -> None:
         user = self.waiting[index % len(self.waiting)]
-        request, user.request = user.request, None
+        request, user.request, user.last = user.request, None, None
         assert request
         self.ended_tokens.add(request.token)
-        if request.script is GET:
-            self.call(RETURN_ITEM, user, *self.arguments(request))
-        else:
-            user.client.run(RELEASE.bind(PERMITS["slots"], self.maxsize, self.lease), request.token)
+        self.call(RETURN_ITEM if request.script is GET else WITHDRAW_PUT, user, *self.arguments(request))
+        self.withdrawn.append((user, request, self.clock.now))
+
+    @precondition(lambda self: self.withdrawn)
+    @rule(index=indexes, wait=st.booleans())
+    def deliver_late_copy(self, index: int, wait: bool) -> None:
+        """A copy of a request arrives after it was withdrawn: nothing changes, see `check_items`."""
+        user, request, withdrawn_at = self.withdrawn[index % len(self.withdrawn)]
+        if self.clock.now - withdrawn_at < RETRY_MINUTES * 60 * SECOND:
+            with contextlib.suppress(redis.ResponseError):  # nobody receives the reply
+                self.call(request.script, user, *self.arguments(request, wait))
 
     @precondition(lambda self: [user for user in self.idle if user.last and user.last[0].script is GET])
     @rule(index=indexes, times=st.integers(1, 2))
@@ -241,24 +256,36 @@ class QueueMachine(ScriptMachine):
         among = [user for user in self.idle if user.last and user.last[0].script is GET]
         user = among[index % len(among)]
         assert user.last
-        (request, item), user.last = user.last, None
+        request, item = user.last
         if self.clock.now - request.sent_at < RETRY_MINUTES * 60 * SECOND:
+            user.last = None
             if request.token in user.taken:
                 user.taken.remove(request.token)
             if not self.keep:
                 self.items.insert(0, item)
             for _ in range(times):
                 self.call(RETURN_ITEM, user, *self.arguments(request))
+            self.withdrawn.append((user, request, self.clock.now))
+
+    @precondition(lambda self: self.answered)
+    @rule(index=indexes)
+    def confirm(self, index: int) -> None:
+        user = self.answered[index % len(self.answered)]
+        assert user.last
+        (request, _), user.last = user.last, None
+        user.client.run(CONFIRM_GET.bind(KEYS[5:7]), request.token)
 
     @precondition(lambda self: self.consumers)
-    @rule(index=indexes, item_index=indexes)
-    def task_done(self, index: int, item_index: int) -> None:
+    @rule(index=indexes, item_index=indexes, script=st.sampled_from([TASK_DONE, WITHDRAW_TASK]))
+    def task_done(self, index: int, item_index: int, script: Script) -> None:
         user = self.consumers[index % len(self.consumers)]
         token = user.taken.pop(item_index % len(user.taken))
         had = self.taken.pop(token, None)
         repeated = 0 if self.redis.zscore(PERMITS["items"][2], token) is None else -1
-        assert self.call(TASK_DONE, user, token) == (1 if had else -1)
-        assert self.call(TASK_DONE, user, token) == repeated
+        assert self.call(script, user, token) == (1 if had else -1)
+        assert self.call(script, user, token) == repeated
+        if script is WITHDRAW_TASK:
+            self.withdrawn.append((user, PendingRequest(GET, token, b"1", 0), self.clock.now))
         if not self.items and not self.taken:
             for _, woken in self.joiners:
                 woken.append(True)
@@ -268,7 +295,7 @@ class QueueMachine(ScriptMachine):
     def renew(self, index: int) -> None:
         user = self.consumers[index % len(self.consumers)]
         token = user.taken[0]
-        assert user.client.run(RENEW.bind([*PERMITS["items"], INDEX], 0, self.lease), token) == (token in self.taken)
+        assert user.client.run(RENEW.bind([*PERMITS["items"], INDEX], 0, self.lease), token) == self.is_held(token)
 
     @precondition(lambda self: self.keep and (self.items or self.taken))
     @rule()
@@ -299,7 +326,7 @@ class QueueMachine(ScriptMachine):
         user.client.disconnect()
         self.new_user()  # the server confirms its subscription only after it has seen the other client go
 
-    @precondition(lambda self: self.number > 10)
+    @precondition(lambda self: self.number > 90)
     @rule()
     def lose_data(self) -> None:
         self.redis.flushall()
@@ -307,6 +334,7 @@ class QueueMachine(ScriptMachine):
         self.items.clear()
         self.taken.clear()
         self.joiners.clear()
+        self.withdrawn.clear()
         for user in self.users:
             user.last = None
             user.taken.clear()
@@ -322,6 +350,18 @@ class QueueMachine(ScriptMachine):
             for permits in state.permits.values():
                 self.check_permits(permits)
             self.check_joiners()
+            self.check_results(state)
+
+    def check_results(self, state: ServerState) -> None:
+        """At most one request of each client is kept; a large item only until it was confirmed."""
+        clients = [field for field in state.results if b":" not in field]
+        assert len(clients) == len(set(clients))
+        large = [field for field in state.results if b":" in field]
+        unconfirmed = {user.last[0].token.rpartition(b"/")[0] for user in self.users if user.last}
+        assert [field for field in large if self.is_alive(field) and field not in unconfirmed] == []
+
+    def is_alive(self, field: bytes) -> bool:
+        return any(user.client.channel == b"broker:" + field.rpartition(b":")[0] for user in self.users)
 
     def receive_messages(self) -> None:
         for user in self.users:
@@ -330,6 +370,7 @@ class QueueMachine(ScriptMachine):
                 if user.request and user.request.token == token:
                     if fence == b"0":
                         user.request.check_at = int(moment)
+                        assert int(moment) <= self.clock.now + self.lease, "lost data would block the queue for longer"
                     else:
                         user.request.granted_until = int(moment)
 

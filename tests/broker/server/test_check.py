@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import socket
-import threading
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import redis
 
 import broker
 from broker import Context, ServerUnavailableError, UnsuitableServerError
+from broker.engine.session import get_session
 from broker.server import check
 from tests.support.errors import message_of
+from tests.support.fake_server import FakeServer
+from tests.support.secured_server import server_programs
 from tests.support.servers import Server
+from tests.support.waiting import wait_until
 
 
 def test_unavailable_server(folder: Path) -> None:
@@ -30,27 +35,118 @@ def test_message_about_an_unavailable_server_hides_the_password() -> None:
     assert "secret" not in message_of(error)
 
 
-@pytest.fixture
-def web_server() -> Iterator[str]:
-    """The URL of a server that speaks HTTP, not Redis."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"HTTP/1.1 400 Bad Request\r\nServer: some\r\n\r\n",
+        b"+OK\r\n",
+        b":1\r\n",
+        b"$-1\r\n",
+        b"*1\r\n$1\r\na\r\n",
+        b"SSH-2.0\r\n",
+    ],
+)
+def test_server_that_is_not_redis(reply: bytes) -> None:
+    with FakeServer(reply) as server, pytest.raises(UnsuitableServerError) as error:
+        broker.get_context(server.url)
+    assert "unexpected reply" in message_of(error)
+    assert "a Redis server" in message_of(error)
 
-        def serve() -> None:
-            connection, _ = listener.accept()
-            with connection:
-                connection.recv(1000)
-                connection.sendall(b"HTTP/1.1 400 Bad Request\r\nServer: some\r\n\r\n")
 
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield f"redis://127.0.0.1:{listener.getsockname()[1]}"
-        thread.join()
-
-
-def test_server_that_is_not_redis(web_server: str) -> None:
-    with pytest.raises(UnsuitableServerError) as error:
-        broker.get_context(web_server)
+@pytest.mark.parametrize("version", [b"", b"redis_version:unknown", b"\xff:\xff"])
+def test_server_without_a_version(version: bytes) -> None:
+    with (
+        FakeServer(b"$%d\r\n%b\r\n" % (len(version), version)) as server,
+        pytest.raises(UnsuitableServerError) as error,
+    ):
+        broker.get_context(server.url)
     assert "not a Redis server" in message_of(error)
+
+
+each_program = pytest.mark.parametrize("program", server_programs(), ids=lambda path: Path(path).parent.parent.name)
+
+
+def launcher(program: str, *options: str) -> Callable[[list[str]], subprocess.Popen[bytes]]:
+    return lambda command: subprocess.Popen([program, *command[1:], *options], stdout=subprocess.DEVNULL)
+
+
+@each_program
+def test_replica(folder: Path, program: str) -> None:
+    with Server(folder, launcher(program)) as replica:
+        with redis.Redis.from_url(replica.url) as client:
+            client.replicaof("10.9.8.7", 6543)
+        with pytest.raises(UnsuitableServerError) as error:
+            broker.get_context(replica.url)
+    assert "give the URL of its master, 10.9.8.7:6543" in message_of(error)
+
+
+@each_program
+def test_node_of_a_cluster(folder: Path, program: str) -> None:
+    with Server(folder, launcher(program), **{"cluster-enabled": "yes"}) as node:
+        for url in (node.url, node.url + "?db=1"):
+            with pytest.raises(UnsuitableServerError) as error:
+                broker.get_context(url)
+            assert "without cluster mode" in message_of(error)
+
+
+def answers(url: str) -> bool:
+    with redis.Redis.from_url(url) as client:
+        try:
+            return bool(client.ping())
+        except redis.ConnectionError:
+            return False
+
+
+@each_program
+def test_sentinel(folder: Path, program: str) -> None:
+    path = folder / "redis.sock"
+    configuration = folder / "sentinel.conf"
+    configuration.write_text(f"port 0\nunixsocket {path}\nsentinel monitor main 127.0.0.1 1 1\n")
+    process = subprocess.Popen([program, str(configuration), "--sentinel"], stdout=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: answers(f"unix://{path}"))
+        with pytest.raises(UnsuitableServerError) as error:
+            broker.get_context(f"unix://{path}")
+        assert "is a Sentinel; give the URL of the master" in message_of(error)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_database_that_does_not_exist(ctx: Context) -> None:
+    url = ctx.url + "?db=99"
+    calls = [lambda: broker.get_context(url), broker.Lock.at(url, "x").acquire, broker.Event.at(url, "x").wait]
+    for call in calls:
+        with pytest.raises(UnsuitableServerError) as error:
+            call()
+        assert "does not have the database of the URL" in message_of(error)
+    get_session(url).close()
+
+
+@each_program
+def test_user_without_rights(folder: Path, program: str) -> None:
+    with Server(folder, launcher(program)) as server:
+        with redis.Redis.from_url(server.url) as client:
+            client.acl_setuser("guest", enabled=True, passwords=["+guest"], commands=["-@all"])
+        with pytest.raises(UnsuitableServerError) as error:
+            broker.get_context(server.url.replace("unix://", "unix://guest:guest@"))
+    assert "the rights in broker.acl" in message_of(error)
+
+
+@each_program
+def test_renamed_command(folder: Path, program: str) -> None:
+    launch = launcher(program, "--rename-command", "INFO", "OTHER")
+    with Server(folder, launch) as server, pytest.raises(UnsuitableServerError) as error:
+        broker.get_context(server.url)
+    assert "neither renamed nor disabled" in message_of(error)
+
+
+def test_server_with_too_many_clients(folder: Path) -> None:
+    with Server(folder) as server, redis.Redis.from_url(server.url) as client:
+        client.config_set("maxclients", 1)
+        with pytest.raises(ServerUnavailableError) as error:
+            broker.get_context(server.url)
+    assert "max number of clients reached" in message_of(error)
 
 
 def test_server_that_requires_a_password(folder: Path) -> None:

@@ -20,14 +20,14 @@ from tests.support.waiting import wait_until
 NAMES = ["Process-1", "Process-1:2", "a/b: c%20d", "日本", "\udc80", ""]
 
 
-def not_opened() -> Any:
+def not_opened(*_: object) -> Any:
     raise AssertionError("no request is sent")
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_token_names_host_process_and_thread(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(multiprocessing.current_process(), "name", name)
-    connection = Connection(not_opened)
+    connection = Connection(not_opened, 1.0)
     token = connection.new_token().decode()
     client, number = token.split(":")
     host, pid, process, _random = client.split("/")
@@ -40,9 +40,11 @@ def test_token_names_host_process_and_thread(name: str, monkeypatch: pytest.Monk
 
 def test_forked_child_names_its_own_thread() -> None:
     fork = multiprocessing.get_context("fork")
-    Connection(not_opened).new_token()
+    Connection(not_opened, 1.0).new_token()
     here, there = fork.Pipe()
-    process = fork.Process(target=lambda: there.send((Connection(not_opened).new_token(), threading.get_native_id())))
+    process = fork.Process(
+        target=lambda: there.send((Connection(not_opened, 1.0).new_token(), threading.get_native_id()))
+    )
     process.start()
     token, thread = here.recv()
     process.join(TIMEOUT)

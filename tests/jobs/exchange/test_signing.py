@@ -304,7 +304,7 @@ def forge(items: Any, payload: bytes) -> None:
     """Put these bytes among the items, as anyone who can write to the server can."""
     plain = broker.messages.queues.SimpleQueue.at(items._url, items.name)
     plain._dumps = lambda obj: obj
-    plain._kind, plain._keys = items._kind, items._keys
+    plain._kind, plain._key = items._kind, items._key
     Items._configure(plain, maxsize=items._maxsize)
     plain._put(payload, float("inf"))
 

@@ -103,7 +103,7 @@ def test_a_write_is_done_once(proxy: Proxy, fault: Fault):
 
 
 def test_an_unreachable_server_is_reported_in_one_sentence(monkeypatch):
-    monkeypatch.setattr("broker.transport.connection.RETRY_TIMEOUT", 0.1)
+    monkeypatch.setattr("broker.engine.requests.RETRY_TIMEOUT", 0.1)
     with pytest.raises(ServerUnavailableError, match=r"did not answer for .* is it running"):
         RedisStore("redis://127.0.0.1:1", "lab:test:db").read()
 

@@ -1,0 +1,18 @@
+-- Ends a put() that was given up: leaves the queue of waiters, and refuses the request from now on, since a copy of it
+-- may still be under way. If the item was put, it stays.
+--
+-- KEYS, ARGV  see put.lua; ARGV 6 is not used
+-- Returns 1
+-- include engine/lua/state.lua
+-- include engine/lua/handoff.lua
+-- include engine/lua/maintenance.lua
+-- include engine/lua/request_permit.lua
+-- include messages/lua/queue.lua
+if find_result() then return 1 end
+select_slots()
+local reserved = redis.call('HDEL', STATE, TOKEN) == 1 -- the first write, also allowed if the server's memory is full
+save_result('')
+if not reserved then leave_queue(TOKEN) end
+expire_leases()
+if grant_to_waiters() then notify_head() end
+return 1

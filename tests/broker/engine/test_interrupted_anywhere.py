@@ -1,0 +1,121 @@
+"""Ctrl-C at any line of a call: it was carried out, or it can be repeated; nobody is locked out afterwards."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+import broker
+from broker import Context, LeaseLostError, NotHeldError
+from tests.support.actors import TIMEOUT
+from tests.support.server_state import count_waiters, holders
+from tests.support.waiting import wait_until
+
+BROKER = str(Path(broker.__file__).parent)
+LONG = 600.0  # seconds: nothing becomes free because a lease has expired
+MANY_LINES = 1000  # more than any call has
+
+
+class Interrupt(BaseException):
+    """As a signal handler may raise."""
+
+
+def interrupt_at(line: int, call: Callable[[], Any]) -> bool:
+    """Call, and raise `Interrupt` at the n-th line that runs in the broker; return whether there was such a line."""
+    left = line
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal left
+        if not frame.f_code.co_filename.startswith(BROKER):
+            return None
+        if event == "line":
+            left -= 1
+            if left == 0:
+                sys.settrace(None)
+                raise Interrupt
+        return trace
+
+    before = sys.gettrace()
+    gc.disable()  # what a finalizer raises is lost
+    sys.settrace(trace)
+    try:
+        call()
+    except Interrupt:
+        pass
+    finally:
+        sys.settrace(before)
+        gc.enable()
+    return left <= 0
+
+
+def release_all(release: Callable[[], Any]) -> None:
+    for _ in range(3):
+        try:
+            release()
+        except LeaseLostError:
+            continue
+        except NotHeldError:
+            return
+    raise AssertionError("it can be released again and again")
+
+
+def interrupted_at_each_line(prepare: Callable[[], Any], call: Callable[[], Any], check: Callable[[], Any]) -> int:
+    for line in range(1, MANY_LINES):
+        prepare()
+        if not interrupt_at(line, call):
+            return line
+        check()
+    raise AssertionError("no call has so many lines")
+
+
+@pytest.mark.parametrize("kind", ["Lock", "BoundedSemaphore"])
+@pytest.mark.parametrize("call", ["acquire", "release"])
+def test_permit(kind: str, call: str, ctx: Context) -> None:
+    permit = getattr(ctx, kind)(lease=LONG)
+
+    def prepare() -> None:
+        if call == "release":
+            permit.acquire()
+
+    def check() -> None:
+        wait_until(lambda: permit.held or not holders(permit))  # not begun, or completed in the background
+        release_all(permit.release)
+        wait_until(lambda: not holders(permit) and not count_waiters(permit))
+        assert permit.acquire(timeout=TIMEOUT)
+        assert permit.held
+        permit.release()
+
+    assert interrupted_at_each_line(prepare, getattr(permit, call), check) > 20
+
+
+def test_wait_for_a_lock(ctx: Context) -> None:
+    lock = ctx.Lock()
+    lock.acquire()
+
+    def check() -> None:
+        wait_until(lambda: not count_waiters(lock))
+        assert len(holders(lock)) == 1
+
+    assert interrupted_at_each_line(lambda: None, lambda: lock.acquire(timeout=0.01), check) > 40
+
+
+def test_task_done(ctx: Context) -> None:
+    queue = ctx.JoinableQueue(lease=LONG)
+
+    def prepare() -> None:
+        queue.put("item")
+        queue.get()
+
+    def check() -> None:
+        held = queue._current_lease()
+        wait_until(lambda: (held and held.is_valid) or not queue.holders())
+        release_all(queue.task_done)
+        queue.join()
+
+    assert interrupted_at_each_line(prepare, queue.task_done, check) > 20
