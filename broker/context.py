@@ -18,7 +18,7 @@ from typing import Any, ClassVar, NoReturn
 from broker.engine.leased_handle import DEFAULT_LEASE
 from broker.engine.owner import Primitive
 from broker.engine.session import drain, existing_session, get_session, leave_session
-from broker.errors import InvalidArgumentError, ServerUnavailableError, UnsupportedError
+from broker.errors import ServerUnavailableError, UnsupportedError
 from broker.liveness.board import DEFAULT_INTERVAL, Board
 from broker.liveness.heartbeat import Heartbeat
 from broker.locks.event import Event
@@ -28,8 +28,7 @@ from broker.messages.pipe import PipeConnection
 from broker.messages.queues import JoinableQueue, Queue, SimpleQueue
 from broker.overview.primitives import PrimitiveInfo, list_primitives
 from broker.server.check import check_server
-from broker.server.environment import URL, server_url
-from broker.server.private_server import PrivateServer
+from broker.server.choice import ServerChoice
 from broker.transport.scripts import BoundScript
 
 
@@ -76,8 +75,7 @@ class Context(BaseContext):
     Manager = _unsupported("Manager")
 
     def __init__(self, url: str | None = None, *, method: str | None = None) -> None:
-        self._url = url
-        self._server: PrivateServer | None = None
+        self._server = ServerChoice(url)
         self._unnamed: weakref.WeakSet[Primitive] = weakref.WeakSet()
         self._deletions: deque[BoundScript] = deque()  # of what others may use until this context is closed
         self._heartbeats: list[Heartbeat] = []
@@ -89,9 +87,7 @@ class Context(BaseContext):
     @property
     def url(self) -> str:
         """The server's URL; a private server is started if no URL was given."""
-        if self._url is None:
-            self._url = server_url() or self._start_server()
-        return self._url
+        return self._server.url
 
     def check(self) -> str:
         """Return the server's name, version and address; raise what `broker.server.check.check_server` raises."""
@@ -191,11 +187,7 @@ class Context(BaseContext):
 
         There, other processes could not use the name, so a lock would exclude none of them.
         """
-        if name is not None and (self._server is not None or (self._url is None and server_url() is None)):
-            raise InvalidArgumentError(
-                f"the name {name!r} needs a server that other processes can reach: set {URL}, or give the context a URL"
-            )
-        return self.url
+        return self._server.url_for(name)
 
     def own(self, primitive: Primitive, name: str | None) -> None:
         """Keep the session open for `primitive`; delete it in `close` if it has no name."""
@@ -222,16 +214,14 @@ class Context(BaseContext):
             with contextlib.suppress(ServerUnavailableError):  # its name will be dead after an interval
                 heartbeat.stop()
         self._heartbeats.clear()
-        if self._url is not None and self._server is None:
+        if self._server.chosen is not None and not self._server.is_private:
             with contextlib.suppress(ServerUnavailableError):  # their keys will expire
-                self._delete_unnamed(self._url)
+                self._delete_unnamed(self._server.chosen)
         self._unnamed.clear()
         self._deletions.clear()
-        if self._url is not None:
-            leave_session(self._url, self)
-        if self._server is not None:
-            self._server.close()
-            self._server = self._url = None
+        if self._server.chosen is not None:
+            leave_session(self._server.chosen, self)
+        self._server.close()
 
     def __enter__(self) -> Context:
         return self
@@ -246,10 +236,6 @@ class Context(BaseContext):
             primitive.delete()
         if self._deletions or existing_session(url) is not None:
             get_session(url).delete_dropped(drain(self._deletions))
-
-    def _start_server(self) -> str:
-        self._server = PrivateServer()
-        return self._server.url
 
 
 def get_context(url: str | None = None, *, method: str | None = None) -> Context:

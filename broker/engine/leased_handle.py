@@ -24,8 +24,8 @@ class LeasedHandle(Handle):
     _release_order: ClassVar[int] = -1  # which of its leases a thread releases first: -1 the newest, 1 the oldest
     _expired_message: ClassVar[str] = "expired before release(); another process may have acquired it"
 
-    def _current_lease(self) -> Lease | None:
-        return next(self._candidates(self._get_session().holdings, self._release_order), None)
+    def _current_lease(self, holdings: Holdings) -> Lease | None:
+        return next(self._candidates(holdings, self._release_order), None)
 
     def _candidates(self, holdings: Holdings, order: int) -> Iterator[Lease]:
         # The caller's own leases come first, even if they are lost: it must learn of that, and must not release the

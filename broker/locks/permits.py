@@ -72,15 +72,15 @@ class Permits(LeasedHandle):
         """
         deadline = deadline_of(block, timeout)
         holdings = self._get_session().holdings
-        return self._drive(lambda client: _PermitRequest(self, holdings, client).complete(deadline))
+        return self._drive(lambda client: self._acquire_permit(holdings, client, deadline))
 
     def release(self) -> None:
         """Release the permit that this thread acquired last, or one of another thread of this process.
 
         Raises `NotHeldError` if this process holds none, and `LeaseLostError` if the lease expired before.
         """
-        if not self._release_lease(self._release_script):
-            raise NotHeldError(f"{self!r} is not held by this process")
+        holdings = self._get_session().holdings
+        self._drive(lambda client: self._release_permit(holdings, client))
 
     @property
     def held(self) -> bool:
@@ -89,14 +89,12 @@ class Permits(LeasedHandle):
         A lease that has expired is lost, even if no other process has acquired the permit: `held` stays false, and
         `release` raises `LeaseLostError`.
         """
-        lease = self._current_lease()
-        return lease is not None and lease.is_valid
+        return self._is_held(self._get_session().holdings)
 
     @property
     def fence(self) -> int | None:
         """The fence of the permit that `held` refers to, or None; this number rises with every grant."""
-        lease = self._current_lease()
-        return None if lease is None else lease.fence
+        return self._current_fence(self._get_session().holdings)
 
     def holders(self) -> list[Holder]:
         """Return who holds a permit, the one that acquired it first at the head; this changes nothing.
@@ -125,6 +123,21 @@ class Permits(LeasedHandle):
     def open(self) -> None:
         """Create it on the server unless it exists; raise `MismatchError` if it exists with another start value."""
         self._count_free()
+
+    def _acquire_permit(self, holdings: Holdings, client: Client, deadline: float) -> Steps[bool]:
+        return _PermitRequest(self, holdings, client).complete(deadline)
+
+    def _release_permit(self, holdings: Holdings, client: Client) -> Steps[None]:
+        if not (yield from self._release(holdings, client, self._release_script, self._release_order)):
+            raise NotHeldError(f"{self!r} is not held by this process")
+
+    def _is_held(self, holdings: Holdings) -> bool:
+        lease = self._current_lease(holdings)
+        return lease is not None and lease.is_valid
+
+    def _current_fence(self, holdings: Holdings) -> int | None:
+        lease = self._current_lease(holdings)
+        return None if lease is None else lease.fence
 
     def _count_free(self) -> int:
         return int(self._run(self._count_free_script)[0])

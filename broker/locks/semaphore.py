@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from broker.engine.arguments import check_count
+from broker.engine.lease import Holdings
 from broker.engine.leased_handle import DEFAULT_LEASE
+from broker.engine.operations import Client, Steps
 from broker.engine.owner import Owner
+from broker.engine.requests import run
 from broker.errors import InvalidArgumentError
 from broker.locks.permits import Permits
 
@@ -34,8 +37,11 @@ class Semaphore(Permits):
 
         Raises `LeaseLostError` if the lease expired before.
         """
-        if not self._release_lease(self._release_script):
-            self._run(self._add_permit_script)
+        super().release()
+
+    def _release_permit(self, holdings: Holdings, client: Client) -> Steps[None]:
+        if not (yield from self._release(holdings, client, self._release_script, self._release_order)):
+            yield from run(client, self._add_permit_script, client.new_token())
 
     def get_value(self) -> int:
         """Return how many permits are free now."""
@@ -59,7 +65,10 @@ class BoundedSemaphore(Semaphore):
 
         Raises `NotHeldError` if this process holds none, and `LeaseLostError` if the lease expired before.
         """
-        super(Semaphore, self).release()
+        super().release()
+
+    def _release_permit(self, holdings: Holdings, client: Client) -> Steps[None]:
+        return super(Semaphore, self)._release_permit(holdings, client)
 
 
 def check_permits(value: int) -> int:

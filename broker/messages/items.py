@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pickle
 import queue
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from broker.engine.arguments import check_count
@@ -88,7 +89,10 @@ class Items(LeasedHandle):
 
         A waiter that was killed is listed until it would be the next.
         """
-        _, _, getters, _, putters = self._run(self._read_script)[0]
+        return self._parse_waiters(self._run(self._read_script)[0])
+
+    def _parse_waiters(self, permits: Sequence[Any]) -> list[Waiter]:
+        _, _, getters, _, putters = permits
         return [*parse_waiters("get", getters), *parse_waiters("put", putters)]
 
     def close(self) -> None:
@@ -110,7 +114,9 @@ class Items(LeasedHandle):
         holdings = self._get_session().holdings
         return self._loads(self._drive(lambda client: self._get_item(holdings, client, deadline, retry_until)))
 
-    def _get_item(self, holdings: Holdings, client: Client, deadline: float, retry_until: float | None) -> Steps[bytes]:
+    def _get_item(
+        self, holdings: Holdings, client: Client, deadline: float, retry_until: float | None = None
+    ) -> Steps[bytes]:
         request = _GetRequest(self, holdings, client, deadline if retry_until is None else retry_until)
         if not (yield from request.complete(deadline, retry_until)):
             raise queue.Empty
@@ -128,8 +134,10 @@ class Items(LeasedHandle):
 
     def _count(self) -> int:
         """Return the number of items; raise `MismatchError` if the name exists with another size."""
-        script, size = self._count_script, self._size
-        reply, _ = self._drive(lambda client: run(client, script, client.new_token(), b"0", size))
+        return self._drive(self._count_items)
+
+    def _count_items(self, client: Client) -> Steps[int]:
+        reply, _ = yield from run(client, self._count_script, client.new_token(), b"0", self._size)
         return int(reply)
 
     def _check_open(self) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 from broker.engine.flag_wait import wait_for_flag
 from broker.engine.handle import INDEX_KEY
 from broker.engine.holders import Holder, parse_holders
+from broker.engine.lease import Holdings
 from broker.engine.leased_handle import DEFAULT_LEASE
+from broker.engine.operations import Client, Steps
 from broker.engine.owner import Owner
 from broker.engine.request import MICROSECOND
 from broker.engine.shared_scripts import RENEW
@@ -93,7 +95,10 @@ class Queue(Items):
 
     def full(self) -> bool:
         """Return whether there is no free slot now."""
-        return 0 < self._maxsize <= self._count()
+        return self._is_full(self._count())
+
+    def _is_full(self, items: int) -> bool:
+        return 0 < self._maxsize <= items
 
     def join_thread(self) -> None:
         """Do nothing: there is no feeder thread."""
@@ -137,7 +142,11 @@ class JoinableQueue(Queue):
         Raises `NotHeldError` (a `ValueError`) if this process has no unfinished item, and `LeaseLostError` if the lease
         expired before.
         """
-        if not self._release_lease(self._done_script):
+        holdings = self._get_session().holdings
+        self._drive(lambda client: self._complete_item(holdings, client))
+
+    def _complete_item(self, holdings: Holdings, client: Client) -> Steps[None]:
+        if not (yield from self._release(holdings, client, self._done_script, self._release_order)):
             raise NotHeldError("task_done() called too many times")
 
     def holders(self) -> list[Holder]:
@@ -150,6 +159,8 @@ class JoinableQueue(Queue):
 
     def join(self) -> None:
         """Block until all items are done."""
+        self._drive(self._wait_until_done)
+
+    def _wait_until_done(self, client: Client, timeout: float | None = None) -> Steps[bool]:
         done = self._keys[-1]
-        script = READ_UNFINISHED.bind((self._key, done))
-        self._drive(lambda client: wait_for_flag(client, script, done, None))
+        return wait_for_flag(client, READ_UNFINISHED.bind((self._key, done)), done, timeout)

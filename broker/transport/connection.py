@@ -48,6 +48,18 @@ def _forget_threads() -> None:
 os.register_at_fork(after_in_child=_forget_threads)
 
 
+def thread_id() -> int:
+    """Return the native id of the calling thread."""
+    return _thread.native_id
+
+
+def new_client_id() -> bytes:
+    """Return a unique id of something in this process that sends requests: `host/pid/process/random`."""
+    # Quoted, the name has no '/', ':' or space, which separate the parts of tokens and messages.
+    process = quote(multiprocessing.current_process().name, safe="", errors="replace")
+    return f"{socket.gethostname()}/{os.getpid()}/{process}/{secrets.token_hex(6)}".encode()
+
+
 class Clock:
     """The monotonic clock."""
 
@@ -68,9 +80,7 @@ class Connection(Clock):
     """
 
     def __init__(self, open_wire: WireFactory, reply_timeout: float) -> None:
-        # Quoted, the name has no '/', ':' or space, which separate the parts of tokens and messages.
-        process = quote(multiprocessing.current_process().name, safe="", errors="replace")
-        self.client_id = f"{socket.gethostname()}/{os.getpid()}/{process}/{secrets.token_hex(6)}".encode()
+        self.client_id = new_client_id()
         self.channel = b"broker:" + self.client_id
         self._open_wire = open_wire
         self._reply_timeout = reply_timeout

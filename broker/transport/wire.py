@@ -30,7 +30,7 @@ MIN_RATE = 1_000_000  # bytes per second; what is transferred at this rate is no
 
 # TCP keepalive: a connection that is only subscribed is closed after 6 s without a packet. TCP doubles the delay before
 # each retransmission, so after that a lost message would arrive sooner on a new connection.
-_KEEPALIVE = {
+KEEPALIVE = {
     getattr(socket, option): value
     for option, value in (("TCP_KEEPIDLE", 3), ("TCP_KEEPINTVL", 1), ("TCP_KEEPCNT", 3))
     if hasattr(socket, option)
@@ -49,11 +49,7 @@ class Wire:
         try:
             connection.connect()
         except redis.ConnectionError as error:
-            cause = error.__context__
-            no_certificate = isinstance(connection, redis.SSLConnection) and isinstance(cause, FileNotFoundError)
-            if no_certificate or is_tls_disagreement(cause):
-                raise TlsError(*error.args) from error
-            raise
+            raise opening_error(error, isinstance(connection, redis.SSLConnection)) from error
         self._connection = connection
         self._socket: socket.socket = connection._sock  # type: ignore[assignment]
         self._timeout = timeout
@@ -139,6 +135,13 @@ class Wire:
         self._limit = seconds
 
 
+def opening_error(error: redis.ConnectionError, uses_tls: bool) -> redis.ConnectionError:
+    """Return what to raise for redis-py's error when it has opened no connection."""
+    cause = error.__context__
+    no_certificate = uses_tls and isinstance(cause, FileNotFoundError)
+    return TlsError(*error.args) if no_certificate or is_tls_disagreement(cause) else error
+
+
 class WireFactory(Protocol):
     """Opens wires."""
 
@@ -160,7 +163,7 @@ def wire_factory(url: str) -> WireFactory:
     login = _login_requests(options)
     options |= {"protocol": 2, "decode_responses": False, "redis_connect_func": _leave_login}
     if not issubclass(connection_class, UnixDomainSocketConnection):
-        options |= {"socket_keepalive": True, "socket_keepalive_options": _KEEPALIVE}
+        options |= {"socket_keepalive": True, "socket_keepalive_options": KEEPALIVE}
 
     def open_wire(timeout: float, connect_timeout: float | None = None) -> Wire:
         limit = timeout if connect_timeout is None else connect_timeout

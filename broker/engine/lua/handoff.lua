@@ -3,7 +3,7 @@ local ACK_TIMEOUT = math.min(LEASE, SECOND) -- a waiter must acknowledge its gra
 
 -- Returns how many clients received the message; 0 proves that the waiter is gone.
 local function notify(token, number, expiry)
-  local channel = 'broker:' .. string.match(token, '^(.*):')
+  local channel = 'broker:' .. string.match(token, '^[^:]+')
   return redis.call('PUBLISH', channel, string.format('%s %.0f %.0f', token, number, expiry))
 end
 

@@ -113,7 +113,7 @@ def test_task_done(ctx: Context) -> None:
         queue.get()
 
     def check() -> None:
-        held = queue._current_lease()
+        held = queue._current_lease(queue._get_session().holdings)
         wait_until(lambda: (held and held.is_valid) or not queue.holders())
         release_all(queue.task_done)
         queue.join()

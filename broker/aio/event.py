@@ -1,0 +1,38 @@
+"""An event for the tasks of an event loop."""
+
+from __future__ import annotations
+
+from broker.aio.handle import Handle, Owner
+from broker.engine.flag_wait import wait_for_flag
+from broker.locks import event
+
+
+class Event(Handle[event.Event]):
+    """`asyncio.Event` over Redis: a flag that tasks, threads and processes set, clear and wait for.
+
+    Whoever is waiting when `set` is called returns True, even if `clear` follows at once. Unlike asyncio's, all methods
+    are coroutines, since they need the server.
+    """
+
+    _blocking_class = event.Event
+
+    def __init__(self, name: str | None = None, *, context: Owner) -> None:
+        super().__init__(name, context)
+
+    async def is_set(self) -> bool:
+        """Return whether the flag is set now."""
+        flag, _ = await self._run(self._blocking._read_script)
+        return bool(flag)
+
+    async def set(self) -> None:
+        """Set the flag and wake all waiters."""
+        await self._run(self._blocking._set_script)
+
+    async def clear(self) -> None:
+        """Clear the flag; whoever was waiting when it was set still returns True."""
+        await self._run(self._blocking._clear_script)
+
+    async def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the flag is set; return True, or False if it is not set within `timeout` seconds."""
+        script, channel = self._blocking._read_script, self._blocking._key
+        return await self._drive(lambda client: wait_for_flag(client, script, channel, timeout))
