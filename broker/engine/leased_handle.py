@@ -11,7 +11,7 @@ from broker.engine.lease import CONFIRMED, SENT, Holdings, Lease
 from broker.engine.operations import Client, Steps
 from broker.engine.requests import run
 from broker.errors import LeaseLostError
-from broker.transport.scripts import BoundScript
+from broker.transport.scripts import BoundScript, Command
 
 DEFAULT_LEASE = 10.0  # seconds
 MIN_LEASE = 0.01  # seconds: several round trips; the next holder must hear of its grant within the lease
@@ -63,14 +63,23 @@ class LeasedHandle(Handle):
         try:
             lease.release = SENT
             released, retried = (1, False) if before == CONFIRMED else (yield from run(client, script, lease.token))
+            if released == 0 and (retried or before == SENT):  # unless the first request has released it
+                released = yield from self._has_data_since(client, lease)
             holdings.drop(self._key, lease)
         except BaseException:
             holdings.complete_release(lease, script)
             raise
-        # Not held, but sent more than once: the first request released it, and only its reply was lost.
-        if before == CONFIRMED or (not lost and (released == 1 or (released == 0 and (retried or before == SENT)))):
+        if before == CONFIRMED or (not lost and released == 1):
             return True
         raise LeaseLostError(f"the lease of {self!r} {self._expired_message}")
+
+    def _has_data_since(self, client: Client, lease: Lease) -> Steps[int]:
+        """Return 0 if the server has lost its data since the lease was granted: others may have been let in."""
+        if not lease.fence:  # an item, which a getter that was let in may have got a second time
+            return 1
+        fields = b"created", b"fence"
+        (created, fence), _ = yield from run(client, Command(b"HMGET", self._key), *fields)
+        return int(created is not None and int(created) <= lease.fence <= int(fence))
 
 
 def check_lease(lease: float) -> float:

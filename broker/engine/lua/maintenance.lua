@@ -7,7 +7,8 @@ local IDLE_TTL = 7 * DAY / 1000   -- milliseconds after which untouched keys exp
 local function initialize()
   if not start then
     redis.call(
-      'HSET', STATE, 'start', START, 'capacity', START, 'fence', 0, 'ticket', 0, 'look', next_expiry, 'touched', 0)
+      'HSET', STATE, 'start', START, 'created', now, 'capacity', START, 'fence', 0, 'ticket', 0, 'look', next_expiry,
+      'touched', 0)
   end
   if now - touched > DAY or touched - now > RETRY_WINDOW then -- the latter if the clock was set back
     touched = now + RETRY_WINDOW * redis.call('EXISTS', ENDED) -- requests may have been withdrawn without a state

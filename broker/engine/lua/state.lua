@@ -1,7 +1,7 @@
 -- The state of a lock or a semaphore, which each of its scripts reads first, and how a permit is granted. handoff.lua
 -- grants permits to waiters; maintenance.lua holds what is rarely needed.
 --
--- KEYS  1 state  hash  start, capacity, fence, ticket, look, touched (see META_FIELDS), and one field for each held
+-- KEYS  1 state  hash  start, created, capacity, fence, ticket, look, touched (see META_FIELDS), and one field for each held
 --                      permit: token -> "fence expiry lease"
 --       2 queue  zset  token -> ticket; the lowest is granted first (see join_queue)
 --       3 ended  zset  token -> when; lost leases and added permits, kept so that retried requests are recognized; and
@@ -21,7 +21,7 @@
 local STATE, QUEUE, ENDED = KEYS[1], KEYS[2], KEYS[3]
 local START, LEASE, TOKEN = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 local SECOND, DAY = 1000000, 86400000000
-local META_FIELDS = 6 -- fields of the state that are not tokens
+local META_FIELDS = 7 -- fields of the state that are not tokens
 
 local clock = redis.call('TIME')
 local now = clock[1] * SECOND + clock[2]

@@ -14,7 +14,7 @@ local INDEX, LIMIT, ONLY_BUSY, CURSOR = KEYS[1], tonumber(ARGV[1]), ARGV[2] == '
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 -- include engine/lua/list_permits.lua
-local META_FIELDS = 6 -- as in state.lua
+local META_FIELDS = 7 -- as in state.lua
 
 -- Each returns nil if the state has expired, else what the reply contains, and whether the primitive is busy.
 local function read_permits(key)

@@ -96,7 +96,7 @@ def test_killed_holder_is_listed_until_its_lease_expires(ctx: Context, client: r
     assert (listed.pid, listed.lease_left <= 1.0) == (holder.pid, True)
     holder.kill()
     wait_until(lambda: lock.holders() == [])
-    assert run_command(lock, b"HLEN", lock._key) == 7, "no script has removed it yet"
+    assert run_command(lock, b"HLEN", lock._key) == 8, "no script has removed it yet"
     assert server_time(client) >= listed.since + 1.0
 
 

@@ -13,9 +13,11 @@ from broker.locks.lock import Lock
 from broker.server.private_server import PrivateServer
 from tests.support.actors import SLACK, Actor, Actors
 from tests.support.proxy import Proxy
-from tests.support.server_state import count_event_waiters, count_waiters, run_command, start_waiting
+from tests.support.server_state import count_event_waiters, count_waiters, holders, run_command, start_waiting
 from tests.support.servers import Server
 from tests.support.waiting import wait_until
+
+LONG = 600.0  # seconds: no lease of this expires in a test
 
 
 def test_scripts_are_loaded_again_after_script_flush(ctx: Context, client: redis.Redis, actors: Actors) -> None:
@@ -142,6 +144,20 @@ def test_holder_learns_of_the_loss_after_restart_without_data(volatile_server: S
         event.set()
         event.clear()
         assert listener.result() is True
+
+
+def test_release_that_is_sent_again_after_a_loss_of_data_is_no_success(volatile_server: Server, actors: Actors) -> None:
+    with Context(volatile_server.url) as ctx:
+        lock = ctx.Lock(lease=LONG)
+        lock.acquire()
+        other = actors.process(ctx, lock)
+        volatile_server.kill()
+        volatile_server.start()
+        assert other.call("acquire") is True
+        with pytest.raises(LeaseLostError):
+            lock.release()
+        assert other.call("held") is True
+        assert len(holders(lock)) == 1
 
 
 def test_fences_rise_across_data_loss(ctx: Context, client: redis.Redis) -> None:
