@@ -11,7 +11,7 @@ from broker.engine.lease import Holdings, Lease, Withdrawal
 from broker.engine.operations import Client, Steps
 from broker.engine.requests import RETRY_TIMEOUT, run
 from broker.engine.waiting import wait
-from broker.errors import ServerUnavailableError
+from broker.errors import ServerUnavailableError, UnsuitableServerError
 from broker.transport.connection import NEVER
 from broker.transport.scripts import BoundScript
 from broker.transport.server_errors import UnexpectedReplyError, translate
@@ -67,9 +67,10 @@ class Request(ABC):
                 granted = (yield from self._renew_grant(retry_until)) or (
                     yield from self._attempt(deadline, retry_until)
                 )
-        except ServerUnavailableError:
+        except (ServerUnavailableError, UnsuitableServerError) as error:  # to ask once more now would take too long
             self._withdraw_later()
-            if self._unanswered_is_timeout and 0 < deadline <= self._client.now():
+            unanswered = isinstance(error, ServerUnavailableError) and 0 < deadline <= self._client.now()
+            if unanswered and self._unanswered_is_timeout:
                 return False
             raise
         except GeneratorExit:  # its driver was interrupted once more
