@@ -118,6 +118,9 @@ class Request(ABC):
         arguments = (self._token, b"1" if join_queue else b"0", *self._arguments)
         reply, sent_again = yield from run(self._client, self._script, *arguments, deadline=deadline)
         self.sent_again = self.sent_again or sent_again
+        if sent_again and self._client.now() > self._sent_at + self._lease / 2:
+            # A lease counts from before the request, and it is unknown which sending was answered: ask once more.
+            return (yield from self._send(join_queue, deadline))
         if type(reply) is not list:
             self._on_grant(reply)
             return True
