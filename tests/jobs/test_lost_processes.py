@@ -98,6 +98,7 @@ def test_a_process_that_counts_as_lost_is_killed_when_it_resumes(running):
     assert exited(running.ancestry[0])
 
 
+@pytest.mark.slow
 def test_a_process_that_counts_as_lost_never_holds_its_lock_again(url, connection):
     """It may be killed at any moment, and would leave the lock's key on the server."""
     with jobs.Workers(url, "paused", 1):

@@ -179,6 +179,7 @@ def test_server_that_requires_a_password_or_may_evict(lab: RunLab):
 
 
 @pytest.mark.parametrize("backend", ["redis", "rq"])
+@pytest.mark.slow
 def test_server_that_is_stopped_during_the_run(start: StartLab, backend: str):
     own_server = PrivateServer()
     with redis.Redis.from_url(own_server.url) as client:

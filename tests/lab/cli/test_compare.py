@@ -159,6 +159,7 @@ def _stays(trace: Trace, pace: float) -> Iterator[tuple[str, int]]:
         yield event.who, int((event.when - entered_at[event.who]) / pace + 0.05)
 
 
+@pytest.mark.slow
 def test_running_workers_are_used(lab: RunLab, url: str, tmp_path: Path):
     with jobs.Workers(url, "lab", 2):
         done = lab(*FEW, "--on", "rq", "--redis-url", url, "--json", "figures", "--workers", 5)
@@ -204,9 +205,8 @@ SMALL = {
 }
 
 
-@pytest.mark.parametrize(
-    "name", ["traffic", *(pytest.param(name, marks=pytest.mark.slow) for name in SMALL if name != "traffic")]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SMALL)
 def test_other_exercises_are_valid_on_every_backend(lab: RunLab, url: str, name: str):
     arguments, expected = SMALL[name]
     done = lab("compare", name, *arguments, "--redis-url", url)
@@ -216,12 +216,14 @@ def test_other_exercises_are_valid_on_every_backend(lab: RunLab, url: str, name:
     assert {what: rows[what] for what in expected} == {what: [value] * 3 for what, value in expected.items()}
 
 
+@pytest.mark.slow
 def test_output_interleaves_without_a_lock(lab: RunLab):
     done = lab("compare", "output", "--how", "nothing", "--pace", 2, "--seed", 1, "--on", "local,redis")
     assert done.returncode == 1
     assert all(int(count) > 0 for count in table_rows(done.stdout)["interleaved"])
 
 
+@pytest.mark.slow
 def test_repeated_runs(lab: RunLab, tmp_path: Path):
     options = ("--clients", 3, "--stock", 2, "--pace", 0.01, "--on", "local", "--repeat", 2, "--trace", "traces")
     done = lab("compare", "tickets", *options, "--json", "figures")

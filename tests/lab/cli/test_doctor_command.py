@@ -98,6 +98,7 @@ def test_user_with_few_permissions(lab: RunLab, healthy: str):
         assert (code, found["workers"][0], found["clock"][0]) == (0, "unknown", "ok")
 
 
+@pytest.mark.slow
 def test_worker_without_this_project_is_reported_and_takes_one_probe_only(
     lab: RunLab, start: StartLab, healthy: str, tmp_path
 ):

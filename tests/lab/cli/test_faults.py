@@ -40,6 +40,7 @@ def test_what_a_killed_actor_held_is_free_again(
 
 
 @pytest.mark.parametrize(("exercise", "section"), EXERCISES)
+@pytest.mark.slow
 def test_what_a_killed_actor_held_on_local_is_lost(
     lab: RunLab, tmp_path: Path, exercise: tuple[object, ...], section: str
 ):

@@ -27,6 +27,7 @@ def show(tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
         each.close()
 
 
+@pytest.mark.slow
 def test_compare_shows_each_run_as_it_happens(show: Callable[..., Terminal]) -> None:
     terminal = show("compare", *KTV, "--on", "local,redis")
     assert terminal.finish() == 0

@@ -64,6 +64,7 @@ def test_no_actor_pauses_without_the_option(lab: RunLab):
     assert "faults" not in rows
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_an_actor_is_paused_leaves_nothing_behind(start: StartLab, url: str, client):
     session = start("compare", *FEW, *PAUSE, "--on", "redis", "--redis-url", url)
     wait_until(lambda: "pauses" in session.events(client))

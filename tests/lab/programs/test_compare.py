@@ -295,6 +295,7 @@ def test_conditions_and_barriers_are_recorded(lab: RunLab, program: Program, tmp
     assert counts["lock of ready"]["grants"] == 4
 
 
+@pytest.mark.slow
 def test_repeated_runs(lab: RunLab, program: Program, tmp_path: Path):
     path = program(
         """
@@ -315,6 +316,7 @@ def test_repeated_runs(lab: RunLab, program: Program, tmp_path: Path):
     assert table_rows(again.stdout)["elapsed"] == table_rows(done.stdout)["elapsed"]
 
 
+@pytest.mark.slow
 def test_processes_of_pools_and_executors_are_counted(lab: RunLab, program: Program, url: str):
     path = program(
         """

@@ -62,6 +62,7 @@ def test_what_a_killed_process_of_a_program_held_is_free_again(
     assert f"Process-1 was killed inside {ROOMS} on {backend}." in text
 
 
+@pytest.mark.slow
 def test_what_a_killed_process_of_a_program_held_on_local_is_lost(
     lab: RunLab, program: Callable[..., Path], tmp_path: Path
 ):

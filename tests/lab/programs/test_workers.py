@@ -39,6 +39,7 @@ def test_more_processes_than_workers_print_a_warning(
 
 
 @pytest.mark.parametrize("command", ["run", "compare"])
+@pytest.mark.slow
 def test_the_number_of_workers_is_ignored_where_others_run(lab: RunLab, program: Program, url: str, command: str):
     path = program("pass")
     with jobs.Workers(url, "lab", 1):

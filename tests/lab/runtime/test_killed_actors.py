@@ -78,9 +78,8 @@ def test_a_buyer_that_is_killed_before_one_of_its_steps(
     assert ("could not record it" in result.verdict.evidence) == (before == "buys")
 
 
-@pytest.mark.parametrize(
-    ("backend", "victim"), [("redis", "itself"), pytest.param("rq", "itself", marks=pytest.mark.slow), ("rq", "worker")]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("backend", "victim"), [("redis", "itself"), ("rq", "itself"), ("rq", "worker")])
 def test_a_buyer_that_is_killed_inside_the_section(start: StartLab, tmp_path: Path, backend: str, victim: str):
     # Its own server, because RQ lists a killed worker until its keys expire.
     with (
