@@ -58,8 +58,8 @@ class _FlagCondition:
         return bool(flag) or generation != self._first_generation  # lower if it was set after the data was lost
 
     def on_message(self, message: bytes) -> Steps[bool]:
-        if int(message) > (self._first_generation or 0):
+        if message.isdigit() and int(message) > (self._first_generation or 0):
             return True
-        self.recheck_at = 0.0  # of an earlier wait, or set after the data was lost: `check` tells
+        self.recheck_at = 0.0  # of an earlier wait, or set after the data was lost, or no generation: `check` tells
         return False
         yield  # a generator, as of every condition

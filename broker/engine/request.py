@@ -101,9 +101,10 @@ class Request(ABC):
 
     def on_message(self, message: bytes) -> Steps[bool]:
         """Process a grant, or the time at which to check again."""
-        token, fence, expiry = message.split(b" ")
-        if token != self._token:
-            return False  # for an earlier request, which has ended
+        token, *numbers = message.split(b" ")
+        if token != self._token or len(numbers) != 2 or not all(map(bytes.isdigit, numbers)):
+            return False  # for an earlier request, which has ended; or not from a script of the broker
+        fence, expiry = numbers
         expires_at, now = self._to_local_time(int(expiry)), self._client.now()
         if fence == b"0":
             self._recheck_at_expiry(expires_at, delay=0.0)
@@ -170,10 +171,9 @@ class Request(ABC):
 
     def _withdraw(self) -> Steps[None]:
         """Release what may have been granted, or leave the queue; in the background unless the server answers soon."""
-        if self._granted is not None:
-            self._holdings.drop(self._key, self._granted)
         (script, arguments), answered = self._undo(), False
         try:
+            self._drop()
             with contextlib.suppress(Exception):
                 yield from run(self._client, script, *arguments, deadline=0.0)
                 answered = True
@@ -182,5 +182,10 @@ class Request(ABC):
                 self._withdraw_later()
 
     def _withdraw_later(self) -> None:
+        self._drop()
         deadline = self._sent_at + max(self._lease, ACK_TIMEOUT) + RETRY_TIMEOUT
         self._holdings.renewer.withdraw(Withdrawal(*self._undo(), deadline))
+
+    def _drop(self) -> None:
+        if self._granted is not None:
+            self._holdings.drop(self._key, self._granted)
