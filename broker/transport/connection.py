@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 import redis
 
+from broker.errors import ServerUnavailableError
 from broker.transport.replies import parse_message
 from broker.transport.scripts import BoundScript, Command, pack_command
 from broker.transport.server_errors import PASSING, UnexpectedReplyError, translate
@@ -86,6 +87,7 @@ class Connection(Clock):
         self._reply_timeout = reply_timeout
         self._request_wire: Wire | None = None
         self._message_wire: Wire | None = None
+        self._closed = False
         self._channels: set[bytes] = set()
         self._request_numbers = itertools.count(1)
         self._unread_replies = 0
@@ -121,7 +123,7 @@ class Connection(Clock):
         """
         try:
             if self._request_wire is None:
-                self._request_wire = self._open_wire(self._reply_timeout, self._timeout_by(deadline))
+                self._request_wire = self._open(self._timeout_by(deadline))
             pack = script.pack_evalsha if script.sha in self._scripts_sent else script.pack_eval
             self._unread_replies += 1  # before sending: an interrupt must not leave a reply that is not counted
             self._request_wire.send(pack(*arguments))
@@ -136,7 +138,7 @@ class Connection(Clock):
         timeout = self._timeout_by(deadline)
         try:
             if self._request_wire is None:
-                self._request_wire = self._open_wire(self._reply_timeout, timeout)
+                self._request_wire = self._open(timeout)
             self._request_wire.send(request, timeout)
             while self._unread_replies:
                 self._unread_replies -= 1
@@ -176,7 +178,7 @@ class Connection(Clock):
         timeout = self._timeout_by(deadline)
         try:
             if self._message_wire is None:
-                self._message_wire = self._open_wire(self._reply_timeout, timeout)
+                self._message_wire = self._open(timeout)
             self._message_wire.send(pack_command(b"SUBSCRIBE", channel), timeout)
             while parse_message(self._message_wire.read(timeout))[:2] != (b"subscribe", channel):
                 pass
@@ -221,8 +223,14 @@ class Connection(Clock):
             self._message_wire.close()
             self._message_wire = None
 
+    def _open(self, connect_timeout: float | None) -> Wire:
+        if self._closed:
+            raise ServerUnavailableError("the connection was closed, since its context was closed meanwhile")
+        return self._open_wire(self._reply_timeout, connect_timeout)
+
     def close(self) -> None:
-        """Close both sockets."""
+        """Close both sockets for good: a thread that uses them or waits for a message gets an error."""
+        self._closed = True
         self._close_request_wire()
         self._close_message_wire()
 

@@ -70,8 +70,9 @@ class ScriptClient:
         return arrived
 
     def disconnect(self) -> None:
-        """Close the sockets, as the end of the process would."""
-        self._connection.close()
+        """Close the sockets, as the end of the process would; a late request in its name opens one again."""
+        self._connection._close_request_wire()
+        self._connection._close_message_wire()
 
 
 class ScriptHarness:

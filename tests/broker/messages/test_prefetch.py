@@ -12,9 +12,13 @@ from multiprocessing.connection import wait
 from typing import Any
 
 import pytest
+import redis
 
 from broker import Context, PipeConnection
+from broker.engine.handle import INDEX
+from broker.server.private_server import PrivateServer
 from tests.support.actors import TIMEOUT
+from tests.support.server_state import count_waiters
 from tests.support.waiting import wait_until
 
 
@@ -110,3 +114,17 @@ def test_forked_child_receives_for_itself(ctx: Context) -> None:
     writer.send(1)
     assert numbers.get() == (child.pid, 1)
     child.join()
+
+
+def test_thread_that_waits_when_its_context_is_closed_creates_nothing_anew(
+    server: PrivateServer, client: redis.Redis
+) -> None:
+    context = Context(server.url)
+    end, _other = context.Pipe()
+    end.fileno()
+    inbox, thread = end._inbox, prefetch_thread(end)
+    wait_until(lambda: count_waiters(inbox) == 1)
+    context.close()
+    wait_until(lambda: not thread.is_alive() or end._prefetch._outcome is not None)
+    assert not [key for key in client.scan_iter() if inbox._key in key]
+    assert client.zscore(INDEX, inbox._key) is None
