@@ -23,7 +23,11 @@ PROGRAMS = [
 ]
 SHOWN = {page: re.findall(r"^    (lab \S.*?)(?:  .*)?$", page.read_text(), re.M) for page in PAGES}
 COMMANDS = [
-    pytest.param(command, id=f"{page.stem}-{number}", marks=[pytest.mark.slow] if "compare" in command else [])
+    pytest.param(
+        command,
+        id=f"{page.stem}-{number}",
+        marks=[pytest.mark.slow] if "compare" in command or page.stem == "course" else [],
+    )
     for page, commands in SHOWN.items()
     for number, command in enumerate(commands)
 ]
