@@ -10,6 +10,7 @@ import functools
 import itertools
 import os
 import secrets
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -63,9 +64,15 @@ class FileLog:
     url: None = field(default=None, init=False)
 
     def append(self, make_event: Callable[[float, float], Event], last: bool = False) -> None:  # noqa: ARG002
-        """Record an event; a write to a file that is open for appending is atomic, and after all earlier ones."""
-        with self.path.open("ab", buffering=0) as file:
-            file.write((make_event(time.monotonic(), 0.0).to_line() + "\n").encode())
+        """Record an event; a write to a file that is open for appending is atomic, and after all earlier ones.
+
+        If the log has been deleted, the run has ended, so this process is an orphan that nobody waits for: it ends.
+        """
+        try:
+            with self.path.open("ab", buffering=0) as file:
+                file.write((make_event(time.monotonic(), 0.0).to_line() + "\n").encode())
+        except FileNotFoundError:
+            sys.exit()
 
     def events(self) -> tuple[Event, ...]:
         """Return the events recorded so far, in order."""

@@ -22,8 +22,11 @@ STOCK = {"tickets_query": 5, "tickets_unlocked": 1, "tickets_locked": 5}  # the 
 LONGEST = ("tickets_locked", "traffic")
 MAX_CONCURRENT = 8
 VEHICLES = 20
-# Two of its clients have to overlap, also on a machine that takes long to start a process.
-CHANGES = {"tickets_unlocked": {"time.sleep(0.2)": "time.sleep(5)"}}
+# On a machine that takes long to start and end processes, two clients have to overlap, and a daemon to sleep still.
+CHANGES = {
+    "tickets_unlocked": {"time.sleep(0.2)": "time.sleep(5)"},
+    "daemon_foo_bar": {"time.sleep(1)": "time.sleep(60)"},
+}
 NO_CHANGES: Mapping[str, str] = MappingProxyType({})
 RUN_TIMEOUT = 300.0  # seconds, more than any program that ends by itself needs
 
