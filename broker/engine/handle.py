@@ -15,7 +15,7 @@ from broker.engine.operations import Client, Steps
 from broker.engine.owner import Owner, default_owner
 from broker.engine.requests import run
 from broker.engine.session import Session, get_session
-from broker.errors import BrokerError, InvalidArgumentError, MismatchError
+from broker.errors import BrokerError, InvalidArgumentError, MismatchError, ServerUnavailableError
 from broker.transport.scripts import BoundScript, Command, PackedKeys, Script
 from broker.transport.server_errors import translate
 
@@ -142,6 +142,9 @@ class Handle:
             return drive(steps(connection), connection)
         except redis.ResponseError as error:
             raise self._translate_error(error) from error
+        except ServerUnavailableError:
+            connection.close()  # a later request of this client would replace what the server remembers of this one
+            raise
         finally:
             session.release_connection(connection)
 

@@ -109,10 +109,12 @@ class Request(ABC):
         if fence == b"0":
             self._recheck_at_expiry(expires_at, delay=0.0)
             return False
-        if expires_at < now + min(ACK_TIMEOUT, self._lease) / 2:  # received late: the grant may have expired
+        longest = min(ACK_TIMEOUT, self._lease)
+        # Received late: the grant may have expired. Or it is from before the last reply, and has ended since.
+        if expires_at < now + longest / 2 or int(fence) <= self._server_time:
             self.recheck_at = now
             return False
-        return (yield from self._on_grant_message(int(fence), min(expires_at, now + ACK_TIMEOUT)))
+        return (yield from self._on_grant_message(int(fence), min(expires_at, now + longest)))
 
     def _send(self, join_queue: bool, deadline: float) -> Steps[bool]:
         self._sent_at = self._client.now()

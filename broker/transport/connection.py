@@ -94,6 +94,11 @@ class Connection(Clock):
         self._scripts_sent: set[bytes] = set()  # hashes of scripts whose text was sent on the request wire
 
     @property
+    def is_closed(self) -> bool:
+        """Whether it was closed for good."""
+        return self._closed
+
+    @property
     def is_connected(self) -> bool:
         """Whether it has an open socket for requests, as far as it knows."""
         return self._request_wire is not None
