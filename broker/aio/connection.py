@@ -35,6 +35,7 @@ class Connection(Clock):
 
     def __init__(self, wires: Wires, number: int, reply_timeout: float) -> None:
         self.number = number
+        self.is_retired = False  # whether no later call gets its number
         self.channel = wires.channel
         self.client_id = b"%b:%d" % (wires.client_id, number)
         self._wires = wires
@@ -67,6 +68,10 @@ class Connection(Clock):
             wire.post(script, arguments)
         except (redis.ConnectionError, redis.TimeoutError):
             pass
+
+    def retire(self) -> None:
+        """Have its number used by no later call."""
+        self.is_retired = True
 
     def is_subscribed(self, channel: bytes) -> bool:
         """Return whether the session is subscribed to `channel`, as far as it knows."""

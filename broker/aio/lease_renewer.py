@@ -68,7 +68,7 @@ class LeaseRenewer:
             lease.renew_at = time.monotonic() + RETRY_DELAY
             raise
         finally:
-            if lease.token in self._timers and not lease.lost:
+            if lease.token in self._timers and lease.needs_renewal:
                 self.add(lease)
 
     async def _send(self, withdrawal: Withdrawal) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import redis
 
 from broker.aio.wire import Wire
+from broker.transport.replies import may_be_reply
 from broker.transport.scripts import BoundScript, Command
 from broker.transport.server_errors import PASSING, UnexpectedReplyError
 
@@ -41,7 +42,7 @@ class RequestWire(Wire):
             raise
         finally:
             timer.cancel()
-        if (value is None or type(value) is str) and type(script) is BoundScript:  # no script replies that
+        if not may_be_reply(script, value):
             self.close()
             raise UnexpectedReplyError(value)
         return value

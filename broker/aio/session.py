@@ -118,7 +118,8 @@ class Session:
 
     def _release(self, connection: Connection) -> None:
         connection.close()
-        self._free_call_numbers.append(connection.number)
+        if not connection.is_retired:
+            self._free_call_numbers.append(connection.number)
 
 
 _sessions: dict[asyncio.AbstractEventLoop, dict[str, Session]] = {}

@@ -10,12 +10,11 @@ from typing import Any, ClassVar, TypeVar
 
 import redis
 
-from broker.engine.blocking import drive
 from broker.engine.operations import Client, Steps
 from broker.engine.owner import Owner, default_owner
 from broker.engine.requests import run
 from broker.engine.session import Session, get_session
-from broker.errors import BrokerError, InvalidArgumentError, MismatchError, ServerUnavailableError
+from broker.errors import BrokerError, InvalidArgumentError, MismatchError
 from broker.transport.scripts import BoundScript, Command, PackedKeys, Script
 from broker.transport.server_errors import translate
 
@@ -136,17 +135,10 @@ class Handle:
 
     def _drive(self, steps: Callable[[Client], Steps[T]]) -> T:
         """Drive the steps that are made for a client of this process's session."""
-        session = self._get_session()
-        connection = session.acquire_connection()
         try:
-            return drive(steps(connection), connection)
+            return self._get_session().run(steps)
         except redis.ResponseError as error:
             raise self._translate_error(error) from error
-        except ServerUnavailableError:
-            connection.close()  # a later request of this client would replace what the server remembers of this one
-            raise
-        finally:
-            session.release_connection(connection)
 
     def _translate_error(self, error: redis.ResponseError) -> BrokerError:
         code, _, rest = str(error).partition(" ")

@@ -68,6 +68,11 @@ class Lease:
         return self.lost
 
     @property
+    def needs_renewal(self) -> bool:
+        """Whether it is held, and its release has not been sent."""
+        return self.release == NOT_SENT and not self.lost
+
+    @property
     def is_valid(self) -> bool:
         """Whether it is certain that no other process holds this permit, and its release has not been sent."""
         return self.release == NOT_SENT and not self.has_expired
@@ -75,7 +80,7 @@ class Lease:
 
 def renew(clock: Clock, lease: Lease) -> Steps[None]:
     """Renew a lease, unless it has expired; if the server does not answer, it is due again soon."""
-    if lease.has_expired:
+    if not lease.is_valid:
         return
     sent_at = clock.now()
     try:

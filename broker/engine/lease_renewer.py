@@ -78,7 +78,7 @@ class LeaseRenewer:
             for lease in list(self._leases.values()):
                 if lease.renew_at <= time.monotonic():
                     self._drive(partial(renew, lease=lease))
-                if lease.lost:
+                if not lease.needs_renewal:
                     self.remove(lease)
             for withdrawal in list(self._withdrawals):
                 if withdrawal.due <= time.monotonic() and self._drive(withdrawal.send):

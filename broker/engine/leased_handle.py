@@ -58,7 +58,7 @@ class LeasedHandle(Handle):
                 break
         else:
             return False
-        before, lost = lease.release, lease.has_expired
+        before, lost = lease.release, lease.lost if lease.release else lease.has_expired
         script = self._withdrawal if lease.sent_again else release
         try:
             lease.release = SENT

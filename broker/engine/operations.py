@@ -35,6 +35,9 @@ class Client(Clock, Protocol):
     def is_subscribed(self, channel: bytes) -> bool:
         """Return whether it is subscribed to `channel`, as far as it knows."""
 
+    def retire(self) -> None:
+        """Be used by no later call: the next request of a client replaces what a queue remembers of its last one."""
+
 
 class IO(Protocol):
     """What carries out operations; times are of its client's clock.

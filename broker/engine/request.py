@@ -185,6 +185,7 @@ class Request(ABC):
 
     def _withdraw_later(self) -> None:
         self._drop()
+        self._client.retire()
         deadline = self._sent_at + max(self._lease, ACK_TIMEOUT) + RETRY_TIMEOUT
         self._holdings.renewer.withdraw(Withdrawal(*self._undo(), deadline))
 

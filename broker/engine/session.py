@@ -65,7 +65,7 @@ class Session:
 
     def release_connection(self, connection: Connection) -> None:
         """Make an acquired connection available to other threads."""
-        if self.closed or connection.is_closed or len(self._idle_connections) >= MAX_IDLE_CONNECTIONS:
+        if self.closed or connection.is_retired or len(self._idle_connections) >= MAX_IDLE_CONNECTIONS:
             connection.close()
         else:
             self._idle_connections.append(connection)

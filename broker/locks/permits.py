@@ -18,7 +18,7 @@ from broker.engine.requests import run
 from broker.engine.shared_scripts import RELEASE, RENEW, WITHDRAW
 from broker.engine.waiting import deadline_of
 from broker.errors import NotHeldError
-from broker.transport.scripts import BoundScript, PackedKeys, Script
+from broker.transport.scripts import NO_KEYS, BoundScript, PackedKeys, Script
 from broker.transport.server_errors import UnexpectedReplyError, translate
 
 ACQUIRE = Script("locks/lua/acquire.lua", arguments=2)
@@ -46,19 +46,22 @@ class Permits(LeasedHandle):
 
     @property
     def _withdrawal(self) -> BoundScript:
-        return WITHDRAW.bind(self._acquire_script.keys, *self._fixed_arguments())
+        return self._bind_script(WITHDRAW)
 
     @property
     def _add_permit_script(self) -> BoundScript:
-        return ADD_PERMIT.bind(self._acquire_script.keys, *self._fixed_arguments(), more_keys=INDEX_KEY)
+        return self._bind_script(ADD_PERMIT, INDEX_KEY)
 
     @property
     def _raise_fence_script(self) -> BoundScript:
-        return RAISE_FENCE.bind(self._acquire_script.keys, *self._fixed_arguments())
+        return self._bind_script(RAISE_FENCE)
 
     @property
     def _count_free_script(self) -> BoundScript:
-        return COUNT_FREE.bind(self._acquire_script.keys, *self._fixed_arguments(), more_keys=INDEX_KEY)
+        return self._bind_script(COUNT_FREE, INDEX_KEY)
+
+    def _bind_script(self, script: Script, more_keys: PackedKeys = NO_KEYS) -> BoundScript:
+        return script.bind(self._acquire_script.keys, *self._fixed_arguments(), more_keys=more_keys)
 
     @property
     def _read_script(self) -> BoundScript:

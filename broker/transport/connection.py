@@ -20,7 +20,7 @@ from urllib.parse import quote
 import redis
 
 from broker.errors import ServerUnavailableError
-from broker.transport.replies import parse_message
+from broker.transport.replies import may_be_reply, parse_message
 from broker.transport.scripts import BoundScript, Command, pack_command
 from broker.transport.server_errors import PASSING, UnexpectedReplyError, translate
 from broker.transport.wire import Wire, WireFactory
@@ -87,6 +87,7 @@ class Connection(Clock):
         self._reply_timeout = reply_timeout
         self._request_wire: Wire | None = None
         self._message_wire: Wire | None = None
+        self.is_retired = False  # whether it is not to be used by a later call
         self._closed = False
         self._channels: set[bytes] = set()
         self._request_numbers = itertools.count(1)
@@ -94,14 +95,13 @@ class Connection(Clock):
         self._scripts_sent: set[bytes] = set()  # hashes of scripts whose text was sent on the request wire
 
     @property
-    def is_closed(self) -> bool:
-        """Whether it was closed for good."""
-        return self._closed
-
-    @property
     def is_connected(self) -> bool:
         """Whether it has an open socket for requests, as far as it knows."""
         return self._request_wire is not None
+
+    def retire(self) -> None:
+        """Be used by no later call."""
+        self.is_retired = True
 
     def new_token(self) -> bytes:
         """Return a unique token for a request of the calling thread: `host/pid/process/random:number/thread`."""
@@ -116,7 +116,7 @@ class Connection(Clock):
             reply = self._round_trip(script.pack_evalsha(*arguments), deadline)
         except redis.exceptions.NoScriptError:
             reply = self._round_trip(script.pack_eval(*arguments), deadline)
-        if (reply is None or type(reply) is str) and type(script) is BoundScript:  # no script replies that
+        if not may_be_reply(script, reply):
             self._close_request_wire()
             raise UnexpectedReplyError(reply)
         return reply
@@ -140,7 +140,7 @@ class Connection(Clock):
             raise
 
     def _round_trip(self, request: bytes, deadline: float = NEVER) -> Any:
-        timeout = self._timeout_by(deadline)
+        timeout = None if deadline == NEVER else self._timeout_by(deadline)
         try:
             if self._request_wire is None:
                 self._request_wire = self._open(timeout)

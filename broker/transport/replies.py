@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from broker.transport.scripts import BoundScript, Command
 from broker.transport.server_errors import UnexpectedReplyError, server_error
 
 INTEGER, ARRAY, BULK, ERROR, STATUS = b":*$-+"  # the first byte of a reply
@@ -42,7 +43,7 @@ class ReplyParser:
     @property
     def wanted(self) -> int:
         """How many bytes to receive next."""
-        return max(CHUNK_SIZE, min(self._missing, MAX_CHUNK_SIZE))
+        return CHUNK_SIZE if self._missing <= CHUNK_SIZE else min(self._missing, MAX_CHUNK_SIZE)
 
     @property
     def has_bytes(self) -> bool:
@@ -138,6 +139,8 @@ class ReplyParser:
         return None if length == -1 else length
 
     def _number(self, content: bytes) -> int:
+        if content.isdigit() and len(content) < MAX_DIGITS:
+            return int(content)
         digits = content.removeprefix(b"-")
         if digits.isdigit() and len(digits) <= MAX_DIGITS and MIN_INTEGER <= (number := int(content)) <= MAX_INTEGER:
             return number
@@ -147,6 +150,11 @@ class ReplyParser:
         length = len(self._buffer) - self._position
         if length > MAX_LINE or (length and self._buffer[self._position] not in b":*$-+"):
             raise UnexpectedReplyError(self._buffer[self._position :])
+
+
+def may_be_reply(script: BoundScript | Command, reply: Any) -> bool:
+    """Return whether this can be the reply to a script or a command: no script replies null or a simple string."""
+    return (reply is not None and type(reply) is not str) or type(script) is Command
 
 
 def parse_message(reply: Any) -> tuple[bytes, bytes, Any]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import socket
-import threading
-from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum
-from types import TracebackType
 
 from broker.transport.scripts import Script
+from tests.support.listener import Listener
+
+PREFIX = 200  # bytes of a script that no other script begins with
 
 
 class Fault(Enum):
@@ -18,20 +18,28 @@ class Fault(Enum):
     SWALLOW_REPLY = "the server runs the request, and the reply never arrives"
 
 
-class Proxy:
-    """Listens on loopback and forwards to a Unix socket; each injected fault happens once."""
+class Proxy(Listener):
+    """Forwards to a Unix socket; each fault of `inject` happens once."""
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._pending: list[tuple[bytes, Fault]] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._permanent: dict[bytes, Fault] = {}
         self._sockets: list[socket.socket] = []
-        self.url = f"redis://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._run(self._accept)
+        super().__init__()
 
     def inject(self, script: Script | bytes, fault: Fault) -> None:
         """Let `fault` happen to the next call of `script`, known to the server, or request with these bytes."""
         self._pending.append((script if isinstance(script, bytes) else script.sha, fault))
+
+    def inject_always(self, script: Script, fault: Fault) -> None:
+        """Let `fault` happen to each call of `script`, by its hash or its text, until `stop_injecting`."""
+        self._permanent |= dict.fromkeys((script.sha, script.text[:PREFIX]), fault)
+
+    def stop_injecting(self) -> None:
+        """Let no more faults happen."""
+        self._permanent.clear()
+        self._pending.clear()
 
     def forward_to(self, path: str) -> None:
         """Forward new connections to another server, as after a failover."""
@@ -48,39 +56,30 @@ class Proxy:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
 
-    def _run(self, target: Callable[..., None], *arguments: object) -> None:
-        threading.Thread(target=target, args=arguments, daemon=True).start()
+    def serve(self, connection: socket.socket) -> None:
+        server = socket.socket(socket.AF_UNIX)
+        server.connect(self._path)
+        self._sockets += [connection, server]
+        forwarded = _ProxiedConnection(self, connection, server)
+        self.run(forwarded.requests)
+        self.run(forwarded.replies)
 
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                server = socket.socket(socket.AF_UNIX)
-                server.connect(self._path)
-                self._sockets += [client, server]
-                forwarded = _ProxiedConnection(self, client, server)
-                self._run(forwarded.requests)
-                self._run(forwarded.replies)
+    def close(self) -> None:
+        """Accept no more connections, and close those that there are."""
+        super().close()
+        self.break_connections()
+        for each in self._sockets:
+            each.close()
 
     def next_fault(self, request: bytes) -> Fault | None:
         for number, (pattern, fault) in enumerate(self._pending):
             if pattern in request:
                 del self._pending[number]
                 return fault
-        return None
+        return next((fault for pattern, fault in self._permanent.items() if pattern in request), None)
 
     def __enter__(self) -> Proxy:
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self.break_connections()
-        for each in self._sockets:
-            each.close()
 
 
 class _ProxiedConnection:

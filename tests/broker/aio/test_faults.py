@@ -11,6 +11,7 @@ import pytest
 import redis
 
 from broker import Context, LeaseLostError, ServerUnavailableError, aio
+from broker.aio.lease_renewer import LeaseRenewer
 from broker.aio.session import get_session, register_session
 from broker.engine.shared_scripts import RELEASE
 from broker.locks.event import SET
@@ -83,6 +84,28 @@ def test_other_tasks_are_not_harmed(proxy: Proxy, fault: Fault) -> None:
         await asyncio.gather(*map(use, locks))
         for lock in locks:
             assert not await lock.locked()
+
+    run_proxied(proxy, main)
+
+
+def test_item_of_a_get_that_was_given_up_goes_back_although_there_were_other_calls(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main(ctx: aio.Context) -> None:
+        await warm_up(ctx)
+        queue, withdrawn = ctx.Queue(), []
+        await queue.put("first")
+        proxy.inject_always(GET, Fault.SWALLOW_REPLY)
+        with monkeypatch.context() as patch:
+            patch.setattr(LeaseRenewer, "withdraw", lambda *arguments: withdrawn.append(arguments))
+            with pytest.raises(ServerUnavailableError):
+                await queue.get_nowait()
+            proxy.stop_injecting()
+            await queue.put("second")
+            assert await queue.get_nowait() == "second"
+        for renewer, withdrawal in withdrawn:
+            renewer.withdraw(withdrawal)
+        assert await queue.get() == "first"
 
     run_proxied(proxy, main)
 

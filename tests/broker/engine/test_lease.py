@@ -11,7 +11,7 @@ import pytest
 from broker import BrokerError
 from broker.engine import lease as lease_module
 from broker.engine.blocking import drive
-from broker.engine.lease import RETRY_DELAY, Lease, renew
+from broker.engine.lease import RETRY_DELAY, SENT, Lease, renew
 from broker.engine.lease_renewer import LeaseRenewer
 from broker.engine.shared_scripts import RENEW
 from tests.support.actors import TIMEOUT
@@ -75,6 +75,14 @@ def test_any_other_reply_or_error_only_delays_the_renewal(reply: object) -> None
     assert not lease.lost
     assert lease.deadline == SENT_AT + LEFT
     assert lease.renew_at == SENT_AT + DELAY + RETRY_DELAY
+
+
+def test_lease_whose_release_has_been_sent_is_not_renewed() -> None:
+    lease, server = make_lease(), SlowServer(1)
+    lease.release = SENT
+    renew_at(server, lease)
+    assert not server.requests
+    assert not lease.needs_renewal
 
 
 def test_lease_that_has_expired_is_lost_for_good() -> None:

@@ -11,19 +11,25 @@ from broker import Lock
 from broker.engine import lease as lease_module
 from broker.engine.blocking import drive
 from broker.engine.lease import Holdings, Lease, Withdrawal
+from broker.engine.request import ACK_TIMEOUT
 from broker.locks.permits import _PermitRequest
+from broker.transport.connection import NEVER
 
 REPLY_TIMEOUT = 5.0  # seconds
 FENCE = 7
+TOKEN = b"host/1/process/random:1/1"
+SECOND = 1_000_000  # of the server's clock
+NOW = 1_800_000_000 * SECOND
 
 
-class SilentOnce:
-    """A client, its I/O and its renewer: the server's first reply is lost, which takes `REPLY_TIMEOUT` to notice."""
+class FakeServer:
+    """A client, its I/O and its renewer. The server replies `replies`; that an error came takes `REPLY_TIMEOUT`."""
 
     channel = b"broker:client"
 
-    def __init__(self) -> None:
-        self.requests = 0
+    def __init__(self, *replies: object) -> None:
+        self.replies = list(replies)
+        self.posted = 0
         self.time = 1000.0
 
     def now(self) -> float:
@@ -32,10 +38,13 @@ class SilentOnce:
     monotonic = now
 
     def new_token(self) -> bytes:
-        return b"host/1/process/random:1/1"
+        return TOKEN
 
     def is_subscribed(self, channel: bytes) -> bool:
         return True
+
+    def retire(self) -> None:
+        pass
 
     def subscribe(self, *_: object) -> None:
         pass
@@ -43,12 +52,15 @@ class SilentOnce:
     def sleep(self, until: float) -> None:
         self.time = max(self.time, until)
 
-    def execute(self, *_: object) -> int:
-        self.requests += 1
-        if self.requests == 1:
+    def execute(self, *_: object) -> object:
+        reply = self.replies.pop(0)
+        if isinstance(reply, BaseException):
             self.time += REPLY_TIMEOUT
-            raise redis.TimeoutError("no reply in time")
-        return FENCE
+            raise reply
+        return reply
+
+    def post(self, *_: object) -> None:
+        self.posted += 1
 
     def add(self, lease: Lease) -> None:
         pass
@@ -57,17 +69,71 @@ class SilentOnce:
         pass
 
     def withdraw(self, withdrawal: Withdrawal) -> None:
-        raise AssertionError("it was granted")
+        raise AssertionError("the server has answered")
+
+
+@pytest.fixture
+def request_permit(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Makes a request for a lock of a lease, and the lock's holdings, at a fake server."""
+
+    def make(server: Any, lease: float) -> tuple[_PermitRequest, Lock, Holdings]:
+        monkeypatch.setattr(lease_module, "time", server)
+        lock, holdings = Lock.at("unix:///nowhere", "name", lease=lease), Holdings(server, lambda: 1)
+        return _PermitRequest(lock, holdings, server), lock, holdings
+
+    return make
 
 
 @pytest.mark.parametrize("lease", [REPLY_TIMEOUT / 5, REPLY_TIMEOUT * 10])
-def test_permit_is_held_after_a_reply_that_was_lost_for_longer_than_a_lease(
-    lease: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    server: Any = SilentOnce()
-    monkeypatch.setattr(lease_module, "time", server)
-    lock, holdings = Lock.at("unix:///nowhere", "name", lease=lease), Holdings(server, lambda: 1)
-    assert drive(_PermitRequest(lock, holdings, server).complete(float("inf")), server)
+def test_permit_is_held_after_a_reply_that_was_lost_for_longer_than_a_lease(lease: float, request_permit: Any) -> None:
+    server: Any = FakeServer(redis.TimeoutError("no reply in time"), FENCE, FENCE)
+    request, lock, holdings = request_permit(server, lease)
+    assert drive(request.complete(NEVER), server)
     (held,) = holdings.leases(lock._key)
     assert held.fence == FENCE
     assert held.is_valid
+
+
+@pytest.mark.parametrize(
+    ("fence", "granted"), [(NOW - 1, False), (NOW, False), (NOW + 1, True)], ids=["earlier", "same", "later"]
+)
+def test_message_of_a_grant_from_before_the_last_reply_is_not_believed(
+    fence: int, granted: bool, request_permit: Any
+) -> None:
+    """The server's clock was set back: the expiry seems to lie ahead, and the grant has ended all the same."""
+    server: Any = FakeServer([NOW, NOW + 10 * SECOND, 0])
+    request, lock, holdings = request_permit(server, 10.0)
+    assert not drive(request.check(NEVER), server)
+    assert drive(request.on_message(b"%b %d %d" % (TOKEN, fence, NOW + SECOND)), server) is granted
+    assert len(holdings.leases(lock._key)) == server.posted == granted
+    assert granted or request.recheck_at == server.time, "it asks at once"
+
+
+@pytest.mark.parametrize("lease", [0.1, 10.0])
+def test_published_grant_is_certain_for_no_longer_than_it_can_last(lease: float, request_permit: Any) -> None:
+    """Also if its expiry seems to lie further ahead, since the server's clock was set forward."""
+    server: Any = FakeServer([NOW, NOW + 10 * SECOND, 0])
+    request, lock, holdings = request_permit(server, lease)
+    drive(request.check(NEVER), server)
+    assert drive(request.on_message(b"%b %d %d" % (TOKEN, NOW + 1, NOW + 60 * SECOND)), server)
+    (held,) = holdings.leases(lock._key)
+    assert held.deadline == server.time + min(lease, ACK_TIMEOUT)
+
+
+@pytest.mark.parametrize("expired", [False, True])
+def test_release_that_was_carried_out_succeeds_if_it_is_repeated(expired: bool, request_permit: Any) -> None:
+    """Its reply was lost, and Ctrl-C ended it; that the lease would have expired by now makes no difference."""
+    server: Any = FakeServer(FENCE, KeyboardInterrupt(), 0, [b"%d" % FENCE, b"%d" % FENCE])
+    server.withdraw = lambda _: None
+    request, lock, holdings = request_permit(server, 10.0)
+    assert drive(request.complete(0.0), server)
+
+    def release() -> bool:
+        return drive(lock._release(holdings, server, lock._release_script, -1), server)
+
+    with pytest.raises(KeyboardInterrupt):
+        release()
+    if expired:
+        server.time += 10.0
+    assert release()
+    assert holdings.leases(lock._key) == []

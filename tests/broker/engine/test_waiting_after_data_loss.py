@@ -12,7 +12,7 @@ from broker import Context
 from broker.engine import flag_wait
 from broker.engine.handle import Handle
 from tests.support.actors import Actor, Actors
-from tests.support.server_state import count_event_waiters, count_joiners, count_waiters
+from tests.support.server_state import count_joiners, count_waiters
 from tests.support.waiting import wait_until
 
 LEASE = 0.5
@@ -70,19 +70,3 @@ def _wait_in_line(actors: Actors, handle: Handle, call: str) -> tuple[Actor, Act
     second.begin(call)
     wait_until(lambda: count_waiters(handle) == 2)
     return first, second
-
-
-def test_event_that_is_set_after_its_data_were_lost_and_the_clock_was_set_back(
-    ctx: Context, client: redis.Redis, actors: Actors
-) -> None:
-    event = ctx.Event()
-    event.set()
-    event.clear()
-    client.hset(event._key, "generation", 2**52)  # a generation is the server's time
-    waiter = actors.thread(event)
-    waiter.begin("wait")
-    wait_until(lambda: count_event_waiters(event) == 1)
-    client.flushall()
-    event.set()
-    event.clear()
-    assert waiter.result() is True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import redis
 
 from broker import Context
@@ -42,10 +43,16 @@ def test_wait_unsubscribes_at_its_end(ctx: Context, client: redis.Redis) -> None
     wait_until(lambda: count_event_waiters(event) == 0)
 
 
-def test_waiter_wakes_at_next_set_after_data_loss(ctx: Context, client: redis.Redis, actors: Actors) -> None:
+@pytest.mark.parametrize("set_back", [False, True])
+def test_waiter_wakes_at_next_set_after_data_loss(
+    ctx: Context, client: redis.Redis, actors: Actors, set_back: bool
+) -> None:
+    """Also if the server's clock was set back meanwhile."""
     event = ctx.Event()
     event.set()
     event.clear()
+    if set_back:
+        client.hset(event._key, "generation", 2**52)  # a generation is the server's time
     waiter = actors.thread(event)
     waiter.begin("wait")
     wait_until(lambda: count_event_waiters(event) == 1)
