@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import pytest
 import redis
 
 from broker.server.private_server import PrivateServer
+from lab.__main__ import main
 from tests.support.lab import FinishedLab, LabProcess, RunLab, StartLab
 from tests.support.rq_worker import RQ_MAINTENANCE_KEY
 from tests.support.waiting import wait_until
@@ -41,6 +45,27 @@ def lab(start: StartLab) -> RunLab:
         return finished
 
     return run
+
+
+@pytest.fixture
+def lab_in_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[RunLab]:
+    """Runs the `lab` command as `lab` does, but in this process: much faster, for commands that start no process."""
+    handler = signal.getsignal(signal.SIGTERM)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def run(*arguments: object) -> FinishedLab:
+        monkeypatch.setattr(sys, "argv", ["lab", *map(str, arguments)])
+        with pytest.raises(SystemExit) as exited:
+            main()
+        printed = capsys.readouterr()
+        assert isinstance(exited.value.code, int)
+        return subprocess.CompletedProcess(sys.argv, exited.value.code, printed.out, printed.err)
+
+    yield run
+    signal.signal(signal.SIGTERM, handler)
 
 
 @pytest.fixture

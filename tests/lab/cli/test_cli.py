@@ -46,8 +46,8 @@ def test_list_and_show(lab: RunLab):
         assert "@actor\ndef " in shown
 
 
-def test_version(lab: RunLab):
-    assert lab("--version").stdout == f"lab, version {version('multiprocessing-lab')}\n"
+def test_version(lab_in_process: RunLab):
+    assert lab_in_process("--version").stdout == f"lab, version {version('multiprocessing-lab')}\n"
 
 
 def test_ascii_locale_gets_a_readable_chart(lab: RunLab, monkeypatch: pytest.MonkeyPatch):
@@ -78,8 +78,8 @@ def test_progress_bar_on_a_terminal(tmp_path: Path):
     "arguments",
     [(), ("--help",), ("compare",), ("compare", "--help"), ("compare", "ktv", "-h"), ("run",), ("run", "ktv", "-h")],
 )
-def test_help(lab: RunLab, arguments: tuple[str, ...]):
-    done = lab(*arguments)
+def test_help(lab_in_process: RunLab, arguments: tuple[str, ...]):
+    done = lab_in_process(*arguments)
     assert done.returncode == 0
     assert "Usage: lab" in done.stdout
     assert "..." not in done.stdout.partition("\n")[2], "no sentence is cut"
@@ -130,13 +130,15 @@ def test_help(lab: RunLab, arguments: tuple[str, ...]):
         ("dance", "No such command 'dance'"),
     ],
 )
-def test_invalid_input_is_refused_with_one_sentence(lab: RunLab, tmp_path: Path, arguments: str, sentence: str):
+def test_invalid_input_is_refused_with_one_sentence(
+    lab_in_process: RunLab, tmp_path: Path, arguments: str, sentence: str
+):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine").touch()
     (tmp_path / "corrupt").mkdir()
     (tmp_path / "corrupt" / "x.jsonl").write_text("rubbish")
     before = sorted(tmp_path.rglob("*"))
-    done = lab(*arguments.split())
+    done = lab_in_process(*arguments.split())
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("lab: ")
     assert done.stderr.count("\n") == 1

@@ -97,9 +97,9 @@ def test_the_same_seed_gives_the_same_faults(lab: RunLab, url: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize("arguments", [("ktv",), ("event",)])
-def test_what_cannot_be_done_is_refused_with_one_sentence(lab: RunLab, arguments: tuple[object, ...]):
+def test_what_cannot_be_done_is_refused_with_one_sentence(lab_in_process: RunLab, arguments: tuple[object, ...]):
     for fault in ("crash", "kill:0", "kill:99"):
-        done = lab("compare", *arguments, "--on", "local", "--fault", fault)
+        done = lab_in_process("compare", *arguments, "--on", "local", "--fault", fault)
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
 
 

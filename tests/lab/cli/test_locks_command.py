@@ -33,23 +33,23 @@ def ctx() -> Iterator[Context]:
         yield context
 
 
-def test_nothing_in_use(lab: RunLab, ctx: Context):
-    done = lab("locks", "--redis-url", ctx.url)
+def test_nothing_in_use(lab_in_process: RunLab, ctx: Context):
+    done = lab_in_process("locks", "--redis-url", ctx.url)
     assert done.returncode == 0
     assert "no primitive is held, waited for or not empty" in " ".join(done.stdout.split())
-    assert json.loads(lab("locks", "--redis-url", ctx.url, "--json").stdout) == []
-    assert "no primitives" in " ".join(lab("locks", "--redis-url", ctx.url, "--all").stdout.split())
+    assert json.loads(lab_in_process("locks", "--redis-url", ctx.url, "--json").stdout) == []
+    assert "no primitives" in " ".join(lab_in_process("locks", "--redis-url", ctx.url, "--all").stdout.split())
 
 
-def test_holders_and_waiters(lab: RunLab, ctx: Context, process: Process):
+def test_holders_and_waiters(lab_in_process: RunLab, ctx: Context, process: Process):
     lock, idle = ctx.Lock(name="tickets", lease=60.0), ctx.Lock(name="idle")
     waiter = process(lock)
     idle.open()
     with lock:
         start_waiting(lock, [waiter])
-        [found] = json.loads(lab("locks", "--redis-url", ctx.url, "--json").stdout)
-        both = json.loads(lab("locks", "--redis-url", ctx.url, "--json", "--all").stdout)
-        done = lab("locks", "--redis-url", ctx.url)
+        [found] = json.loads(lab_in_process("locks", "--redis-url", ctx.url, "--json").stdout)
+        both = json.loads(lab_in_process("locks", "--redis-url", ctx.url, "--json", "--all").stdout)
+        done = lab_in_process("locks", "--redis-url", ctx.url)
     assert (found["kind"], found["name"], found["free"], found["waiting"]) == ("Lock", "tickets", 0, 1)
     [holder], [waits] = found["holders"], found["waiters"]
     assert (holder["pid"], holder["thread"]) == (os.getpid(), threading.get_native_id())
@@ -77,17 +77,17 @@ class TwoLocks:
         return self._second.acquire()
 
 
-def test_circular_wait_is_named(lab: RunLab, ctx: Context, process: Process):
+def test_circular_wait_is_named(lab_in_process: RunLab, ctx: Context, process: Process):
     a, b = ctx.Lock(name="a", lease=60.0), ctx.Lock(name="b", lease=60.0)
     left, right = process(TwoLocks(a, b)), process(TwoLocks(b, a))
     for actor in (left, right):
         actor.call("acquire_first")
     left.begin("acquire_second")
     wait_until(lambda: b.waiters())
-    assert "Circular wait" not in lab("locks", "--redis-url", ctx.url).stdout
+    assert "Circular wait" not in lab_in_process("locks", "--redis-url", ctx.url).stdout
     right.begin("acquire_second")
     wait_until(lambda: a.waiters())
-    text = " ".join(lab("locks", "--redis-url", ctx.url).stdout.split())
+    text = " ".join(lab_in_process("locks", "--redis-url", ctx.url).stdout.split())
     assert "Circular wait: " in text
     assert f"/{left.pid}) holds a and waits for b" in text
     assert f"/{right.pid}) holds b and waits for a" in text
@@ -134,9 +134,9 @@ def test_summary():
     assert summarize_primitives([idle, idle], busy_only=False) == "2 primitives, 0 held, 0 waiting"
 
 
-def test_unavailable_server(lab: RunLab):
-    done = lab("locks", "--redis-url", "redis://127.0.0.1:1")
+def test_unavailable_server(lab_in_process: RunLab):
+    done = lab_in_process("locks", "--redis-url", "redis://127.0.0.1:1")
     assert (done.returncode, done.stdout) == (2, "")
     assert "no Redis server answers" in done.stderr
-    assert lab("locks", "--redis-url", "nonsense").returncode == 2
-    assert "no Redis server is named" in lab("locks").stderr
+    assert lab_in_process("locks", "--redis-url", "nonsense").returncode == 2
+    assert "no Redis server is named" in lab_in_process("locks").stderr

@@ -16,15 +16,15 @@ from tests.support.waiting import wait_until
 from tests.support.worker_records import OUR_FIELDS, make_record
 
 
-def test_no_workers(lab: RunLab, url: str):
-    done = lab("workers", "--redis-url", url)
+def test_no_workers(lab_in_process: RunLab, url: str):
+    done = lab_in_process("workers", "--redis-url", url)
     assert done.returncode == 0
     assert "no workers; start some with `lab worker`" in " ".join(done.stdout.split())
-    assert json.loads(lab("workers", "--redis-url", url, "--json").stdout) == []
-    assert lab("workers", "--redis-url", url, "--here").returncode == 2
+    assert json.loads(lab_in_process("workers", "--redis-url", url, "--json").stdout) == []
+    assert lab_in_process("workers", "--redis-url", url, "--here").returncode == 2
 
 
-def test_hosts_workers_and_their_jobs(lab: RunLab, start: StartLab, url: str):
+def test_hosts_workers_and_their_jobs(lab_in_process: RunLab, start: StartLab, url: str):
     workers = start("worker", "-n", 2, "--redis-url", url)
     wait_until(lambda: jobs.worker_count(url, "lab") == 2)
     with jobs.get_context(url) as context:
@@ -32,14 +32,14 @@ def test_hosts_workers_and_their_jobs(lab: RunLab, start: StartLab, url: str):
         context.Process(target=lambda: (begun.set(), signal.pause()), name="client 7").start()
         assert begun.wait(TIMEOUT)
         busy = psutil.Process(workers.process.pid).children()
-        done = lab("workers", "--redis-url", url)
+        done = lab_in_process("workers", "--redis-url", url)
         assert "1 host, 2 workers: 1 busy, 1 idle" in " ".join(done.stdout.split())
         rows = [line.split("│")[1:4] for line in done.stdout.splitlines() if line.startswith("│")]
         assert {row[1].strip() for row in rows} == {str(worker.pid) for worker in busy}
         assert {row[2].strip() for row in rows} == {"client 7", "idle"}
-        figures = json.loads(lab("workers", "--redis-url", url, "--json").stdout)
+        figures = json.loads(lab_in_process("workers", "--redis-url", url, "--json").stdout)
         assert {worker["current_job"] for worker in figures} == {"client 7", None}
-        assert lab("workers", "--redis-url", url, "--here").returncode == 0
+        assert lab_in_process("workers", "--redis-url", url, "--here").returncode == 0
     workers.process.send_signal(signal.SIGTERM)
     workers.finish()
 
@@ -50,7 +50,7 @@ def test_workers_that_do_not_respond_are_counted_separately():
     assert summary([dead, alive]) == "2 hosts, 2 workers: 1 idle, 1 not responding"
 
 
-def test_unavailable_server(lab: RunLab):
-    done = lab("workers", "--redis-url", "redis://127.0.0.1:1")
+def test_unavailable_server(lab_in_process: RunLab):
+    done = lab_in_process("workers", "--redis-url", "redis://127.0.0.1:1")
     assert (done.returncode, done.stdout) == (2, "")
     assert "no Redis server answers" in done.stderr

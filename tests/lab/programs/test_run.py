@@ -52,9 +52,9 @@ def test_a_module_that_the_lab_has_imported_from_elsewhere_is_named(lab: RunLab,
     assert re.fullmatch(sentence, done.stderr)
 
 
-def test_repeat_is_refused_unless_it_is_the_programs(lab: RunLab, program: Program):
+def test_repeat_is_refused_unless_it_is_the_programs(lab: RunLab, lab_in_process: RunLab, program: Program):
     path = program("import sys; print(sys.argv[1:])")
-    done = lab("run", path, "--on", "redis", "--repeat", 3)
+    done = lab_in_process("run", path, "--on", "redis", "--repeat", 3)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         f"lab: lab run {path} runs the program once; lab compare {path} --on redis --repeat N shows the median and the "
@@ -64,9 +64,9 @@ def test_repeat_is_refused_unless_it_is_the_programs(lab: RunLab, program: Progr
     assert lab("run", path, "more", "--repeat", 3).stdout == "['more', '--repeat', '3']\n"
 
 
-def test_what_needs_a_trace_is_refused_unless_it_is_the_programs(lab: RunLab, program: Program):
+def test_what_needs_a_trace_is_refused_unless_it_is_the_programs(lab: RunLab, lab_in_process: RunLab, program: Program):
     path = program("import sys; print(sys.argv[1:])")
-    done = lab("run", path, "--report", "page")
+    done = lab_in_process("run", path, "--report", "page")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         f"lab: lab run {path} records nothing; lab compare {path} --on local takes --trace, --report and --perfetto "
