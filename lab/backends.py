@@ -35,6 +35,7 @@ class Settings:
     server: str | None = None
     workers: int = 8
     faults: FaultPlan | None = None
+    log_url: str = field(default="", repr=False)  # the server of what is recorded, if it is another one
 
 
 def require_workers(exercise: Exercise, backends: Collection[str], settings: Settings) -> None:
@@ -82,7 +83,7 @@ def redis(exercise: Exercise, settings: Settings) -> Iterator[Run]:
     ):
         _set_leases(ctx, settings)
         try:
-            yield Run(ctx, log, make_store, server=settings.server)
+            yield Run(ctx, log, make_store, server=settings.server, url=settings.url)
         finally:
             children.terminate()
 
@@ -99,7 +100,7 @@ def rq(exercise: Exercise, settings: Settings) -> Iterator[Run]:
     ctx = jobs.get_context(settings.url, queue=queue, forward_interrupts=False)
     _set_leases(ctx, settings)
     with workers, _redis_data(settings) as (log, make_store), ctx:
-        yield Run(ctx, log, make_store, server=settings.server, workers=count)
+        yield Run(ctx, log, make_store, workers=count, server=settings.server, url=settings.url)
 
 
 Backend = Callable[[Exercise, Settings], AbstractContextManager[Run]]
@@ -114,9 +115,10 @@ def _set_leases(ctx: broker.Context, settings: Settings) -> None:
 
 @contextmanager
 def _redis_data(settings: Settings) -> Iterator[tuple[EventLog, Callable[[int], Store]]]:
-    """Create a run's log and store on the server, and delete them; an actor that still runs gets `RunEndedError`."""
+    """Create a run's log and store on their server, and delete them; an actor that still runs gets `RunEndedError`."""
     prefix = f"lab:{uuid.uuid4().hex}"
-    log, store = StreamLog(settings.url, f"{prefix}:trace"), RedisStore(settings.url, f"{prefix}:db")
+    url = settings.log_url or settings.url
+    log, store = StreamLog(url, f"{prefix}:trace"), RedisStore(url, f"{prefix}:db")
 
     def make_store(count: int) -> Store:
         store.create(count)

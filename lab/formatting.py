@@ -37,6 +37,13 @@ def format_names(names: Sequence[str]) -> str:
     return "\n".join([str(len(names)), *(names[:MAX_NAMES] if len(names) > 1 else []), *more])
 
 
+def join_names(names: Sequence[str]) -> str:
+    """Return names for a sentence, as in `a, b and c`; of many, the first and how many more there are."""
+    more = [f"{len(names) - MAX_NAMES} more"] if len(names) > MAX_NAMES else []
+    *first, last = [*names[:MAX_NAMES], *more]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 def format_seconds(value: float | None) -> str:
     """Return a duration with its unit and three digits; a dash for None."""
     if value is None:

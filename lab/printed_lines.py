@@ -7,7 +7,17 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from lab.trace import CUT_OFF, DIES, PAUSES, RECONNECTS, RESUMES, Event
+from lab.trace import (
+    CUT_OFF,
+    DIES,
+    PAUSES,
+    RECONNECTS,
+    RESTARTS,
+    RESTARTS_EMPTY,
+    RESUMES,
+    SERVER_IS_BACK,
+    Event,
+)
 
 LANGUAGES = ("zh", "en")
 
@@ -30,6 +40,9 @@ FAULTS = {
     PAUSES: PrintedLine("{who} 停住了", "{who} pauses", "magenta"),
     RESUMES: PrintedLine("{who} 继续", "{who} resumes", "magenta"),
     CUT_OFF: PrintedLine("{who} 与服务器断开", "{who} is cut off from the server", "magenta"),
+    RESTARTS: PrintedLine("服务器重启 数据保留", "the server restarts with its data", "magenta"),
+    RESTARTS_EMPTY: PrintedLine("服务器重启 数据丢失", "the server restarts without its data", "magenta"),
+    SERVER_IS_BACK: PrintedLine("服务器恢复", "the server is back", "magenta"),
     RECONNECTS: PrintedLine("{who} 重新连上服务器", "{who} is connected again", "magenta"),
 }
 

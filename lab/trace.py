@@ -27,8 +27,10 @@ DELAY = "measures delay"  # what: the longest delay of a process on a busy machi
 STOP = "stops run"  # what: the lab ends a run, and says why
 # what: a fault, as the process records it that meets it, and its end
 DIES, PAUSES, RESUMES, CUT_OFF, RECONNECTS = "dies", "pauses", "resumes", "is cut off", "reconnects"
-FAULTS = (DIES, PAUSES, CUT_OFF)
-FAULT_ENDS = (RESUMES, RECONNECTS)
+RESTARTS, RESTARTS_EMPTY, SERVER_IS_BACK = "restarts server", "restarts server empty", "server is back"
+SERVER_RESTARTS = (RESTARTS, RESTARTS_EMPTY)
+FAULTS = (DIES, PAUSES, CUT_OFF, *SERVER_RESTARTS)
+FAULT_ENDS = (RESUMES, RECONNECTS, SERVER_IS_BACK)
 LET_IN = "being let in"  # why, of a fault: a permit was granted, and the entry is not recorded yet
 MICROSECONDS = 1_000_000  # per second
 LAB = "lab"  # the `who` of the process that starts the actors and waits for them

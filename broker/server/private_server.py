@@ -16,6 +16,19 @@ from broker.transport.wire import wire_factory
 
 START_TIMEOUT = 10.0  # seconds
 
+# Runs a command again whenever it ends by itself and without an error, until SIGTERM. Whenever that comes, it ends the
+# command that is running then, also one that has been started after the last look at `stop`.
+_RESTART = """
+trap 'stop=1; kill "$child"' TERM
+while [ -z "$stop" ]; do
+  "$@" & child=$!
+  [ -z "$stop" ] || kill "$child"
+  wait "$child" || stop=1
+done
+wait "$child"
+"""
+_SUPERVISOR = ["/bin/sh", "-c", _RESTART, "supervisor"]
+
 
 class PrivateServer:
     """A Redis server for this process, on a Unix socket in a directory that only the user can enter.
@@ -23,9 +36,12 @@ class PrivateServer:
     It stores no data on disk. It ends, and its directory is removed, when `close` is called or when this process ends,
     in whatever way; a forked child does not keep it alive. Raises `UnsuitableServerError` if no server program is
     found, and `ServerUnavailableError` if the server does not start.
+
+    With `restart`, it starts again when it was shut down: with its data after SHUTDOWN SAVE, and empty after SHUTDOWN
+    NOSAVE, unless its data was saved before.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, restart: bool = False) -> None:
         self.program = find_server_program()
         self._directory = _make_directory()
         path = self._directory / "redis.sock"
@@ -33,8 +49,9 @@ class PrivateServer:
         options = {"port": "0", "unixsocket": str(path), "unixsocketperm": "700", "dir": str(self._directory)}
         options |= {"save": "", "appendonly": "no", "maxmemory-policy": "noeviction", "logfile": ""}
         arguments = [word for option, value in options.items() for word in (f"--{option}", value)]
+        command = [*(_SUPERVISOR if restart else []), self.program, *arguments]
         with open(self._directory / "log", "wb") as log:
-            self._process = SupervisedProcess([self.program, *arguments], temp_dir=str(self._directory), output=log)
+            self._process = SupervisedProcess(command, temp_dir=str(self._directory), output=log)
         try:
             self._wait_until_ready()
         except BaseException:

@@ -65,8 +65,11 @@ class RqQueue:
         claim.requeue_job(self._queue, job.id)
 
     def delete_job(self, job: Job, result_pending: bool) -> None:
-        """Delete a job with its result; if `result_pending`, wait until its worker has written that."""
-        if result_pending:
+        """Delete a job with its result; if `result_pending`, wait until its worker has written that.
+
+        If the server has lost the job, nobody may write it any more; if its worker still does, it expires.
+        """
+        if result_pending and self._connection.exists(job.key):
             job.latest_result(timeout=CLOSE_TIMEOUT)
         self._delete_executions(job)
         with suppress(InvalidJobOperation):  # somebody else has deleted it

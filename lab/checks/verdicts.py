@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from lab.checks.sections import EXITS, lost_lease, section_events
-from lab.trace import Event, Process, Trace
+from lab.checks.sections import EXITS, lost_lease, max_present, section_events
+from lab.trace import RESTARTS_EMPTY, Event, Process, Trace
 
 
 class Judgement(IntEnum):
@@ -56,8 +56,12 @@ def worst(verdicts: Sequence[Verdict]) -> Verdict:
     return first
 
 
-def within_limit(trace: Trace, section: str, limit: int) -> Verdict:
-    """Check that never more than `limit` actors were in the section at the same time."""
+def within_limit(trace: Trace, section: str, limit: int, fenced: bool = False) -> Verdict:
+    """Check that never more than `limit` actors were in the section at the same time.
+
+    An actor that has lost its lease does not count. If all have lost it at once, as the server has lost its data, they
+    go on in the section while others enter. That is right only where their writes are refused by their fence.
+    """
     inside: dict[Process, Event] = {}
     entered = False
     for event in section_events(trace, section):
@@ -73,8 +77,15 @@ def within_limit(trace: Trace, section: str, limit: int) -> Verdict:
     if not entered:
         return unknown(f"nobody entered {section}")
     losers = lost_lease(trace, section)
-    loss = f"; {_names(losers)} lost the lease inside" if losers else ""
-    return valid(f"never more than {limit} inside {section}{loss}")
+    if not losers:
+        return valid(f"never more than {limit} inside {section}")
+    loss, present = f"{_names(losers)} lost the lease inside", max_present(trace, section)
+    if present <= limit:
+        return valid(f"never more than {limit} inside {section}; {loss}")
+    if trace.of(RESTARTS_EMPTY) and not fenced:
+        losses = [event for event in trace.of("loses lease") if event.on == section]
+        return unknown(f"{present} were inside {section} at once: {loss}, and found out later", *losses)
+    return valid(f"never more than {limit} inside {section} under a lease; {loss}, and {present} were there at once")
 
 
 def all_finished(trace: Trace, expected: int) -> Verdict:
@@ -86,7 +97,10 @@ def all_finished(trace: Trace, expected: int) -> Verdict:
     if not trace.of("ends run"):
         return unknown("the trace stops before the end of the run")
     reasons = {event.who: event.why for event in trace.of("fails")}
+    ended = {event.who for event in trace.of("ends")}
     joins = [event for event in trace.of("joins") if event.value != 0]
+    lost = [event for event in joins if event.on in ended] if trace.of(RESTARTS_EMPTY) else []
+    joins = [event for event in joins if event not in lost]
     killed = [event for event in joins if (event.value or 0) < 0 and event.on not in reasons]
     also = "".join(f"; {event.on} {_exit(event.value)}" for event in killed[:1])
     for event in joins:
@@ -94,11 +108,12 @@ def all_finished(trace: Trace, expected: int) -> Verdict:
             reason = reasons.get(event.on or "")
             last = next((each for each in reversed(trace.events) if each.who == event.on), event)  # what it did last
             return unknown(f"{event.on} {_exit(event.value)}{f': {reason}' if reason else ''}{also}", last)
-    finished = {event.who for event in trace.of("ends")} - {event.on for event in killed}
+    finished = ended - {event.on for event in killed}
     if not finished or len(finished) + len(killed) != expected:
         return unknown(f"{len(finished)} of {expected} finished{also}")
     if not killed:
-        return valid(f"all {expected} finished")
+        loss = f"; the exit code of {_names([str(event.on) for event in lost])} was lost with the server's data"
+        return valid(f"all {expected} finished{loss if lost else ''}")
     names = [str(event.on) for event in killed]
     others = f"all {len(finished)} others" if len(finished) > 1 else "the other one"
     return valid(f"{_names(names)} {_was(names)} killed; {others} finished")

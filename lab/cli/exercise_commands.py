@@ -102,8 +102,8 @@ def _settings(variants: Sequence[Exercise], chosen: options.Options) -> Iterator
     """Yield the settings of a run, with its server; raise `InterruptedRunError` if the run is interrupted."""
     min_workers = max(exercise.min_workers for exercise in variants)
     try:
-        with open_server(chosen.url, chosen.backends, min_workers) as server:
-            yield Settings(server.url, server.description, chosen.workers, chosen.faults)
+        with open_server(chosen.url, chosen.backends, min_workers, chosen.faults) as server:
+            yield Settings(server.url, server.description, chosen.workers, chosen.faults, server.log_url)
     except KeyboardInterrupt as interrupt:
         raise InterruptedRunError from interrupt
 

@@ -127,7 +127,10 @@ def repeat_option() -> click.Option:
 
 def fault_option() -> click.Option:
     """Return the option for the faults of a run."""
-    help_text = f"Faults at seeded moments: {', '.join(KINDS)}, or several, as in kill:2."
+    help_text = (
+        f"Faults at seeded moments: {', '.join(KINDS)}, or several, as in kill:2. A server that restarts, with its "
+        "data or empty, must be the lab's own."
+    )
     return click.Option(["--fault"], metavar="KIND[:N]", help=help_text)
 
 

@@ -72,7 +72,7 @@ def run_command(path: str) -> click.Command:
             )
         program, faults = launch.check_program(Path(path)), options.parse_faults(fault, seed)
         with (
-            open_server(url, [backend]) as server,
+            open_server(url, [backend], faults=faults) as server,
             launch.prepare_run(program, backend, server.url, workers, faults) as config,
             _faults_on_terminal(config) as recorded,
         ):
@@ -122,7 +122,7 @@ def _compare(
     runs: list[ProgramRun] = []
     try:
         with (
-            open_server(url, chosen) as server,
+            open_server(url, chosen, faults=faults) as server,
             tempfile.TemporaryDirectory(prefix="lab-") as name,
             Interrupts() as interrupts,  # raises Interrupted at the end of the block
         ):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 import click
@@ -11,35 +11,58 @@ from click.core import ParameterSource
 
 import broker
 from broker.server.environment import server_url
+from broker.server.private_server import PrivateServer
 from jobs.exchange.signing import unsigned_jobs_warning
 from jobs.exchange.worker_list import worker_count
 from lab.backends import QUEUE
 from lab.errors import LabError
+from lab.runtime.fault_plan import FaultPlan
 
 
 @dataclass(frozen=True)
 class Server:
-    """The server of a run, after its checks; both fields are empty if the run needs none."""
+    """The server of a run, after its checks; the fields are empty if the run needs none.
+
+    `log_url` is that of another server, for what is recorded; it is empty if that is this server's.
+    """
 
     url: str = field(default="", repr=False)  # it may hold a password
     description: str | None = None
+    log_url: str = field(default="", repr=False)
 
 
 @contextmanager
-def open_server(url: str | None, backends: Sequence[str], min_workers: int = 1) -> Iterator[Server]:
+def open_server(
+    url: str | None, backends: Sequence[str], min_workers: int = 1, faults: FaultPlan | None = None
+) -> Iterator[Server]:
     """Check the server that the backends need, and start a private one if `url` and the environment name none.
 
-    `min_workers` is how many workers the command needs, whatever its `--workers` is.
+    `min_workers` is how many workers the command needs, whatever its `--workers` is. If faults are to restart the
+    server, it is a private one, and so is the one for what is recorded; raises `LabError` if another one is named.
     """
     if list(backends) == ["local"]:
         yield Server()
         return
-    with broker.Context(url) as ctx:
+    restarts = faults is not None and faults.restarts_server
+    if faults and restarts and (url or server_url()):
+        raise LabError(
+            f"--fault {faults.kind} restarts only a server that the lab has started itself, as others may use the one "
+            "that is named: leave out --redis-url, and unset LAB_REDIS_URL"
+        )
+    own = _restartable_server() if restarts else nullcontext((url, ""))
+    with own as (named, log_url), broker.Context(named) as ctx:
         description = ctx.check()
         if "rq" in backends:
             warn_if_unsigned(ctx.url)
             _warn_if_other_workers(ctx.url, min_workers)
-        yield Server(ctx.url, description)
+        yield Server(ctx.url, description, log_url)
+
+
+@contextmanager
+def _restartable_server() -> Iterator[tuple[str, str]]:
+    """Start a server that can be restarted, and another one for what is recorded; yield their URLs."""
+    with closing(PrivateServer(restart=True)) as server, closing(PrivateServer()) as log:
+        yield server.url, log.url
 
 
 def server_option(command: click.Command) -> click.Command:

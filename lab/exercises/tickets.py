@@ -210,7 +210,7 @@ class Tickets(Exercise):
         return verdicts.worst(
             [
                 tickets.sold_once(trace, self.stock, "requests" if self.how == "queue" else "enters"),
-                verdicts.within_limit(trace, self.section, self.limit),
+                verdicts.within_limit(trace, self.section, self.limit, fenced=self.how == "lock"),
                 verdicts.fences_increase(trace, self.section),
                 verdicts.all_finished(trace, self.actors),
             ]

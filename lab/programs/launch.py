@@ -51,7 +51,7 @@ def prepare_run(
     program: Path, backend: str, url: str, workers: int, faults: FaultPlan | None = None
 ) -> Iterator[RunConfig]:
     """Yield the configuration of a run; for RQ, start `workers` workers for the block, unless some are running."""
-    config = RunConfig(str(program), backend, url)
+    config = RunConfig(str(program), backend, "" if backend == "local" else url)
     if faults is not None:
         config = replace(config, fault=str(faults), seed=faults.seed)
     if backend != "rq":

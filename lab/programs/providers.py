@@ -102,7 +102,7 @@ def install(provider: LocalProvider) -> None:
     """Make `provider` the one of this process and of its children."""
     global _provider
     _provider = provider
-    recording.set_log(provider.config.open_log(), provider.config.folder)
+    recording.set_log(provider.config.open_log(), provider.config.folder, provider.config.url)
 
 
 def replaces() -> bool:

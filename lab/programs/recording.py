@@ -18,19 +18,23 @@ from lab.runtime.source_line import source_line
 _log: EventLog | None = None
 _folder = Path()
 _injector = Injector()
+_url = ""
 
 
-def set_log(log: EventLog | None, folder: Path) -> None:
-    """Make this process record in `log` what the program in `folder` does from now on; with None, record nothing."""
-    global _log, _folder
-    _log, _folder = log, folder
+def set_log(log: EventLog | None, folder: Path, url: str) -> None:
+    """Make this process record in `log` what the program in `folder` does from now on; with None, record nothing.
+
+    `url` is that of the server of the program's primitives; it is empty if there is none.
+    """
+    global _log, _folder, _url
+    _log, _folder, _url = log, folder, url
     _program_name.cache_clear()
 
 
 def set_fault(fault: Fault | None) -> None:
     """Give this process its fault, or none: a forked child does not meet its parent's."""
     global _injector
-    _injector = Injector(fault)
+    _injector = Injector(fault, _url)
 
 
 def is_recording() -> bool:

@@ -158,8 +158,8 @@ def run_program(
 
 @contextmanager
 def with_log(config: RunConfig) -> Iterator[tuple[RunConfig, EventLog]]:
-    """Yield a configuration with a log, and the log: on the server for jobs, which any host may run, or a file."""
-    if config.backend == "rq":
+    """Yield a configuration with a log, and the log: on the server or a file."""
+    if config.logs_on_server:
         key = f"lab:{uuid.uuid4().hex}:trace"
         log = StreamLog(config.url, key)
         log.create()

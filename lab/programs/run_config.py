@@ -17,7 +17,7 @@ VARIABLE = "LAB_RUN_CONFIG"  # children inherit it with every start method
 class RunConfig:
     """A program and the backend that it runs on.
 
-    `log` is a file, or a stream on the server if the processes are jobs; if it is empty, nothing is recorded.
+    `log` is a file, or a stream on the server (see `logs_on_server`); if it is empty, nothing is recorded.
     """
 
     program: str
@@ -59,8 +59,16 @@ class RunConfig:
         """The faults that are to happen."""
         return parse_fault(self.fault, self.seed) if self.fault else None
 
+    @property
+    def logs_on_server(self) -> bool:
+        """Whether the log is on the server: for jobs, which any host may run, unless the server is to be restarted.
+
+        Such a server is the lab's own, and all processes are on this machine.
+        """
+        return self.backend == "rq" and not (self.plan and self.plan.restarts_server)
+
     def open_log(self) -> EventLog | None:
         """Return the log to record in; None if nothing is recorded."""
         if not self.log:
             return None
-        return StreamLog(self.url, self.log) if self.backend == "rq" else FileLog(Path(self.log))
+        return StreamLog(self.url, self.log) if self.logs_on_server else FileLog(Path(self.log))

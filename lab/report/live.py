@@ -10,11 +10,22 @@ from rich.table import Table
 
 from lab.checks.waits import BEGINS
 from lab.formatting import MAX_NAMES
-from lab.trace import CUT_OFF, DIES, LAB, PAUSES, RECONNECTS, RESUMES, Event
+from lab.trace import (
+    CUT_OFF,
+    DIES,
+    LAB,
+    PAUSES,
+    RECONNECTS,
+    RESTARTS,
+    RESUMES,
+    SERVER_IS_BACK,
+    SERVER_RESTARTS,
+    Event,
+)
 
 INSIDE, WAITING, RUNNING = "inside", "waiting", "running"
-ABSENT = {PAUSES: ", paused", CUT_OFF: ", cut off"}
-ENDS_OF_ABSENCE = {RESUMES: ABSENT[PAUSES], RECONNECTS: ABSENT[CUT_OFF]}
+ABSENT = {PAUSES: ", paused", CUT_OFF: ", cut off", **dict.fromkeys(SERVER_RESTARTS, ", restarting the server")}
+ENDS_OF_ABSENCE = {RESUMES: ABSENT[PAUSES], RECONNECTS: ABSENT[CUT_OFF], SERVER_IS_BACK: ABSENT[RESTARTS]}
 ENDED, FAILED, KILLED = "ended", "failed", "killed"
 ORDER = (INSIDE, WAITING, RUNNING)  # others are listed below these
 ACTIVITIES = {  # what an actor does after an event, until an event that says otherwise

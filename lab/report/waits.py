@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from lab.checks.waits import PERMITS, State, Wait
-from lab.formatting import MAX_NAMES
+from lab.formatting import join_names
 from lab.trace import Process
 
 MAX_WAITS = 8  # that are described
@@ -37,13 +37,7 @@ def _list(waits: Iterable[Wait], state: State) -> str:
 
 
 def _phrase(names: Sequence[str], what: str) -> str:
-    more = [f"{len(names) - MAX_NAMES} more"] if len(names) > MAX_NAMES else []
-    return f"{_join([*names[:MAX_NAMES], *more])} wait{'s' if len(names) == 1 else ''} for {what}"
-
-
-def _join(names: Sequence[str]) -> str:
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
+    return f"{join_names(names)} wait{'s' if len(names) == 1 else ''} for {what}"
 
 
 def _describe(wait: Wait, state: State) -> str:
@@ -67,7 +61,7 @@ def _holders(wait: Wait, state: State) -> str:
     holders = state.blockers(wait)
     if not holders:
         return "nobody holds"
-    names = _join([process[-1] + _end(process, state) for process in holders])
+    names = join_names([process[-1] + _end(process, state) for process in holders])
     return f"{names} hold{'s' if len(holders) == 1 else ''}"
 
 

@@ -13,7 +13,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -36,10 +36,6 @@ Entry = tuple[str, dict[str, str]]  # of a stream
 class EventLog(Protocol):
     """Where the events of a run are recorded."""
 
-    @property
-    def url(self) -> str | None:
-        """That of the server; None for a file."""
-
     def append(self, make_event: Callable[[float, float], Event], last: bool = False) -> None:
         """Record the event that `make_event` returns for the current time and its error, both in seconds.
 
@@ -61,7 +57,6 @@ class FileLog:
     """A log in a file, for processes of one machine; its clock is the machine's monotonic clock."""
 
     path: Path
-    url: None = field(default=None, init=False)
 
     def append(self, make_event: Callable[[float, float], Event], last: bool = False) -> None:  # noqa: ARG002
         """Record an event; a write to a file that is open for appending is atomic, and after all earlier ones.

@@ -1,24 +1,50 @@
 """Fault injection: an actor carries out its own fault when it reaches the moment that its plan names.
 
-It records the fault first, with the primitive and the moment: `dies`; `pauses` and `resumes`; or `is cut off` and
-`reconnects`.
+It records the fault first, with the primitive and the moment: `dies`; `pauses` and `resumes`; `is cut off` and
+`reconnects`; or `restarts server` (or `restarts server empty`) and `server is back`.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
 from broker.errors import ServerUnavailableError
 from lab.errors import RunEndedError
 from lab.runtime.event_log import EventLog
-from lab.runtime.fault_plan import CUT, ENDING, FAULT_SECONDS, GRANTS, INSIDE, KILL, PAUSE, RUNNING, WAITING, Fault
+from lab.runtime.fault_plan import (
+    CUT,
+    ENDING,
+    FAULT_SECONDS,
+    GRANTS,
+    INSIDE,
+    KILL,
+    PAUSE,
+    RESTART,
+    RESTART_EMPTY,
+    RUNNING,
+    WAITING,
+    Fault,
+)
 from lab.runtime.outage import Outage
 from lab.runtime.pause import pause_process
-from lab.trace import CUT_OFF, DIES, LET_IN, PAUSES, RECONNECTS, RESUMES
+from lab.runtime.server_restart import restart_server
+from lab.trace import (
+    CUT_OFF,
+    DIES,
+    LET_IN,
+    PAUSES,
+    RECONNECTS,
+    RESTARTS,
+    RESTARTS_EMPTY,
+    RESUMES,
+    SERVER_IS_BACK,
+)
 
 REQUESTS = ("requests", "waits", "begins put")
 ENDS = ("ends", "fails")
@@ -41,16 +67,20 @@ class Recorder(Protocol):
 
 
 class Injector:
-    """Carries out the fault of one actor, or of one process of a program, if it has one."""
+    """Carries out the fault of one actor, or of one process of a program, if it has one.
 
-    def __init__(self, fault: Fault | None = None) -> None:
+    `url` is that of the server which the run is about; it is empty if there is none.
+    """
+
+    def __init__(self, fault: Fault | None = None, url: str = "") -> None:
         self.fault = fault
+        self.url = url
         self._lock = threading.RLock()  # a thread carries out a fault in the middle of a wait
         self._requested: str | None = None
         self._waiting = False
 
     def __reduce__(self) -> tuple[object, ...]:
-        return Injector, (self.fault,)
+        return Injector, (self.fault, self.url)
 
     def before(self, me: Recorder, what: str, on: str | None) -> None:
         """Carry out the fault if it is due before this event is recorded."""
@@ -85,7 +115,7 @@ class Injector:
         fault, self.fault, self._waiting = self.fault, None, False
         if fault is None or _has_died(me):
             return
-        CARRY_OUT[fault.kind](me, on=on, why=moment)
+        CARRY_OUT[fault.kind](me, self.url, on=on, why=moment)
 
 
 def _has_died(me: Recorder) -> bool:
@@ -93,20 +123,20 @@ def _has_died(me: Recorder) -> bool:
     return any(event.what == DIES and event.who == me.who for event in me.log.events())
 
 
-def _kill(me: Recorder, **more: Any) -> None:
+def _kill(me: Recorder, _: str, **more: Any) -> None:
     me.append(DIES, **more)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _pause(me: Recorder, **more: Any) -> None:
+def _pause(me: Recorder, _: str, **more: Any) -> None:
     me.append(PAUSES, **more)
     pause_process(FAULT_SECONDS)
     me.append(RESUMES, **more)
 
 
-def _cut_off(me: Recorder, **more: Any) -> None:
+def _cut_off(me: Recorder, url: str, **more: Any) -> None:
     """Cut the process off from the server; it goes on, and whatever sends a request waits until it is reconnected."""
-    if me.log.url is None:
+    if not url:
         return  # there is no server
 
     def reconnect() -> None:
@@ -118,11 +148,24 @@ def _cut_off(me: Recorder, **more: Any) -> None:
             outage.end()
 
     me.append(CUT_OFF, **more)
-    outage = Outage(me.log.url)
+    outage = Outage(url)
     outage.begin()
     timer = threading.Timer(FAULT_SECONDS, reconnect)
     timer.daemon = True
     timer.start()
 
 
-CARRY_OUT = {KILL: _kill, PAUSE: _pause, CUT: _cut_off}
+def _restart(me: Recorder, url: str, *, keep_data: bool, **more: Any) -> None:
+    if not url:
+        return
+    restart_server(url, keep_data, before=lambda: me.append(RESTARTS if keep_data else RESTARTS_EMPTY, **more))
+    me.append(SERVER_IS_BACK, **more)
+
+
+CARRY_OUT: dict[str, Callable[..., None]] = {
+    KILL: _kill,
+    PAUSE: _pause,
+    CUT: _cut_off,
+    RESTART: functools.partial(_restart, keep_data=True),
+    RESTART_EMPTY: functools.partial(_restart, keep_data=False),
+}

@@ -15,8 +15,8 @@ from typing import Any
 from lab.errors import InvalidParameterError
 from lab.trace import LET_IN
 
-KILL, PAUSE, CUT = "kill", "pause", "cut"
-KINDS = (KILL, PAUSE, CUT)
+KILL, PAUSE, CUT, RESTART, RESTART_EMPTY = "kill", "pause", "cut", "restart", "restart-empty"
+KINDS = (KILL, PAUSE, CUT, RESTART, RESTART_EMPTY)
 MAX_COUNT = 1000
 LEASED = ("Lock", "Semaphore", "BoundedSemaphore", "JoinableQueue")  # multiprocessing's names of what can be held
 LEASE = 3.0  # seconds: that of a run with faults, so that what was lost is free again after seconds
@@ -28,7 +28,7 @@ GRANTS = ("enters", "gets")  # events after which an actor has what it asked for
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to one actor, and when.
+    """What happens to one actor, and when; of the server's restarts, one happens when this actor comes to its moment.
 
     `moment` is `WAITING` (it has asked, and blocks), `LET_IN` (it was granted what it asked for, and has not recorded
     that), `INSIDE` (after the first of the events in `inside`), or `RUNNING` (after its first event). An actor that
@@ -70,6 +70,11 @@ class FaultPlan:
         rng = self._random()
         faults = self._faults(rng)
         return dict(zip([2 * pair + rng.choice((1, 2)) for pair in range(self.count)], faults, strict=False))
+
+    @property
+    def restarts_server(self) -> bool:
+        """Whether the faults are restarts of the server."""
+        return self.kind in (RESTART, RESTART_EMPTY)
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.count}"

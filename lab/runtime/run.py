@@ -34,11 +34,13 @@ class Run:
         *,
         workers: int | None = None,
         server: str | None = None,
+        url: str = "",
     ) -> None:
         self.ctx = ctx
         self.log = log
         self.workers = workers
         self.server = server
+        self._url = url
         self.interrupts = Interrupts()
         self.on_actor_end: Callable[[], object] = lambda: None
         self.fault_plan: FaultPlan | None = None
@@ -49,7 +51,7 @@ class Run:
 
     def recorder(self, who: str) -> Recorder:
         """Return the recorder of the actor called `who`."""
-        return Recorder(self.log, who, self._injectors.setdefault(who, Injector()))
+        return Recorder(self.log, who, self._injectors.setdefault(who, Injector(url=self._url)))
 
     def store(self, count: int) -> Store:
         """Return a new `db` that contains `count`; it exists as long as the run."""

@@ -17,6 +17,7 @@ import jobs
 from broker import ServerUnavailableError
 from broker.server.private_server import PrivateServer
 from jobs.exchange.control import liveness_lock
+from jobs.exchange.job import SignedJob
 from jobs.exchange.status import Exited
 from jobs.exchange.worker_list import list_workers
 from jobs.popen import Popen
@@ -250,6 +251,18 @@ def test_closing_after_a_host_was_lost_is_quick(url):
             child = psutil.Process(running.process.pid)
             child.parent().kill()
         assert running.process.exitcode == -signal.SIGKILL
+
+
+def test_closing_waits_for_no_result_of_a_job_that_the_server_has_lost(url, monkeypatch):
+    asked = []
+    monkeypatch.setattr(SignedJob, "latest_result", lambda self, timeout=0: asked.append(self.id))
+    with jobs.get_context(url, queue="deserted") as context:
+        process = context.Process(target=print)
+        process.start()
+        rq_queue, job = context.children().rq_queue, process.job
+        job.connection.delete(job.key)
+        rq_queue.delete_job(job, result_pending=True)
+        assert job.id not in asked
 
 
 def test_a_long_outage_is_an_error_and_no_hang(tmp_path, monkeypatch):

@@ -15,7 +15,17 @@ from dataclasses import dataclass
 from lab.checks.lifetimes import Lifetimes
 from lab.checks.sections import EXITS, EXPIRES, section_events
 from lab.checks.waits import BEGINS, FAILS, SUCCEEDS
-from lab.trace import CUT_OFF, PAUSES, RECONNECTS, RESUMES, Event, Process, Trace
+from lab.trace import (
+    CUT_OFF,
+    PAUSES,
+    RECONNECTS,
+    RESUMES,
+    SERVER_IS_BACK,
+    SERVER_RESTARTS,
+    Event,
+    Process,
+    Trace,
+)
 
 INSIDE, LOST, KILLED = "inside", "lease lost", "killed"
 
@@ -33,6 +43,7 @@ RECORDED: dict[str, Kind] = {
     "waiting": Kind((*BEGINS, "stops"), (*SUCCEEDS, *FAILS, "passes", "buys", "gets no ticket")),
     "paused": Kind((PAUSES,), (RESUMES,), fault=True),
     "cut off": Kind((CUT_OFF,), (RECONNECTS,), fault=True),
+    "server down": Kind(SERVER_RESTARTS, (SERVER_IS_BACK,), fault=True),
     "green": Kind(("turns green",), ("turns red",)),
     "red": Kind(("turns red",), ("turns green",)),
 }

@@ -14,6 +14,7 @@ const BARS = {
   inside: { top: 0, bottom: 1, color: "inside", text: "inside-text" },
   paused: { top: 0, bottom: 1, color: "paused", text: "text", hatched: true },
   "cut off": { top: 0.15, bottom: 0.85, color: "paused", text: "text", dashed: true },
+  "server down": { top: 0.3, bottom: 0.7, color: "killed", text: "background" },
   "lease lost": { top: 0, bottom: 1, color: "lost", text: "text", dashed: true },
   killed: { top: 0.45, bottom: 0.55, color: "killed", crossed: true },
   green: { top: 0.5, bottom: 1, color: "green" },

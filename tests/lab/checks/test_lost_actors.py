@@ -23,11 +23,49 @@ def tickets(text: str, stock: int = 1, **parameters: object) -> verdicts.Verdict
 
 def test_late_write_that_was_refused_is_valid():
     assert tickets(LEASE_LOST) == verdicts.valid(
-        "1 sold and 0 left, of 1; never more than 1 inside db; a lost the lease inside; "
-        "fences increased with every grant; all 3 finished"
+        "1 sold and 0 left, of 1; never more than 1 inside db under a lease; a lost the lease inside, and 2 were there "
+        "at once; fences increased with every grant; all 3 finished"
     )
     assert metrics.max_inside(parse_trace(LEASE_LOST), "db") == 1
     assert metrics.handoff_time(parse_trace(LEASE_LOST), "db", 1) == pytest.approx(0.1)  # from b to c, and c to a
+
+
+ALL_LOST = """
+0 a enters 1
+0.5 b enters 2
+1 c restarts_server_empty waiting
+2 c enters 3
+2 d enters 4
+3 b leaves
+3 b loses_lease 2
+4 a leaves
+4 a loses_lease 1
+5 c leaves
+5 d leaves
+"""
+
+
+def test_all_who_are_inside_lose_the_lease_when_the_server_loses_its_data():
+    trace = parse_trace(ALL_LOST, "ktv")
+    expired = [(each.who, each.when) for each in section_events(trace, "rooms") if each.what == EXPIRES]
+    assert expired == [("a", 1), ("b", 1)]
+    assert verdicts.within_limit(trace, "rooms", 2, fenced=True) == verdicts.valid(
+        "never more than 2 inside rooms under a lease; b, a lost the lease inside, and 4 were there at once"
+    )
+    assert verdicts.within_limit(trace, "rooms", 2) == verdicts.unknown(
+        "4 were inside rooms at once: b, a lost the lease inside, and found out later"
+    )
+    kept = parse_trace(ALL_LOST.replace("restarts_server_empty", "restarts_server"), "ktv")
+    assert verdicts.within_limit(kept, "rooms", 1) == verdicts.invalid("d entered rooms while c was still inside")
+
+
+def test_an_exit_code_that_the_server_has_lost_is_not_a_death():
+    text = ALL_LOST + end_of_run("a", "b", "c", "d").replace("joins d 0", "joins d -9")
+    assert verdicts.all_finished(parse_trace(text, "ktv"), 4) == verdicts.valid(
+        "all 4 finished; the exit code of d was lost with the server's data"
+    )
+    kept = parse_trace(text.replace("restarts_server_empty", "restarts_server"), "ktv")
+    assert verdicts.all_finished(kept, 4) == verdicts.valid("d was killed; all 3 others finished")
 
 
 def test_late_write_that_was_accepted_is_invalid():

@@ -25,6 +25,15 @@ def verdict(kind: str, limit: int | None, *lines: str) -> tuple[Judgement, str]:
     return found.judgement, found.evidence
 
 
+def test_what_a_queue_holds_is_unknown_after_the_server_has_lost_its_data():
+    lines = ("a begins_put", "a puts", "b restarts_server_empty", "a begins_put", "a puts")
+    assert verdict("queue", 1, *lines) == (
+        Judgement.VALID,
+        "no invariant of its primitive was violated, apart from what the server lost with its data",
+    )
+    assert verdict("queue", 1, *lines[:2], *lines[3:])[0] is Judgement.INVALID
+
+
 @pytest.mark.parametrize(
     ("kind", "limit", "lines"),
     [

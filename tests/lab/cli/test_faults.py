@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.trace import CUT_OFF, DIES, RECONNECTS, STOP, load_traces
+from lab.trace import CUT_OFF, DIES, RECONNECTS, RESTARTS, RESTARTS_EMPTY, SERVER_IS_BACK, STOP, load_traces
 from tests.support.faults import compare, faults
 from tests.support.lab import BACKENDS, RunLab, table_rows
 
@@ -69,6 +69,46 @@ def test_an_actor_that_is_cut_off_inside_loses_the_lock(lab: RunLab, url: str, t
     )
 
 
+@pytest.mark.parametrize("backend", ["redis", pytest.param("rq", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", [pytest.param("restart", marks=pytest.mark.slow), "restart-empty"])
+def test_the_server_restarts_with_a_client_inside(lab: RunLab, tmp_path: Path, backend: str, kind: str):
+    empty = kind == "restart-empty"
+    lost = empty and backend == "rq"  # the jobs that no worker has taken
+    figures, (trace,), text = compare(lab, tmp_path, 2 if lost else 0, *TICKETS, "--fault", kind, "--on", backend)
+    assert faults(trace) == [("client 0", RESTARTS_EMPTY if empty else RESTARTS, "db", "inside")]
+    assert [event.who for event in trace.of(SERVER_IS_BACK)] == ["client 0"]
+    assert figures["runs"][0]["verdict"] == ("unknown" if lost else "valid")
+    assert figures["runs"][0]["outcome"]["sold"] == len(trace.of("starts"))
+    assert ("never started" in text) == lost
+    assert [event.who for event in trace.of("loses lease")] == (["client 0"] if empty else [])
+    how, what_followed = ("without", "client 0 lost the lease, ") if empty else ("with", "no lease was lost.")
+    assert f"The server restarted {how} its data while client 0 was inside db: on {backend} {what_followed}" in text
+
+
+def test_only_a_server_of_the_labs_own_is_restarted(lab: RunLab, url: str):
+    for command in ("compare", "run"):
+        done = lab(command, "tickets", "--on", "redis", "--redis-url", url, "--fault", "restart")
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+        assert done.stderr.startswith("lab: --fault restart restarts only a server that the lab has started itself")
+
+
+@pytest.mark.slow
+def test_on_local_there_is_no_server_to_restart(lab: RunLab, tmp_path: Path):
+    _, (trace,), text = compare(lab, tmp_path, 0, *KTV, "--fault", "restart-empty", "--on", "local")
+    assert faults(trace) == []
+    assert "There is no server to restart: on local all went on." in text
+
+
+@pytest.mark.slow
+def test_what_nothing_protects_is_not_called_valid(lab: RunLab, tmp_path: Path):
+    """All who are in the rooms lose their permits, and others enter: no fence keeps anybody out."""
+    options = ("--rooms", 2, "--guests", 8, "--pace", 0.5, "--seed", 40, "--fault", "restart-empty", "--on", "redis")
+    figures, _, _ = compare(lab, tmp_path, 2, "ktv", *options)
+    (run,) = figures["runs"]
+    assert run["verdict"] == "unknown"
+    assert "were inside rooms at once: " in run["evidence"]
+
+
 @pytest.mark.slow
 def test_on_local_there_is_no_server_to_be_cut_off_from(lab: RunLab, tmp_path: Path):
     _, (trace,), text = compare(lab, tmp_path, 0, *KTV, "--fault", "cut", "--on", "local")
@@ -77,15 +117,16 @@ def test_on_local_there_is_no_server_to_be_cut_off_from(lab: RunLab, tmp_path: P
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["kill:3", "pause:3", "cut:3"])
+@pytest.mark.parametrize("kind", ["kill:3", "pause:3", "cut:3", "restart:3"])
 def test_the_same_seed_gives_the_same_faults(lab: RunLab, url: str, tmp_path: Path, kind: str):
     """Three faults are at all three moments; with four rooms, at most two permits are lost."""
-    arguments = ("compare", "ktv", "--guests", 9, "--pace", 0.5, "--seed", 3, "--fault", kind, "--redis-url", url)
+    server = () if kind == "restart:3" else ("--redis-url", url)
+    arguments = ("compare", "ktv", "--guests", 9, "--pace", 0.5, "--seed", 3, "--fault", kind, *server)
     kinds = []
     for name in ("first", "second"):
         done = lab(*arguments, "--trace", name)
         assert done.returncode == 0, done.stdout
-        backends = BACKENDS[1:] if kind == "cut:3" else BACKENDS
+        backends = BACKENDS[1:] if kind in ("cut:3", "restart:3") else BACKENDS
         assert table_rows(done.stdout)["faults"] == ["3" if each in backends else "0" for each in BACKENDS]
         for trace in load_traces(tmp_path / name):
             if trace.backend not in backends:
@@ -104,12 +145,13 @@ def test_what_cannot_be_done_is_refused_with_one_sentence(lab_in_process: RunLab
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["kill", "pause", "cut"])
+@pytest.mark.parametrize("kind", ["kill", "pause", "cut", "restart", "restart-empty"])
 @pytest.mark.parametrize("exercise", ["lock", "output", "semaphore", "event", "traffic", "daemon", "isolation", "chat"])
 def test_a_fault_is_never_taken_for_a_violation(lab: RunLab, url: str, tmp_path: Path, exercise: str, kind: str):
     pace = () if exercise == "isolation" else ("--pace", 0.1)
-    options = ("--on", "local,redis", "--redis-url", url, "--trace", "traces", "--fault", kind)
+    server = () if kind.startswith("restart") else ("--redis-url", url)
+    options = ("--on", "local,redis", *server, "--trace", "traces", "--fault", kind)
     done = lab("compare", exercise, *pace, *options, "--workers", 22)
     assert done.returncode in (0, 2), done.stdout + done.stderr
     for trace in load_traces(tmp_path / "traces"):
-        assert len(faults(trace)) == (kind != "cut" or trace.backend != "local")
+        assert len(faults(trace)) == (kind in ("kill", "pause") or trace.backend != "local")

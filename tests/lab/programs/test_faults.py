@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.trace import DIES
+from lab.trace import DIES, RESTARTS, RESTARTS_EMPTY
 from tests.support.faults import compare, faults
 from tests.support.lab import BACKENDS, RunLab
 
@@ -30,6 +30,16 @@ PROGRAM = """
             each.join()
         print("the bar closes")
 """
+CAREFUL = PROGRAM.replace(
+    """
+            with rooms:
+                print("sings")
+""",
+    """
+            try: rooms.acquire() and rooms.release()
+            except Exception as error: print(error)
+""",
+)
 CONSUMERS = """
     from multiprocessing import Process, Queue
 
@@ -63,6 +73,22 @@ def test_what_a_killed_process_of_a_program_held_is_free_again(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("backend", BACKENDS[1:])
+@pytest.mark.parametrize("kind", ["restart", "restart-empty"])
+def test_the_server_restarts_with_a_process_of_a_program_inside(
+    lab: RunLab, program: Callable[..., Path], tmp_path: Path, backend: str, kind: str
+):
+    options = ("--fault", kind, "--limit", 60, "--on", f"local,{backend}", "--seed", 6)
+    how, status = ("without", 1) if kind == "restart-empty" else ("with", 0)  # a guest prints what it has lost
+    _, (local, trace), text = compare(lab, tmp_path, status, program(CAREFUL), *options)
+    assert faults(trace) == [("Process-1", RESTARTS_EMPTY if how == "without" else RESTARTS, ROOMS, "inside")]
+    assert [event.who for event in trace.of("loses lease")] == (["Process-1"] if how == "without" else [])
+    assert faults(local) == []
+    assert "There is no server to restart on local." in text
+    assert f"The server restarted {how} its data while Process-1 was inside {ROOMS} on {backend}." in text
+
+
+@pytest.mark.slow
 def test_what_a_killed_process_of_a_program_held_on_local_is_lost(
     lab: RunLab, program: Callable[..., Path], tmp_path: Path
 ):
@@ -80,3 +106,15 @@ def test_run_tells_of_a_programs_fault_as_it_happens(lab: RunLab, url: str, prog
     done = lab("run", path, *options, "--workers", 2)
     assert (done.returncode, done.stdout) == (0, "[-9, 0]\n"), done.stderr
     assert done.stderr == "lab: Process-1 was killed inside items (program.py:8)\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_process_of_a_program_is_cut_off_from_the_server(
+    lab: RunLab, url: str, program: Callable[..., Path], backend: str
+):
+    options = ("--fault", "cut", "--seed", 6, "--on", backend, "--redis-url", url)
+    done = lab("run", program(CONSUMERS), *options, "--workers", 2)
+    assert (done.returncode, done.stdout) == (0, "[0, 0]\n"), done.stderr
+    told = "" if backend == "local" else "lab: Process-1 was cut off inside items (program.py:8)\n"
+    assert done.stderr == told

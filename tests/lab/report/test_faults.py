@@ -8,7 +8,7 @@ import pytest
 
 from lab.checks.verdicts import Judgement
 from lab.report.explanations import explain
-from lab.report.faults import explain_faults, name_faults
+from lab.report.faults import describe_faults, explain_faults, name_faults
 from lab.result import Result, judge
 from tests.support.traces import LEASE_LOST, end_of_run, parse_trace
 
@@ -78,6 +78,41 @@ def test_a_cut_is_told_as_a_pause_is():
     assert explain_faults([run(cut, "redis")]) == (
         "a was cut off inside db: on redis its lease expired, others entered, and its late write was refused by the "
         "store."
+    )
+
+
+def test_a_restart_on_each_backend():
+    kept = OTHERS_WAITED.replace("a pauses", "a restarts_server").replace("a resumes", "a server_is_back")
+    refused = LEASE_LOST.replace("a pauses", "a restarts_server_empty").replace("a resumes", "a server_is_back")
+    accepted = refused.replace("2.1 a is_refused 1", "2.1 a buys 0")
+    unnoticed = KILLED.replace("0.2 a dies", "0.2 b restarts_server_empty waiting\n0.3 a leaves\n0.3 a loses_lease 1")
+    unnoticed = unnoticed.replace("joins a -9", "joins a 0")
+    unstarted = unnoticed.replace("92 lab ends_run", "91 lab joins c 1\n92 lab ends_run")
+    assert explain_faults([run(kept, "redis")]) == (
+        "The server restarted with its data while a was inside db: on redis no lease was lost."
+    )
+    assert explain_faults([run(refused, "redis"), run(accepted, "rq")]) == (
+        "The server restarted without its data while a was inside db: on redis a lost the lease, others entered, and "
+        "its late write was refused by the store; on rq a lost the lease, others entered, and its late write was "
+        "accepted, as nothing checked its fence."
+    )
+    assert explain_faults([run(unnoticed, "redis")]) == (
+        "The server restarted without its data while b was waiting for db: on redis a lost the lease, nobody else "
+        "entered meanwhile."
+    )
+    assert explain_faults([run(unstarted, "rq")]).endswith("nobody else entered meanwhile, c never started.")
+
+
+def test_restarts_at_several_moments_are_one_sentence():
+    twice = OTHERS_WAITED.replace("a pauses", "a restarts_server\n0.2 b restarts_server waiting\n0.2 c restarts_server")
+    assert describe_faults(run(twice, "redis").trace) == (
+        "The server restarted with its data while a and c were inside db, and while b was waiting for db"
+    )
+    killed = twice.replace(
+        "0.2 b restarts_server waiting\n0.2 c restarts_server", "0.2 c dies running"
+    )  # by the exercise
+    assert explain_faults([run(killed, "redis")]) == (
+        "The server restarted with its data while a was inside db, c was killed running: on redis no lease was lost."
     )
 
 

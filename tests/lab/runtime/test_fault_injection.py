@@ -8,17 +8,41 @@ import pickle
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import broker
+from broker.server.private_server import PrivateServer
 from lab.runtime import fault_injection
 from lab.runtime.event_log import FileLog, StreamLog
 from lab.runtime.fault_injection import Injector
-from lab.runtime.fault_plan import CUT, ENDING, INSIDE, KILL, PAUSE, RUNNING, WAITING, Fault
+from lab.runtime.fault_plan import (
+    CUT,
+    ENDING,
+    INSIDE,
+    KILL,
+    PAUSE,
+    RESTART,
+    RESTART_EMPTY,
+    RUNNING,
+    WAITING,
+    Fault,
+)
 from lab.runtime.recorder import Recorder, actor
-from lab.trace import CUT_OFF, DIES, LET_IN, PAUSES, RECONNECTS, RESUMES
+from lab.trace import (
+    CUT_OFF,
+    DIES,
+    LET_IN,
+    PAUSES,
+    RECONNECTS,
+    RESTARTS,
+    RESTARTS_EMPTY,
+    RESUMES,
+    SERVER_IS_BACK,
+)
 from tests.support.actors import TIMEOUT
 from tests.support.waiting import wait_until
 
@@ -109,7 +133,7 @@ def test_an_actor_that_is_cut_off_continues_when_it_is_connected_again(url: str,
     monkeypatch.setattr(fault_injection, "FAULT_SECONDS", 0.5)
     log = StreamLog(url, "lab:test:trace")
     log.create()
-    process = FORK.Process(target=works, args=(Recorder(log, "a", Injector(Fault(CUT, INSIDE))), FORK.Lock()))
+    process = FORK.Process(target=works, args=(Recorder(log, "a", Injector(Fault(CUT, INSIDE), url)), FORK.Lock()))
     process.start()
     process.join(TIMEOUT)
     assert process.exitcode == 0
@@ -124,7 +148,7 @@ def test_the_run_may_end_while_an_actor_is_cut_off(
     monkeypatch.setattr(threading, "excepthook", lambda error: os.write(2, repr(error).encode()))  # pytest's is silent
     log = StreamLog(url, "lab:test:trace")
     log.create()
-    process = FORK.Process(target=works, args=(Recorder(log, "a", Injector(Fault(CUT, INSIDE))), FORK.Lock()))
+    process = FORK.Process(target=works, args=(Recorder(log, "a", Injector(Fault(CUT, INSIDE), url)), FORK.Lock()))
     process.start()
     wait_until(lambda: [event for event in log.events() if event.what == CUT_OFF])
     log.delete()
@@ -133,8 +157,31 @@ def test_the_run_may_end_while_an_actor_is_cut_off(
     assert capfd.readouterr().err == ""
 
 
-def test_on_one_machine_nobody_is_cut_off(tmp_path: Path):
-    process, events = run_actor(tmp_path, Fault(CUT, INSIDE))
+@pytest.mark.parametrize(("kind", "what"), [(RESTART, RESTARTS), (RESTART_EMPTY, RESTARTS_EMPTY)])
+def test_an_actor_restarts_the_server(tmp_path: Path, kind: str, what: str):
+    log = FileLog(tmp_path / "trace")
+    with closing(PrivateServer(restart=True)) as server, broker.Context(server.url) as ctx:
+        lock, injector = ctx.Lock(lease=TIMEOUT), Injector(Fault(kind, INSIDE), server.url)
+        process = FORK.Process(target=works, args=(Recorder(log, "a", injector), lock))
+        process.start()
+        process.join(TIMEOUT)
+    lost = ["loses lease"] if kind == RESTART_EMPTY else []
+    assert [event.what for event in log.events()] == [*ALL[:3], what, SERVER_IS_BACK, *ALL[3:-1], *lost, ALL[-1]]
+
+
+def test_who_records_in_a_file_is_cut_off_too(tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch):
+    """A program's processes on redis do: its server is not that of the log."""
+    monkeypatch.setattr(fault_injection, "FAULT_SECONDS", 0.2)
+    log, injector = FileLog(tmp_path / "trace"), Injector(Fault(CUT, INSIDE), url)
+    process = FORK.Process(target=works, args=(Recorder(log, "a", injector), FORK.Lock()))
+    process.start()
+    process.join(TIMEOUT)
+    assert [event.what for event in log.events() if event.what == CUT_OFF] == [CUT_OFF]
+
+
+@pytest.mark.parametrize("kind", [CUT, RESTART, RESTART_EMPTY])
+def test_without_a_server_nothing_happens_to_it(tmp_path: Path, kind: str):
+    process, events = run_actor(tmp_path, Fault(kind, INSIDE))
     assert process.exitcode == 0
     assert [event.what for event in events] == ALL
 

@@ -61,7 +61,14 @@ def test_moments_are_those_of_the_plan():
 
 @pytest.mark.parametrize(
     ("text", "kind", "count"),
-    [("kill", "kill", 1), ("pause:3", "pause", 3), ("cut:2", "cut", 2), (f"kill:{MAX_COUNT}", "kill", MAX_COUNT)],
+    [
+        ("kill", "kill", 1),
+        ("pause:3", "pause", 3),
+        ("cut:2", "cut", 2),
+        ("restart", "restart", 1),
+        ("restart-empty:2", "restart-empty", 2),
+        (f"kill:{MAX_COUNT}", "kill", MAX_COUNT),
+    ],
 )
 def test_options_are_parsed(text: str, kind: str, count: int):
     plan = parse_fault(text, 9)

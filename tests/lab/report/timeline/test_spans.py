@@ -31,6 +31,12 @@ def test_a_wait_that_never_ended_lasts_until_its_process_ends():
     assert (span.kind, span.end, span.open) == ("waiting", 3, True)
 
 
+@pytest.mark.parametrize("what", ["restarts server", "restarts server empty"])
+def test_the_server_is_down_until_it_is_back(what: str):
+    found = spans(of(event(0, "a", what, on="x"), event(1, "a", "server is back", on="x")))
+    assert found == [("a", "server down", 0, 1)]
+
+
 def test_what_a_stopped_program_waited_for_lasts_until_it_was_stopped():
     (span,) = find_spans(of(event(0, "a", "requests", on="x"), event(4, "lab", STOP)))
     assert (span.end, span.open) == (4, True)
