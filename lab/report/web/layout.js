@@ -57,6 +57,8 @@ class View {
 class Layout {
   constructor(runs, { process, primitive }) {
     this.lines = [];
+    this.lanes = new Map(); // the lines of lanes, by run and lane
+    this.runs = new Map(); // the first and the last pixel of each run
     this.height = AXIS;
     this.primitive = primitive;
     runs.forEach((run, number) => this.addRun(run, number, process.trim().toLowerCase()));
@@ -80,8 +82,11 @@ class Layout {
   }
 
   add(kind, height, more) {
-    this.lines.push({ kind, y: this.height, height, ...more });
+    const line = { kind, y: this.height, height, ...more };
+    this.lines.push(line);
+    if (kind === "lane") this.lanes.set(`${line.run} ${line.lane.number}`, line);
     this.height += height;
+    this.runs.set(line.run, { top: this.runs.get(line.run)?.top ?? line.y, bottom: this.height });
   }
 
   counters(run) {
@@ -98,7 +103,7 @@ class Layout {
   }
 
   lineOf(run, lane) {
-    return this.lines.find((line) => line.kind === "lane" && line.run === run && line.lane.number === lane);
+    return this.lanes.get(`${run} ${lane}`);
   }
 }
 
@@ -113,10 +118,12 @@ function arrange(runs) {
     }
     for (const mark of run.marks) run.lanes[mark.lane].marks.push(mark);
     run.faults = run.spans.filter((span) => span.fault);
-    for (const arrow of run.arrows) {
-      const granted = run.lanes[arrow.to.lane].spans.find((span) => span.kind === "inside" && span.time === arrow.to.time);
-      if (granted) granted.letInBy = run.lanes[arrow.from.lane].who;
+    const grants = new Map(run.spans.filter(({ kind }) => kind === "inside").map((span) => [`${span.lane} ${span.time}`, span]));
+    for (const { from, to } of run.arrows) {
+      const granted = grants.get(`${to.lane} ${to.time}`);
+      if (granted) granted.letInBy = run.lanes[from.lane].who;
     }
+    for (const counter of run.counters) counter.most = counter.steps.reduce((most, [, count]) => Math.max(most, count), 0);
   }
 }
 

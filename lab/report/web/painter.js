@@ -6,6 +6,7 @@ const COLORS = [
   "background", "text", "dim", "line", "panel", "waiting", "waiting-line", "inside", "inside-text", "paused", "lost",
   "killed", "green", "red", "mark", "arrow", "fault", "invalid", "focus",
 ];
+const FENCE_WIDTH = 10; // pixels that each has at least
 const FENCE_DIGITS = 6; // of a fence, which is a large number; pointing at the bar shows all
 
 /* Each kind of bar: where in its row it is, as shares of the row's height, its colour, and how it is filled. */
@@ -14,7 +15,7 @@ const BARS = {
   inside: { top: 0, bottom: 1, color: "inside", text: "inside-text" },
   paused: { top: 0, bottom: 1, color: "paused", text: "text", hatched: true },
   "cut off": { top: 0.15, bottom: 0.85, color: "paused", text: "text", dashed: true },
-  "server down": { top: 0.3, bottom: 0.7, color: "killed", text: "background" },
+  "server down": { top: 0, bottom: 1, color: "killed", text: "background" },
   "lease lost": { top: 0, bottom: 1, color: "lost", text: "text", dashed: true },
   killed: { top: 0.45, bottom: 0.55, color: "killed", crossed: true },
   green: { top: 0.5, bottom: 1, color: "green" },
@@ -92,7 +93,7 @@ class Painter {
 
   /** Draw what is visible of the picture, whose first visible pixel is `top`. */
   paint({ runs, layout, view, top, selected, evidence }) {
-    Object.assign(this, { view, layout, top, fences: [] });
+    Object.assign(this, { view, layout, top, fences: new Map() }); // fences: where they are, by their rows
     const c = this.context;
     c.setTransform(this.scale, 0, 0, this.scale, 0, 0);
     this.fill("background", 0, 0, this.width, this.height);
@@ -143,9 +144,8 @@ class Painter {
     if (kind === "host") this.text(title, 8, middle, "dim", FONT, this.gutter - 12);
     if (kind === "lane") this.text(lane.who, 8, y - this.top + ROW / 2 + 1, "text", FONT, this.gutter - 12);
     if (kind === "counter") {
-      const most = Math.max(...counter.steps.map(([, count]) => count));
       this.text(counter.title, 8, middle - 6, "dim", FONT, this.gutter - 12);
-      this.text(`at most ${most}`, 8, middle + 7, "dim", FONT, this.gutter - 12);
+      this.text(`at most ${counter.most}`, 8, middle + 7, "dim", FONT, this.gutter - 12);
     }
   }
 
@@ -226,18 +226,30 @@ class Painter {
   counter({ y, height, counter, elapsed }) {
     const c = this.context;
     const bottom = y - this.top + height - 4;
-    const most = Math.max(...counter.steps.map(([, count]) => count));
+    const [left, right] = [this.gutter - 2, this.width + 2]; // out of sight
+    const end = Math.min(this.x(elapsed), right);
+    const start = Math.max(left, Math.round(this.x(counter.steps[0][0])));
     c.beginPath();
-    c.moveTo(this.x(counter.steps[0][0]), bottom);
+    c.moveTo(start, bottom);
     let level = bottom;
+    let column = { x: start, first: bottom, low: bottom, high: bottom }; // of pixels
+    const leave = () => {
+      for (const each of [column.first, column.low, column.high, level]) c.lineTo(column.x, each);
+    };
     for (const [when, count] of counter.steps) {
-      const x = this.x(when);
-      c.lineTo(x, level);
-      level = bottom - (count / most) * (height - 8);
-      c.lineTo(x, level);
+      const x = Math.max(left, Math.round(this.x(when)));
+      if (x > end) break;
+      if (x !== column.x) {
+        leave();
+        column = { x, first: level, low: level, high: level };
+      }
+      level = bottom - (count / counter.most) * (height - 8);
+      column.low = Math.max(column.low, level);
+      column.high = Math.min(column.high, level);
     }
-    c.lineTo(this.x(elapsed), level);
-    c.lineTo(this.x(elapsed), bottom);
+    leave();
+    c.lineTo(end, level);
+    c.lineTo(end, bottom);
     c.closePath();
     c.fillStyle = this.colors.waiting;
     c.fill();
@@ -245,24 +257,33 @@ class Painter {
   }
 
   faults(run, number) {
-    const lines = this.layout.lines.filter((line) => line.run === number);
-    if (lines.length === 0) return;
-    const [first, last] = [lines[0], lines[lines.length - 1]];
+    const place = this.layout.runs.get(number);
+    if (!place) return;
+    let drawn = -Infinity; // the last pixel that is shaded
     for (const span of run.faults) {
-      const x = this.x(span.time);
-      this.fill("fault", x, first.y - this.top, this.x(span.end) - x, last.y + last.height - first.y);
+      const [from, to] = [Math.max(this.x(span.time), this.gutter), Math.min(this.x(span.end), this.width)];
+      if (to < Math.max(drawn, this.gutter) || from > this.width) continue;
+      drawn = Math.floor(Math.max(from + 1, to));
+      this.fill("fault", from, place.top - this.top, Math.max(1, to - from), place.bottom - place.top);
     }
   }
 
+  /** Draw one arrow into each pixel of a lane, and of those that only leave a lane or pass by, one for each pixel. */
   arrows(run, number) {
     const { layout, top } = this;
+    const isVisible = (line) => line.y + line.height > top && line.y < top + this.height;
+    const drawn = new Set();
     const visible = [];
     for (const arrow of run.arrows) {
-      if (!layout.shows(arrow) || this.x(arrow.to.time) < this.gutter || this.x(arrow.from.time) > this.width) continue;
+      const [x, toX] = [this.x(arrow.from.time), this.x(arrow.to.time)];
+      if (toX < this.gutter || x > this.width || !layout.shows(arrow)) continue;
       const [from, to] = [layout.lineOf(number, arrow.from.lane), layout.lineOf(number, arrow.to.lane)];
       if (!from || !to || Math.max(from.y, to.y) < top || Math.min(from.y, to.y) > top + this.height) continue;
+      const key = isVisible(to) ? `to ${to.y} ${Math.round(toX)}` : `${isVisible(from) ? from.y : "past"} ${Math.round(x)}`;
+      if (drawn.has(key)) continue;
+      drawn.add(key);
       const middle = (line) => line.y - top + ROW / 2 + 1;
-      visible.push({ arrow, points: [this.x(arrow.from.time), middle(from), this.x(arrow.to.time), middle(to)] });
+      visible.push({ arrow, points: [x, middle(from), toX, middle(to)] });
     }
     for (const { points } of visible) this.arrow(points);
     for (const { arrow, points } of visible) this.fence(points, shortFence(arrow.fence));
@@ -283,11 +304,15 @@ class Painter {
 
   /** Write the fence beside an arrow, unless it would cover another one. */
   fence([x, y, toX, toY], fence) {
-    if (!fence) return;
+    const box = { x: (x + toX) / 2 + 4, y: (y + toY) / 2 - 7, width: FENCE_WIDTH, height: 13 };
+    if (!fence || box.x < this.gutter || box.x > this.width || box.y < 0 || box.y > this.height) return;
+    const row = Math.floor(box.y / box.height);
+    const near = [row - 1, row, row + 1].flatMap((each) => this.fences.get(each) ?? []);
+    if (near.some((each) => overlap(each, box))) return;
     this.context.font = FONT;
-    const box = { x: (x + toX) / 2 + 4, y: (y + toY) / 2 - 7, width: this.context.measureText(fence).width + 4, height: 13 };
-    if (this.fences.some((each) => overlap(each, box))) return;
-    this.fences.push(box);
+    box.width = this.context.measureText(fence).width + 4;
+    if (near.some((each) => overlap(each, box))) return;
+    this.fences.set(row, [...(this.fences.get(row) ?? []), box]);
     this.fill("background", box.x, box.y, box.width, box.height);
     this.text(fence, box.x + 2, box.y + 7, "arrow");
   }

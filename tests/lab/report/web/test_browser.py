@@ -63,6 +63,24 @@ class Page:
         ActionChains(self.browser, duration=0).move_to_element_with_offset(canvas, round(left), round(top)).perform()
 
 
+OPERATIONS_PER_PIXEL = 15  # in each line: bars, marks, an arrow with its fence, the steps of a counter
+COUNT_OPERATIONS = """(() => {
+    const painter = timeline.painter;
+    const context = painter.context;
+    let count = 0;
+    painter.context = new Proxy(context, {
+        get: (_, name) => typeof context[name] !== "function" ? context[name] : (...given) => {
+            count += 1;
+            return context[name](...given);
+        },
+        set: (_, name, value) => { context[name] = value; return true; },
+    });
+    painter.paint({ ...timeline, top: 0, evidence: [] });
+    painter.context = context;
+    return count;
+})()"""
+
+
 @pytest.fixture
 def open_page(browser: Chrome, reports: Path) -> Any:
     def open_page(name: str, width: int = 1280, scheme: str = "light") -> Page:
@@ -190,10 +208,22 @@ def test_filters_by_process_and_by_primitive(open_page: Any):
     page.drawn()
 
 
+def test_what_is_drawn_is_bounded_by_the_pixels(browser: Chrome, tmp_path: Path):
+    """However many events there are: two clients enter in turn, so that each hands over to the other."""
+    show_as(browser, 400, "light")
+    path = tmp_path / "index.html"
+    path.write_text(large_page(2, 5000, elapsed=60))
+    page = Page(browser, path)
+    events = page.ask("timeline.runs[0].marks.length + timeline.runs[0].spans.length + timeline.runs[0].arrows.length")
+    assert events >= 20_000
+    width, lines = page.ask("[timeline.painter.width - timeline.painter.gutter, timeline.layout.lines.length]")
+    assert page.ask(COUNT_OPERATIONS) < OPERATIONS_PER_PIXEL * width * lines
+
+
 def test_ten_thousand_events_are_drawn(browser: Chrome, tmp_path: Path):
     show_as(browser, 1280, "light")
     path = tmp_path / "index.html"
-    path.write_text(large_page())
+    path.write_text(large_page(200, 2600, elapsed=26))
     page = Page(browser, path)
     for _ in range(5):
         page.press("+")
@@ -201,11 +231,14 @@ def test_ten_thousand_events_are_drawn(browser: Chrome, tmp_path: Path):
     assert page.ask("timeline.runs[0].marks.length + 2 * timeline.runs[0].spans.length") > 10_000
 
 
-def large_page() -> str:
-    """Return a page about 10,000 purchases of 200 clients, one after the other."""
-    lines = ["0 lab starts_run"]
-    for number in range(2600):
-        who, when = f"client_{number % 200}", number / 100
-        lines += [f"{when} {who} requests", f"{when + 0.001} {who} enters {number + 1}"]
-        lines += [f"{when + 0.002} {who} buys {number}", f"{when + 0.009} {who} leaves"]
-    return render(exercise_document([judged_run("\n".join(lines))]), [])
+def large_page(clients: int, purchases: int, elapsed: float) -> str:
+    """Return a page about purchases of clients, who enter one after the other while the next ones wait."""
+    lines = []
+    pace = elapsed / purchases
+    for number in range(purchases):
+        who, when = f"client_{number % clients}", number * pace
+        lines.append((max(0, when - 0.9 * pace), f"{who} requests"))
+        lines.append((when, f"{who} enters {number + 1}"))
+        lines += [(when + 0.3 * pace, f"{who} buys {number}"), (when + 0.9 * pace, f"{who} leaves")]
+    text = "\n".join(f"{when} {what}" for when, what in sorted(lines, key=lambda line: line[0]))
+    return render(exercise_document([judged_run(f"0 lab starts_run\n{text}")]), [])
