@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from broker.aio.handle import Handle, Owner
-from broker.engine.flag_wait import wait_for_flag
+from broker.engine.holders import Waiter, parse_event_waiters
 from broker.locks import event
 
 
@@ -34,5 +34,11 @@ class Event(Handle[event.Event]):
 
     async def wait(self, timeout: float | None = None) -> bool:
         """Wait until the flag is set; return True, or False if it is not set within `timeout` seconds."""
-        script, channel = self._blocking._read_script, self._blocking._key
-        return await self._drive(lambda client: wait_for_flag(client, script, channel, timeout))
+        return await self._drive(lambda client: self._blocking._wait(client, timeout))
+
+    async def waiters(self) -> list[Waiter]:
+        """Return who has been waiting for a second or longer, the first one first; this changes nothing.
+
+        A waiter that was killed or cancelled is listed for up to 15 seconds.
+        """
+        return parse_event_waiters(await self._run(self._blocking._waiters_script))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from broker.engine.leased_handle import DEFAULT_LEASE
 from broker.engine.operations import Client, Steps, Unsubscribe
+from broker.engine.request import MICROSECOND
 from broker.engine.requests import run
 from broker.engine.waiting import deadline_of, wait
 from broker.errors import ServerUnavailableError
@@ -11,23 +12,31 @@ from broker.transport.connection import NEVER
 from broker.transport.scripts import BoundScript
 
 RECHECK_INTERVAL = DEFAULT_LEASE  # seconds: nobody sends a message when the server's data is lost or deleted
+REGISTER_AFTER = 1.0  # seconds of waiting: who is woken earlier pays nothing for being listed
 
 
-def wait_for_flag(client: Client, read_script: BoundScript, channel: bytes, timeout: float | None) -> Steps[bool]:
+def wait_for_flag(
+    client: Client,
+    read_script: BoundScript,
+    channel: bytes,
+    timeout: float | None,
+    register_script: BoundScript | None = None,
+) -> Steps[bool]:
     """Wait until the flag is set, or was set since this call; return False after `timeout` seconds.
 
     `read_script` returns the flag and its generation, which rises each time that the flag is set and is then published
-    on `channel`.
+    on `channel`. `register_script` (`locks/lua/wait_event.lua`) does so, too, and has the waiter listed. It replaces
+    the other one in a wait that is not short.
     """
     deadline = deadline_of(True, timeout)
-    condition = _FlagCondition(client, read_script, channel)
+    condition = _FlagCondition(client, read_script, channel, register_script)
     abandoned = False
     try:
         if (yield from condition.check(deadline)):
             return True
         if client.now() >= deadline:
             return False
-        return (yield from wait(client, condition, deadline)) or (yield from condition.check(deadline))
+        return (yield from wait(client, condition, deadline)) or (yield from condition.check(deadline, leaves=True))
     except ServerUnavailableError:
         if client.now() < deadline:
             raise
@@ -43,19 +52,41 @@ def wait_for_flag(client: Client, read_script: BoundScript, channel: bytes, time
 class _FlagCondition:
     recheck_at = NEVER
 
-    def __init__(self, client: Client, read_script: BoundScript, channel: bytes) -> None:
+    def __init__(
+        self, client: Client, read_script: BoundScript, channel: bytes, register_script: BoundScript | None
+    ) -> None:
         self.channel = channel
         self._read_script = read_script
+        self._register_script = register_script
         self._client = client
+        self._token = client.new_token()
+        self._began = client.now()
+        self._since = b""  # when that was on the server's clock, if the waiter is registered
         self._first_generation: int | None = None  # the generation when the wait began
 
-    def check(self, deadline: float) -> Steps[bool]:
-        token = self._client.new_token()
-        (flag, generation), _ = yield from run(self._client, self._read_script, token, deadline=deadline)
-        self.recheck_at = self._client.now() + RECHECK_INTERVAL
+    def check(self, deadline: float, leaves: bool = False) -> Steps[bool]:
+        if self._register_script is not None and self._is_due(leaves):
+            flag, generation = yield from self._register(self._register_script, deadline, leaves)
+        else:
+            (flag, generation), _ = yield from run(self._client, self._read_script, self._token, deadline=deadline)
+        now = self._client.now()
+        self.recheck_at = now + RECHECK_INTERVAL
+        if self._register_script is not None and not self._since:
+            self.recheck_at = max(now, self._began + REGISTER_AFTER)
         if self._first_generation is None or generation == 0:  # 0: there are no data, or none any more
             self._first_generation = generation
         return bool(flag) or generation != self._first_generation  # lower if it was set after the data was lost
+
+    def _is_due(self, leaves: bool) -> bool:
+        if leaves:
+            return self._since != b""
+        return self._first_generation is not None and self._client.now() >= self._began + REGISTER_AFTER
+
+    def _register(self, script: BoundScript, deadline: float, leaves: bool) -> Steps[tuple[int, int]]:
+        waited = (self._client.now() - self._began) / MICROSECOND
+        arguments = (self._token, b"%d" % (self._first_generation or 0), b"%d" % waited, self._since, b"%d" % leaves)
+        (flag, generation, self._since), _ = yield from run(self._client, script, *arguments, deadline=deadline)
+        return flag, generation
 
     def on_message(self, message: bytes) -> Steps[bool]:
         if message.isdigit() and int(message) > (self._first_generation or 0):

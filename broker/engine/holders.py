@@ -38,7 +38,9 @@ class Holder(_Requester):
 
 @dataclass(frozen=True)
 class Waiter(_Requester):
-    """A thread that waits in a `call` ("acquire", "get" or "put"); the one in `place` 1 is the next.
+    """A thread that waits in a `call` ("acquire", "get", "put" or "wait"); the one in `place` 1 is the next.
+
+    Those that wait for an event are woken together; the one in place 1 has waited for the longest.
 
     `process` is the process's name, and `thread` the thread's `native_id`. `since` is when it joined the queue of
     waiters, in Unix seconds by the server's clock, or later than the waiter before it if that clock was set back. (A
@@ -65,6 +67,12 @@ def parse_waiters(call: str, fields: Iterable[bytes]) -> list[Waiter]:
     return [
         Waiter(*_parse_token(token), call, next(places), int(ticket) * MICROSECOND) for token, ticket in _pairs(fields)
     ]
+
+
+def parse_event_waiters(fields: Iterable[bytes]) -> list[Waiter]:
+    """Return the waiters in a reply of `locks/lua/read_event_waiters.lua`, the first one first."""
+    by_time = sorted(_pairs(fields), key=lambda pair: int(pair[1]))
+    return parse_waiters("wait", [field for pair in by_time for field in pair])
 
 
 def _pairs(fields: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:

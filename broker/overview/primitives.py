@@ -10,7 +10,7 @@ from typing import Any
 import redis
 
 from broker.engine.handle import INDEX
-from broker.engine.holders import Holder, Waiter, parse_holders, parse_waiters
+from broker.engine.holders import Holder, Waiter, parse_event_waiters, parse_holders, parse_waiters
 from broker.engine.operations import Client, Steps
 from broker.engine.requests import run
 from broker.engine.session import Session
@@ -27,8 +27,8 @@ FIRST, NO_MORE = b"-inf", b""  # cursors
 class PrimitiveInfo:
     """A primitive on the server; what its kind does not have is None or empty.
 
-    `kind` is the name of its class, or "Pipe" for what was sent to one end of a pipe. Of an event, only the number of
-    those that wait is known.
+    `kind` is the name of its class, or "Pipe" for what was sent to one end of a pipe. `waiters` of an event are those
+    that have been waiting for a second or longer.
     """
 
     kind: str
@@ -85,8 +85,10 @@ def _parse_items(
     return {"capacity": int(maxsize) or None, "items": items, "waiting": len(queue), "holders": held, "waiters": queue}
 
 
-def _parse_event(_: int, is_set: bytes, waiting: int) -> dict[str, Any]:
-    return {"is_set": is_set == b"1", "waiting": waiting}
+def _parse_event(_: int, is_set: bytes, waiting: int, waiters: Sequence[bytes]) -> dict[str, Any]:
+    listed = tuple(parse_event_waiters(waiters))
+    # The tasks of an event loop share a connection.
+    return {"is_set": is_set == b"1", "waiting": max(waiting, len(listed)), "waiters": listed}
 
 
 def _parse_board(_: int, *alive: bytes) -> dict[str, Any]:

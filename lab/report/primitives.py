@@ -83,7 +83,7 @@ def _waiters(primitive: PrimitiveInfo, now: float) -> Iterator[Row]:
     for waiter in primitive.waiters:
         yield (
             f"{waiter.process}\n{_address(waiter)}",
-            f"waits: {waiter.call},\nplace {waiter.place}",
+            "waits" if waiter.call == "wait" else f"waits: {waiter.call},\nplace {waiter.place}",  # an event wakes all
             _age(waiter, now),
             "",
         )

@@ -2,7 +2,8 @@
 --
 -- KEYS  1 state  hash    set (0 or 1); generation, which rises with every set(); touched. Its name is also the channel
 --       2 done   zset    token -> when; calls that were carried out, so that a retried one has no effect
---       3 index  of all primitives, see register.lua
+--       3 waiters  zset  who waits, see event_waiters.lua and wait_event.lua
+--       4 index  of all primitives, see register.lua
 -- ARGV  1 token  of one call of set() or clear()
 local STATE, DONE, TOKEN = KEYS[1], KEYS[2], ARGV[1]
 local SECOND = 1000000

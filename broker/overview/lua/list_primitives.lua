@@ -8,12 +8,13 @@
 -- Returns {now, cursor, primitive, …}; cursor is '' after the last entry. A primitive is its key and
 --       of a lock or semaphore  {capacity, holders, waiters}, as list_permits.lua
 --       of a queue or a pipe    {maxsize, items, holders, getters, putters}
---       of an event             {set, number of waiters}
+--       of an event             {set, number of connections that wait, waiters}, as event_waiters.lua
 --       of a board              {name, …}, those that are alive
 local INDEX, LIMIT, ONLY_BUSY, CURSOR = KEYS[1], tonumber(ARGV[1]), ARGV[2] == '1', ARGV[3]
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 -- include engine/lua/list_permits.lua
+-- include locks/lua/event_waiters.lua
 local META_FIELDS = 7 -- as in state.lua
 
 -- Each returns nil if the state has expired, else what the reply contains, and whether the primitive is busy.
@@ -35,10 +36,11 @@ local function read_items(key)
 end
 
 local function read_event(key)
-  local set = redis.call('HGET', key, 'set')
-  if not set then return nil end
-  local waiters = redis.call('PUBSUB', 'NUMSUB', key)[2]
-  return { set, waiters }, set == '1' or waiters > 0
+  local set, generation = unpack(redis.call('HMGET', key, 'set', 'generation'))
+  local waiters = list_event_waiters(key .. ':waiters', generation or '0', now)
+  if not set and #waiters == 0 then return nil end -- it has no state before the first set() or clear()
+  local waiting = redis.call('PUBSUB', 'NUMSUB', key)[2]
+  return { set or '0', waiting, waiters }, set == '1' or waiting > 0
 end
 
 local function read_board(key)

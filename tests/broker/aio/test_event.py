@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from broker import Context, aio
+from broker.engine import flag_wait
 from tests.broker.aio.conftest import Run
 from tests.support.aio import until
 from tests.support.server_state import count_event_waiters
@@ -27,6 +30,24 @@ def test_flag(run: Run) -> None:
         assert await event.wait() is True
         await event.clear()
         assert not await event.is_set()
+
+    run(main)
+
+
+def test_a_waiting_task_is_listed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flag_wait, "REGISTER_AFTER", 0.0)
+
+    async def main(ctx: aio.Context) -> None:
+        event = ctx.Event()
+        task = asyncio.create_task(event.wait())
+
+        async def listed() -> bool:
+            return [each.call for each in await event.waiters()] == ["wait"]
+
+        await until(listed)
+        await event.set()
+        assert await task is True
+        assert await event.waiters() == []
 
     run(main)
 

@@ -95,7 +95,7 @@ def test_same_name_in_two_contexts_is_the_same_lock(ctx: Context) -> None:
 
 def test_same_name_may_be_used_for_each_kind(ctx: Context) -> None:
     handles = used_handles(ctx, name="everything")
-    assert len({key for handle in handles for key in handle._keys}) == 3 + 3 + 3 + 2
+    assert len({key for handle in handles for key in handle._keys}) == 3 + 3 + 3 + 3
     for handle in handles:
         handle.delete()
 

@@ -113,6 +113,13 @@ def test_one_row_for_each_holder_and_waiter():
     ]
 
 
+def test_who_waits_for_an_event_has_no_place():
+    event = PrimitiveInfo(
+        "Event", "go", is_set=False, waiting=1, waiters=(Waiter("two", 8, "client 2", 8, "wait", 1, 998.5),)
+    )
+    assert table_rows(event) == [("Event go", "not set, 1 waiting", "client 2\ntwo/8", "waits", "2 s", "")]
+
+
 def test_states_of_all_kinds():
     states = [
         (PrimitiveInfo("Lock", "x", capacity=1, free=1), "free"),
