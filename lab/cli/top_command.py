@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import click
 import redis
@@ -11,6 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 import broker
+from broker import PrimitiveInfo
 from broker.server.check import check_server
 from jobs.exchange.client import client
 from jobs.exchange.worker_list import list_workers
@@ -23,10 +25,12 @@ from lab.report.primitives import (
     primitives_table,
     select_primitives,
     summarize_primitives,
+    title_of,
 )
 from lab.report.server_load import ServerSample, describe_load, server_sample
 
 INTERVAL = 1.0  # seconds between two looks
+STEPS = {"j": 1, "k": -1}
 
 
 @worker_options
@@ -35,13 +39,15 @@ def top(url: str | None, queue: str) -> None:
     """Show what `lab locks` and `lab workers` list, and how busy the server is, every second until Ctrl-C.
 
     What most processes wait for comes first; the key s chooses another order. / begins a filter, a part of a
-    primitive's kind or name, which ENTER ends and ESC clears. q quits. The commands and the share of a core are those
+    primitive's kind or name, which ENTER ends. j and k move down and up, ENTER shows only the primitive at the top, and
+    ESC shows all again. q quits. The commands and the share of a core are those
     of all the server's clients, these requests included. If the output is no terminal, one second is shown.
     """
     url = require_url(url)
     console = Console()
     with broker.Context(url) as ctx, client(url) as connection:
-        view = _View(check_server(url), ctx, connection, url, queue)
+        height = console.height if console.is_terminal else 0
+        view = _View(check_server(url), ctx, connection, url, queue, height)
         if not console.is_terminal:
             view.take_sample()
             time.sleep(INTERVAL)
@@ -59,7 +65,10 @@ class Controls:
     def __init__(self) -> None:
         self.order = next(iter(ORDERS))
         self.text = ""
+        self.position = 0  # of the first primitive that is shown
+        self.only = ""  # the one primitive that is shown
         self.ended = False
+        self._top = ""
         self._typing = False
 
     def press(self, keys: str) -> None:
@@ -67,14 +76,27 @@ class Controls:
         for key in keys:
             (self._type if self._typing else self._choose)(key)
 
+    def select(self, primitives: Sequence[PrimitiveInfo]) -> list[PrimitiveInfo]:
+        """Return what is to be shown, in order."""
+        if self.only:
+            return [each for each in primitives if title_of(each) == self.only]
+        selected = select_primitives(primitives, self.order, self.text)
+        self.position = max(0, min(self.position, len(selected) - 1))
+        self._top = title_of(selected[self.position]) if selected else ""
+        return selected[self.position :]
+
     def _choose(self, key: str) -> None:
         if key == "s":
             orders = list(ORDERS)
-            self.order = orders[(orders.index(self.order) + 1) % len(orders)]
+            self.order, self.position = orders[(orders.index(self.order) + 1) % len(orders)], 0
         elif key == "/":
-            self._typing, self.text = True, ""
+            self._typing, self.text, self.position = True, "", 0
+        elif key in STEPS:
+            self.position = max(0, self.position + STEPS[key])
+        elif key == ENTER:
+            self.only = self._top
         elif key == ESCAPE:
-            self.text = ""
+            self.text, self.only = "", ""
         elif key == "q":
             self.ended = True
 
@@ -90,17 +112,24 @@ class Controls:
 
     def __str__(self) -> str:
         chosen = f"/{self.text}_" if self._typing else f"/{self.text}" if self.text else ""
-        return f"first: {self.order} (s: next order, /: filter, q: quit) {chosen}".strip()
+        if self.only:
+            return f"only {self.only} (ESC: all, q: quit)"
+        below = f" from place {self.position + 1}" if self.position else ""
+        keys = "(s: next order, /: filter, j, k: down, up, ENTER: only the first, q: quit)"
+        return f"first: {self.order}{below} {keys} {chosen}".strip()
 
 
 class _View:
-    def __init__(self, server: str, ctx: broker.Context, connection: redis.Redis, url: str, queue: str) -> None:
+    def __init__(
+        self, server: str, ctx: broker.Context, connection: redis.Redis, url: str, queue: str, height: int
+    ) -> None:
         self._server = server
         self._ctx = ctx
         self._connection = connection
         self._url = url
         self._queue = queue
         self._sample: ServerSample | None = None
+        self._height = height
         self.controls = Controls()
 
     def take_sample(self) -> str:
@@ -113,14 +142,15 @@ class _View:
         load = self.take_sample()
         assert self._sample is not None
         primitives = self._ctx.primitives(busy=True)
-        selected = select_primitives(primitives, self.controls.order, self.controls.text)
+        selected = self.controls.select(primitives)
         workers = list_workers(self._url, self._queue)
+        rows = max(1, self._height // (4 if workers else 2)) if self._height else None  # a row has up to two lines
         parts: list[RenderableType] = [
             Text(f"{self._server}{load}", style="bold"),
             Text(summarize_primitives(primitives, busy_only=True)),
             Text(explain_circular_wait(primitives), style="bold red"),
             Text(str(self.controls), style="dim"),
-            *([primitives_table(selected, self._sample.time)] if selected else []),
+            *([primitives_table(selected, self._sample.time, rows)] if selected else []),
             Text(f"queue {self._queue}: {summary(workers)}"),
             *([workers_table(workers)] if workers else []),
         ]

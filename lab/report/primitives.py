@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
 from math import inf
 from typing import Any
 
@@ -40,22 +41,19 @@ ORDERS: dict[str, Callable[[PrimitiveInfo], tuple[Any, ...]]] = {
 
 def select_primitives(primitives: Iterable[PrimitiveInfo], order: str, text: str = "") -> list[PrimitiveInfo]:
     """Return those whose kind and name, as the table shows them, contain `text`, in one of the `ORDERS`."""
-    found = (each for each in primitives if text.lower() in _title(each).lower())
+    found = (each for each in primitives if text.lower() in title_of(each).lower())
     return sorted(found, key=ORDERS[order])
 
 
-def primitives_table(primitives: Sequence[PrimitiveInfo], now: float) -> Table:
-    """Return the table; `now` is the time of the server's clock."""
+def primitives_table(primitives: Iterable[PrimitiveInfo], now: float, rows: int | None = None) -> Table:
+    """Return the table, or its first `rows`; `now` is the time of the server's clock."""
     table = Table()
     for column in ("primitive", "state", "process"):
         table.add_column(column, overflow="fold")
     for column in ("holds or waits", "for", "lease"):
         table.add_column(column, no_wrap=True)
-    for primitive in primitives:
-        first, *more = [*_holders(primitive, now), *_waiters(primitive, now)] or [("",) * 4]
-        table.add_row(Text(_title(primitive)), Text(_state(primitive)), *map(Text, first))
-        for row in more:
-            table.add_row("", "", *map(Text, row))
+    for row in islice(_rows(primitives, now), rows):
+        table.add_row(*map(Text, row))
     return table
 
 
@@ -69,8 +67,17 @@ def explain_circular_wait(primitives: Sequence[PrimitiveInfo]) -> str:
     return f"Circular wait: {'; '.join(phrases)}." if phrases else ""
 
 
-def _title(primitive: PrimitiveInfo) -> str:
+def title_of(primitive: PrimitiveInfo) -> str:
+    """Return the kind and the name, as the table shows them."""
     return f"{primitive.kind} {primitive.name}"
+
+
+def _rows(primitives: Iterable[PrimitiveInfo], now: float) -> Iterator[tuple[str, ...]]:
+    for primitive in primitives:
+        used = chain(_holders(primitive, now), _waiters(primitive, now))
+        yield title_of(primitive), _state(primitive), *next(used, ("",) * 4)
+        for row in used:
+            yield "", "", *row
 
 
 def _holders(primitive: PrimitiveInfo, now: float) -> Iterator[Row]:

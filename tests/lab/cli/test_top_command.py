@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from broker import Context, Holder, PrimitiveInfo
+from broker import Context, Holder, PrimitiveInfo, Waiter
 from broker.server.private_server import PrivateServer
 from lab.cli.top_command import Controls
-from lab.report.primitives import ORDERS, select_primitives
+from lab.report.primitives import ORDERS, primitives_table, select_primitives
 from lab.report.server_load import describe_load, server_sample
 from tests.support.actors import Actor
 from tests.support.lab import COMMAND, RunLab
@@ -121,6 +121,41 @@ def test_keys(keys: str, order: str, text: str, ended: bool):
     controls = Controls()
     controls.press(keys)
     assert (controls.order, controls.text, controls.ended) == (order, text, ended)
+
+
+def lock(name: str, waiting: int = 0) -> PrimitiveInfo:
+    waiters = [Waiter("one", number, "me", number, "acquire", number, 1.0) for number in range(1, waiting + 1)]
+    return PrimitiveInfo("Lock", name, capacity=1, free=0, waiting=waiting, waiters=tuple(waiters))
+
+
+@pytest.mark.parametrize(
+    ("keys", "shown"),
+    [
+        ("", "cba"),
+        ("j", "ba"),
+        ("jjjjj", "a"),
+        ("jjkkk", "cba"),
+        ("ss", "abc"),
+        ("j\n", "b"),
+        ("j\nj", "b"),
+        ("j\n\x1b", "ba"),
+        ("/lock a\n\n", "a"),
+        ("\n/nothing\n", "c"),
+    ],
+)
+def test_keys_move_and_show_one_primitive(keys: str, shown: str):
+    found = [lock("a"), lock("b", 1), lock("c", 2)]
+    controls = Controls()
+    for key in keys:
+        controls.select(found)
+        controls.press(key)
+    assert "".join(each.name for each in controls.select(found)) == shown
+
+
+def test_what_the_screen_cannot_show_is_not_rendered():
+    table = primitives_table((lock(str(number), 3) for number in range(10_000)), now=2.0, rows=5)
+    assert table.row_count == 5
+    assert [str(cell) for cell in table.columns[0].cells] == ["Lock 0", "", "", "Lock 1", ""]
 
 
 def test_orders_and_filter():
