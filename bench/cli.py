@@ -26,12 +26,13 @@ from bench.messages import MESSAGES
 from bench.plot import draw
 from bench.queue import ITEM_HANDOFF, QUEUE
 from bench.server import Server
-from bench.uncontended import UNCONTENDED
+from bench.uncontended import REENTRANT, UNCONTENDED
 from bench.wake import EVENT, FAN_OUT, HANDOFF, SEMAPHORE
 from broker import BrokerError
 
 MEASUREMENTS: dict[str, Measurement] = {
     "uncontended": UNCONTENDED,
+    "reentrant": REENTRANT,
     "handoff": HANDOFF,
     "fairness": FAIRNESS,
     "messages": MESSAGES,

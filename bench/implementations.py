@@ -60,10 +60,9 @@ class _Named:
 class Broker(_Named):
     """The primitives of this project; `kind` is the name of one of multiprocessing's."""
 
-    name = "broker"
-
-    def __init__(self, url: str, kind: str) -> None:
+    def __init__(self, url: str, kind: str, name: str = "broker") -> None:
         super().__init__(url)
+        self.name = name
         self._kind = kind
 
     def connect(self) -> Any:

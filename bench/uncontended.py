@@ -15,19 +15,38 @@ from rich.table import Table
 
 from bench.asyncio_lock import AsyncioLock
 from bench.figures import Measurement, Rows, Target, ratio, summary, time_table
-from bench.implementations import Implementation, Lock, Manager, RawRoundTrips, locks
+from bench.implementations import (
+    Broker,
+    Implementation,
+    Lock,
+    Manager,
+    RawRoundTrips,
+    implementations_of,
+    locks,
+)
 from bench.server import Server
 from bench.workers import CONTEXT, start_workers
 
 ROUNDS, QUICK_ROUNDS = 40, 8
 REPEATS = 100  # pairs of acquire and release in one sample
 SLOW = 0.01  # seconds for a pair, from which on a sample is one pair
+PLAIN = "broker's Lock"
 COUNTED = 20  # pairs whose messages are counted
 
 
 def measure(server: Server, quick: bool) -> Rows:
+    """Measure the locks of all implementations."""
+    return _measure(server, quick, locks(server))
+
+
+def measure_reentrant(server: Server, quick: bool) -> Rows:
+    """Measure reentrant locks, and the broker's plain lock beside them."""
+    return _measure(server, quick, [*implementations_of(server.url, "RLock"), Broker(server.url, "Lock", PLAIN)])
+
+
+def _measure(server: Server, quick: bool, compared: Sequence[Implementation]) -> Rows:
     """Time the locks in turn, round after round, then count the messages of each."""
-    implementations = [RawRoundTrips(server.url), *locks(server)]
+    implementations = [RawRoundTrips(server.url), *compared]
     rounds = QUICK_ROUNDS if quick else ROUNDS
     samples = CONTEXT.RawArray("d", rounds * len(implementations))
     core = max(os.sched_getaffinity(0))
@@ -104,4 +123,15 @@ def targets(rows: Rows) -> list[Target]:
     ]
 
 
+def reentrant_targets(rows: Rows) -> list[Target]:
+    """Return the targets for an uncontended reentrant lock."""
+    return [
+        Target("reentrant: messages", rows["broker"]["messages"], 2),
+        Target(f"reentrant: x {PLAIN}", ratio(rows, "broker", PLAIN), 1.1),
+    ]
+
+
 UNCONTENDED = Measurement("Uncontended acquire + release, on one core", measure, table, targets)
+REENTRANT = Measurement(
+    "Uncontended acquire + release of an RLock, on one core", measure_reentrant, table, reentrant_targets
+)

@@ -16,6 +16,7 @@ from broker.errors import (
     LeaseLostError,
     MismatchError,
     NotHeldError,
+    NotOwnedError,
     ServerUnavailableError,
     UnsuitableServerError,
     UnsupportedError,
@@ -24,6 +25,7 @@ from broker.liveness.board import Board
 from broker.liveness.heartbeat import Heartbeat
 from broker.locks.event import Event
 from broker.locks.lock import Lock
+from broker.locks.rlock import RLock
 from broker.locks.semaphore import BoundedSemaphore, Semaphore
 from broker.messages.pipe import PipeConnection
 from broker.messages.queues import JoinableQueue, Queue, SimpleQueue
@@ -48,11 +50,13 @@ __all__ = [
     "Lock",
     "MismatchError",
     "NotHeldError",
+    "NotOwnedError",
     "Pipe",
     "PipeConnection",
     "PrimitiveInfo",
     "Process",
     "Queue",
+    "RLock",
     "Semaphore",
     "ServerUnavailableError",
     "SimpleQueue",

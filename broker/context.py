@@ -23,6 +23,7 @@ from broker.liveness.board import DEFAULT_INTERVAL, Board
 from broker.liveness.heartbeat import Heartbeat
 from broker.locks.event import Event
 from broker.locks.lock import Lock
+from broker.locks.rlock import RLock
 from broker.locks.semaphore import BoundedSemaphore, Semaphore
 from broker.messages.pipe import PipeConnection
 from broker.messages.queues import JoinableQueue, Queue, SimpleQueue
@@ -65,7 +66,6 @@ class Context(BaseContext):
     }
 
     # Each raises `UnsupportedError`: those of multiprocessing would silently work on one machine only.
-    RLock = _unsupported("RLock")
     Condition = _unsupported("Condition")
     Barrier = _unsupported("Barrier")
     Value = _unsupported("Value")
@@ -96,6 +96,10 @@ class Context(BaseContext):
     def Lock(self, *, name: str | None = None, lease: float = DEFAULT_LEASE) -> Lock:  # type: ignore[override]
         """Return a lock."""
         return Lock(name, lease=lease, context=self)
+
+    def RLock(self, *, name: str | None = None, lease: float = DEFAULT_LEASE) -> RLock:  # type: ignore[override]
+        """Return a lock that the thread which holds it may acquire again."""
+        return RLock(name, lease=lease, context=self)
 
     def Semaphore(  # type: ignore[override]
         self, value: int = 1, *, name: str | None = None, lease: float = DEFAULT_LEASE

@@ -9,6 +9,10 @@ class NotHeldError(BrokerError, ValueError):
     """Raised when a process releases what it does not hold."""
 
 
+class NotOwnedError(NotHeldError, AssertionError):
+    """Raised when a thread uses a lock that it does not hold, where multiprocessing raises `AssertionError`."""
+
+
 class LeaseLostError(NotHeldError):
     """Raised when a lease expired before its holder released it: another process may have acquired it since."""
 

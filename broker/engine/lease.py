@@ -22,11 +22,13 @@ class Lease:
     just before the request that granted or renewed the lease was sent. `owner` is the thread or task that got it.
 
     Once its release has been sent, it is not renewed any more, and it no longer counts as held. It is kept until the
-    server has confirmed the release, so that a release that fails or is interrupted can be repeated.
+    server has confirmed the release, so that a release that fails or is interrupted can be repeated. `depth` is how
+    often its owner has acquired a reentrant lock, less how often it has released it.
     """
 
     __slots__ = (
         "deadline",
+        "depth",
         "duration",
         "fence",
         "lost",
@@ -58,6 +60,7 @@ class Lease:
         self.owner = owner
         self.lost = False
         self.release = NOT_SENT
+        self.depth = 1
         self.sent_again = sent_again  # then another copy of the request may still be under way when it is released
 
     @property

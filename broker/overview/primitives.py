@@ -97,6 +97,7 @@ def _parse_board(_: int, *alive: bytes) -> dict[str, Any]:
 
 _KINDS: Mapping[str, tuple[str, Callable[..., dict[str, Any]]]] = {
     "lock": ("Lock", _parse_permits),
+    "rlock": ("RLock", _parse_permits),
     "semaphore": ("Semaphore", _parse_permits),
     "bounded": ("BoundedSemaphore", _parse_permits),
     "simple": ("SimpleQueue", _parse_items),

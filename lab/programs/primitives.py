@@ -95,8 +95,8 @@ class Condition(_LocalOnly, synchronize.Condition):
     def __init__(self, lock: Any = None, *, ctx: BaseContext | None = None) -> None:
         if isinstance(lock, Handle):
             refuse(
-                "Condition has no Redis-backed version, and multiprocessing's own cannot use a Redis-backed Lock; call "
-                "Condition() without a lock, or run the program --on local"
+                "Condition is not Redis-backed under lab run, and multiprocessing's own cannot use a Redis-backed "
+                "Lock; call Condition() without a lock, or run the program --on local"
             )
         super().__init__(lock, ctx=ctx)
 

@@ -1,4 +1,4 @@
-"""Names of multiprocessing that have no Redis-backed version, and what a program gets instead."""
+"""Names of multiprocessing of which a program gets no Redis-backed version, and what it gets instead."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UNSUPPORTED = {
     **dict.fromkeys(("SharedMemory", "ShareableList", "SharedMemoryManager"), "send values through a Queue or a Pipe"),
 }
 
-LOCAL_ONLY = "{} has no Redis-backed version: this is multiprocessing's own, for processes on this machine"
+LOCAL_ONLY = "{} is not Redis-backed under lab run: this is multiprocessing's own, for processes on this machine"
 
 
 def warn_on_use(name: str, original: Any) -> Any:

@@ -107,7 +107,7 @@ def _age(requester: Holder | Waiter, now: float) -> str:
 
 
 def _state(primitive: PrimitiveInfo) -> str:
-    if primitive.kind == "Lock":
+    if primitive.kind in ("Lock", "RLock"):
         return "free" if primitive.free else "held"
     if primitive.kind == "Board":
         return f"alive: {primitive.alive[0] if len(primitive.alive) == 1 else format_names(primitive.alive)}"

@@ -20,11 +20,12 @@ from broker.server.private_server import PrivateServer
 
 ROOT = Path(__file__).parents[2]
 CLASSES = [
-    *("Lock", "Semaphore", "BoundedSemaphore", "Event"),
+    *("Lock", "RLock", "Semaphore", "BoundedSemaphore", "Event"),
     *("SimpleQueue", "Queue", "JoinableQueue", "PipeConnection", "Board", "Heartbeat", "Process"),
 ]
 MADE: list[tuple[type, dict[str, Any]]] = [
     (broker.Lock, {"lease": 7.0}),
+    (broker.RLock, {"lease": 7.0}),
     (broker.Semaphore, {"value": 3, "lease": 7.0}),
     (broker.BoundedSemaphore, {"value": 3, "lease": 7.0}),
     (broker.Event, {}),
@@ -121,7 +122,6 @@ def test_context_is_a_multiprocessing_base_context(ctx: Context) -> None:
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
-        ("RLock", ()),
         ("Condition", ()),
         ("Barrier", (2,)),
         ("Value", ("i", 0)),
@@ -170,6 +170,11 @@ USER = """
 
     class Named(broker.Lock):
         pass
+
+
+    def nest(lock: broker.RLock) -> bool:
+        with lock, lock:
+            return lock.held
 
 
     def work(lock: broker.Lock, rooms: broker.Semaphore, go: broker.Event, tasks: broker.Queue) -> bool:

@@ -55,7 +55,7 @@ local function read_board(key)
 end
 
 local READ = {
-  lock = read_permits, semaphore = read_permits, bounded = read_permits,
+  lock = read_permits, rlock = read_permits, semaphore = read_permits, bounded = read_permits,
   simple = read_items, queue = read_items, joinable = read_items, pipe = read_items,
   event = read_event, board = read_board,
 }

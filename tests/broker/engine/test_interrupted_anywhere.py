@@ -74,7 +74,7 @@ def interrupted_at_each_line(prepare: Callable[[], Any], call: Callable[[], Any]
     raise AssertionError("no call has so many lines")
 
 
-@pytest.mark.parametrize("kind", ["Lock", "BoundedSemaphore"])
+@pytest.mark.parametrize("kind", ["Lock", "RLock", "BoundedSemaphore"])
 @pytest.mark.parametrize("call", ["acquire", "release"])
 def test_permit(kind: str, call: str, ctx: Context) -> None:
     permit = getattr(ctx, kind)(lease=LONG)
@@ -92,6 +92,24 @@ def test_permit(kind: str, call: str, ctx: Context) -> None:
         permit.release()
 
     assert interrupted_at_each_line(prepare, getattr(permit, call), check) > 20
+
+
+@pytest.mark.parametrize("call", ["acquire", "release"])
+def test_inner_level_of_a_reentrant_lock(call: str, ctx: Context) -> None:
+    lock = ctx.RLock(lease=LONG)
+
+    def prepare() -> None:
+        lock.acquire()
+        lock.acquire()
+
+    def check() -> None:
+        assert lock.held
+        assert lock.depth in {"acquire": (2, 3), "release": (1, 2)}[call], "it was done, or it was not"
+        for _ in range(lock.depth):
+            lock.release()
+        assert not holders(lock)
+
+    assert interrupted_at_each_line(prepare, getattr(lock, call), check) > 5
 
 
 def test_wait_for_a_lock(ctx: Context) -> None:

@@ -33,10 +33,12 @@ def use_all(ctx: Context) -> dict[str, Any]:
         "JoinableQueue": ctx.JoinableQueue(name="tasks"),
         "Lock": ctx.Lock(name="lock"),
         "Queue": ctx.Queue(3, name="queue"),
+        "RLock": ctx.RLock(name="rlock"),
         "Semaphore": ctx.Semaphore(3, name="semaphore"),
         "SimpleQueue": ctx.SimpleQueue(name="simple"),
     }
     used["Lock"].open()
+    used["RLock"].open()
     used["SimpleQueue"].open()
     used["Event"].set()
     used["Event"].clear()
@@ -53,6 +55,7 @@ def test_idle_primitives_of_all_kinds(ctx: Context, client: redis.Redis) -> None
         PrimitiveInfo("JoinableQueue", "tasks", items=0),
         PrimitiveInfo("Lock", "lock", capacity=1, free=1),
         PrimitiveInfo("Queue", "queue", capacity=3, items=0),
+        PrimitiveInfo("RLock", "rlock", capacity=1, free=1),
         PrimitiveInfo("Semaphore", "semaphore", capacity=3, free=3),
         PrimitiveInfo("SimpleQueue", "simple", items=0),
     ]
@@ -81,6 +84,8 @@ def test_busy_primitives(ctx: Context, process: Process) -> None:
         process(used["Event"]),
     )
     lock.acquire()
+    used["RLock"].acquire()
+    used["RLock"].acquire()
     semaphore.acquire()
     start_waiting(lock, [waiter])
     start_waiting(used["SimpleQueue"], [getter], "get")
@@ -98,6 +103,7 @@ def test_busy_primitives(ctx: Context, process: Process) -> None:
     [held], [waits] = found["Lock"].holders, found["Lock"].waiters
     assert (held.pid, held.fence, found["Lock"].free) == (os.getpid(), lock.fence, 0)
     assert (waits.pid, waits.place, waits.call, found["Lock"].waiting) == (waiter.pid, 1, "acquire", 1)
+    assert [(each.pid, each.fence) for each in found["RLock"].holders] == [(os.getpid(), used["RLock"].fence)]
     assert (found["Semaphore"].capacity, found["Semaphore"].free) == (3, 2)
     assert [(each.pid, each.call) for each in found["SimpleQueue"].waiters] == [(getter.pid, "get")]
     assert (found["Queue"].items, found["Queue"].capacity) == (3, 3)

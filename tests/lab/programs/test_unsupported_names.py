@@ -30,7 +30,7 @@ def test_unsupported_names_are_multiprocessings_own_on_redis(lab: RunLab, progra
     done = lab("run", program(UNSUPPORTED), "--on", "redis", "--redis-url", url)
     assert (done.returncode, done.stdout) == (0, "begins\n3\n")
     assert done.stderr == (
-        "lab: Value has no Redis-backed version: this is multiprocessing's own, for processes on this machine\n"
+        "lab: Value is not Redis-backed under lab run: this is multiprocessing's own, for processes on this machine\n"
     )
 
 
@@ -40,8 +40,8 @@ def test_condition_of_a_redis_backed_lock_is_refused(lab: RunLab, program: Progr
     done = lab("run", path, "--on", "redis", "--redis-url", url)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines()[1:] == [
-        "lab: Condition has no Redis-backed version, and multiprocessing's own cannot use a Redis-backed Lock; call "
-        "Condition() without a lock, or run the program --on local"
+        "lab: Condition is not Redis-backed under lab run, and multiprocessing's own cannot use a Redis-backed Lock; "
+        "call Condition() without a lock, or run the program --on local"
     ]
 
 

@@ -1,0 +1,95 @@
+"""A reentrant lock for processes on any number of hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from broker.engine.lease import NOT_SENT, Holdings, Lease
+from broker.engine.leased_handle import DEFAULT_LEASE
+from broker.engine.operations import Client, Steps
+from broker.engine.owner import Owner
+from broker.engine.waiting import deadline_of
+from broker.errors import LeaseLostError, NotOwnedError
+from broker.locks.permits import Permits
+
+
+class RLock(Permits):
+    """`multiprocessing.RLock` over Redis: the thread that holds it may acquire it again; see `Lock` for the rest.
+
+    Its owner is a thread of a process. Other threads of that process wait as other processes do, and a forked child
+    owns nothing. The owner has one lease, however often it has acquired the lock, and sends a request only for the
+    first `acquire` and the last `release`. If the lease is lost, `held` is false at once, `acquire` raises
+    `LeaseLostError` until the owner has released the lock as often as it had acquired it, and so does each of these
+    calls of `release`.
+
+        with lock:
+            with lock:
+                store.write(value, fence=lock.fence)
+
+    A pickled lock is a handle for the same lock in any process. All handles for it in one process count together.
+    """
+
+    _kind = "rlock"
+
+    def __init__(self, name: str | None = None, *, lease: float = DEFAULT_LEASE, context: Owner | None = None) -> None:
+        super().__init__(name, context=context, lease=lease)
+
+    def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
+        """Acquire the lock for this thread; return whether it was acquired.
+
+        The thread that holds it acquires it once more at once. Others wait until it is free, in order of arrival: for
+        at most `timeout` seconds, and not at all if `block` is false or `timeout` is 0 or less. Raises `LeaseLostError`
+        if this thread has lost its lease, and has not released the lock as often as it had acquired it.
+        """
+        lease = self._current_lease(self._get_session().holdings)
+        if lease is None or lease.release != NOT_SENT:
+            return super().acquire(block, timeout)
+        deadline_of(block, timeout)  # what is no number is refused here, too
+        if lease.has_expired:
+            raise self._lease_lost()
+        lease.depth += 1
+        return True
+
+    def release(self) -> None:
+        """Release the lock once; it is free when its owner has released it as often as it has acquired it.
+
+        Raises `NotOwnedError` if this thread does not hold it, and `LeaseLostError` if the lease expired before.
+        """
+        lease = self._current_lease(self._get_session().holdings)
+        if lease is None or lease.depth == 1:
+            super().release()
+            return
+        lost = self._lease_lost() if lease.has_expired else None
+        lease.depth -= 1  # nothing that can be interrupted follows
+        if lost is not None:
+            raise lost
+
+    @property
+    def held(self) -> bool:
+        """Whether this thread is certain to hold the lock; this sends no request.
+
+        A lease that has expired is lost, even if no other process has acquired the lock: `held` stays false, and
+        `release` raises `LeaseLostError`.
+        """
+        return super().held
+
+    @property
+    def depth(self) -> int:
+        """How often this thread has acquired the lock and not released it, also if the lease is lost."""
+        lease = self._current_lease(self._get_session().holdings)
+        return 0 if lease is None or lease.release != NOT_SENT else lease.depth
+
+    def locked(self) -> bool:
+        """Return whether a thread of any process holds the lock now."""
+        return self._count_free() == 0
+
+    def _candidates(self, holdings: Holdings, order: int) -> Iterator[Lease]:
+        owner = holdings.owner()
+        return (lease for lease in holdings.leases(self._key)[::order] if lease.owner == owner)
+
+    def _release_permit(self, holdings: Holdings, client: Client) -> Steps[None]:
+        if not (yield from self._release(holdings, client, self._release_script, self._release_order)):
+            raise NotOwnedError(f"{self!r} is not held by this thread")
+
+    def _lease_lost(self) -> LeaseLostError:
+        return LeaseLostError(f"the lease of {self!r} {self._expired_message}")

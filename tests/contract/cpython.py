@@ -1,0 +1,17 @@
+"""CPython's own tests of multiprocessing's primitives, from its `test` package."""
+
+from __future__ import annotations
+
+import unittest
+from typing import Any
+
+from test import _test_multiprocessing as suite
+
+NAMES = ("_TestLock", "_TestSemaphore", "_TestEvent")
+
+# As for multiprocessing's processes; globals, since processes that are spawned import them.
+CASES: dict[str, Any] = {
+    name: type(name, (suite.ProcessesMixin, getattr(suite, name), unittest.TestCase), {"__module__": __name__})
+    for name in NAMES
+}
+globals().update(CASES)
