@@ -27,7 +27,7 @@ from bench.plot import draw
 from bench.queue import ITEM_HANDOFF, QUEUE
 from bench.server import Server
 from bench.uncontended import REENTRANT, UNCONTENDED
-from bench.wake import EVENT, FAN_OUT, HANDOFF, SEMAPHORE
+from bench.wake import CONDITION, EVENT, FAN_OUT, HANDOFF, SEMAPHORE
 from broker import BrokerError
 
 MEASUREMENTS: dict[str, Measurement] = {
@@ -37,6 +37,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "fairness": FAIRNESS,
     "messages": MESSAGES,
     "semaphore": SEMAPHORE,
+    "condition": CONDITION,
     "event": EVENT,
     "fanout": FAN_OUT,
     "queue": QUEUE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from bench.asyncio_lock import AsyncioLock
 from bench.implementations import Implementation, RawConnection
@@ -84,6 +84,42 @@ class LockSignal:
         if isinstance(lock, AsyncioLock):
             return AsyncioLockEndpoint(lock)
         return BlockingEndpoint(lock.release, lock.acquire, reset=lock.acquire, finish=lock.release)
+
+
+class ConditionSignal:
+    """The `notify` of a condition, and the release of its lock, which the waiter then gets."""
+
+    def __init__(self, implementation: Implementation) -> None:
+        self.name = implementation.name
+        self._implementation = implementation
+
+    def connect(self) -> Endpoint:
+        """Connect the implementation."""
+        return _ConditionEndpoint(self._implementation.connect())
+
+
+class _ConditionEndpoint:
+    """Takes the moments before `notify` and after `wait`; the lock is acquired before."""
+
+    def __init__(self, condition: Any) -> None:
+        self._condition = condition
+
+    def reset(self) -> None:
+        pass
+
+    def send(self) -> int:
+        with self._condition:
+            began = time.monotonic_ns()
+            self._condition.notify()
+        return began
+
+    def wait(self) -> int:
+        self._condition.acquire()
+        self._condition.wait()
+        return time.monotonic_ns()
+
+    def finish(self) -> None:
+        self._condition.release()
 
 
 class EventSignal:

@@ -23,6 +23,7 @@ from broker.errors import (
 )
 from broker.liveness.board import Board
 from broker.liveness.heartbeat import Heartbeat
+from broker.locks.condition import Condition
 from broker.locks.event import Event
 from broker.locks.lock import Lock
 from broker.locks.rlock import RLock
@@ -40,6 +41,7 @@ __all__ = [
     "Board",
     "BoundedSemaphore",
     "BrokerError",
+    "Condition",
     "Context",
     "Event",
     "Heartbeat",

@@ -21,6 +21,7 @@ from broker.engine.session import drain, existing_session, get_session, leave_se
 from broker.errors import ServerUnavailableError, UnsupportedError
 from broker.liveness.board import DEFAULT_INTERVAL, Board
 from broker.liveness.heartbeat import Heartbeat
+from broker.locks.condition import Condition, ConditionLock
 from broker.locks.event import Event
 from broker.locks.lock import Lock
 from broker.locks.rlock import RLock
@@ -66,7 +67,6 @@ class Context(BaseContext):
     }
 
     # Each raises `UnsupportedError`: those of multiprocessing would silently work on one machine only.
-    Condition = _unsupported("Condition")
     Barrier = _unsupported("Barrier")
     Value = _unsupported("Value")
     Array = _unsupported("Array")
@@ -100,6 +100,12 @@ class Context(BaseContext):
     def RLock(self, *, name: str | None = None, lease: float = DEFAULT_LEASE) -> RLock:  # type: ignore[override]
         """Return a lock that the thread which holds it may acquire again."""
         return RLock(name, lease=lease, context=self)
+
+    def Condition(  # type: ignore[override]
+        self, lock: ConditionLock | None = None, *, name: str | None = None, lease: float = DEFAULT_LEASE
+    ) -> Condition:
+        """Return a condition with this lock, or with an `RLock` of its own that has this lease."""
+        return Condition(lock, name=name, lease=lease, context=self)
 
     def Semaphore(  # type: ignore[override]
         self, value: int = 1, *, name: str | None = None, lease: float = DEFAULT_LEASE

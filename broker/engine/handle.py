@@ -86,8 +86,11 @@ class Handle:
     def __reduce__(self) -> tuple[object, ...]:
         self._private_since = SHARED
         state = self.__getstate__()
-        arguments = (type(self), self._url, self._name, dict(self._options))
+        arguments = (type(self), self._url, self._name, self._pickled_options())
         return (_restore, arguments) if state == ({},) else (_restore, arguments, state)
+
+    def _pickled_options(self) -> dict[str, Any]:
+        return dict(self._options)
 
     # A tuple, as of multiprocessing's primitives: subclasses extend it.
     def __getstate__(self) -> tuple[Any, ...]:

@@ -71,7 +71,10 @@ class LeasedHandle(Handle):
             raise
         if before == CONFIRMED or (not lost and released == 1):
             return True
-        raise LeaseLostError(f"the lease of {self!r} {self._expired_message}")
+        raise self._lease_lost()
+
+    def _lease_lost(self) -> LeaseLostError:
+        return LeaseLostError(f"the lease of {self!r} {self._expired_message}")
 
     def _has_data_since(self, client: Client, lease: Lease) -> Steps[int]:
         """Return 0 if the server has lost its data since the lease was granted: others may have been let in."""

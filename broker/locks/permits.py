@@ -128,7 +128,7 @@ class Permits(LeasedHandle):
         self._count_free()
 
     def _acquire_permit(self, holdings: Holdings, client: Client, deadline: float) -> Steps[bool]:
-        return _PermitRequest(self, holdings, client).complete(deadline)
+        return PermitRequest(self, holdings, client).complete(deadline)
 
     def _release_permit(self, holdings: Holdings, client: Client) -> Steps[None]:
         if not (yield from self._release(holdings, client, self._release_script, self._release_order)):
@@ -146,7 +146,9 @@ class Permits(LeasedHandle):
         return int(self._run(self._count_free_script)[0])
 
 
-class _PermitRequest(Request):
+class PermitRequest(Request):
+    """A request for a permit."""
+
     _unanswered_is_timeout = True
 
     def __init__(self, permits: Permits, holdings: Holdings, client: Client) -> None:

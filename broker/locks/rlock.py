@@ -9,7 +9,7 @@ from broker.engine.leased_handle import DEFAULT_LEASE
 from broker.engine.operations import Client, Steps
 from broker.engine.owner import Owner
 from broker.engine.waiting import deadline_of
-from broker.errors import LeaseLostError, NotOwnedError
+from broker.errors import NotOwnedError
 from broker.locks.permits import Permits
 
 
@@ -90,6 +90,3 @@ class RLock(Permits):
     def _release_permit(self, holdings: Holdings, client: Client) -> Steps[None]:
         if not (yield from self._release(holdings, client, self._release_script, self._release_order)):
             raise NotOwnedError(f"{self!r} is not held by this thread")
-
-    def _lease_lost(self) -> LeaseLostError:
-        return LeaseLostError(f"the lease of {self!r} {self._expired_message}")

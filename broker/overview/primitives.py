@@ -85,6 +85,11 @@ def _parse_items(
     return {"capacity": int(maxsize) or None, "items": items, "waiting": len(queue), "holders": held, "waiters": queue}
 
 
+def _parse_condition(_: int, waiters: Sequence[bytes]) -> dict[str, Any]:
+    waiting = tuple(parse_waiters("wait", waiters))
+    return {"waiting": len(waiting), "waiters": waiting}
+
+
 def _parse_event(_: int, is_set: bytes, waiting: int, waiters: Sequence[bytes]) -> dict[str, Any]:
     listed = tuple(parse_event_waiters(waiters))
     # The tasks of an event loop share a connection.
@@ -104,6 +109,7 @@ _KINDS: Mapping[str, tuple[str, Callable[..., dict[str, Any]]]] = {
     "queue": ("Queue", _parse_items),
     "joinable": ("JoinableQueue", _parse_items),
     "pipe": ("Pipe", _parse_items),
+    "condition": ("Condition", _parse_condition),
     "event": ("Event", _parse_event),
     "board": ("Board", _parse_board),
 }

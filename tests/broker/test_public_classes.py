@@ -20,12 +20,13 @@ from broker.server.private_server import PrivateServer
 
 ROOT = Path(__file__).parents[2]
 CLASSES = [
-    *("Lock", "RLock", "Semaphore", "BoundedSemaphore", "Event"),
+    *("Lock", "RLock", "Condition", "Semaphore", "BoundedSemaphore", "Event"),
     *("SimpleQueue", "Queue", "JoinableQueue", "PipeConnection", "Board", "Heartbeat", "Process"),
 ]
 MADE: list[tuple[type, dict[str, Any]]] = [
     (broker.Lock, {"lease": 7.0}),
     (broker.RLock, {"lease": 7.0}),
+    (broker.Condition, {"lease": 7.0}),
     (broker.Semaphore, {"value": 3, "lease": 7.0}),
     (broker.BoundedSemaphore, {"value": 3, "lease": 7.0}),
     (broker.Event, {}),
@@ -122,7 +123,6 @@ def test_context_is_a_multiprocessing_base_context(ctx: Context) -> None:
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
-        ("Condition", ()),
         ("Barrier", (2,)),
         ("Value", ("i", 0)),
         ("Array", ("i", 3)),

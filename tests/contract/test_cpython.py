@@ -18,7 +18,7 @@ except ImportError:  # some distributions leave out Python's `test` package
     pytest.skip("this Python comes without its `test` package", allow_module_level=True)
 
 # What the broker provides; the tests use multiprocessing's own of the rest.
-PROVIDED = ("Lock", "RLock", "Semaphore", "BoundedSemaphore", "Event", "Queue", "JoinableQueue", "Pipe", "Process")
+PROVIDED = ("Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition", "Event", "Queue", "Pipe", "Process")
 # What the broker does not promise, by a part of the test's name.
 EXCLUDED = {"repr": "the text of repr() is the name instead of the state"}
 TESTS = [

@@ -36,6 +36,11 @@ class Proxy(Listener):
         """Let `fault` happen to each call of `script`, by its hash or its text, until `stop_injecting`."""
         self._permanent |= dict.fromkeys((script.sha, script.text[:PREFIX]), fault)
 
+    def cut_messages(self) -> None:
+        """Break every connection, and let nobody subscribe to a channel until `stop_injecting`."""
+        self._permanent[b"SUBSCRIBE"] = Fault.LOSE_REQUEST
+        self.break_connections()
+
     def stop_injecting(self) -> None:
         """Let no more faults happen."""
         self._permanent.clear()

@@ -26,8 +26,8 @@ end
 
 -- Refuses the request from now on: it was sent more than once, or given up, so a copy of it may still be under way.
 -- Without this, the copy would take a permit for nobody.
-local function refuse_copies()
-  record_ended('withdrawn ' .. TOKEN)
+local function refuse_copies(token)
+  record_ended('withdrawn ' .. (token or TOKEN))
   if start then
     touched = now + RETRY_WINDOW
     redis.call('HSET', STATE, 'touched', touched)

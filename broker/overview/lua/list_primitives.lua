@@ -8,6 +8,7 @@
 -- Returns {now, cursor, primitive, …}; cursor is '' after the last entry. A primitive is its key and
 --       of a lock or semaphore  {capacity, holders, waiters}, as list_permits.lua
 --       of a queue or a pipe    {maxsize, items, holders, getters, putters}
+--       of a condition          {waiters}, of those that wait to be notified
 --       of an event             {set, number of connections that wait, waiters}, as event_waiters.lua
 --       of a board              {name, …}, those that are alive
 local INDEX, LIMIT, ONLY_BUSY, CURSOR = KEYS[1], tonumber(ARGV[1]), ARGV[2] == '1', ARGV[3]
@@ -35,6 +36,12 @@ local function read_items(key)
   return { maxsize, items, holders, getters, putters }, items + #holders + #getters + #putters > 0
 end
 
+local function read_condition(key)
+  if redis.call('EXISTS', key) == 0 then return nil end
+  local waiters = list_waiters(key .. ':waiting')
+  return { waiters }, #waiters > 0
+end
+
 local function read_event(key)
   local set, generation = unpack(redis.call('HMGET', key, 'set', 'generation'))
   local waiters = list_event_waiters(key .. ':waiters', generation or '0', now)
@@ -57,7 +64,7 @@ end
 local READ = {
   lock = read_permits, rlock = read_permits, semaphore = read_permits, bounded = read_permits,
   simple = read_items, queue = read_items, joinable = read_items, pipe = read_items,
-  event = read_event, board = read_board,
+  condition = read_condition, event = read_event, board = read_board,
 }
 
 -- Entries with the score of the last one belong to the same reply, so that the cursor skips none.

@@ -13,7 +13,7 @@ import pytest
 
 import broker
 from broker import Context, LeaseLostError, NotHeldError
-from tests.support.actors import TIMEOUT
+from tests.support.actors import TIMEOUT, Actors
 from tests.support.server_state import count_waiters, holders
 from tests.support.waiting import wait_until
 
@@ -121,6 +121,44 @@ def test_wait_for_a_lock(ctx: Context) -> None:
         assert len(holders(lock)) == 1
 
     assert interrupted_at_each_line(lambda: None, lambda: lock.acquire(timeout=0.01), check) > 40
+
+
+@pytest.mark.parametrize("kind", [pytest.param("Lock", marks=pytest.mark.slow), "RLock"])
+def test_wait_for_a_notification(kind: str, ctx: Context) -> None:
+    condition = ctx.Condition(getattr(ctx, kind)(lease=LONG))
+
+    def check() -> None:
+        assert condition.lock.held
+        assert len(holders(condition.lock)) == 1
+        condition.release()
+        wait_until(lambda: not (holders(condition.lock) or count_waiters(condition.lock) or count_waiters(condition)))
+
+    assert interrupted_at_each_line(condition.acquire, lambda: condition.wait(0.01), check) > 40
+    condition.release()
+
+
+def test_notify(ctx: Context, actors: Actors) -> None:
+    condition = ctx.Condition(lease=LONG)
+    waiters = [actors.process(ctx, condition) for _ in range(2)]
+
+    def prepare() -> None:
+        for waiter in waiters[count_waiters(condition) :]:
+            waiter.call("acquire")
+            waiter.begin("wait")
+        wait_until(lambda: count_waiters(condition) == len(waiters))
+        condition.acquire()
+
+    def check() -> None:
+        left = count_waiters(condition)
+        assert left in (1, 2), "it was done, or it was not"
+        condition.notify(left)
+        condition.release()
+        for waiter in waiters:
+            assert waiter.result() is True
+            waiter.call("release")
+        waiters.reverse()
+
+    assert interrupted_at_each_line(prepare, condition.notify, check) > 20
 
 
 def test_task_done(ctx: Context) -> None:

@@ -12,7 +12,7 @@ from broker.engine import lease as lease_module
 from broker.engine.blocking import drive
 from broker.engine.lease import Holdings, Lease, Withdrawal
 from broker.engine.request import ACK_TIMEOUT
-from broker.locks.permits import _PermitRequest
+from broker.locks.permits import PermitRequest
 from broker.transport.connection import NEVER
 
 REPLY_TIMEOUT = 5.0  # seconds
@@ -76,10 +76,10 @@ class FakeServer:
 def request_permit(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Makes a request for a lock of a lease, and the lock's holdings, at a fake server."""
 
-    def make(server: Any, lease: float) -> tuple[_PermitRequest, Lock, Holdings]:
+    def make(server: Any, lease: float) -> tuple[PermitRequest, Lock, Holdings]:
         monkeypatch.setattr(lease_module, "time", server)
         lock, holdings = Lock.at("unix:///nowhere", "name", lease=lease), Holdings(server, lambda: 1)
-        return _PermitRequest(lock, holdings, server), lock, holdings
+        return PermitRequest(lock, holdings, server), lock, holdings
 
     return make
 

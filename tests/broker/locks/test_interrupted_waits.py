@@ -55,7 +55,7 @@ def test_ctrl_c_while_a_grant_arrives_releases_it(
     def interrupted(request: object, message: bytes) -> bool:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(permits._PermitRequest, "on_message", interrupted)
+    monkeypatch.setattr(permits.PermitRequest, "on_message", interrupted)
     waiter = actors.thread(lock)
     start_waiting(lock, [waiter])
     lock.release()

@@ -13,7 +13,7 @@ from broker import Context, PrimitiveInfo
 from broker.engine.handle import INDEX, Handle
 from broker.overview import primitives
 from tests.support.actors import Actor
-from tests.support.server_state import start_waiting
+from tests.support.server_state import count_waiters, start_waiting
 from tests.support.waiting import wait_until
 
 Process = Callable[[object], Actor]
@@ -29,6 +29,7 @@ def use_all(ctx: Context) -> dict[str, Any]:
     used: dict[str, Any] = {
         "Board": ctx.Board(name="board"),
         "BoundedSemaphore": ctx.BoundedSemaphore(2, name="bounded"),
+        "Condition": ctx.Condition(ctx.Lock(name="lock"), name="condition"),
         "Event": ctx.Event(name="event"),
         "JoinableQueue": ctx.JoinableQueue(name="tasks"),
         "Lock": ctx.Lock(name="lock"),
@@ -39,6 +40,8 @@ def use_all(ctx: Context) -> dict[str, Any]:
     }
     used["Lock"].open()
     used["RLock"].open()
+    with used["Condition"]:
+        used["Condition"].wait(0)
     used["SimpleQueue"].open()
     used["Event"].set()
     used["Event"].clear()
@@ -51,6 +54,7 @@ def test_idle_primitives_of_all_kinds(ctx: Context, client: redis.Redis) -> None
     assert ctx.primitives() == [
         PrimitiveInfo("Board", "board"),
         PrimitiveInfo("BoundedSemaphore", "bounded", capacity=2, free=2),
+        PrimitiveInfo("Condition", "condition"),
         PrimitiveInfo("Event", "event", is_set=False),
         PrimitiveInfo("JoinableQueue", "tasks", items=0),
         PrimitiveInfo("Lock", "lock", capacity=1, free=1),
@@ -83,6 +87,10 @@ def test_busy_primitives(ctx: Context, process: Process) -> None:
         process(queue),
         process(used["Event"]),
     )
+    sleeper = process(used["Condition"])
+    sleeper.call("acquire")
+    sleeper.begin("wait")
+    wait_until(lambda: count_waiters(used["Condition"]) == 1)
     lock.acquire()
     used["RLock"].acquire()
     used["RLock"].acquire()
@@ -112,6 +120,7 @@ def test_busy_primitives(ctx: Context, process: Process) -> None:
     assert (found["Pipe"].name, found["Pipe"].items) == (right._inbox.name, 1)
     assert (found["Event"].is_set, found["Event"].waiting) == (False, 1)
     assert found["Board"].alive == ("me",)
+    assert [(each.pid, each.call) for each in found["Condition"].waiters] == [(sleeper.pid, "wait")]
     used["Event"].set()
     assert listener.result() is True
     assert [each.is_set for each in ctx.primitives(busy=True) if each.kind == "Event"] == [True]

@@ -1,0 +1,133 @@
+"""Waiting for a condition to be notified: the client's side; the rules are in `lua/condition.lua`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import redis
+
+from broker.engine.lease import NOT_SENT, SENT, Holdings, Lease
+from broker.engine.operations import Client, Post, Steps
+from broker.engine.requests import run
+from broker.engine.waiting import wait
+from broker.errors import ServerUnavailableError, UnsuitableServerError
+from broker.locks.permits import PermitRequest, Permits
+from broker.transport.connection import NEVER
+from broker.transport.scripts import BoundScript, Script
+
+WAIT = Script("locks/lua/wait_condition.lua", arguments=6)
+STOP_WAITING = Script("locks/lua/stop_waiting.lua")
+CONFIRM_WAIT = Script("locks/lua/confirm_wait.lua")
+CANCEL_WAIT = Script("locks/lua/cancel_wait.lua", arguments=2)
+
+# The phases of wait_condition.lua.
+FOR_NOTIFICATION, FOR_LOCK = b"1", b"0"
+UNKNOWN = b"0"  # the server's time, before the first reply
+
+
+class WaitRequest(PermitRequest):
+    """A request that releases a lock, waits to be notified, and is complete when it holds the lock again.
+
+    The lease that it gets replaces `held`, the one that it releases. If it fails after that, it acquires the lock anew
+    before it raises; if it cannot, `held` is kept as a lost lease, so that the release of each level fails.
+    """
+
+    _unanswered_is_timeout = False
+
+    def __init__(
+        self, lock: Permits, bind: Callable[[Script], BoundScript], holdings: Holdings, client: Client, held: Lease
+    ) -> None:
+        super().__init__(lock, holdings, client)
+        self.was_notified = True
+        self._bind = bind
+        self._held = held
+        self._script = bind(WAIT)
+        self._confirmation = bind(CONFIRM_WAIT)
+        self._arguments = (FOR_NOTIFICATION, held.token, b"%d" % held.sent_again, UNKNOWN)
+
+    def complete(self, deadline: float, retry_until: float | None = NEVER) -> Steps[bool]:
+        """Return when the lock is held again; `was_notified` then says whether it was notified by `deadline`."""
+        try:
+            return (yield from super().complete(deadline, retry_until))
+        except GeneratorExit:
+            raise
+        except (ServerUnavailableError, UnsuitableServerError):
+            if self._holds_nothing:
+                self._keep_lease(is_lost=True)
+            raise
+        except BaseException:
+            if self._holds_nothing:
+                yield from self._acquire_anew()
+            raise
+
+    @property
+    def _holds_nothing(self) -> bool:
+        return self._held.release == SENT and self._granted not in self._holdings.leases(self._key)
+
+    def _attempt(self, deadline: float, retry_until: float) -> Steps[bool]:
+        if self._arguments[0] == FOR_NOTIFICATION:
+            granted = yield from wait(self._client, self, deadline, retry_until)
+            if not granted:
+                stopped, _ = yield from run(self._client, self._bind(STOP_WAITING), self._token)
+                self.was_notified = stopped == 0
+            self._arguments = (FOR_LOCK, *self._arguments[1:])
+            if granted:
+                return True
+        return (yield from wait(self._client, self, NEVER, retry_until))
+
+    def _send(self, join_queue: bool, deadline: float) -> Steps[bool]:
+        phase, _, _, since = self._arguments
+        if since == UNKNOWN:
+            self._give_up_lease()
+        try:
+            granted = yield from super()._send(join_queue, deadline)
+        except redis.ResponseError as error:  # the script has changed nothing
+            is_lost = str(error).startswith("LOST")
+            if since == UNKNOWN:
+                self._keep_lease(is_lost)
+            if is_lost:
+                raise self._permits._lease_lost() from None
+            raise
+        if not granted and since == UNKNOWN:
+            self._arguments = (phase, b"", b"0", b"%d" % self._server_time)
+        return granted
+
+    def _undo(self) -> tuple[BoundScript, tuple[bytes, ...]]:
+        held = self._held.token if self._held.release == SENT else b""
+        return self._bind(CANCEL_WAIT), (self._token, held)
+
+    def _on_grant_message(self, fence: int, expires_at: float) -> Steps[bool]:
+        yield Post(self._confirmation, (self._token,))
+        self._accept(fence, expires_at)
+        return True
+
+    def _accept(self, fence: int, deadline: float) -> None:
+        super()._accept(fence, deadline)
+        assert self._granted is not None
+        self._take_over(self._granted)
+        self._granted.renew_script = self._confirmation  # in case the first one was lost
+
+    def _take_over(self, granted: Lease) -> None:
+        granted.depth = self._held.depth
+        self._holdings.drop(self._key, self._held)
+
+    def _give_up_lease(self) -> None:
+        self._holdings.claim_release(self._held)  # no other thread releases it
+        self._held.release = SENT
+        self._holdings.renewer.remove(self._held)
+
+    def _keep_lease(self, is_lost: bool) -> None:
+        self._holdings.drop(self._key, self._held)
+        self._held.lost = self._held.lost or is_lost
+        self._held.release = NOT_SENT
+        self._holdings.hold(self._key, self._held)
+
+    def _acquire_anew(self) -> Steps[None]:
+        request = PermitRequest(self._permits, self._holdings, self._client)
+        try:
+            yield from request.complete(NEVER)
+            assert request._granted is not None
+            self._take_over(request._granted)
+        except BaseException:
+            self._keep_lease(is_lost=True)
+            raise
