@@ -39,6 +39,8 @@ from jobs.worker.child_process import child_processes
 # In seconds.
 DEQUEUE_TIMEOUT = 1  # after which the worker checks whether it is to stop
 RETRY_INTERVAL = 1  # between attempts to reach the server
+PREPARE_TIMEOUT = 5  # for attempts to record that a job begins; then it counts as failed
+PREPARE_RETRY_INTERVAL = 0.05  # between these
 JOB_HEARTBEAT_TTL = 30  # without a heartbeat for so long, a job counts as abandoned
 MAINTENANCE_INTERVAL = 10  # between searches for abandoned jobs
 CONNECTION_TIMEOUT = 10  # without a reply for so long, the server counts as unreachable
@@ -83,7 +85,8 @@ class Worker(rq.Worker):
     kills the current job, which is reported and recorded as usual. The exit of the process that forked the worker
     counts as a request to stop.
 
-    During an outage of the server it tries again once per second.
+    During an outage of the server it tries again once per second. A job that it is about to start is not lost if the
+    server is back within seconds.
     """
 
     job_class = SignedJob
@@ -128,6 +131,17 @@ class Worker(rq.Worker):
                 self.cleanup_execution(job, transaction, execution)
                 transaction.execute()
         self.set_state(WorkerStatus.IDLE)
+
+    def prepare_job_execution(self, *args: Any, **options: Any) -> None:
+        """Record that a job begins, which may be done again: RQ fails the job if the connection breaks meanwhile."""
+        deadline = time.monotonic() + PREPARE_TIMEOUT
+        while True:
+            try:
+                return super().prepare_job_execution(*args, **options)
+            except CONNECTION_ERRORS:
+                if self._stop_requested or time.monotonic() >= deadline:
+                    raise
+                time.sleep(PREPARE_RETRY_INTERVAL)
 
     def handle_exception(self, job: Job, *raised: Any) -> None:
         log.info("%s: %s failed", self.name, job.id)  # the reason is in RQ's result; it may be confidential

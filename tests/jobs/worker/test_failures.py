@@ -9,11 +9,14 @@ from contextlib import closing
 from pathlib import Path
 
 import psutil
+import pytest
+import redis
 import rq
 
 import jobs
 from broker.server.private_server import PrivateServer
 from jobs.exchange.client import client
+from jobs.worker.worker import Worker
 from tests.jobs.supervised_workers import SupervisedWorkers
 from tests.support.actors import TIMEOUT
 from tests.support.rq_worker import rq_worker
@@ -66,6 +69,22 @@ def test_rq_soon_retries_a_job_whose_worker_was_killed(tmp_path: Path):
         supervisor.processes += supervisor.workers[0].children()  # the work horse survives, as with RQ's own worker
         supervisor.workers[0].kill()
         wait_until(lambda: (job.refresh(), job.get_status() == "started" and job.retries_left == 0)[1])
+
+
+def test_a_job_that_is_about_to_start_survives_broken_connections(monkeypatch: pytest.MonkeyPatch):
+    prepare, errors = rq.Worker.prepare_job_execution, [redis.TimeoutError(), redis.ConnectionError()]
+
+    def fail_first(*args: object, **options: object) -> None:
+        if errors:
+            raise errors.pop()
+        prepare(*args, **options)
+
+    monkeypatch.setattr(rq.Worker, "prepare_job_execution", fail_first)
+    with closing(PrivateServer()) as server, client(server.url) as connection:
+        queue = rq.Queue("broken", connection=connection)
+        job = queue.enqueue(os.getpid)
+        Worker([queue], connection=connection).prepare_job_execution(job)
+        assert (job.get_status(refresh=True), errors) == ("started", [])
 
 
 def test_workers_are_listed_again_after_an_outage(tmp_path: Path):
