@@ -85,9 +85,9 @@ def test_the_server_restarts_with_a_client_inside(lab: RunLab, tmp_path: Path, b
     assert f"The server restarted {how} its data while client 0 was inside db: on {backend} {what_followed}" in text
 
 
-def test_only_a_server_of_the_labs_own_is_restarted(lab: RunLab, url: str):
+def test_only_a_server_of_the_labs_own_is_restarted(lab_in_process: RunLab, url: str):
     for command in ("compare", "run"):
-        done = lab(command, "tickets", "--on", "redis", "--redis-url", url, "--fault", "restart")
+        done = lab_in_process(command, "tickets", "--on", "redis", "--redis-url", url, "--fault", "restart")
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
         assert done.stderr.startswith("lab: --fault restart restarts only a server that the lab has started itself")
 
