@@ -27,7 +27,7 @@ from bench.plot import draw
 from bench.queue import ITEM_HANDOFF, QUEUE
 from bench.server import Server
 from bench.uncontended import REENTRANT, UNCONTENDED
-from bench.wake import CONDITION, EVENT, FAN_OUT, HANDOFF, SEMAPHORE
+from bench.wake import BARRIER, CONDITION, EVENT, FAN_OUT, HANDOFF, SEMAPHORE
 from broker import BrokerError
 
 MEASUREMENTS: dict[str, Measurement] = {
@@ -39,6 +39,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "semaphore": SEMAPHORE,
     "condition": CONDITION,
     "event": EVENT,
+    "barrier": BARRIER,
     "fanout": FAN_OUT,
     "queue": QUEUE,
     "item": ITEM_HANDOFF,

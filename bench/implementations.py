@@ -58,16 +58,17 @@ class _Named:
 
 
 class Broker(_Named):
-    """The primitives of this project; `kind` is the name of one of multiprocessing's."""
+    """The primitives of this project; `kind` is the name of one of multiprocessing's, which has these arguments."""
 
-    def __init__(self, url: str, kind: str, name: str = "broker") -> None:
+    def __init__(self, url: str, kind: str, *arguments: Any, name: str = "broker") -> None:
         super().__init__(url)
         self.name = name
         self._kind = kind
+        self._arguments = arguments
 
     def connect(self) -> Any:
         """Return a handle; the threads of a process share connections."""
-        return getattr(broker.get_context(self._url), self._kind)(name=self._key)
+        return getattr(broker.get_context(self._url), self._kind)(*self._arguments, name=self._key)
 
 
 class RedisPy(_Named):
@@ -140,11 +141,11 @@ class Lithops:
 
     name = "lithops"
 
-    def __init__(self, url: str, kind: str) -> None:
+    def __init__(self, url: str, kind: str, *arguments: Any) -> None:
         address = urlsplit(url)
         redis_section = {"host": address.hostname, "port": address.port}
         os.environ["LITHOPS_CONFIG"] = json.dumps({"redis": redis_section})
-        self._primitive = getattr(lithops, kind)()
+        self._primitive = getattr(lithops, kind)(*arguments)
 
     def connect(self) -> Any:
         """Return a copy, as another process would get: it does not record owners by thread."""
@@ -156,8 +157,8 @@ class Multiprocessing:
 
     name = "multiprocessing"
 
-    def __init__(self, kind: str) -> None:
-        self._primitive = getattr(CONTEXT, kind)()
+    def __init__(self, kind: str, *arguments: Any) -> None:
+        self._primitive = getattr(CONTEXT, kind)(*arguments)
 
     def connect(self) -> Any:
         """Return the primitive that the process inherited."""
@@ -237,6 +238,6 @@ def locks(server: Server) -> list[Implementation]:
     ]
 
 
-def implementations_of(url: str, kind: str) -> list[Implementation]:
-    """Return new primitives of those implementations that have multiprocessing's `kind`."""
-    return [Broker(url, kind), Lithops(url, kind), Multiprocessing(kind)]
+def implementations_of(url: str, kind: str, *arguments: Any) -> list[Implementation]:
+    """Return new primitives of those implementations that have multiprocessing's `kind`, with its arguments."""
+    return [Broker(url, kind, *arguments), Lithops(url, kind, *arguments), Multiprocessing(kind, *arguments)]

@@ -86,6 +86,19 @@ class LockSignal:
         return BlockingEndpoint(lock.release, lock.acquire, reset=lock.acquire, finish=lock.release)
 
 
+class BarrierSignal:
+    """The arrival of the last party of a barrier."""
+
+    def __init__(self, implementation: Implementation) -> None:
+        self.name = implementation.name
+        self._implementation = implementation
+
+    def connect(self) -> Endpoint:
+        """Connect the implementation."""
+        barrier = self._implementation.connect()
+        return BlockingEndpoint(barrier.wait, barrier.wait)
+
+
 class ConditionSignal:
     """The `notify` of a condition, and the release of its lock, which the waiter then gets."""
 

@@ -41,7 +41,7 @@ def measure(server: Server, quick: bool) -> Rows:
 
 def measure_reentrant(server: Server, quick: bool) -> Rows:
     """Measure reentrant locks, and the broker's plain lock beside them."""
-    return _measure(server, quick, [*implementations_of(server.url, "RLock"), Broker(server.url, "Lock", PLAIN)])
+    return _measure(server, quick, [*implementations_of(server.url, "RLock"), Broker(server.url, "Lock", name=PLAIN)])
 
 
 def _measure(server: Server, quick: bool, compared: Sequence[Implementation]) -> Rows:

@@ -16,12 +16,13 @@ from rich.table import Table
 from bench.figures import Measurement, Rows, Target, ratio, summary, time_table
 from bench.implementations import Broker, Implementation, Manager, implementations_of, locks
 from bench.server import Server
-from bench.signals import ConditionSignal, EventSignal, LockSignal, RawSignal, Signal
+from bench.signals import BarrierSignal, ConditionSignal, EventSignal, LockSignal, RawSignal, Signal
 from bench.workers import CONTEXT, start_workers
 
 ROUNDS, QUICK_ROUNDS = 40, 8
 PAUSE = (0.02, 0.12)  # seconds before a signal, at random, so that it is not in step with an implementation that polls
 HAND_OFF = "hand-off of a Lock"
+PARTIES = 8  # of a barrier
 SETTLE = 0.2  # further seconds until the last of many waiters surely waits
 
 
@@ -65,7 +66,7 @@ def _semaphore(server: Server, quick: bool) -> Rows:
 
 def _condition(server: Server, quick: bool) -> Rows:
     compared = implementations_of(server.url, "Condition")
-    lock = LockSignal(Broker(server.url, "Lock", HAND_OFF))
+    lock = LockSignal(Broker(server.url, "Lock", name=HAND_OFF))
     signals = [*_signals(server, ConditionSignal, compared), lock]
     return wake_times(signals, QUICK_ROUNDS if quick else ROUNDS)
 
@@ -73,6 +74,11 @@ def _condition(server: Server, quick: bool) -> Rows:
 def _event(server: Server, quick: bool) -> Rows:
     signals = _signals(server, EventSignal, implementations_of(server.url, "Event"))
     return wake_times(signals, QUICK_ROUNDS if quick else ROUNDS)
+
+
+def _barrier(server: Server, quick: bool) -> Rows:
+    signals = _signals(server, BarrierSignal, implementations_of(server.url, "Barrier", PARTIES))
+    return wake_times(signals, QUICK_ROUNDS if quick else ROUNDS, processes=PARTIES - 1)
 
 
 def _fan_out(server: Server, quick: bool) -> Rows:
@@ -110,4 +116,5 @@ HANDOFF = Measurement("Hand-off of a lock, release to acquire", _handoff, _table
 SEMAPHORE = Measurement("Wake of one by a semaphore's release", _semaphore, _table, _within("semaphore", 1.6))
 CONDITION = Measurement("Wake of one by a condition's notify", _condition, _table, _condition_targets)
 EVENT = Measurement("Wake of one by an event's set", _event, _table, _within("event", 1.6))
+BARRIER = Measurement("Wake of 7 by the 8th party of a barrier", _barrier, _table, _within("barrier of 8", 1.6))
 FAN_OUT = Measurement("Wake of 200 by one set, until the last is awake", _fan_out, _table, _within("200 waiters", 1.6))

@@ -11,6 +11,7 @@ from broker.engine.holders import Holder, Waiter
 from broker.engine.owner import set_default_owner
 from broker.errors import (
     ArgumentTypeError,
+    BrokenBarrierError,
     BrokerError,
     InvalidArgumentError,
     LeaseLostError,
@@ -23,6 +24,7 @@ from broker.errors import (
 )
 from broker.liveness.board import Board
 from broker.liveness.heartbeat import Heartbeat
+from broker.locks.barrier import Barrier
 from broker.locks.condition import Condition
 from broker.locks.event import Event
 from broker.locks.lock import Lock
@@ -38,8 +40,10 @@ Pipe = _default.Pipe
 
 __all__ = [
     "ArgumentTypeError",
+    "Barrier",
     "Board",
     "BoundedSemaphore",
+    "BrokenBarrierError",
     "BrokerError",
     "Condition",
     "Context",

@@ -21,6 +21,7 @@ from broker.engine.session import drain, existing_session, get_session, leave_se
 from broker.errors import ServerUnavailableError, UnsupportedError
 from broker.liveness.board import DEFAULT_INTERVAL, Board
 from broker.liveness.heartbeat import Heartbeat
+from broker.locks.barrier import Barrier
 from broker.locks.condition import Condition, ConditionLock
 from broker.locks.event import Event
 from broker.locks.lock import Lock
@@ -67,7 +68,6 @@ class Context(BaseContext):
     }
 
     # Each raises `UnsupportedError`: those of multiprocessing would silently work on one machine only.
-    Barrier = _unsupported("Barrier")
     Value = _unsupported("Value")
     Array = _unsupported("Array")
     RawValue = _unsupported("RawValue")
@@ -106,6 +106,18 @@ class Context(BaseContext):
     ) -> Condition:
         """Return a condition with this lock, or with an `RLock` of its own that has this lease."""
         return Condition(lock, name=name, lease=lease, context=self)
+
+    def Barrier(  # type: ignore[override]
+        self,
+        parties: int,
+        action: Callable[[], object] | None = None,
+        timeout: float | None = None,
+        *,
+        name: str | None = None,
+        lease: float = DEFAULT_LEASE,
+    ) -> Barrier:
+        """Return a barrier for `parties` threads, with multiprocessing's `action` and `timeout`."""
+        return Barrier(parties, action, timeout, name=name, lease=lease, context=self)
 
     def Semaphore(  # type: ignore[override]
         self, value: int = 1, *, name: str | None = None, lease: float = DEFAULT_LEASE

@@ -1,5 +1,7 @@
 """The exceptions: each is a `BrokerError` and, where one fits, also a standard exception."""
 
+import threading
+
 
 class BrokerError(Exception):
     """Base class of the broker's exceptions."""
@@ -15,6 +17,10 @@ class NotOwnedError(NotHeldError, AssertionError):
 
 class LeaseLostError(NotHeldError):
     """Raised when a lease expired before its holder released it: another process may have acquired it since."""
+
+
+class BrokenBarrierError(BrokerError, threading.BrokenBarrierError):
+    """Raised in all parties of a barrier that is broken or reset."""
 
 
 class InvalidArgumentError(BrokerError, ValueError):

@@ -75,6 +75,12 @@ def parse_event_waiters(fields: Iterable[bytes]) -> list[Waiter]:
     return parse_waiters("wait", [field for pair in by_time for field in pair])
 
 
+def describe_requester(token: bytes) -> str:
+    """Return in words who made the request of a token."""
+    host, pid, process, thread = _parse_token(token)
+    return f"{process} ({host}/{pid}{'' if thread == pid else f'/{thread}'})"
+
+
 def _pairs(fields: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
     iterator = iter(fields)
     return zip(iterator, iterator, strict=True)

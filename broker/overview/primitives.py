@@ -33,7 +33,7 @@ class PrimitiveInfo:
 
     kind: str
     name: str
-    capacity: int | None = None  # permits, or a queue's maximum size; None without a limit
+    capacity: int | None = None  # permits, a barrier's parties, or a queue's maximum size; None without a limit
     free: int | None = None  # permits
     items: int | None = None  # in a queue or a pipe, without those that are held
     is_set: bool | None = None
@@ -90,6 +90,10 @@ def _parse_condition(_: int, waiters: Sequence[bytes]) -> dict[str, Any]:
     return {"waiting": len(waiting), "waiters": waiting}
 
 
+def _parse_barrier(_: int, parties: bytes, waiters: Sequence[bytes]) -> dict[str, Any]:
+    return {"capacity": int(parties)} | _parse_condition(_, waiters)
+
+
 def _parse_event(_: int, is_set: bytes, waiting: int, waiters: Sequence[bytes]) -> dict[str, Any]:
     listed = tuple(parse_event_waiters(waiters))
     # The tasks of an event loop share a connection.
@@ -109,6 +113,7 @@ _KINDS: Mapping[str, tuple[str, Callable[..., dict[str, Any]]]] = {
     "queue": ("Queue", _parse_items),
     "joinable": ("JoinableQueue", _parse_items),
     "pipe": ("Pipe", _parse_items),
+    "barrier": ("Barrier", _parse_barrier),
     "condition": ("Condition", _parse_condition),
     "event": ("Event", _parse_event),
     "board": ("Board", _parse_board),

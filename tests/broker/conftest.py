@@ -13,7 +13,7 @@ from broker import Context
 from broker.engine import handle, holders, shared_scripts
 from broker.engine.session import register_session
 from broker.liveness import board
-from broker.locks import condition, event, permits, wait_request
+from broker.locks import arrival, barrier, condition, event, permits, wait_request
 from broker.messages import items, pipe_ends, queues
 from broker.server.private_server import PrivateServer
 from broker.transport.scripts import Script
@@ -22,7 +22,8 @@ from tests.support.proxy import Proxy
 from tests.support.server_state import run_command
 from tests.support.servers import Server
 
-MODULES = (handle, holders, shared_scripts, condition, event, permits, wait_request, items, pipe_ends, queues, board)
+LOCKS = (arrival, barrier, condition, event, permits, wait_request)
+MODULES = (handle, holders, shared_scripts, *LOCKS, items, pipe_ends, queues, board)
 SCRIPTS = {value for module in MODULES for value in vars(module).values() if isinstance(value, Script)}
 
 

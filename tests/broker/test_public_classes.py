@@ -20,13 +20,14 @@ from broker.server.private_server import PrivateServer
 
 ROOT = Path(__file__).parents[2]
 CLASSES = [
-    *("Lock", "RLock", "Condition", "Semaphore", "BoundedSemaphore", "Event"),
+    *("Lock", "RLock", "Condition", "Barrier", "Semaphore", "BoundedSemaphore", "Event"),
     *("SimpleQueue", "Queue", "JoinableQueue", "PipeConnection", "Board", "Heartbeat", "Process"),
 ]
 MADE: list[tuple[type, dict[str, Any]]] = [
     (broker.Lock, {"lease": 7.0}),
     (broker.RLock, {"lease": 7.0}),
     (broker.Condition, {"lease": 7.0}),
+    (broker.Barrier, {"parties": 3, "lease": 7.0}),
     (broker.Semaphore, {"value": 3, "lease": 7.0}),
     (broker.BoundedSemaphore, {"value": 3, "lease": 7.0}),
     (broker.Event, {}),
@@ -98,6 +99,7 @@ def test_subclass_is_pickled_with_its_attributes(ctx: Context) -> None:
     [
         (broker.Semaphore, {"value": 1}, {"value": 2}),
         (broker.BoundedSemaphore, {"value": 1}, {"value": 2}),
+        (broker.Barrier, {"parties": 1}, {"parties": 2}),
         (broker.Queue, {"maxsize": 1}, {"maxsize": 2}),
         (broker.JoinableQueue, {"maxsize": 1}, {"maxsize": 2}),
         (broker.Board, {"interval": 1.0}, {"interval": 2.0}),
@@ -123,7 +125,6 @@ def test_context_is_a_multiprocessing_base_context(ctx: Context) -> None:
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
-        ("Barrier", (2,)),
         ("Value", ("i", 0)),
         ("Array", ("i", 3)),
         ("RawValue", ("i",)),

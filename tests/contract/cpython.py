@@ -7,7 +7,7 @@ from typing import Any
 
 from test import _test_multiprocessing as suite
 
-NAMES = ("_TestLock", "_TestSemaphore", "_TestCondition", "_TestEvent")
+NAMES = ("_TestLock", "_TestSemaphore", "_TestCondition", "_TestEvent", "_TestBarrier")
 
 
 class Mixin(suite.ProcessesMixin):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import unittest
 
@@ -18,11 +19,15 @@ except ImportError:  # some distributions leave out Python's `test` package
     pytest.skip("this Python comes without its `test` package", allow_module_level=True)
 
 # What the broker provides; the tests use multiprocessing's own of the rest.
-PROVIDED = ("Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition", "Event", "Queue", "Pipe", "Process")
+PROVIDED = (
+    *("Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition", "Event", "Barrier"),
+    *("Queue", "JoinableQueue", "Pipe", "Process"),
+)
 # What the broker does not promise, by a part of the test's name.
 EXCLUDED = {"repr": "the text of repr() is the name instead of the state"}
+SLOW = {"test_thousand"}
 TESTS = [
-    pytest.param(case, test, id=f"{case}-{test}")
+    pytest.param(case, test, id=f"{case}-{test}", marks=[pytest.mark.slow] if test in SLOW else [])
     for case, tests in CASES.items()
     for test in unittest.defaultTestLoader.getTestCaseNames(tests)
     if not any(part in test for part in EXCLUDED)
@@ -33,6 +38,9 @@ TESTS = [
 @pytest.mark.parametrize(("case", "test"), TESTS)
 def test_cpython(case: str, test: str, method: str, server: PrivateServer, monkeypatch: pytest.MonkeyPatch) -> None:
     result = unittest.TestResult()
+    monkeypatch.setattr(
+        multiprocessing.context._default_context, "_actual_context", multiprocessing.get_context(method)
+    )
     with Context(server.url, method=method) as context:
         for name in PROVIDED:
             monkeypatch.setattr(CASES[case], name, staticmethod(getattr(context, name)))

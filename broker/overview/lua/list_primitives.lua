@@ -9,6 +9,7 @@
 --       of a lock or semaphore  {capacity, holders, waiters}, as list_permits.lua
 --       of a queue or a pipe    {maxsize, items, holders, getters, putters}
 --       of a condition          {waiters}, of those that wait to be notified
+--       of a barrier            {parties, waiters}
 --       of an event             {set, number of connections that wait, waiters}, as event_waiters.lua
 --       of a board              {name, …}, those that are alive
 local INDEX, LIMIT, ONLY_BUSY, CURSOR = KEYS[1], tonumber(ARGV[1]), ARGV[2] == '1', ARGV[3]
@@ -34,6 +35,13 @@ local function read_items(key)
   local items, holders = redis.call('LLEN', key .. ':items'), list_holders(key)
   local getters, putters = list_waiters(key .. ':queue'), list_waiters(key .. ':slots:queue')
   return { maxsize, items, holders, getters, putters }, items + #holders + #getters + #putters > 0
+end
+
+local function read_barrier(key)
+  local parties = redis.call('HGET', key, 'parties')
+  if not parties then return nil end
+  local waiters = list_waiters(key .. ':waiting')
+  return { parties, waiters }, #waiters > 0
 end
 
 local function read_condition(key)
@@ -64,7 +72,7 @@ end
 local READ = {
   lock = read_permits, rlock = read_permits, semaphore = read_permits, bounded = read_permits,
   simple = read_items, queue = read_items, joinable = read_items, pipe = read_items,
-  condition = read_condition, event = read_event, board = read_board,
+  barrier = read_barrier, condition = read_condition, event = read_event, board = read_board,
 }
 
 -- Entries with the score of the last one belong to the same reply, so that the cursor skips none.

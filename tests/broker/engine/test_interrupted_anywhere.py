@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -123,7 +125,8 @@ def test_wait_for_a_lock(ctx: Context) -> None:
     assert interrupted_at_each_line(lambda: None, lambda: lock.acquire(timeout=0.01), check) > 40
 
 
-@pytest.mark.parametrize("kind", [pytest.param("Lock", marks=pytest.mark.slow), "RLock"])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["Lock", "RLock"])
 def test_wait_for_a_notification(kind: str, ctx: Context) -> None:
     condition = ctx.Condition(getattr(ctx, kind)(lease=LONG))
 
@@ -159,6 +162,29 @@ def test_notify(ctx: Context, actors: Actors) -> None:
         waiters.reverse()
 
     assert interrupted_at_each_line(prepare, condition.notify, check) > 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("action", [None, list])
+def test_wait_at_a_barrier(action: Any, ctx: Context) -> None:
+    alone, barrier = ctx.Barrier(1, action, lease=LONG), ctx.Barrier(2, action, lease=LONG)
+
+    def check() -> None:
+        wait_until(lambda: alone.broken or alone.n_waiting == 0)
+        alone.reset()
+        assert alone.wait() == 0
+
+    def leaves() -> None:
+        wait_until(lambda: barrier.n_waiting == 0)
+        barrier.reset()
+
+    assert interrupted_at_each_line(lambda: None, alone.wait, check) > 40
+    assert interrupted_at_each_line(lambda: None, partial(arrive, barrier), leaves) > 60
+
+
+def arrive(barrier: broker.Barrier) -> None:
+    with suppress(broker.BrokenBarrierError):
+        barrier.wait(0.01)
 
 
 def test_task_done(ctx: Context) -> None:

@@ -26,6 +26,7 @@ from broker import (
 from broker.engine import requests
 from broker.engine.handle import INDEX
 from broker.locks.condition import NOTIFY
+from broker.locks.permits import ACQUIRE
 from broker.locks.wait_request import CONFIRM_WAIT, STOP_WAITING, WAIT
 from broker.transport.scripts import Script
 from tests.support.actors import SLACK, Actor, Actors
@@ -228,8 +229,9 @@ def test_paused_waiter_keeps_a_notification_that_nobody_else_can_get(ctx: Contex
 
 
 def test_waiter_gets_the_lock_if_the_one_that_notified_it_is_killed(ctx: Context, process: Process) -> None:
-    condition = ctx.Condition(lease=1.0)
-    waiter, notifier = process(condition), process(condition)
+    condition = ctx.Condition(lease=LONG)
+    short = ctx.Condition(ctx.RLock(name=condition.lock.name, lease=1.0), name=condition.name)
+    waiter, notifier = process(condition), process(short)
     begin_wait(condition, [waiter])
     notifier.call("acquire")
     notifier.call("notify")
@@ -365,6 +367,39 @@ def test_late_copy_of_a_wait_is_refused(
     assert nothing_is_left(direct)
     direct.delete()
     direct.lock.delete()
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_late_copy_of_the_acquire_before_a_wait_is_refused(
+    both: tuple[Condition, Condition], proxy: Proxy, fault: Fault
+) -> None:
+    condition, direct = both
+    proxy.inject(ACQUIRE, fault)
+    condition.acquire()
+    [held] = holders(direct.lock)
+    assert condition.wait(0.0) is False
+    condition.release()
+    with pytest.raises(BrokerError, match="WITHDRAWN"):
+        direct.lock._run(direct.lock._acquire_script, held, b"0")
+    direct.delete()
+    direct.lock.delete()
+
+
+def test_wait_that_is_repeated_after_it_was_skipped_is_no_lost_lease(ctx: Context, process: Process) -> None:
+    condition = ctx.Condition(lease=LONG)
+    script, other = condition._bind_script(WAIT), process(condition)
+    condition.acquire()
+    [held] = holders(condition.lock)
+    request = (b"host/1/gone/0:1/1", b"1", b"1", held, b"0", b"0")
+    assert len(condition._run(script, *request)[0]) == 3
+    begin_wait(condition, [other])
+    notifier = process(condition)
+    for call in ("acquire", "notify", "release"):
+        notifier.call(call)
+    gets_the_lock(other)
+    assert count_waiters(condition) == 0, "it cannot be reached"
+    assert len(condition._run(script, *request)[0]) == 3
+    assert count_waiters(condition) == 1
 
 
 def test_late_copy_of_a_notify_has_no_effect(ctx: Context, process: Process) -> None:

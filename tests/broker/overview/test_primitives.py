@@ -27,6 +27,7 @@ def _empty_server(client: redis.Redis) -> None:
 def use_all(ctx: Context) -> dict[str, Any]:
     """Return a primitive of each kind, by name; all exist on the server and none is in use."""
     used: dict[str, Any] = {
+        "Barrier": ctx.Barrier(3, name="barrier"),
         "Board": ctx.Board(name="board"),
         "BoundedSemaphore": ctx.BoundedSemaphore(2, name="bounded"),
         "Condition": ctx.Condition(ctx.Lock(name="lock"), name="condition"),
@@ -40,6 +41,7 @@ def use_all(ctx: Context) -> dict[str, Any]:
     }
     used["Lock"].open()
     used["RLock"].open()
+    used["Barrier"].reset()
     with used["Condition"]:
         used["Condition"].wait(0)
     used["SimpleQueue"].open()
@@ -52,6 +54,7 @@ def test_idle_primitives_of_all_kinds(ctx: Context, client: redis.Redis) -> None
     used = use_all(ctx)
     before = {key: client.dump(key) for key in client.keys("*")}
     assert ctx.primitives() == [
+        PrimitiveInfo("Barrier", "barrier", capacity=3),
         PrimitiveInfo("Board", "board"),
         PrimitiveInfo("BoundedSemaphore", "bounded", capacity=2, free=2),
         PrimitiveInfo("Condition", "condition"),
@@ -87,6 +90,9 @@ def test_busy_primitives(ctx: Context, process: Process) -> None:
         process(queue),
         process(used["Event"]),
     )
+    party = process(used["Barrier"])
+    party.begin("wait")
+    wait_until(lambda: used["Barrier"].n_waiting == 1)
     sleeper = process(used["Condition"])
     sleeper.call("acquire")
     sleeper.begin("wait")
@@ -120,6 +126,7 @@ def test_busy_primitives(ctx: Context, process: Process) -> None:
     assert (found["Pipe"].name, found["Pipe"].items) == (right._inbox.name, 1)
     assert (found["Event"].is_set, found["Event"].waiting) == (False, 1)
     assert found["Board"].alive == ("me",)
+    assert [(each.pid, each.call) for each in found["Barrier"].waiters] == [(party.pid, "wait")]
     assert [(each.pid, each.call) for each in found["Condition"].waiters] == [(sleeper.pid, "wait")]
     used["Event"].set()
     assert listener.result() is True

@@ -1,0 +1,14 @@
+-- Empties a barrier, which is not broken afterwards; the parties that wait get an error. A request may be repeated with
+-- the same token.
+--
+-- KEYS, ARGV 1-3  see barrier.lua
+-- Returns 1
+-- include locks/lua/barrier.lua
+initialize()
+if is_first_call() then
+  if not broken then record_failure('reset ' .. TOKEN) end
+  redis.call('HDEL', STATE, 'broken')
+  admit_entering()
+  begin_generation()
+end
+return 1

@@ -1,0 +1,311 @@
+"""Barriers: all parties go on together, or all learn why not."""
+
+from __future__ import annotations
+
+import pickle
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+import redis
+
+from broker import Barrier, BrokenBarrierError, BrokerError, Context, InvalidArgumentError, MismatchError
+from broker.engine.handle import INDEX
+from broker.locks.arrival import ARRIVE, BREAK
+from broker.locks.barrier import COMPLETE, READ, RESET
+from broker.transport.scripts import Script
+from tests.support.actors import SLACK, Actor, Actors
+from tests.support.proxy import Fault, Proxy
+from tests.support.waiting import wait_until
+
+LONG = 60.0  # seconds: a lease that does not end within a bound
+Process = Callable[[object], Actor]
+
+
+def begin_wait(barrier: Barrier, parties: list[Actor], *arguments: object) -> None:
+    """Let the actors wait, one after the other; return when all do."""
+    for party in parties:
+        place = barrier.n_waiting
+        party.begin("wait", *arguments)
+        wait_until(lambda: barrier.n_waiting == place + 1)  # noqa: B023 - called in this round only
+
+
+def fails(party: Actor, match: str, timeout: float = SLACK) -> None:
+    with pytest.raises(threading.BrokenBarrierError, match=match):
+        party.result(timeout)
+
+
+def test_parties_have_distinct_numbers_in_each_generation(ctx: Context, process: Process) -> None:
+    barrier = ctx.Barrier(3, lease=LONG)
+    parties = [process(barrier) for _ in range(3)]
+    for _ in range(3):
+        begin_wait(barrier, parties[:2])
+        assert [each.pid for each in barrier.waiters()] == [each.pid for each in parties[:2]]
+        assert parties[0].blocked(0.05)
+        assert parties[2].call("wait") == 2
+        assert [party.result() for party in parties[:2]] == [0, 1]
+        assert (barrier.n_waiting, barrier.broken) == (0, False)
+        parties.append(parties.pop(0))
+
+
+def test_party_that_is_killed_breaks_the_barrier_and_is_named(ctx: Context, process: Process) -> None:
+    barrier = ctx.Barrier(4, lease=1.0)
+    parties = [process(barrier) for _ in range(3)]
+    begin_wait(barrier, parties)
+    dead = parties.pop(1)
+    dead.kill()
+    for party in parties:
+        fails(party, rf"\w+-\d+ \(.*/{dead.pid}\) was lost while it waited", timeout=1.5 + SLACK)
+    assert barrier.broken
+    with pytest.raises(BrokenBarrierError, match=f"/{dead.pid}"):
+        barrier.wait()
+    barrier.reset()
+    assert not barrier.broken
+
+
+def test_party_that_pauses_for_longer_than_its_lease_breaks_the_barrier(ctx: Context, process: Process) -> None:
+    barrier = ctx.Barrier(3, lease=1.0)
+    paused, other = process(barrier), process(barrier)
+    begin_wait(barrier, [paused, other])
+    paused.signal(signal.SIGSTOP)
+    fails(other, f"/{paused.pid}", timeout=1.5 + SLACK)
+    paused.signal(signal.SIGCONT)
+    fails(paused, f"/{paused.pid}")
+
+
+def test_parties_that_live_wait_for_longer_than_their_lease(ctx: Context, process: Process) -> None:
+    barrier = ctx.Barrier(2, lease=0.5)
+    party = process(barrier)
+    begin_wait(barrier, [party])
+    assert party.blocked(1.5)
+    assert barrier.wait() == 1
+    assert party.result() == 0
+
+
+class Steps:
+    """An action that the test controls, and its barrier."""
+
+    def __init__(self, ctx: Context, parties: int = 2, lease: float = LONG) -> None:
+        self.began, self.go_on = ctx.Event(), ctx.Event()
+        self.fails = False
+        self.barrier = ctx.Barrier(parties, self.act, lease=lease)
+
+    def act(self) -> None:
+        self.began.set()
+        self.go_on.wait()
+        if self.fails:
+            raise KeyError
+
+    def wait(self) -> int:
+        return self.barrier.wait()
+
+
+def test_action_is_run_by_one_before_the_others_go_on(ctx: Context, process: Process) -> None:
+    steps = Steps(ctx, lease=0.5)
+    first, last, next_one = (process(steps) for _ in range(3))
+    begin_wait(steps.barrier, [first])
+    last.begin("wait")
+    assert steps.began.wait()
+    next_one.begin("wait")
+    assert first.blocked(1.0), "the action may take longer than a lease"
+    assert next_one.blocked()
+    assert steps.barrier.n_waiting == 0
+    steps.go_on.set()
+    assert (first.result(), last.result()) == (0, 1)
+    wait_until(lambda: steps.barrier.n_waiting == 1)
+    assert steps.wait() == 1
+    assert next_one.result() == 0
+
+
+def test_action_that_fails_breaks_the_barrier(ctx: Context, process: Process) -> None:
+    steps = Steps(ctx)
+    steps.fails = True
+    steps.go_on.set()
+    first, last = process(steps), process(steps)
+    begin_wait(steps.barrier, [first])
+    last.begin("wait")
+    with pytest.raises(KeyError):
+        last.result()
+    fails(first, f"the action has failed in .*/{last.pid}")
+    assert steps.barrier.broken
+
+
+def test_party_that_is_killed_in_the_action_breaks_the_barrier(ctx: Context, process: Process) -> None:
+    steps = Steps(ctx, lease=1.0)
+    first, last = process(steps), process(steps)
+    begin_wait(steps.barrier, [first])
+    last.begin("wait")
+    assert steps.began.wait()
+    last.kill()
+    fails(first, f"/{last.pid}", timeout=1.5 + SLACK)
+
+
+def test_timeout_breaks_the_barrier(ctx: Context, process: Process) -> None:
+    barrier = ctx.Barrier(3, timeout=0.1, lease=LONG)
+    first, second = process(barrier), process(barrier)
+    begin_wait(barrier, [first], LONG)
+    second.begin("wait")
+    for party in (second, first):
+        fails(party, f"/{second.pid}.* has waited for longer than its timeout")
+    assert barrier.broken
+
+
+def test_ctrl_c_leaves_the_barrier_to_the_others(ctx: Context, process: Process) -> None:
+    barrier = ctx.Barrier(3, lease=LONG)
+    first, second, third = (process(barrier) for _ in range(3))
+    begin_wait(barrier, [first, second])
+    first.signal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        first.result()
+    assert [each.pid for each in barrier.waiters()] == [second.pid]
+    begin_wait(barrier, [third])
+    assert barrier.wait() == 2
+    assert (second.result(), third.result()) == (1, 0), "numbers are distinct"
+
+
+@pytest.mark.parametrize(("call", "broken"), [("abort", True), ("reset", False)])
+def test_abort_and_reset_wake_all(ctx: Context, process: Process, call: str, broken: bool) -> None:
+    barrier = ctx.Barrier(3, lease=LONG)
+    parties = [process(barrier) for _ in range(2)]
+    begin_wait(barrier, parties)
+    getattr(barrier, call)()
+    for party in parties:
+        fails(party, rf"has called {call}\(\)")
+    assert barrier.broken is broken
+    barrier.reset()
+    begin_wait(barrier, parties)
+    assert barrier.wait() == 2
+
+
+@pytest.fixture
+def both(proxied: Context, ctx: Context) -> tuple[Barrier, Barrier]:
+    """A barrier behind the proxy, and a direct handle for it."""
+    barrier = proxied.Barrier(2, list, lease=LONG)
+    return barrier, ctx.Barrier(2, list, name=barrier.name, lease=LONG)
+
+
+@pytest.mark.parametrize("fault", Fault)
+@pytest.mark.parametrize("script", [ARRIVE, COMPLETE])
+@pytest.mark.parametrize("is_last", [False, True])
+def test_lost_messages_of_an_arrival(
+    both: tuple[Barrier, Barrier], proxy: Proxy, actors: Actors, script: Script, fault: Fault, is_last: bool
+) -> None:
+    barrier, direct = both
+    party, other = actors.thread(barrier), actors.thread(direct)
+    for _ in range(2):
+        if script is ARRIVE or is_last:
+            proxy.inject(script, fault)
+        first, last = (other, party) if is_last else (party, other)
+        begin_wait(direct, [first])
+        assert last.call("wait") == 1
+        assert first.result() == 0
+        assert proxy.all_injected
+        assert (direct.n_waiting, direct.broken) == (0, False)
+    direct.delete()
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_lost_messages_of_a_timeout_abort_and_reset(
+    both: tuple[Barrier, Barrier], proxy: Proxy, actors: Actors, fault: Fault
+) -> None:
+    barrier, direct = both
+    party = actors.thread(direct)
+    proxy.inject(BREAK, fault)
+    with pytest.raises(BrokenBarrierError, match="timeout"):
+        barrier.wait(0.05)
+    wait_until(lambda: proxy.all_injected and direct.broken)
+    proxy.inject(RESET, fault)
+    barrier.reset()
+    assert not direct.broken
+    begin_wait(direct, [party])
+    proxy.inject(BREAK, fault)
+    barrier.abort()
+    fails(party, "abort")
+    assert proxy.all_injected
+    direct.delete()
+
+
+def test_late_copies_have_no_effect(both: tuple[Barrier, Barrier], proxy: Proxy, actors: Actors) -> None:
+    barrier, direct = both
+    tokens: list[bytes] = []
+    party, other = actors.thread(barrier), actors.thread(direct)
+    for ends in (lambda: direct.wait(), direct.abort, direct.reset):
+        proxy.inject(ARRIVE, Fault.LOSE_REPLY)
+        begin_wait(direct, [party])
+        tokens += direct._run(direct._bind_script(READ))[0][2][::2]
+        ends()
+        if direct.broken or ends == direct.reset:
+            fails(party, "has called")
+        else:
+            party.result()
+        direct.reset()
+    for token in tokens:
+        with suppress(BrokerError):  # it is refused, or answered as before
+            direct._run(direct._bind_script(ARRIVE), token, b"", b"0", b"0")
+        assert direct.n_waiting == 0
+    begin_wait(direct, [other])
+    assert direct.wait() == 1
+    direct.delete()
+
+
+def test_party_that_cannot_reach_the_server_in_time_gets_an_error(both: tuple[Barrier, Barrier], proxy: Proxy) -> None:
+    barrier, direct = both
+    proxy.inject_always(ARRIVE, Fault.LOSE_REPLY)
+    with pytest.raises(BrokenBarrierError, match="timeout"):
+        barrier.wait(0.2)
+    proxy.stop_injecting()
+    wait_until(lambda: direct.n_waiting == 0)
+    direct.delete()
+
+
+def test_parties_go_on_although_their_connections_broke(
+    both: tuple[Barrier, Barrier], proxy: Proxy, actors: Actors
+) -> None:
+    barrier, direct = both
+    party = actors.thread(barrier)
+    begin_wait(direct, [party])
+    proxy.cut_messages()
+    assert direct.wait() == 1
+    proxy.stop_injecting()
+    assert party.result() == 0
+    direct.delete()
+
+
+def test_lost_data_break_the_barrier(ctx: Context, client: redis.Redis, process: Process) -> None:
+    barrier = ctx.Barrier(3, lease=1.0)
+    party = process(barrier)
+    begin_wait(barrier, [party])
+    client.flushall()
+    fails(party, "the server has lost its data", timeout=1.0 + SLACK)
+    assert barrier.broken
+
+
+def test_name_with_another_number_of_parties_is_refused(ctx: Context) -> None:
+    barrier = ctx.Barrier(2, name="two")
+    assert barrier.n_waiting == 0
+    with pytest.raises(MismatchError):
+        ctx.Barrier(3, name="two").wait()
+    barrier.delete()
+
+
+@pytest.mark.parametrize("parties", [0, -1, True, 1.5, "2"])
+def test_number_of_parties_that_makes_no_sense_is_refused(ctx: Context, parties: object) -> None:
+    with pytest.raises(InvalidArgumentError):
+        ctx.Barrier(parties)  # type: ignore[arg-type]
+
+
+def test_pickled_barrier_has_its_action_and_timeout(ctx: Context) -> None:
+    barrier = ctx.Barrier(2, action=list, timeout=0.01, lease=7.0)
+    same = pickle.loads(pickle.dumps(barrier))
+    assert (same.parties, same._action, same.lease, same.name) == (2, list, 7.0, barrier.name)
+    with pytest.raises(BrokenBarrierError, match="timeout"):
+        same.wait()
+
+
+def test_it_is_registered_and_its_keys_expire(ctx: Context, client: redis.Redis, process: Process) -> None:
+    barrier = ctx.Barrier(2)
+    begin_wait(barrier, [process(barrier)])
+    assert client.zscore(INDEX, barrier._key) is not None
+    assert all(client.pttl(key) > 0 for key in barrier._keys if client.exists(key))
