@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -87,6 +88,27 @@ def use_the_broker(url: str) -> None:
             board.forget("nobody")
             assert "Board" in {primitive.kind for primitive in ctx.primitives()}
         event.clear()
+        use_condition_and_barrier(ctx)
+
+
+def use_condition_and_barrier(ctx: broker.Context) -> None:
+    condition, barrier = ctx.Condition(), ctx.Barrier(2, list)
+    other = threading.Thread(target=notify_and_arrive, args=(condition, barrier))
+    with condition:
+        other.start()
+        assert condition.wait(TIMEOUT)
+        assert not condition.wait(0.01)
+    barrier.wait(TIMEOUT)
+    other.join()
+    with pytest.raises(broker.BrokenBarrierError):
+        barrier.wait(0.01)
+    barrier.reset()
+
+
+def notify_and_arrive(condition: broker.Condition, barrier: broker.Barrier) -> None:
+    with condition:
+        condition.notify()
+    barrier.wait(TIMEOUT)
 
 
 def use_in_a_child(lock: Any, items: Any, tasks: Any, semaphore: Any, event: Any, end: Any) -> None:

@@ -64,7 +64,7 @@ local function pass_on()
   local notified = redis.call('ZRANGE', NOTIFIED, 0, -1, 'WITHSCORES')
   for i = 1, #notified, 2 do
     local token, ticket = notified[i], tonumber(notified[i + 1])
-    local on_its_way = redis.call('ZSCORE', QUEUE, token) or redis.call('HEXISTS', STATE, token) == 1
+    local on_its_way = redis.call('ZSCORE', QUEUE, token) or redis.call('HGET', STATE, token)
     if not on_its_way and notify_waiters(1, ticket) == 1 then
       redis.call('ZREM', NOTIFIED, token)
       record_ended(token)

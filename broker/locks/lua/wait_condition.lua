@@ -39,7 +39,7 @@ end
 
 local function is_for_the_lock()
   return redis.call('ZSCORE', NOTIFIED, TOKEN) or redis.call('ZSCORE', QUEUE, TOKEN)
-    or redis.call('HEXISTS', STATE, TOKEN) == 1
+    or redis.call('HGET', STATE, TOKEN)
 end
 
 local function wait_since(ticket)
@@ -51,7 +51,7 @@ if now < touched and redis.call('ZSCORE', ENDED, 'withdrawn ' .. TOKEN) then ret
 expire_leases()
 if PHASE == '0' or is_for_the_lock() then return request_lock() end
 if not redis.call('ZSCORE', WAITING, TOKEN) then
-  if HELD ~= '' and redis.call('HEXISTS', STATE, HELD) == 1 then
+  if HELD ~= '' and redis.call('HGET', STATE, HELD) then
     initialize_condition()
     wait_since(next_ticket())
     redis.call('HDEL', STATE, HELD)
