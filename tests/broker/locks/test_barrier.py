@@ -13,11 +13,12 @@ import redis
 
 from broker import Barrier, BrokenBarrierError, BrokerError, Context, InvalidArgumentError, MismatchError
 from broker.engine.handle import INDEX
-from broker.locks.arrival import ARRIVE, BREAK
+from broker.locks.arrival import ARRIVE, BREAK, LEAVE
 from broker.locks.barrier import COMPLETE, READ, RESET
 from broker.transport.scripts import Script
 from tests.support.actors import SLACK, Actor, Actors
 from tests.support.proxy import Fault, Proxy
+from tests.support.server_state import run_command
 from tests.support.waiting import wait_until
 
 LONG = 60.0  # seconds: a lease that does not end within a bound
@@ -117,6 +118,19 @@ def test_action_is_run_by_one_before_the_others_go_on(ctx: Context, process: Pro
     wait_until(lambda: steps.barrier.n_waiting == 1)
     assert steps.wait() == 1
     assert next_one.result() == 0
+
+
+def test_party_that_came_during_the_action_arrives_as_soon_as_it_is_over(ctx: Context, process: Process) -> None:
+    steps = Steps(ctx)
+    first, last, next_one = (process(steps) for _ in range(3))
+    begin_wait(steps.barrier, [first])
+    last.begin("wait")
+    assert steps.began.wait()
+    next_one.begin("wait")
+    wait_until(lambda: run_command(steps.barrier, b"ZCARD", steps.barrier._keys[3]) == 1)
+    steps.go_on.set()
+    wait_until(lambda: steps.barrier.n_waiting == 1, timeout=SLACK)
+    assert next_one.blocked()
 
 
 def test_action_that_fails_breaks_the_barrier(ctx: Context, process: Process) -> None:
@@ -248,6 +262,30 @@ def test_late_copies_have_no_effect(both: tuple[Barrier, Barrier], proxy: Proxy,
     begin_wait(direct, [other])
     assert direct.wait() == 1
     direct.delete()
+
+
+def test_copy_of_an_arrival_is_refused_after_its_party_has_left(ctx: Context) -> None:
+    barrier = ctx.Barrier(2)
+    token = b"host/1/left/0:1/1"
+    barrier._run(barrier._bind_script(LEAVE), token)
+    with pytest.raises(BrokerError, match="WITHDRAWN"):
+        barrier._run(barrier._bind_script(ARRIVE), token, b"", b"0", b"0")
+    assert barrier.n_waiting == 0
+
+
+@pytest.mark.parametrize(("script", "arguments"), [(RESET, ()), (BREAK, (b"", b"0", b"aborted"))])
+def test_copy_of_abort_or_reset_has_no_effect(
+    ctx: Context, process: Process, script: Script, arguments: tuple[bytes, ...]
+) -> None:
+    barrier = ctx.Barrier(2)
+    party, request = process(barrier), (b"host/1/other/0:1/1", *arguments)
+    barrier._run(barrier._bind_script(script), *request)
+    barrier.reset()
+    begin_wait(barrier, [party])
+    barrier._run(barrier._bind_script(script), *request)
+    assert (barrier.n_waiting, barrier.broken) == (1, False)
+    assert barrier.wait() == 1
+    assert party.result() == 0
 
 
 def test_party_that_cannot_reach_the_server_in_time_gets_an_error(both: tuple[Barrier, Barrier], proxy: Proxy) -> None:
