@@ -31,6 +31,7 @@ class Request(ABC):
     recheck_at = NEVER
     sent_again = False  # then another copy of the request may still be under way when it has ended
     _sent_at = _server_time = 0.0
+    _server_fence = 0  # the highest one so far, as of the last reply
     _granted: Lease | None = None
     _is_outdated = False
     """Whether the grant has a fence that is not above all that this process got before the request."""
@@ -80,7 +81,7 @@ class Request(ABC):
             yield from self._withdraw()
             raise
         if not granted and self.sent_again:
-            yield from self._withdraw()
+            return self._stays_granted(reply=(yield from self._withdraw()))
         return granted
 
     def _attempt(self, deadline: float, retry_until: float) -> Steps[bool]:
@@ -111,7 +112,8 @@ class Request(ABC):
             return False
         longest = min(ACK_TIMEOUT, self._lease)
         # Received late: the grant may have expired. Or it is from before the last reply, and has ended since.
-        if expires_at < now + longest / 2 or int(fence) <= self._server_time:
+        is_from_before = int(fence) <= max(self._server_fence, self._server_time)  # the latter if the data was lost
+        if expires_at < now + longest / 2 or is_from_before:
             self.recheck_at = now
             return False
         return (yield from self._on_grant_message(int(fence), min(expires_at, now + longest)))
@@ -127,9 +129,9 @@ class Request(ABC):
         if type(reply) is not list:
             self._on_grant(reply)
             return True
-        if [type(part) for part in reply] != [int, int, int]:
+        if [type(part) for part in reply] != [int, int, int, int]:
             raise translate(UnexpectedReplyError(reply))
-        self._server_time, next_expiry, rank = reply
+        self._server_time, next_expiry, rank, self._server_fence = reply
         self._recheck_at_expiry(self._to_local_time(next_expiry), delay=min(rank * STAGGER, self._lease))
         return False
 
@@ -157,6 +159,10 @@ class Request(ABC):
         """Have the server replace an outdated grant; return False if it has ended meanwhile."""
         raise NotImplementedError
 
+    def _stays_granted(self, reply: Any) -> bool:  # noqa: ARG002
+        """Return whether a copy of the request was granted, which the withdrawal, by its reply, has not undone."""
+        return False
+
     def _hold(self, fence: int, deadline: float, renew_script: BoundScript) -> None:
         """Hold what was granted, until it is released."""
         self._granted = lease = Lease(
@@ -171,16 +177,19 @@ class Request(ABC):
         )
         self._holdings.hold(self._key, lease)
 
-    def _withdraw(self) -> Steps[None]:
-        """Release what may have been granted, or leave the queue; in the background unless the server answers soon."""
-        (script, arguments), answered = self._undo(), False
+    def _withdraw(self) -> Steps[Any]:
+        """Release what may have been granted, or leave the queue; return the server's reply.
+
+        Unless the server answers soon, this is repeated in the background, and returns None.
+        """
+        (script, arguments), reply = self._undo(), None
         try:
             self._drop()
             with contextlib.suppress(Exception):
-                yield from run(self._client, script, *arguments, deadline=0.0)
-                answered = True
+                reply, _ = yield from run(self._client, script, *arguments, deadline=0.0)
+            return reply
         finally:
-            if not answered:
+            if reply is None:
                 self._withdraw_later()
 
     def _withdraw_later(self) -> None:

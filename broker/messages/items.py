@@ -18,6 +18,7 @@ from broker.engine.leased_handle import DEFAULT_LEASE, LeasedHandle, check_lease
 from broker.engine.operations import Client, Post, Steps
 from broker.engine.request import MICROSECOND, Request
 from broker.engine.requests import run
+from broker.errors import ServerUnavailableError
 from broker.transport.scripts import BoundScript, PackedKeys, Script
 from broker.transport.server_errors import UnexpectedReplyError, translate
 
@@ -153,6 +154,11 @@ class _PutRequest(Request):
 
     def _undo(self) -> tuple[BoundScript, tuple[bytes, ...]]:
         return self._items._withdraw_put_script, (self._token, b"0", self._items._size)
+
+    def _stays_granted(self, reply: Any) -> bool:
+        if reply is None:
+            raise ServerUnavailableError("the Redis server did not answer; it is unknown whether the item was put")
+        return bool(reply == 1)
 
     def _on_grant(self, reply: object) -> None:
         pass  # the script has put the item

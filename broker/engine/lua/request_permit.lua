@@ -11,8 +11,8 @@ local function join_queue()
   redis.call('PEXPIRE', QUEUE, IDLE_TTL)
 end
 
--- Returns the fence of the grant, or {now, look, rank}: the server's time, when to check again, and the position in
--- the queue, from 0; or an error that nobody receives, if the request was withdrawn
+-- Returns the fence of the grant, or {now, look, rank, fence}: the server's time, when to check again, the position in the
+-- queue, from 0, and the last fence so far; or an error that nobody receives, if the request was withdrawn
 local function request_permit(wait)
   initialize()
   if now < touched and redis.call('ZSCORE', ENDED, 'withdrawn ' .. TOKEN) then return redis.error_reply('WITHDRAWN') end
@@ -31,5 +31,5 @@ local function request_permit(wait)
     if count_free() > 0 then return grant(TOKEN, LEASE) end
     leave_queue(TOKEN)
   end
-  return { now, math.min(next_expiry, now + LEASE), redis.call('ZRANK', QUEUE, TOKEN) or 0 }
+  return { now, math.min(next_expiry, now + LEASE), redis.call('ZRANK', QUEUE, TOKEN) or 0, fence }
 end

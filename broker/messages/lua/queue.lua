@@ -70,8 +70,8 @@ end
 
 local unconfirmed -- the field of the large item that this client got last, once find_result has found it
 
--- Returns the item if this request has already got one; '' if it has already put one, if it was withdrawn, or if its
--- client has sent a later request; nil if it was not carried out.
+-- Returns the item if this request has already got one; '' if it has already put one, if a get was withdrawn, or if its
+-- client has sent a later request; '-' if a put was withdrawn; nil if it was not carried out.
 local function find_result()
   local last = redis.call('HGET', RESULTS, CLIENT) or redis.call('HGET', PREVIOUS_RESULTS, CLIENT)
   local number, kind, item = string.match(last or '', '^(%d+)([ +])(.*)$')

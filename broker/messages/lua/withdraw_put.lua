@@ -2,17 +2,19 @@
 -- may still be under way. If the item was put, it stays.
 --
 -- KEYS, ARGV  see put.lua; ARGV 6 is not used
--- Returns 1
+-- Returns 1 if the item was put, else 0
 -- include engine/lua/state.lua
 -- include engine/lua/handoff.lua
 -- include engine/lua/maintenance.lua
 -- include engine/lua/request_permit.lua
 -- include messages/lua/queue.lua
-if find_result() then return 1 end
+local WITHDRAWN = '-'
+local result = find_result()
+if result then return result == WITHDRAWN and 0 or 1 end
 select_slots()
 local reserved = redis.call('HDEL', STATE, TOKEN) == 1 -- the first write, also allowed if the server's memory is full
-save_result('')
+save_result(WITHDRAWN)
 if not reserved then leave_queue(TOKEN) end
 expire_leases()
 if grant_to_waiters() then notify_head() end
-return 1
+return 0

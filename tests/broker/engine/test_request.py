@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import queue
 from typing import Any
 
 import pytest
 import redis
 
-from broker import Lock
+from broker import Lock, Queue, ServerUnavailableError
 from broker.engine import lease as lease_module
 from broker.engine.blocking import drive
 from broker.engine.lease import Holdings, Lease, Withdrawal
@@ -23,7 +25,7 @@ NOW = 1_800_000_000 * SECOND
 
 
 class FakeServer:
-    """A client, its I/O and its renewer. The server replies `replies`; that an error came takes `REPLY_TIMEOUT`."""
+    """A client, its I/O and its renewer. The server replies `replies`; a `TimeoutError` takes `REPLY_TIMEOUT`."""
 
     channel = b"broker:client"
 
@@ -55,7 +57,7 @@ class FakeServer:
     def execute(self, *_: object) -> object:
         reply = self.replies.pop(0)
         if isinstance(reply, BaseException):
-            self.time += REPLY_TIMEOUT
+            self.time += REPLY_TIMEOUT * isinstance(reply, redis.TimeoutError)
             raise reply
         return reply
 
@@ -95,13 +97,15 @@ def test_permit_is_held_after_a_reply_that_was_lost_for_longer_than_a_lease(leas
 
 
 @pytest.mark.parametrize(
-    ("fence", "granted"), [(NOW - 1, False), (NOW, False), (NOW + 1, True)], ids=["earlier", "same", "later"]
+    ("fence", "last_fence", "granted"),
+    [(NOW, 0, False), (NOW + 1, 0, True), (NOW + 2, NOW + 2, False), (NOW + 3, NOW + 2, True)],
+    ids=["data lost", "data lost, later", "earlier", "later"],
 )
 def test_message_of_a_grant_from_before_the_last_reply_is_not_believed(
-    fence: int, granted: bool, request_permit: Any
+    fence: int, last_fence: int, granted: bool, request_permit: Any
 ) -> None:
     """The server's clock was set back: the expiry seems to lie ahead, and the grant has ended all the same."""
-    server: Any = FakeServer([NOW, NOW + 10 * SECOND, 0])
+    server: Any = FakeServer([NOW, NOW + 10 * SECOND, 0, last_fence])
     request, lock, holdings = request_permit(server, 10.0)
     assert not drive(request.check(NEVER), server)
     assert drive(request.on_message(b"%b %d %d" % (TOKEN, fence, NOW + SECOND)), server) is granted
@@ -112,12 +116,31 @@ def test_message_of_a_grant_from_before_the_last_reply_is_not_believed(
 @pytest.mark.parametrize("lease", [0.1, 10.0])
 def test_published_grant_is_certain_for_no_longer_than_it_can_last(lease: float, request_permit: Any) -> None:
     """Also if its expiry seems to lie further ahead, since the server's clock was set forward."""
-    server: Any = FakeServer([NOW, NOW + 10 * SECOND, 0])
+    server: Any = FakeServer([NOW, NOW + 10 * SECOND, 0, 0])
     request, lock, holdings = request_permit(server, lease)
     drive(request.check(NEVER), server)
     assert drive(request.on_message(b"%b %d %d" % (TOKEN, NOW + 1, NOW + 60 * SECOND)), server)
     (held,) = holdings.leases(lock._key)
     assert held.deadline == server.time + min(lease, ACK_TIMEOUT)
+
+
+@pytest.mark.parametrize(
+    ("withdrawn", "error"),
+    [([1], None), ([0], queue.Full), ([redis.TimeoutError("no reply in time")], ServerUnavailableError)],
+    ids=["put", "not put", "unknown"],
+)
+def test_put_that_was_sent_twice_fails_only_if_neither_copy_has_put_the_item(
+    withdrawn: list[object], error: type[Exception] | None
+) -> None:
+    """The queue is full when the second copy arrives, and no longer when the first one does."""
+    server: Any = FakeServer(redis.ConnectionError("connection reset"), [NOW, NOW + SECOND, 0, 0], *withdrawn)
+    repeated: list[Withdrawal] = []
+    server.withdraw = repeated.append
+    items = Queue.at("unix:///nowhere", "name", maxsize=1)
+    with pytest.raises(error) if error else contextlib.nullcontext():
+        drive(items._put_item(Holdings(server, lambda: 1), server, b"item", 0.0), server)
+    assert bool(repeated) == (error is ServerUnavailableError)
+    assert server.replies == []
 
 
 @pytest.mark.parametrize("expired", [False, True])

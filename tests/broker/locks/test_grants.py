@@ -161,7 +161,7 @@ def test_dead_holder_keeps_a_permit_for_one_lease_after_the_clock_was_set_back(s
     fence = semaphore.run(0, ACQUIRE, 1, NOW)
     semaphore.run(1, ACQUIRE, 1, WAIT)
     semaphore.clock.advance(-HOUR)
-    _, look, _ = semaphore.run(1, ACQUIRE, 1, WAIT)
+    _, look, *_ = semaphore.run(1, ACQUIRE, 1, WAIT)
     assert look == semaphore.clock.now + LEASE
     semaphore.clock.advance(LEASE)
     assert semaphore.run(1, ACQUIRE, 1, WAIT) > fence

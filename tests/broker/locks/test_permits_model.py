@@ -87,8 +87,9 @@ class PermitsMachine(ScriptMachine):
             assert reply == expected
             self.check_fence(token, expected)
         else:
-            now, self.check_at[token], rank = reply
+            now, self.check_at[token], rank, fence = reply
             assert now == self.clock.now
+            assert fence == int(self.redis.hget(KEYS[0], "fence"))
             assert token not in self.model.queue or rank == self.model.queue.index(token)
             if wait:
                 self.check_state()

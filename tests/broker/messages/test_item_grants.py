@@ -84,7 +84,7 @@ def test_next_getter_gets_the_item_if_the_first_does_not_fetch_it(queue: QueueHa
 def test_waiting_getter_gets_the_item_whose_lease_has_ended(queue: QueueHarness) -> None:
     queue.put(b"x")
     assert queue.get(0) == b"x"
-    _, look, _ = queue.get(1)
+    _, look, *_ = queue.get(1)
     assert look == queue.clock.now + LEASE
     queue.clock.advance(LEASE)
     assert queue.get(1) == b"x"
@@ -154,7 +154,7 @@ def test_late_copy_of_a_get_that_was_given_up_takes_nothing(queue: QueueHarness,
 @pytest.mark.parametrize("size", [UNLIMITED, b"1"])
 @pytest.mark.parametrize("sent", [NOW, WAIT])
 def test_late_copy_of_a_put_that_was_given_up_puts_nothing(queue: QueueHarness, size: bytes, sent: bytes) -> None:
-    queue.run(0, WITHDRAW_PUT, NOW, size)
+    assert [queue.run(0, WITHDRAW_PUT, NOW, size) for _ in range(2)] == [0, 0]
     queue.run(0, PUT, sent, size, b"late")
     assert isinstance(queue.run(1, GET, NOW, size, KEEP), list), "there is no item"
     assert queue.run(2, PUT, NOW, size, b"x") == 1, "the slot is free"
@@ -162,7 +162,7 @@ def test_late_copy_of_a_put_that_was_given_up_puts_nothing(queue: QueueHarness, 
 
 def test_put_that_is_given_up_after_it_was_done_stays(queue: QueueHarness) -> None:
     queue.run(0, PUT, NOW, UNLIMITED, b"x")
-    queue.run(0, WITHDRAW_PUT, NOW, UNLIMITED)
+    assert [queue.run(0, WITHDRAW_PUT, NOW, UNLIMITED) for _ in range(2)] == [1, 1], "it says so"
     assert queue.get(1, NOW) == b"x"
 
 

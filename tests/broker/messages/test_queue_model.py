@@ -172,7 +172,7 @@ class QueueMachine(ScriptMachine):
     def send(self, user: User, request: PendingRequest, wait: bool) -> None:
         reply = self.call(request.script, user, *self.arguments(request, wait))
         if isinstance(reply, list):
-            now, request.check_at, rank = reply
+            now, request.check_at, rank, _ = reply
             assert now == self.clock.now
             assert now >= request.granted_until, "notified of a grant that was not there"
             request.check_at += min(rank * SECOND // 2, self.lease)

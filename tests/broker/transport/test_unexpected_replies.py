@@ -28,8 +28,9 @@ NO_GRANTS = [
     b":-1\r\n",
     b"$3\r\nabc\r\n",
     b"*0\r\n",
-    b"*3\r\n:1\r\n:2\r\n$1\r\n3\r\n",
-    b"*4\r\n" + b":1\r\n" * 4,
+    b"*3\r\n" + b":1\r\n" * 3,
+    b"*4\r\n:1\r\n:2\r\n:3\r\n$1\r\n4\r\n",
+    b"*5\r\n" + b":1\r\n" * 5,
 ]
 NO_ITEMS = [b":1\r\n", b"*1\r\n$1\r\nx\r\n"]
 
