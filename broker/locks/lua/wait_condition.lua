@@ -70,4 +70,4 @@ redis.call('PEXPIRE', WAITING, IDLE_TTL)
 pass_on()
 serve_queue(TOKEN)
 if is_for_the_lock() then return request_lock() end
-return { now, now + LEASE, redis.call('ZRANK', WAITING, TOKEN) }
+return { now, now + LEASE, redis.call('ZRANK', WAITING, TOKEN), fence }

@@ -391,7 +391,7 @@ def test_wait_that_is_repeated_after_it_was_skipped_is_no_lost_lease(ctx: Contex
     condition.acquire()
     [held] = holders(condition.lock)
     request = (b"host/1/gone/0:1/1", b"1", b"1", held, b"0", b"0")
-    assert len(condition._run(script, *request)[0]) == 3
+    assert len(condition._run(script, *request)[0]) == 4
     begin_wait(condition, [other])
     notifier = process(condition)
     for call in ("acquire", "notify", "release"):
