@@ -27,6 +27,7 @@ from bench.plot import draw
 from bench.queue import ITEM_HANDOFF, QUEUE
 from bench.server import Server
 from bench.uncontended import REENTRANT, UNCONTENDED
+from bench.value import VALUE
 from bench.wake import BARRIER, CONDITION, EVENT, FAN_OUT, HANDOFF, SEMAPHORE
 from broker import BrokerError
 
@@ -43,6 +44,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "fanout": FAN_OUT,
     "queue": QUEUE,
     "item": ITEM_HANDOFF,
+    "value": VALUE,
     "board": BOARD,
 }
 PACKAGES = ("redis", "python-redis-lock", "walrus", "pottery", "portalocker", "redis-fifo-lock", "lithops")

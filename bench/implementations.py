@@ -166,12 +166,12 @@ class Multiprocessing:
 
 
 class Manager:
-    """A lock in the process of multiprocessing's SyncManager, over TCP: no lease."""
+    """A primitive in the process of multiprocessing's SyncManager, over TCP: no lease."""
 
     name = "SyncManager"
 
-    def __init__(self, server: Server) -> None:
-        self._proxy = server.manager.Lock()
+    def __init__(self, server: Server, kind: str, *arguments: Any) -> None:
+        self._proxy = getattr(server.manager, kind)(*arguments)
 
     def connect(self) -> Any:
         """Return the proxy, which has a connection for each thread."""
@@ -233,7 +233,7 @@ def locks(server: Server) -> list[Implementation]:
         Portalocker(url),
         RedisFifoLock(url),
         Lithops(url, "Lock"),
-        Manager(server),
+        Manager(server, "Lock"),
         Multiprocessing("Lock"),
     ]
 

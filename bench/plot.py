@@ -123,5 +123,6 @@ PANELS: dict[str, Callable[[Axes, Rows], None]] = {
     "fanout": _times,
     "queue": _times,
     "item": _times,
+    "value": _times,
     "board": _delays,
 }

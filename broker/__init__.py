@@ -13,6 +13,7 @@ from broker.errors import (
     ArgumentTypeError,
     BrokenBarrierError,
     BrokerError,
+    DataLostError,
     InvalidArgumentError,
     LeaseLostError,
     MismatchError,
@@ -37,9 +38,14 @@ from broker.overview.primitives import PrimitiveInfo
 _default = Context()
 set_default_owner(_default)
 Pipe = _default.Pipe
+RawArray = _default.RawArray
+RawValue = _default.RawValue
+Array = _default.Array
+Value = _default.Value
 
 __all__ = [
     "ArgumentTypeError",
+    "Array",
     "Barrier",
     "Board",
     "BoundedSemaphore",
@@ -47,6 +53,7 @@ __all__ = [
     "BrokerError",
     "Condition",
     "Context",
+    "DataLostError",
     "Event",
     "Heartbeat",
     "Holder",
@@ -63,11 +70,14 @@ __all__ = [
     "Process",
     "Queue",
     "RLock",
+    "RawArray",
+    "RawValue",
     "Semaphore",
     "ServerUnavailableError",
     "SimpleQueue",
     "UnsuitableServerError",
     "UnsupportedError",
+    "Value",
     "Waiter",
     "get_context",
 ]

@@ -33,6 +33,7 @@ from broker.overview.primitives import PrimitiveInfo, list_primitives
 from broker.server.check import check_server
 from broker.server.choice import ServerChoice
 from broker.transport.scripts import BoundScript
+from broker.values.factories import ValueFactories
 
 
 def _unsupported(name: str) -> Callable[..., NoReturn]:
@@ -42,7 +43,7 @@ def _unsupported(name: str) -> Callable[..., NoReturn]:
     return unsupported
 
 
-class Context(BaseContext):
+class Context(ValueFactories, BaseContext):  # type: ignore[misc]
     """Creates multiprocessing's primitives over Redis, all on one server.
 
     Without `url`, the server is the one that the environment names (in `LAB_REDIS_URL`, or in the file
@@ -68,10 +69,6 @@ class Context(BaseContext):
     }
 
     # Each raises `UnsupportedError`: those of multiprocessing would silently work on one machine only.
-    Value = _unsupported("Value")
-    Array = _unsupported("Array")
-    RawValue = _unsupported("RawValue")
-    RawArray = _unsupported("RawArray")
     Manager = _unsupported("Manager")
 
     def __init__(self, url: str | None = None, *, method: str | None = None) -> None:

@@ -45,3 +45,7 @@ class ServerUnavailableError(BrokerError, ConnectionError):
 
 class UnsuitableServerError(BrokerError):
     """Raised when what answers cannot be used: its credentials, permissions, version or configuration do not fit."""
+
+
+class DataLostError(BrokerError):
+    """Raised when a value or an array is no longer on the server, which has lost its data, or where it was deleted."""

@@ -41,6 +41,7 @@ class PrimitiveInfo:
     holders: tuple[Holder, ...] = ()
     waiters: tuple[Waiter, ...] = ()
     alive: tuple[str, ...] = ()  # names on a board
+    type: str | None = None  # of a value or an array
 
 
 def list_primitives(session: Session, busy: bool) -> list[PrimitiveInfo]:
@@ -104,6 +105,10 @@ def _parse_board(_: int, *alive: bytes) -> dict[str, Any]:
     return {"alive": tuple(sorted(name.decode() for name in alive))}
 
 
+def _parse_type(_: int, description: bytes) -> dict[str, Any]:
+    return {"type": description.decode()}
+
+
 _KINDS: Mapping[str, tuple[str, Callable[..., dict[str, Any]]]] = {
     "lock": ("Lock", _parse_permits),
     "rlock": ("RLock", _parse_permits),
@@ -117,4 +122,6 @@ _KINDS: Mapping[str, tuple[str, Callable[..., dict[str, Any]]]] = {
     "condition": ("Condition", _parse_condition),
     "event": ("Event", _parse_event),
     "board": ("Board", _parse_board),
+    "value": ("Value", _parse_type),
+    "array": ("Array", _parse_type),
 }

@@ -109,6 +109,8 @@ def _age(requester: Holder | Waiter, now: float) -> str:
 def _state(primitive: PrimitiveInfo) -> str:
     if primitive.kind in ("Lock", "RLock"):
         return "free" if primitive.free else "held"
+    if primitive.type is not None:
+        return primitive.type
     if primitive.kind == "Barrier":
         return f"{primitive.waiting} of {primitive.capacity} waiting"
     if primitive.kind == "Condition":

@@ -18,12 +18,13 @@ from broker.messages import items, pipe_ends, queues
 from broker.server.private_server import PrivateServer
 from broker.transport.scripts import Script
 from broker.transport.wire import wire_factory
+from broker.values import stored_bytes
 from tests.support.proxy import Proxy
 from tests.support.server_state import run_command
 from tests.support.servers import Server
 
 LOCKS = (arrival, barrier, condition, event, permits, wait_request)
-MODULES = (handle, holders, shared_scripts, *LOCKS, items, pipe_ends, queues, board)
+MODULES = (handle, holders, shared_scripts, *LOCKS, items, pipe_ends, queues, board, stored_bytes)
 SCRIPTS = {value for module in MODULES for value in vars(module).values() if isinstance(value, Script)}
 
 

@@ -7,7 +7,10 @@ from typing import Any
 
 from test import _test_multiprocessing as suite
 
-NAMES = ("_TestLock", "_TestSemaphore", "_TestCondition", "_TestEvent", "_TestBarrier")
+NAMES = (
+    *("_TestLock", "_TestSemaphore", "_TestCondition", "_TestEvent", "_TestBarrier"),
+    *("_TestValue", "_TestArray", "_TestSharedCTypes"),
+)
 
 
 class Mixin(suite.ProcessesMixin):

@@ -12,7 +12,7 @@ from broker import Context
 from broker.server.private_server import PrivateServer
 
 try:
-    from tests.contract.cpython import CASES
+    from tests.contract.cpython import CASES, suite
 except ImportError:  # some distributions leave out Python's `test` package
     if os.environ.get("CI"):
         raise
@@ -22,6 +22,7 @@ except ImportError:  # some distributions leave out Python's `test` package
 PROVIDED = (
     *("Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition", "Event", "Barrier"),
     *("Queue", "JoinableQueue", "Pipe", "Process"),
+    *("Value", "Array", "RawValue", "RawArray"),
 )
 # What the broker does not promise, by a part of the test's name.
 EXCLUDED = {"repr": "the text of repr() is the name instead of the state"}
@@ -44,6 +45,7 @@ def test_cpython(case: str, test: str, method: str, server: PrivateServer, monke
     with Context(server.url, method=method) as context:
         for name in PROVIDED:
             monkeypatch.setattr(CASES[case], name, staticmethod(getattr(context, name)))
+        monkeypatch.setattr(suite, "Value", context.Value)  # some tests use multiprocessing's function
         CASES[case](test).run(result)
     assert [text for _, text in result.errors + result.failures] == []
     assert (result.testsRun, result.skipped) == (1, [])

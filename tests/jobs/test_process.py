@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import re
@@ -35,6 +36,26 @@ def test_a_process_runs_with_its_own_pid_and_ends(either):
     process.join()
     assert (process.exitcode, process.is_alive()) == (0, False)
     assert process.pid == process.ident == pids.get() != os.getpid()
+
+
+class Room(ctypes.Structure):
+    _fields_ = (("number", ctypes.c_int), ("name", ctypes.c_char * 8))
+
+
+def book(total, rooms, seconds):
+    with total.get_lock():
+        total.value += 1
+    rooms[1].number += 1
+    rooms[1].name = b"second"
+    seconds[::2] = [0.5, 1.5]
+
+
+def test_values_and_arrays_are_shared(either):
+    total, seconds = either.Value("q", 2**40), either.RawArray("d", 3)
+    rooms = either.Array(Room, [(1, b"first"), (2, b"")])
+    for _ in range(2):
+        assert run(either, book, total, rooms, seconds).exitcode == 0
+    assert (total.value, rooms[1].number, rooms[1].name, seconds[:]) == (2**40 + 2, 4, b"second", [0.5, 0, 1.5])
 
 
 def interrupted():

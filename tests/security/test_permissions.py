@@ -63,6 +63,8 @@ def use_the_broker(url: str) -> None:
         other_database.Lock().acquire()
     with broker.get_context(url) as ctx:
         lock, items, tasks = ctx.Lock(), ctx.Queue(1), ctx.JoinableQueue(lease=1.0)
+        total = ctx.Value("i", 5)
+        total.value += total.add(1)
         semaphore, event, (here, there) = ctx.Semaphore(1), ctx.Event(), ctx.Pipe()
         helper = ctx.Process(target=use_in_a_child, args=(lock, items, tasks, semaphore, event, there))
         with lock:

@@ -12,6 +12,7 @@
 --       of a barrier            {parties, waiters}
 --       of an event             {set, number of connections that wait, waiters}, as event_waiters.lua
 --       of a board              {name, …}, those that are alive
+--       of a value or an array  {type}; they are never busy, but the lock of one may be
 local INDEX, LIMIT, ONLY_BUSY, CURSOR = KEYS[1], tonumber(ARGV[1]), ARGV[2] == '1', ARGV[3]
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
@@ -69,10 +70,17 @@ local function read_board(key)
   return alive, #alive > 0
 end
 
+local function read_type(key)
+  local type = redis.call('HGET', key, 'type')
+  if not type then return nil end
+  return { type }, false
+end
+
 local READ = {
   lock = read_permits, rlock = read_permits, semaphore = read_permits, bounded = read_permits,
   simple = read_items, queue = read_items, joinable = read_items, pipe = read_items,
   barrier = read_barrier, condition = read_condition, event = read_event, board = read_board,
+  value = read_type, array = read_type,
 }
 
 -- Entries with the score of the last one belong to the same reply, so that the cursor skips none.

@@ -27,6 +27,7 @@ def _empty_server(client: redis.Redis) -> None:
 def use_all(ctx: Context) -> dict[str, Any]:
     """Return a primitive of each kind, by name; all exist on the server and none is in use."""
     used: dict[str, Any] = {
+        "Array": ctx.RawArray("d", 3, name="array"),
         "Barrier": ctx.Barrier(3, name="barrier"),
         "Board": ctx.Board(name="board"),
         "BoundedSemaphore": ctx.BoundedSemaphore(2, name="bounded"),
@@ -38,6 +39,7 @@ def use_all(ctx: Context) -> dict[str, Any]:
         "RLock": ctx.RLock(name="rlock"),
         "Semaphore": ctx.Semaphore(3, name="semaphore"),
         "SimpleQueue": ctx.SimpleQueue(name="simple"),
+        "Value": ctx.RawValue("i", name="value"),
     }
     used["Lock"].open()
     used["RLock"].open()
@@ -54,6 +56,7 @@ def test_idle_primitives_of_all_kinds(ctx: Context, client: redis.Redis) -> None
     used = use_all(ctx)
     before = {key: client.dump(key) for key in client.keys("*")}
     assert ctx.primitives() == [
+        PrimitiveInfo("Array", "array", type="float64[3]"),
         PrimitiveInfo("Barrier", "barrier", capacity=3),
         PrimitiveInfo("Board", "board"),
         PrimitiveInfo("BoundedSemaphore", "bounded", capacity=2, free=2),
@@ -65,6 +68,7 @@ def test_idle_primitives_of_all_kinds(ctx: Context, client: redis.Redis) -> None
         PrimitiveInfo("RLock", "rlock", capacity=1, free=1),
         PrimitiveInfo("Semaphore", "semaphore", capacity=3, free=3),
         PrimitiveInfo("SimpleQueue", "simple", items=0),
+        PrimitiveInfo("Value", "value", type="int32"),
     ]
     assert ctx.primitives(busy=True) == []
     assert {key: client.dump(key) for key in client.keys("*")} == before, "a look changes nothing"
@@ -113,7 +117,7 @@ def test_busy_primitives(ctx: Context, process: Process) -> None:
     left.send("x")
     with ctx.Heartbeat(used["Board"], "me", daemon=False):
         found = {primitive.kind: primitive for primitive in ctx.primitives(busy=True)}
-    assert found.keys() == used.keys() - {"BoundedSemaphore"} | {"Pipe"}
+    assert found.keys() == used.keys() - {"Array", "BoundedSemaphore", "Value"} | {"Pipe"}
     [held], [waits] = found["Lock"].holders, found["Lock"].waiters
     assert (held.pid, held.fence, found["Lock"].free) == (os.getpid(), lock.fence, 0)
     assert (waits.pid, waits.place, waits.call, found["Lock"].waiting) == (waiter.pid, 1, "acquire", 1)

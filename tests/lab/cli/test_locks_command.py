@@ -124,6 +124,7 @@ def test_states_of_all_kinds():
     states = [
         (PrimitiveInfo("Lock", "x", capacity=1, free=1), "free"),
         (PrimitiveInfo("Semaphore", "x", capacity=3, free=2), "2 of 3 free"),
+        (PrimitiveInfo("Array", "x", type="float64[3]"), "float64[3]"),
         (PrimitiveInfo("Queue", "x", items=1), "1 item"),
         (PrimitiveInfo("Queue", "x", items=2), "2 items"),
         (PrimitiveInfo("Queue", "x", capacity=5, items=1), "1 of 5 items"),

@@ -1,0 +1,1 @@
+"""ctypes values and arrays whose bytes are on the server."""

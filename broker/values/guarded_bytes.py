@@ -1,0 +1,131 @@
+"""Bytes under a lock: each access waits until nobody else holds it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from broker.engine.lease import NOT_SENT, Lease
+from broker.errors import LeaseLostError, NotHeldError
+from broker.locks.lock import Lock
+from broker.locks.rlock import RLock
+from broker.transport.scripts import BoundScript
+from broker.values.stored_bytes import NO_PERMIT, Memory, StoredBytes
+
+LOCKED, LEASE_LOST = -2, -3  # replies to a guarded access, see values/lua/stored_bytes.lua
+
+
+class AnyLock(Protocol):
+    """What multiprocessing accepts as a lock."""
+
+    def acquire(self) -> object:
+        """Acquire it."""
+
+    def release(self) -> object:
+        """Release it."""
+
+
+def guard(stored: StoredBytes, lock: AnyLock) -> Memory:
+    """Return these bytes under a lock."""
+    if isinstance(lock, (Lock, RLock)) and lock._url == stored._url and _is_original(lock):
+        return GuardedBytes(stored, lock)
+    return LockedBytes(stored, lock)
+
+
+def _is_original(lock: Lock | RLock) -> bool:
+    """Return whether its class has the broker's own methods, so that nobody notices if they are not called."""
+    original: type = RLock if isinstance(lock, RLock) else Lock
+    return all(getattr(type(lock), name) is getattr(original, name) for name in ("acquire", "release"))
+
+
+@contextlib.contextmanager
+def _hold(lock: AnyLock) -> Iterator[None]:
+    lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+class LockedBytes:
+    """Bytes under a lock of any kind, which is acquired for each access."""
+
+    def __init__(self, stored: StoredBytes, lock: Any) -> None:
+        self.stored = stored
+        self._lock = lock
+
+    def exclusive(self) -> contextlib.AbstractContextManager[object]:
+        """Return the lock."""
+        lock: contextlib.AbstractContextManager[object] = self._lock
+        return lock if hasattr(lock, "__enter__") else _hold(self._lock)
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return `size` bytes from `offset` on."""
+        with self.exclusive():
+            return self.stored.read(offset, size)
+
+    def write(self, offset: int, data: bytes, size: int, distance: int) -> None:
+        """Write pieces of `size` bytes: the first one at `offset`, each of the others `distance` behind the last."""
+        with self.exclusive():
+            self.stored.write(offset, data, size, distance)
+
+    def add(self, offset: int, number_format: bytes, addend: bytes) -> bytes:
+        """Add to a number; the arguments and the result are those of add.lua."""
+        with self.exclusive():
+            return self.stored.add(offset, number_format, addend)
+
+
+class GuardedBytes(LockedBytes):
+    """Bytes under a lock of the broker on the same server, which looks at the lock in the request for the bytes.
+
+    If nobody holds the lock, there is nothing to wait for: the access is one step on the server, as if the lock was
+    acquired before and released after it. If this thread holds a reentrant lock, the server checks that it still does.
+    Only else the lock is acquired.
+    """
+
+    def __init__(self, stored: StoredBytes, lock: Lock | RLock) -> None:
+        super().__init__(stored, lock)
+        self._read_script, self._write_script, self._add_script = stored.scripts(lock._key)
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return `size` bytes from `offset` on."""
+        data: bytes = self._access(self._read_script, b"%d" % offset, b"%d" % (offset + size - 1))
+        return data
+
+    def write(self, offset: int, data: bytes, size: int, distance: int) -> None:
+        """Write pieces of `size` bytes: the first one at `offset`, each of the others `distance` behind the last."""
+        self._access(self._write_script, b"%d" % offset, data, b"%d" % size, b"%d" % distance)
+
+    def add(self, offset: int, number_format: bytes, addend: bytes) -> bytes:
+        """Add to a number; the arguments and the result are those of add.lua."""
+        total: bytes = self._access(self._add_script, b"%d" % offset, number_format, addend)
+        return total
+
+    def _access(self, script: BoundScript, *arguments: bytes) -> Any:
+        if isinstance(self._lock, RLock) and (lease := self._own_lease()):
+            return self._access_as_holder(lease, script, *arguments)
+        reply = self.stored.access(script, NO_PERMIT, *arguments)
+        if reply != LOCKED:
+            return reply
+        try:
+            with self._lock:
+                return self._access_as_holder(self._own_lease(), script, *arguments)
+        except BaseException:
+            if self._own_lease():  # Ctrl-C within acquire or release; nobody else would release it
+                with contextlib.suppress(NotHeldError):
+                    self._lock.release()
+            raise
+
+    def _access_as_holder(self, lease: Lease | None, script: BoundScript, *arguments: bytes) -> Any:
+        reply = LEASE_LOST if lease is None else self.stored.access(script, lease.token, *arguments)
+        if reply == LEASE_LOST:
+            raise LeaseLostError(f"the lease of {self._lock!r} expired before an access to {self.stored!r}")
+        return reply
+
+    def _own_lease(self) -> Lease | None:
+        """Return the lease under which this thread holds the lock, also if it was lost."""
+        holdings = self._lock._get_session().holdings
+        lease: Lease | None = self._lock._current_lease(holdings)
+        is_own = lease is not None and lease.owner == holdings.owner() and lease.release == NOT_SENT
+        return lease if is_own else None

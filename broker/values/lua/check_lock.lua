@@ -1,0 +1,11 @@
+-- Ends a guarded access that the lock does not permit; needs stored_bytes.lua. A lease that has expired counts as held:
+-- the lock's own scripts end it.
+if #KEYS == 4 then
+  if PERMIT == '' then
+    if redis.call('HLEN', KEYS[3]) > 7 then return LOCKED end -- META_FIELDS, as in state.lua
+  else
+    local clock, permit = redis.call('TIME'), redis.call('HGET', KEYS[3], PERMIT)
+    local expiry = permit and string.match(permit, ' (%d+)')
+    if not expiry or tonumber(expiry) <= clock[1] * 1000000 + clock[2] then return LEASE_LOST end
+  end
+end

@@ -1,0 +1,20 @@
+-- What all scripts of a value or an array share, except create.lua.
+--
+-- KEYS  1 state   hash    created, type, touched; and client -> "number time result", its last write, in case it is
+--                         sent again
+--       2 bytes   string  as ctypes lays them out
+--       3 lock    the state of the lock that guards the bytes, see state.lua; only for a guarded access
+--       last      the index of all primitives, see register.lua
+-- ARGV  1 created   when the bytes that the caller knows were created, see create.lua
+--       2 token     of the request
+--       3 permit    of a guarded access: the token that holds the lock, or '' if nobody may hold it
+--
+-- Each script returns what it says, or one of
+--       -1  the bytes are no longer there: the data was lost, or they were deleted or have expired
+--       -2  the lock is held, so the access has to wait for it
+--       -3  the permit does not hold the lock any more
+-- Times are seconds of the server's clock, but created, which is in microseconds. The string exists as long as the state
+-- does: both are created and deleted in one step, and the state expires first.
+local STATE, BYTES, CREATED, PERMIT = KEYS[1], KEYS[2], ARGV[1], ARGV[3]
+local LOST, LOCKED, LEASE_LOST = -1, -2, -3
+local DAY, RETRY_WINDOW = 86400, 300 -- seconds
