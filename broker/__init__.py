@@ -37,6 +37,7 @@ from broker.overview.primitives import PrimitiveInfo
 
 _default = Context()
 set_default_owner(_default)
+Manager = _default.Manager
 Pipe = _default.Pipe
 RawArray = _default.RawArray
 RawValue = _default.RawValue
@@ -61,6 +62,7 @@ __all__ = [
     "JoinableQueue",
     "LeaseLostError",
     "Lock",
+    "Manager",
     "MismatchError",
     "NotHeldError",
     "NotOwnedError",

@@ -13,7 +13,7 @@ from multiprocessing import pool
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from types import TracebackType
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 
 from broker.engine.leased_handle import DEFAULT_LEASE
 from broker.engine.owner import Primitive
@@ -27,6 +27,8 @@ from broker.locks.event import Event
 from broker.locks.lock import Lock
 from broker.locks.rlock import RLock
 from broker.locks.semaphore import BoundedSemaphore, Semaphore
+from broker.managers.manager import Manager
+from broker.managers.stores import STORES, Stores
 from broker.messages.pipe import PipeConnection
 from broker.messages.queues import JoinableQueue, Queue, SimpleQueue
 from broker.overview.primitives import PrimitiveInfo, list_primitives
@@ -34,13 +36,6 @@ from broker.server.check import check_server
 from broker.server.choice import ServerChoice
 from broker.transport.scripts import BoundScript
 from broker.values.factories import ValueFactories
-
-
-def _unsupported(name: str) -> Callable[..., NoReturn]:
-    def unsupported(*_: object, **__: object) -> NoReturn:
-        raise UnsupportedError(f"there is no {name} over Redis yet; multiprocessing.{name} works within one machine")
-
-    return unsupported
 
 
 class Context(ValueFactories, BaseContext):  # type: ignore[misc]
@@ -60,6 +55,7 @@ class Context(ValueFactories, BaseContext):  # type: ignore[misc]
     _queue: ClassVar[type[Queue]] = Queue
     _pipe_connection: ClassVar[type[PipeConnection]] = PipeConnection
     _joinable_queue: ClassVar[type[JoinableQueue]] = JoinableQueue
+    _stores: ClassVar[Stores] = STORES
 
     # The standard library's pools whose queues have to be pipes of this host, by module, and what to use instead.
     _pools: ClassVar[dict[str, str]] = {
@@ -68,14 +64,12 @@ class Context(ValueFactories, BaseContext):  # type: ignore[misc]
         "context of multiprocessing; its calls can use this context's primitives",
     }
 
-    # Each raises `UnsupportedError`: those of multiprocessing would silently work on one machine only.
-    Manager = _unsupported("Manager")
-
     def __init__(self, url: str | None = None, *, method: str | None = None) -> None:
         self._server = ServerChoice(url)
         self._unnamed: weakref.WeakSet[Primitive] = weakref.WeakSet()
         self._deletions: deque[BoundScript] = deque()  # of what others may use until this context is closed
         self._heartbeats: list[Heartbeat] = []
+        self._of_managers: list[Context] = []  # each creates what a manager creates, and deletes it at its shutdown
         # Without a method, the one that is set when a process is started.
         local: Any = multiprocessing if method is None else multiprocessing.get_context(method)
         self.Process: type[BaseProcess] = local.Process
@@ -162,6 +156,13 @@ class Context(ValueFactories, BaseContext):  # type: ignore[misc]
         self.delete_on_close(*first.handles, *second.handles)
         return first, second
 
+    def Manager(self) -> Manager:  # type: ignore[override]
+        """Return a manager, whose containers are on the server."""
+        context = object.__new__(type(self))
+        vars(context).update(vars(self), _unnamed=weakref.WeakSet(), _deletions=deque())
+        self._of_managers.append(context)
+        return Manager(context, self._stores, self.Pool)
+
     def Heartbeat(self, board: Board, who: str | None = None, *, daemon: bool = True) -> Heartbeat:
         """Start to report to `board` that this process is alive; see `broker.Heartbeat`."""
         self._heartbeats.append(Heartbeat(board, who, daemon=daemon))
@@ -233,14 +234,23 @@ class Context(ValueFactories, BaseContext):  # type: ignore[misc]
             with contextlib.suppress(ServerUnavailableError):  # its name will be dead after an interval
                 heartbeat.stop()
         self._heartbeats.clear()
-        if self._server.chosen is not None and not self._server.is_private:
+        contexts = (*self._of_managers, self)
+        for context in contexts:
+            if not self._server.is_private:
+                context.delete_primitives()
+            context._unnamed.clear()
+            context._deletions.clear()
+        if self._server.chosen is not None:
+            for context in contexts:
+                leave_session(self._server.chosen, context)
+        self._of_managers.clear()
+        self._server.close()
+
+    def delete_primitives(self) -> None:
+        """Delete the primitives that this context created without a name."""
+        if self._server.chosen is not None:
             with contextlib.suppress(ServerUnavailableError):  # their keys will expire
                 self._delete_unnamed(self._server.chosen)
-        self._unnamed.clear()
-        self._deletions.clear()
-        if self._server.chosen is not None:
-            leave_session(self._server.chosen, self)
-        self._server.close()
 
     def __enter__(self) -> Context:
         return self

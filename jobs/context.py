@@ -15,7 +15,7 @@ import broker
 from broker.engine.arguments import check_timeout
 from broker.errors import InvalidArgumentError
 from jobs.children import Children
-from jobs.exchange import queues
+from jobs.exchange import containers, queues
 from jobs.pool import Pool
 from jobs.process import Process
 
@@ -46,6 +46,7 @@ class Context(broker.Context):
     _queue = queues.Queue
     _joinable_queue = queues.JoinableQueue
     _pipe_connection = queues.PipeConnection
+    _stores = containers.STORES
 
     def __init__(
         self,

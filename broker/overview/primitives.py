@@ -109,6 +109,10 @@ def _parse_type(_: int, description: bytes) -> dict[str, Any]:
     return {"type": description.decode()}
 
 
+def _parse_count(_: int, items: int) -> dict[str, Any]:
+    return {"items": items}
+
+
 _KINDS: Mapping[str, tuple[str, Callable[..., dict[str, Any]]]] = {
     "lock": ("Lock", _parse_permits),
     "rlock": ("RLock", _parse_permits),
@@ -124,4 +128,7 @@ _KINDS: Mapping[str, tuple[str, Callable[..., dict[str, Any]]]] = {
     "board": ("Board", _parse_board),
     "value": ("Value", _parse_type),
     "array": ("Array", _parse_type),
+    "list": ("list", _parse_count),
+    "dict": ("dict", _parse_count),
+    "namespace": ("Namespace", _parse_count),
 }

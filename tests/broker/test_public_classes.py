@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import broker
-from broker import Context, InvalidArgumentError, MismatchError, UnsupportedError
+from broker import Context, InvalidArgumentError, MismatchError
 from broker.server.private_server import PrivateServer
 
 ROOT = Path(__file__).parents[2]
@@ -120,17 +120,6 @@ def test_context_is_a_multiprocessing_base_context(ctx: Context) -> None:
     assert ctx.cpu_count() == multiprocessing.cpu_count()
     assert ctx.current_process() is multiprocessing.current_process()
     assert ctx.get_context("spawn").get_start_method() == "spawn"
-
-
-@pytest.mark.parametrize(
-    ("name", "arguments"),
-    [
-        ("Manager", ()),
-    ],
-)
-def test_unsupported_factory_raises(ctx: Context, name: str, arguments: tuple[object, ...]) -> None:
-    with pytest.raises(UnsupportedError, match=f"no {name} over Redis"):
-        getattr(ctx, name)(*arguments)
 
 
 def test_every_factory_of_multiprocessing_is_overridden(ctx: Context) -> None:

@@ -25,4 +25,10 @@ class Mixin(suite.ProcessesMixin):
 CASES: dict[str, Any] = {
     name: type(name, (Mixin, getattr(suite, name), unittest.TestCase), {"__module__": __name__}) for name in NAMES
 }
+# As for a manager's proxies, but for the manager's process.
+CASES["_TestContainers"] = type(
+    "_TestContainers",
+    (suite.ManagerMixin, suite._TestContainers, unittest.TestCase),
+    {"__module__": __name__, "setUpClass": classmethod(lambda _: None), "tearDownClass": classmethod(lambda _: None)},
+)
 globals().update(CASES)

@@ -65,6 +65,9 @@ def use_the_broker(url: str) -> None:
         lock, items, tasks = ctx.Lock(), ctx.Queue(1), ctx.JoinableQueue(lease=1.0)
         total = ctx.Value("i", 5)
         total.value += total.add(1)
+        numbers, names = ctx.Manager().list([1, 2]), ctx.Manager().dict(x=1)
+        numbers[0] = numbers.pop(0)
+        names.popitem()
         semaphore, event, (here, there) = ctx.Semaphore(1), ctx.Event(), ctx.Pipe()
         helper = ctx.Process(target=use_in_a_child, args=(lock, items, tasks, semaphore, event, there))
         with lock:

@@ -12,6 +12,7 @@
 --       of a barrier            {parties, waiters}
 --       of an event             {set, number of connections that wait, waiters}, as event_waiters.lua
 --       of a board              {name, …}, those that are alive
+--       of a managed container  {number of items}; they are never busy, as values are not
 --       of a value or an array  {type}; they are never busy, but the lock of one may be
 local INDEX, LIMIT, ONLY_BUSY, CURSOR = KEYS[1], tonumber(ARGV[1]), ARGV[2] == '1', ARGV[3]
 local clock = redis.call('TIME')
@@ -76,11 +77,22 @@ local function read_type(key)
   return { type }, false
 end
 
+local function read_list(key)
+  if redis.call('EXISTS', key) == 0 then return nil end
+  return { redis.call('LLEN', key .. ':items') }, false
+end
+
+local function read_mapping(key)
+  if redis.call('EXISTS', key) == 0 then return nil end
+  return { redis.call('HLEN', key .. ':entries') }, false
+end
+
 local READ = {
   lock = read_permits, rlock = read_permits, semaphore = read_permits, bounded = read_permits,
   simple = read_items, queue = read_items, joinable = read_items, pipe = read_items,
   barrier = read_barrier, condition = read_condition, event = read_event, board = read_board,
   value = read_type, array = read_type,
+  list = read_list, dict = read_mapping, namespace = read_mapping,
 }
 
 -- Entries with the score of the last one belong to the same reply, so that the cursor skips none.

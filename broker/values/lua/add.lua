@@ -6,7 +6,8 @@
 --       6 addend  its bytes; of a floating-point number, those of a double
 -- Returns the bytes of the sum
 -- include values/lua/stored_bytes.lua
--- include values/lua/begin_change.lua
+-- include engine/lua/begin_change.lua
+-- include values/lua/check_lock.lua
 local OFFSET, FORMAT, ADDEND = ARGV[4], ARGV[5], ARGV[6]
 
 -- Numbers in Lua are doubles, so integers are added byte by byte, from the lowest.
@@ -30,6 +31,6 @@ else
   local number = struct.unpack(FORMAT, redis.call('GETRANGE', BYTES, OFFSET, OFFSET + size - 1))
   result = struct.pack(FORMAT, number + struct.unpack(string.sub(FORMAT, 1, 1) .. 'd', ADDEND))
 end
--- include values/lua/record_change.lua
+-- include engine/lua/record_change.lua
 redis.call('SETRANGE', BYTES, OFFSET, result)
 return result

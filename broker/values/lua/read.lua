@@ -7,8 +7,8 @@
 -- include values/lua/stored_bytes.lua
 if redis.call('HGET', STATE, 'created') ~= CREATED then return LOST end
 -- include values/lua/check_lock.lua
-if redis.call('PTTL', STATE) < 6 * DAY * 1000 then
+if redis.call('PTTL', STATE) < 6 * 86400000 then
   local now = redis.call('TIME')[1] * 1000000
-  -- include values/lua/renew_expiry.lua
+  -- include engine/lua/renew_expiry.lua
 end
 return redis.call('GETRANGE', BYTES, ARGV[4], ARGV[5])

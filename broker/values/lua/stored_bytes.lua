@@ -17,4 +17,4 @@
 -- does: both are created and deleted in one step, and the state expires first.
 local STATE, BYTES, CREATED, PERMIT = KEYS[1], KEYS[2], ARGV[1], ARGV[3]
 local LOST, LOCKED, LEASE_LOST = -1, -2, -3
-local DAY, RETRY_WINDOW = 86400, 300 -- seconds
+local DATA = { BYTES }

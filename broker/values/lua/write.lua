@@ -7,9 +7,10 @@
 --       7 distance  from the beginning of one piece to that of the next
 -- Returns 1
 -- include values/lua/stored_bytes.lua
--- include values/lua/begin_change.lua
+-- include engine/lua/begin_change.lua
+-- include values/lua/check_lock.lua
 local result = ''
--- include values/lua/record_change.lua
+-- include engine/lua/record_change.lua
 local offset, data, size, distance = ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7]
 if #data == size then
   redis.call('SETRANGE', BYTES, offset, data)

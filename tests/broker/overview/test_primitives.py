@@ -41,6 +41,8 @@ def use_all(ctx: Context) -> dict[str, Any]:
         "SimpleQueue": ctx.SimpleQueue(name="simple"),
         "Value": ctx.RawValue("i", name="value"),
     }
+    manager = ctx.Manager()
+    used |= {"list": manager.list("ab")._store, "dict": manager.dict()._store, "Namespace": manager.Namespace()._store}
     used["Lock"].open()
     used["RLock"].open()
     used["Barrier"].reset()
@@ -64,11 +66,14 @@ def test_idle_primitives_of_all_kinds(ctx: Context, client: redis.Redis) -> None
         PrimitiveInfo("Event", "event", is_set=False),
         PrimitiveInfo("JoinableQueue", "tasks", items=0),
         PrimitiveInfo("Lock", "lock", capacity=1, free=1),
+        PrimitiveInfo("Namespace", used["Namespace"].name, items=0),
         PrimitiveInfo("Queue", "queue", capacity=3, items=0),
         PrimitiveInfo("RLock", "rlock", capacity=1, free=1),
         PrimitiveInfo("Semaphore", "semaphore", capacity=3, free=3),
         PrimitiveInfo("SimpleQueue", "simple", items=0),
         PrimitiveInfo("Value", "value", type="int32"),
+        PrimitiveInfo("dict", used["dict"].name, items=0),
+        PrimitiveInfo("list", used["list"].name, items=2),
     ]
     assert ctx.primitives(busy=True) == []
     assert {key: client.dump(key) for key in client.keys("*")} == before, "a look changes nothing"
@@ -117,7 +122,7 @@ def test_busy_primitives(ctx: Context, process: Process) -> None:
     left.send("x")
     with ctx.Heartbeat(used["Board"], "me", daemon=False):
         found = {primitive.kind: primitive for primitive in ctx.primitives(busy=True)}
-    assert found.keys() == used.keys() - {"Array", "BoundedSemaphore", "Value"} | {"Pipe"}
+    assert found.keys() == used.keys() - {"Array", "BoundedSemaphore", "Value", "Namespace", "dict", "list"} | {"Pipe"}
     [held], [waits] = found["Lock"].holders, found["Lock"].waiters
     assert (held.pid, held.fence, found["Lock"].free) == (os.getpid(), lock.fence, 0)
     assert (waits.pid, waits.place, waits.call, found["Lock"].waiting) == (waiter.pid, 1, "acquire", 1)

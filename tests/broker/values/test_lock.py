@@ -150,6 +150,9 @@ def test_expired_lease_does_not_count(ctx: Context, client: redis.Redis, actors:
     assert other.call("value") == 5, "it acquires the lock, which is free"
 
 
+# An interrupt while a socket is opened leaves it to the garbage collector.
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.slow
 def test_interrupted_access_leaves_the_lock_free(ctx: Context, client: redis.Redis) -> None:
     lock = ctx.RLock(lease=LONG)
     value = ctx.Value("i", 5, lock=lock)

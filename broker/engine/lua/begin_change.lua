@@ -1,4 +1,5 @@
--- How a script that changes bytes begins, so that a request that is sent again changes nothing; needs stored_bytes.lua.
+-- How a script begins that changes a value, an array or a container, so that a request that is sent again changes
+-- nothing; needs STATE, CREATED, LOST, and the token as the second argument.
 --
 -- A client sends one request at a time, and numbers them. So the state remembers for each client only the number and
 -- the result of its last change, for five minutes at least: longer than any client retries a request.
@@ -10,4 +11,3 @@ if last then
   -- If it is higher than this request's, the client has sent a later one since, and nobody reads the reply.
   if tonumber(last_number) >= tonumber(NUMBER) then return last_result == '' and 1 or last_result end
 end
--- include values/lua/check_lock.lua

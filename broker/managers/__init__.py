@@ -1,0 +1,1 @@
+"""Managers, and the containers that they create."""

@@ -1,0 +1,32 @@
+"""Keys of mappings: the bytes by which a key is found, which are the same for equal keys in any process."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from typing import Any
+
+
+def field_of(key: Any) -> bytes:
+    """Return the bytes for a key; raise `TypeError` if it is not hashable."""
+    hash(key)
+    return _dumps(_canonical(key))
+
+
+def _canonical(key: Any) -> Any:
+    """Return what is pickled for a key: the same for numbers that are equal, and for sets in any order."""
+    if isinstance(key, (bool, int)) or (isinstance(key, float) and key.is_integer()):
+        return int(key)
+    if type(key) is tuple:
+        return tuple(map(_canonical, key))
+    if type(key) is frozenset:
+        return frozenset, sorted(_dumps(_canonical(each)) for each in key)
+    return key
+
+
+def _dumps(obj: Any) -> bytes:
+    buffer = io.BytesIO()
+    pickler = pickle.Pickler(buffer, 4)
+    pickler.fast = True  # else it depends on which parts are the same object
+    pickler.dump(obj)
+    return buffer.getvalue()

@@ -1,0 +1,21 @@
+-- Puts entries into a mapping.
+--
+-- KEYS, ARGV 1-2  see container.lua
+-- ARGV  3 if_new   1: only if the first field has no entry
+--       4 entries  packed: field, entry, field, entry …
+-- Returns '+', and if if_new is 1, the entry that the first field had
+-- include managers/lua/change.lua
+local entries = unpack_strings(ARGV[4])
+local before = ARGV[3] == '1' and redis.call('HGET', ITEMS, entries[1])
+if before then return '+' .. before end
+local result = '+'
+-- include engine/lua/record_change.lua
+local is_larger = false
+for i = 1, #entries, 2 do
+  if redis.call('HSET', ITEMS, entries[i], entries[i + 1]) == 1 then
+    redis.call('ZADD', KEYS[3], redis.call('HINCRBY', STATE, 'version', 1), entries[i])
+    is_larger = true
+  end
+end
+if is_larger then expire_data() end
+return '+'

@@ -1,0 +1,20 @@
+-- Removes an entry of a mapping, or all.
+--
+-- KEYS, ARGV 1-2  see container.lua
+-- ARGV  3 which  'field', 'last' or 'all'
+--       4 field
+-- Returns the entry after a '+'
+-- include managers/lua/change.lua
+local field = ARGV[3] == 'field' and ARGV[4]
+if ARGV[3] == 'last' then field = redis.call('ZRANGE', KEYS[3], -1, -1)[1] end
+local entry = field and redis.call('HGET', ITEMS, field)
+if ARGV[3] ~= 'all' and not entry then return MISSING end
+local result = '+' .. (entry or '')
+-- include engine/lua/record_change.lua
+if field then
+  redis.call('HDEL', ITEMS, field)
+  redis.call('ZREM', KEYS[3], field)
+else
+  redis.call('DEL', ITEMS, KEYS[3])
+end
+return result

@@ -1,0 +1,339 @@
+"""Proxies of containers, with the methods of multiprocessing's."""
+
+from __future__ import annotations
+
+import array
+import operator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, SupportsIndex
+
+from broker.managers.stores import END, ListStore, MappingStore, Store
+
+_ABSENT: Any = object()
+
+
+class Proxy:
+    """What all proxies have in common: a container on the server, which any process can use."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def _getvalue(self) -> Any:
+        """Return a copy as an ordinary object."""
+        raise NotImplementedError
+
+    def __deepcopy__(self, _: object) -> Any:
+        return self._getvalue()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._store,)
+
+    def __str__(self) -> str:
+        return repr(self._getvalue())
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} object, typeid {self._store._kind!r} at {id(self):#x}>"
+
+
+class ListProxy(Proxy):
+    """A list on the server; each call is one request.
+
+    What is changed in an item that is not a proxy itself is changed in a copy: assign the item again.
+    """
+
+    _store: ListStore
+
+    def __len__(self) -> int:
+        return self._store.count()
+
+    def __getitem__(self, index: SupportsIndex | slice) -> Any:
+        if isinstance(index, slice):
+            return self._read_slice(index)
+        place = operator.index(index)
+        found = self._store.read(place, place)
+        if not found:
+            raise IndexError("list index out of range")
+        return found[0]
+
+    def _read_slice(self, index: slice) -> list[Any]:
+        start, stop = (None if each is None else operator.index(each) for each in (index.start, index.stop))
+        if index.step is not None and operator.index(index.step) < 1:  # also 0, which raises
+            return self._getvalue()[index]
+        if stop == 0:
+            return []
+        return self._store.read(start or 0, -1 if stop is None else stop - 1)[:: index.step]
+
+    def __setitem__(self, index: SupportsIndex | slice, value: Any) -> None:
+        if not isinstance(index, slice):
+            self._store.replace_one(operator.index(index), [value])
+        elif index.step is None:
+            start, stop = _bounds(index)
+            self._store.splice(start, stop, value)
+        else:
+            values = list(value)
+            self._store.modify(lambda items: operator.setitem(items, index, values))
+
+    def __delitem__(self, index: SupportsIndex | slice) -> None:
+        if not isinstance(index, slice):
+            self._store.replace_one(operator.index(index))
+        elif index.step is None:
+            self._store.splice(*_bounds(index))
+        else:
+            self._store.modify(lambda items: operator.delitem(items, index))
+
+    def __contains__(self, value: object) -> bool:
+        return value in self._getvalue()
+
+    def __iter__(self) -> Iterator[Any]:
+        place = 0
+        while found := self._store.read(place, place):
+            yield found[0]
+            place += 1
+
+    def __reversed__(self) -> Iterator[Any]:
+        return iter(self._getvalue()[::-1])
+
+    def __add__(self, other: list[Any]) -> list[Any]:
+        items: list[Any] = self._getvalue() + other
+        return items
+
+    def __mul__(self, times: SupportsIndex) -> list[Any]:
+        items: list[Any] = self._getvalue() * times
+        return items
+
+    __rmul__ = __mul__
+
+    def __iadd__(self, values: Iterable[Any]) -> ListProxy:
+        self.extend(values)
+        return self
+
+    def __imul__(self, times: SupportsIndex) -> ListProxy:
+        self._store.modify(lambda items: items.__imul__(times))
+        return self
+
+    def append(self, value: Any) -> None:
+        """Add an item at the end."""
+        self._store.splice(END, END, [value])
+
+    def extend(self, values: Iterable[Any]) -> None:
+        """Add items at the end."""
+        self._store.splice(END, END, values)
+
+    def insert(self, index: SupportsIndex, value: Any) -> None:
+        """Insert an item before this place."""
+        place = operator.index(index)
+        self._store.splice(place, place, [value])
+
+    def pop(self, index: SupportsIndex = -1) -> Any:
+        """Remove and return an item; raise `IndexError` if there is none at this place."""
+        return self._store.pop(operator.index(index))
+
+    def remove(self, value: Any) -> None:
+        """Remove the first item that is equal; raise `ValueError` if there is none."""
+        self._store.modify(lambda items: items.remove(value))
+
+    def reverse(self) -> None:
+        """Reverse the order."""
+        self._store.modify(list.reverse)
+
+    def sort(self, *, key: Callable[[Any], Any] | None = None, reverse: bool = False) -> None:
+        """Sort the items."""
+        self._store.modify(lambda items: items.sort(key=key, reverse=reverse))
+
+    def index(self, value: Any, *bounds: SupportsIndex) -> int:
+        """Return the place of the first item that is equal; raise `ValueError` if there is none."""
+        place: int = self._getvalue().index(value, *bounds)
+        return place
+
+    def count(self, value: Any) -> int:
+        """Return how many items are equal."""
+        count: int = self._getvalue().count(value)
+        return count
+
+    def _getvalue(self) -> list[Any]:
+        return self._store.read(0, -1)
+
+
+def _bounds(index: slice) -> tuple[int, int]:
+    start, stop = index.start, index.stop
+    return 0 if start is None else operator.index(start), END if stop is None else operator.index(stop)
+
+
+class DictProxy(Proxy):
+    """A dictionary on the server; each call is one request.
+
+    What is changed in a value that is not a proxy itself is changed in a copy: assign the value again.
+    """
+
+    _store: MappingStore
+
+    def __len__(self) -> int:
+        return self._store.count()
+
+    def __getitem__(self, key: Any) -> Any:
+        for value in self._store.read(key):
+            return value
+        raise KeyError(key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._store.put([(key, value)])
+
+    def __delitem__(self, key: Any) -> None:
+        self._store.remove(key)
+
+    def __contains__(self, key: object) -> bool:
+        return bool(self._store.read(key))
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._iterate(self.keys())
+
+    def _iterate(self, keys: list[Any]) -> Iterator[Any]:
+        for key in keys:
+            if self._store.count() != len(keys):
+                raise RuntimeError("dictionary changed size during iteration")
+            yield key
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """Return the value of `key`, or `default`."""
+        return next(iter(self._store.read(key)), default)
+
+    def setdefault(self, key: Any, default: Any = None) -> Any:
+        """Return the value of `key`; put `default` there if it has none."""
+        return self._store.put_if_new(key, default)
+
+    def pop(self, key: Any, default: Any = _ABSENT) -> Any:
+        """Remove a key and return its value, or `default` if it has none; without a default, raise `KeyError`."""
+        try:
+            return self._store.remove(key)
+        except KeyError:
+            if default is _ABSENT:
+                raise
+            return default
+
+    def popitem(self) -> tuple[Any, Any]:
+        """Remove and return the key that was inserted last, with its value; raise `KeyError` if there is none."""
+        return self._store.remove_last()
+
+    def update(self, *others: Any, **more: Any) -> None:
+        """Put all values of a mapping or of pairs, and of keywords."""
+        self._store.put(dict(*others, **more).items())
+
+    def clear(self) -> None:
+        """Remove all keys."""
+        self._store.clear()
+
+    def copy(self) -> dict[Any, Any]:
+        """Return a copy as an ordinary dictionary."""
+        return self._getvalue()
+
+    def keys(self) -> list[Any]:
+        """Return all keys."""
+        return [key for key, _ in self._store.read_all()]
+
+    def values(self) -> list[Any]:
+        """Return all values."""
+        return [value for _, value in self._store.read_all()]
+
+    def items(self) -> list[tuple[Any, Any]]:
+        """Return all keys with their values."""
+        return self._store.read_all()
+
+    def _getvalue(self) -> dict[Any, Any]:
+        return dict(self._store.read_all())
+
+
+class NamespaceProxy(Proxy):
+    """A namespace on the server: each attribute that does not begin with an underscore is there."""
+
+    _store: MappingStore
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        for value in self._store.read(name):
+            return value
+        raise AttributeError(f"'Namespace' object has no attribute {name!r}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name.startswith("_"):
+            object.__setattr__(self, name, value)
+        else:
+            self._store.put([(name, value)])
+
+    def __delattr__(self, name: str) -> None:
+        if name.startswith("_"):
+            object.__delattr__(self, name)
+            return
+        try:
+            self._store.remove(name)
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def _getvalue(self) -> Any:
+        return self
+
+    def __str__(self) -> str:
+        attributes = sorted(f"{name}={value!r}" for name, value in self._store.read_all())
+        return f"Namespace({', '.join(attributes)})"
+
+
+class ValueProxy(Proxy):
+    """One object on the server; `value` is one request."""
+
+    _store: MappingStore
+
+    @property
+    def value(self) -> Any:
+        """The object."""
+        return self.get()
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self.set(value)
+
+    def get(self) -> Any:
+        """Return the object."""
+        return self._store.read("value")[0]
+
+    def set(self, value: Any) -> None:
+        """Replace the object."""
+        self._store.put([("value", value)])
+
+    def _getvalue(self) -> Any:
+        return self.get()
+
+
+class ArrayProxy(Proxy):
+    """An `array.array` on the server; an element or a slice is one request."""
+
+    _store: ListStore
+
+    def __init__(self, store: ListStore, typecode: str) -> None:
+        super().__init__(store)
+        self._typecode = typecode
+
+    def __len__(self) -> int:
+        return self._store.count()
+
+    def __getitem__(self, index: SupportsIndex | slice) -> Any:
+        found = ListProxy(self._store)[index]
+        return array.array(self._typecode, found) if isinstance(index, slice) else found
+
+    def __setitem__(self, index: SupportsIndex | slice, value: Any) -> None:
+        if isinstance(index, slice) and not isinstance(value, array.array):
+            raise TypeError(f"can only assign array (not {type(value).__name__!r}) to array slice")
+        values = array.array(self._typecode, value if isinstance(index, slice) else [value])
+        ListProxy(self._store)[index] = values.tolist() if isinstance(index, slice) else values[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(ListProxy(self._store))
+
+    def extend(self, values: Iterable[Any]) -> None:
+        """Add values at the end."""
+        self._store.splice(END, END, array.array(self._typecode, values))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._store, self._typecode)
+
+    def _getvalue(self) -> Any:
+        return self[:]

@@ -1,0 +1,194 @@
+"""Containers on the server: lists and mappings of what was pickled, by name, with one request for each operation."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, TypeAlias, TypeVar
+
+from broker.engine.handle import INDEX_KEY, Handle
+from broker.engine.owner import Owner
+from broker.engine.requests import run
+from broker.errors import DataLostError
+from broker.managers.keys import field_of
+from broker.transport.scripts import BoundScript, Script
+
+CREATE = Script("managers/lua/create.lua")
+COUNT = Script("managers/lua/count.lua")
+LIST_READ = Script("managers/lua/list_read.lua", arguments=3)
+LIST_SPLICE = Script("managers/lua/list_splice.lua", arguments=5)
+LIST_REPLACE = Script("managers/lua/list_replace.lua", arguments=3)
+MAPPING_READ = Script("managers/lua/mapping_read.lua", arguments=2)
+MAPPING_READ_ALL = Script("managers/lua/mapping_read_all.lua")
+MAPPING_PUT = Script("managers/lua/mapping_put.lua", arguments=3)
+MAPPING_REMOVE = Script("managers/lua/mapping_remove.lua", arguments=3)
+
+LOST, MISSING = -1, -2  # replies, see managers/lua/container.lua
+END = 2**53  # a place behind the last item of any list
+
+T = TypeVar("T")
+
+
+class Store(Handle):
+    """What lists and mappings have in common."""
+
+    __slots__ = ("_bound", "_created")
+
+    def __init__(self, *, context: Owner) -> None:
+        super().__init__(None, context=context)
+        self._created: int = self._run(CREATE.bind(self._keys, more_keys=INDEX_KEY))[0]
+
+    def _configure(self) -> None:
+        self._bound: dict[Script, BoundScript] = {}  # those that were run
+
+    def count(self) -> int:
+        """Return how many items there are."""
+        return int(self._call(COUNT))
+
+    def _call(self, script: Script, *arguments: bytes) -> Any:
+        """Run a script; raise `DataLostError` if the container is no longer there."""
+        bound = self._bound.get(script)
+        if bound is None:
+            bound = self._bound[script] = script.bind(self._keys, self._created, more_keys=INDEX_KEY)
+        reply = self._drive(lambda client: run(client, bound, client.new_token(), *arguments))[0]
+        if reply == LOST:
+            raise DataLostError(f"{self!r} is no longer on the server: its data was lost, or it was deleted")
+        return reply
+
+    def _dumps(self, obj: Any) -> bytes:
+        return pickle.dumps(obj, pickle.HIGHEST_PROTOCOL)
+
+    def _loads(self, item: bytes) -> Any:
+        return pickle.loads(item)  # noqa: S301 - as multiprocessing's managers do
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        return (*super().__getstate__(), self._created)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        *inherited, self._created = state
+        super().__setstate__(tuple(inherited))
+
+
+class ListStore(Store):
+    """A list."""
+
+    _kind = "list"
+    _key_suffixes: ClassVar[tuple[str, ...]] = ("items",)
+
+    def read(self, first: int, last: int) -> list[Any]:
+        """Return the items from `first` to `last`, which count from the end if they are negative."""
+        return [self._loads(item) for item in self._call(LIST_READ, b"%d" % first, b"%d" % last)[1:]]
+
+    def splice(self, start: int, stop: int, items: Iterable[Any] = ()) -> None:
+        """Replace the items from `start` to before `stop`, as in a slice."""
+        self._splice(start, b"%d" % stop, items)
+
+    def replace_one(self, place: int, items: Sequence[Any] = ()) -> None:
+        """Replace one item; raise `IndexError` if there is none at this place."""
+        self._splice(place, b"", items)
+
+    def pop(self, place: int) -> Any:
+        """Remove one item and return it; raise `IndexError` if there is none at this place."""
+        [item] = unpack(self._splice(place, b"", wanted=b"1"))
+        return self._loads(item)
+
+    def _splice(self, start: int, stop: bytes, items: Iterable[Any] = (), wanted: bytes = b"0") -> bytes:
+        reply = self._call(LIST_SPLICE, b"%d" % start, stop, pack(map(self._dumps, items)), wanted)
+        if reply == MISSING:
+            raise IndexError("list index out of range")
+        replaced: bytes = reply[1:]
+        return replaced
+
+    def modify(self, function: Callable[[list[Any]], T]) -> T:
+        """Let `function` change a copy of the list, replace the list by it, and return what the function returns.
+
+        If another process changes the list meanwhile, this begins again with what it is by then.
+        """
+        while True:
+            version, *packed = self._call(LIST_READ, b"0", b"-1")
+            items = [self._loads(item) for item in packed]
+            result = function(items)
+            if self._call(LIST_REPLACE, b"%d" % version, pack(map(self._dumps, items))) != MISSING:
+                return result
+
+    def __repr__(self) -> str:
+        return f"<list {self._name!r}>"
+
+
+class MappingStore(Store):
+    """A mapping, in the order of insertion."""
+
+    _kind = "dict"
+    _key_suffixes: ClassVar[tuple[str, ...]] = ("entries", "order")
+
+    def read(self, key: Any) -> tuple[Any, ...]:
+        """Return the value of `key` as a tuple of one; an empty one if there is none."""
+        entry = self._call(MAPPING_READ, field_of(key))
+        return () if entry == MISSING else (self._value(entry),)
+
+    def read_all(self) -> list[tuple[Any, Any]]:
+        """Return all keys and values."""
+        return [self._loads(entry) for entry in self._call(MAPPING_READ_ALL)]
+
+    def put(self, entries: Iterable[tuple[Any, Any]]) -> None:
+        """Put values under keys."""
+        self._call(MAPPING_PUT, b"0", self._pack(entries))
+
+    def put_if_new(self, key: Any, value: Any) -> Any:
+        """Put a value under a key that has none; return the value that is there then."""
+        before = self._call(MAPPING_PUT, b"1", self._pack([(key, value)]))[1:]
+        return self._value(before) if before else value
+
+    def remove(self, key: Any) -> Any:
+        """Remove a key and return its value; raise `KeyError` if it has none."""
+        entry = self._call(MAPPING_REMOVE, b"field", field_of(key))
+        if entry == MISSING:
+            raise KeyError(key)
+        return self._value(entry[1:])
+
+    def remove_last(self) -> tuple[Any, Any]:
+        """Remove the key that was inserted last, and return it with its value; raise `KeyError` if there is none."""
+        entry = self._call(MAPPING_REMOVE, b"last", b"")
+        if entry == MISSING:
+            raise KeyError("popitem(): dictionary is empty")
+        key, value = self._loads(entry[1:])
+        return key, value
+
+    def clear(self) -> None:
+        """Remove all keys."""
+        self._call(MAPPING_REMOVE, b"all", b"")
+
+    def _pack(self, entries: Iterable[tuple[Any, Any]]) -> bytes:
+        return pack(part for entry in entries for part in (field_of(entry[0]), self._dumps(tuple(entry))))
+
+    def _value(self, entry: bytes) -> Any:
+        return self._loads(entry)[1]
+
+    def __repr__(self) -> str:
+        return f"<{self._kind} {self._name!r}>"
+
+
+class NamespaceStore(MappingStore):
+    """The attributes of a namespace, or of a managed value."""
+
+    _kind = "namespace"
+
+
+Stores: TypeAlias = Mapping[type[Store], type[Store]]
+STORES: Stores = {each: each for each in (ListStore, MappingStore, NamespaceStore)}  # what a context creates of each
+
+
+def pack(strings: Iterable[bytes]) -> bytes:
+    """Return several strings as one: "length:string" for each."""
+    return b"".join(b"%d:%b" % (len(each), each) for each in strings)
+
+
+def unpack(packed: bytes) -> list[bytes]:
+    """Return the strings of which `pack` has made this."""
+    strings, position = [], 0
+    while position < len(packed):
+        colon = packed.index(b":", position)
+        stop = colon + 1 + int(packed[position:colon])
+        strings.append(packed[colon + 1 : stop])
+        position = stop
+    return strings

@@ -1,0 +1,200 @@
+"""Managers: what they create is shared, lasts as long as they do, and is changed once by each call."""
+
+from __future__ import annotations
+
+import pickle
+import queue
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import redis
+
+import broker
+from broker import Context, DataLostError, UnsupportedError
+from broker.managers.stores import LIST_READ, LIST_REPLACE, LIST_SPLICE, MAPPING_PUT, MAPPING_REMOVE
+from tests.support.actors import TIMEOUT, Actor
+from tests.support.proxy import Fault, Proxy
+
+FAULTS = pytest.mark.parametrize("fault", Fault)
+
+
+def test_processes_share_containers(ctx: Context, process: Callable[[object], Actor]) -> None:
+    with ctx.Manager() as manager:
+        numbers, names = manager.list([1]), manager.dict(x=1)
+        other, another = process(numbers), process(names)
+        other.call("append", 2)
+        another.call("update", y=2)
+        assert (numbers[:], names.copy()) == ([1, 2], {"x": 1, "y": 2})
+        numbers.append(3)
+        assert other.call("pop", 0) == 1
+        assert other.call("_getvalue") == [2, 3]
+        del names["x"]
+        assert another.call("keys") == ["y"]
+        assert len(pickle.dumps(names)) < 400
+
+
+def test_nested_containers_and_primitives(ctx: Context, process: Callable[[object], Actor]) -> None:
+    with ctx.Manager() as manager:
+        inner = manager.list([1])
+        outer = manager.dict(inner=inner, items=manager.Queue(), lock=manager.Lock(), plain=[1])
+        del inner
+        other = process(outer)
+        other.call("__getitem__", "inner").append(2)
+        outer["items"].put("x")
+        assert (outer["inner"][:], other.call("get", "items").get()) == ([1, 2], "x")
+        with outer["lock"]:
+            assert other.call("__getitem__", "lock").acquire(block=False) is False
+        outer["plain"].append(2)
+        assert outer["plain"] == [1], "a copy was changed"
+        changed = outer["plain"]
+        changed.append(2)
+        outer["plain"] = changed
+        assert other.call("get", "plain") == [1, 2]
+        looped = manager.list()
+        looped.append(looped)
+        assert len(looped[0][0]) == 1
+
+
+def append_often(items: Any, counts: Any, times: int) -> None:
+    for number in range(times):
+        items.append(number)
+        counts.setdefault(number, 0)
+        items.sort()
+
+
+def test_no_change_of_several_processes_is_lost(ctx: Context) -> None:
+    with ctx.Manager() as manager:
+        items, counts = manager.list(), manager.dict()
+        children = [ctx.Process(target=append_often, args=(items, counts, 10)) for _ in range(3)]
+        for child in children:
+            child.start()
+        for child in children:
+            child.join(TIMEOUT)
+        assert items[:] == sorted([*range(10)] * 3)
+        assert counts.copy() == dict.fromkeys(range(10), 0)
+
+
+def test_shutdown_deletes_what_the_manager_created(ctx: Context, client: redis.Redis) -> None:
+    client.flushall()
+    kept = ctx.Lock()
+    kept.locked()
+    with ctx.Manager() as manager:
+        manager.start()
+        numbers = manager.list([manager.dict(x=1), manager.Value("i", 5)])
+        pickle.dumps(numbers)
+        lock = manager.Lock()
+        lock.locked()
+        assert len({*client.scan_iter("broker:{*")}) > 6
+    assert {*client.scan_iter("broker:{*")} == {kept._key}
+    for access in (lambda: numbers[0], lambda: numbers.append(1), lambda: len(numbers)):
+        with pytest.raises(DataLostError):
+            access()
+    manager.join()
+    left = ctx.Manager().dict(x=1)
+    pickle.dumps(left)
+    ctx.close()
+    assert not client.keys("broker:{*")
+
+
+def test_unnamed_container_goes_with_its_proxy(ctx: Context, client: redis.Redis) -> None:
+    client.flushall()
+    with ctx.Manager() as manager:
+        manager.list([1])
+        manager.dict(x=manager.list([1]))
+        ctx.Lock().locked()
+        ctx.Lock().locked()
+        assert len(client.keys("broker:{dict*")) == 0
+        assert len(client.keys("broker:{list*")) == 2, "it was pickled, so somebody may have it"
+
+
+def test_containers_expire_unless_they_are_used(ctx: Context, client: redis.Redis) -> None:
+    manager = ctx.Manager()
+    week = 7 * 86_400_000
+    for proxy in (manager.list([1]), manager.dict(x=1)):
+        state, *data = proxy._store._keys
+        for change in (lambda: proxy._getvalue(), lambda: proxy.pop(*(["x"] if proxy._store._kind == "dict" else []))):  # noqa: B023
+            assert week - 60_000 < client.pttl(state) <= week
+            assert all(client.pttl(key) > week for key in data)
+            client.pexpire(state, 1000_000)
+            change()
+            data = []
+        client.hset(state, "touched", 5)
+        proxy.append(2) if hasattr(proxy, "append") else proxy.update(x=2)
+        assert all(client.pttl(key) > week - 60_000 for key in proxy._store._keys)
+
+
+def test_what_needs_a_process_of_the_manager_is_refused(ctx: Context) -> None:
+    with pytest.raises(UnsupportedError, match="no process for objects of other classes"):
+        ctx.Manager().register("Mine", list)
+
+
+def test_queue_and_pool_of_a_manager(ctx: Context) -> None:
+    manager = ctx.Manager()
+    items = manager.Queue(1)
+    items.put(1)
+    with pytest.raises(queue.Full):
+        items.put_nowait(2)
+    with manager.Pool(1) as pool:
+        assert pool.map(abs, [-1]) == [1]
+    assert manager.Barrier(1).wait() == 0
+    with manager.Condition() as condition:
+        assert condition is True
+
+
+@FAULTS
+def test_changes_of_lists_whose_reply_is_lost(proxy: Proxy, proxied: Context, fault: Fault) -> None:
+    numbers = proxied.Manager().list([3, 1, 2])
+    proxy.inject(LIST_SPLICE, fault)
+    numbers.append(0)
+    proxy.inject(LIST_SPLICE, fault)
+    assert numbers.pop(0) == 3
+    proxy.inject(LIST_REPLACE, fault)
+    numbers.sort()
+    proxy.inject(LIST_READ, fault)
+    assert numbers[:] == [0, 1, 2]
+    assert proxy.all_injected
+
+
+@FAULTS
+def test_changes_of_dicts_whose_reply_is_lost(proxy: Proxy, proxied: Context, fault: Fault) -> None:
+    numbers = proxied.Manager().dict(x=1)
+    proxy.inject(MAPPING_PUT, fault)
+    assert numbers.setdefault("y", 2) == 2
+    proxy.inject(MAPPING_REMOVE, fault)
+    assert numbers.pop("x") == 1
+    proxy.inject(MAPPING_REMOVE, fault)
+    assert numbers.popitem() == ("y", 2)
+    assert proxy.all_injected
+    assert numbers.copy() == {}
+
+
+def test_lost_data_is_no_empty_container(ctx: Context, client: redis.Redis) -> None:
+    manager = ctx.Manager()
+    accesses: list[Callable[[], Any]] = []
+    numbers, names, space, value = manager.list([1]), manager.dict(x=1), manager.Namespace(x=1), manager.Value("i", 1)
+    accesses += [
+        lambda: numbers[:],
+        lambda: numbers.append(1),
+        numbers.sort,
+        lambda: len(numbers),
+        lambda: 1 in numbers,
+    ]
+    accesses += [lambda: names["x"], lambda: names.get("x"), names.clear, lambda: names.update(x=1), names.items]
+    accesses += [lambda: space.x, lambda: setattr(space, "x", 1), value.get]
+    client.flushall()
+    for access in accesses:
+        with pytest.raises(DataLostError):
+            access()
+    assert not client.keys("broker:{*")
+
+
+def test_manager_on_a_private_server() -> None:
+    assert broker.Manager.__doc__ == Context.Manager.__doc__
+    with Context() as ctx:
+        with ctx.Manager() as manager:
+            numbers = manager.list([1])
+            assert numbers[:] == [1]
+        with pytest.raises(DataLostError):
+            numbers.append(2)
+        assert ctx.Lock().acquire()
