@@ -398,7 +398,7 @@ def test_wait_that_is_repeated_after_it_was_skipped_is_no_lost_lease(ctx: Contex
         notifier.call(call)
     gets_the_lock(other)
     assert count_waiters(condition) == 0, "it cannot be reached"
-    assert len(condition._run(script, *request)[0]) == 3
+    assert len(condition._run(script, *request)[0]) == 4
     assert count_waiters(condition) == 1
 
 
