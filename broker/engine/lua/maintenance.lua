@@ -14,6 +14,7 @@ local function initialize()
     touched = now + RETRY_WINDOW * redis.call('EXISTS', ENDED) -- requests may have been withdrawn without a state
     redis.call('HSET', STATE, 'touched', touched)
     redis.call('PEXPIRE', STATE, IDLE_TTL)
+    redis.call('PEXPIRE', QUEUE, IDLE_TTL)
     register()
   end
 end
@@ -79,12 +80,13 @@ local function expire_leases()
     if expiry and expiry <= now then
       redis.call('HDEL', STATE, fields[i])
       record_ended(fields[i])
+      touched = now + RETRY_WINDOW
     elseif expiry then
       if too_far then write_permit(fields[i], number, expiry, lease) end
       next_expiry = math.min(next_expiry, expiry)
     end
   end
-  redis.call('HSET', STATE, 'look', next_expiry)
+  redis.call('HSET', STATE, 'look', next_expiry, 'touched', touched)
 end
 
 -- Grants the free permits to the waiters at the head of the queue; returns whether the queue has a new head. The

@@ -17,7 +17,7 @@
 --   while a permit is free, the queue is empty;
 --   no lease expires before look, so the leases need not be read before then;
 --   no lease expires later than after its duration, unless the clock was set back (see expire_leases);
---   ended need not be read from touched on: until then, it may contain withdrawn requests.
+--   ended need not be read from touched on: until then, it may contain lost leases and withdrawn requests.
 local STATE, QUEUE, ENDED = KEYS[1], KEYS[2], KEYS[3]
 local START, LEASE, TOKEN = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 local SECOND, DAY = 1000000, 86400000000
@@ -25,11 +25,11 @@ local META_FIELDS = 7 -- fields of the state that are not tokens
 
 local clock = redis.call('TIME')
 local now = clock[1] * SECOND + clock[2]
-local start, capacity, fence, next_expiry, touched, own_permit =
-  unpack(redis.call('HMGET', STATE, 'start', 'capacity', 'fence', 'look', 'touched', TOKEN))
+local start, capacity, fence, next_expiry, touched, ticket, own_permit =
+  unpack(redis.call('HMGET', STATE, 'start', 'capacity', 'fence', 'look', 'touched', 'ticket', TOKEN))
 if start and tonumber(start) ~= START then return redis.error_reply('MISMATCH ' .. start) end
 capacity, fence, next_expiry = tonumber(capacity or START), tonumber(fence or 0), tonumber(next_expiry or now + DAY)
-touched = tonumber(touched or 0)
+touched, ticket = tonumber(touched or 0), tonumber(ticket or 0)
 
 local function count_free()
   return capacity + META_FIELDS - redis.call('HLEN', STATE)

@@ -6,6 +6,7 @@
 -- include engine/lua/state.lua
 -- include engine/lua/handoff.lua
 -- include engine/lua/maintenance.lua
+-- include engine/lua/join_queue.lua
 -- include engine/lua/request_permit.lua
 -- include messages/lua/queue.lua
 local reserved = redis.call('HDEL', STATE, TOKEN) == 1 -- the first write, also allowed if the server's memory is full
