@@ -24,9 +24,12 @@ class Lease:
     Once its release has been sent, it is not renewed any more, and it no longer counts as held. It is kept until the
     server has confirmed the release, so that a release that fails or is interrupted can be repeated. `depth` is how
     often its owner has acquired a reentrant lock, less how often it has released it.
+
+    `brief_until` is until when the hold counts as brief, if that is to be remembered for the next one, else 0.
     """
 
     __slots__ = (
+        "brief_until",
         "deadline",
         "depth",
         "duration",
@@ -45,7 +48,7 @@ class Lease:
         token: bytes,
         fence: int,
         duration: float,
-        sent_at: float,
+        since: float,
         deadline: float,
         renew_script: BoundScript,
         owner: int = 0,
@@ -55,7 +58,8 @@ class Lease:
         self.fence = fence
         self.duration = duration
         self.deadline = deadline
-        self.renew_at = sent_at + (deadline - sent_at) / 3
+        self.renew_at = since + (deadline - since) / 3
+        self.brief_until = 0.0
         self.renew_script = renew_script
         self.owner = owner
         self.lost = False
@@ -146,6 +150,7 @@ class Holdings:
         self.renewer = renewer
         self.owner = owner  # of what is acquired now
         self.fences: dict[bytes, int] = {}  # under each key, the highest that this process has got
+        self.held_briefly: dict[bytes, bool] = {}  # under each key, whether the last hold after a wait was brief
         self._leases: dict[bytes, list[Lease]] = {}
         self._releasing: dict[bytes, int] = {}
 
@@ -172,6 +177,7 @@ class Holdings:
     def drop_all(self, key: bytes) -> None:
         """Forget the leases and the fences under `key`."""
         self.fences.pop(key, None)
+        self.held_briefly.pop(key, None)
         for lease in self._leases.pop(key, ()):
             self.renewer.remove(lease)
 

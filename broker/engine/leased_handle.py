@@ -59,6 +59,8 @@ class LeasedHandle(Handle):
         else:
             return False
         before, lost = lease.release, lease.lost if lease.release else lease.has_expired
+        if lease.brief_until:
+            holdings.held_briefly[self._key] = client.now() < lease.brief_until
         script = self._withdrawal if lease.sent_again else release
         try:
             lease.release = SENT

@@ -110,13 +110,16 @@ class Request(ABC):
         if fence == b"0":
             self._recheck_at_expiry(expires_at, delay=0.0)
             return False
-        longest = min(ACK_TIMEOUT, self._lease)
         # Received late: the grant may have expired. Or it is from before the last reply, and has ended since.
         is_from_before = int(fence) <= max(self._server_fence, self._server_time)  # the latter if the data was lost
-        if expires_at < now + longest / 2 or is_from_before:
+        if expires_at < now + self._ack_timeout / 2 or is_from_before:
             self.recheck_at = now
             return False
-        return (yield from self._on_grant_message(int(fence), min(expires_at, now + longest)))
+        return (yield from self._on_grant_message(int(fence), min(expires_at, now + self._ack_timeout)))
+
+    @property
+    def _ack_timeout(self) -> float:
+        return min(ACK_TIMEOUT, self._lease)
 
     def _send(self, join_queue: bool, deadline: float) -> Steps[bool]:
         self._sent_at = self._client.now()
@@ -163,18 +166,13 @@ class Request(ABC):
         """Return whether a copy of the request was granted, which the withdrawal, by its reply, has not undone."""
         return False
 
-    def _hold(self, fence: int, deadline: float, renew_script: BoundScript) -> None:
+    def _new_lease(self, fence: int, since: float, deadline: float, renew_script: BoundScript) -> Lease:
+        owner = self._holdings.owner()
+        return Lease(self._token, fence, self._lease, since, deadline, renew_script, owner, self.sent_again)
+
+    def _hold(self, lease: Lease) -> None:
         """Hold what was granted, until it is released."""
-        self._granted = lease = Lease(
-            self._token,
-            fence,
-            self._lease,
-            self._sent_at,
-            deadline,
-            renew_script,
-            self._holdings.owner(),
-            self.sent_again,
-        )
+        self._granted = lease
         self._holdings.hold(self._key, lease)
 
     def _withdraw(self) -> Steps[Any]:

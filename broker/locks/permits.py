@@ -10,7 +10,7 @@ from types import TracebackType
 
 from broker.engine.handle import INDEX_KEY
 from broker.engine.holders import READ_PERMITS, Holder, Waiter, parse_holders, parse_waiters
-from broker.engine.lease import Holdings
+from broker.engine.lease import Holdings, Lease
 from broker.engine.leased_handle import DEFAULT_LEASE, LeasedHandle, check_lease
 from broker.engine.operations import Client, Post, Steps
 from broker.engine.request import MICROSECOND, Request
@@ -162,15 +162,22 @@ class PermitRequest(Request):
     def _on_grant(self, fence: int) -> None:
         if type(fence) is not int or fence <= 0:
             raise translate(UnexpectedReplyError(fence))
-        self._accept(fence, self._sent_at + self._lease)
+        self._accept(self._new_lease(fence, self._sent_at, self._sent_at + self._lease, self._permits._renew_script))
 
     def _on_grant_message(self, fence: int, expires_at: float) -> Steps[bool]:
-        yield Post(self._permits._renew_script, (self._token,))  # acknowledges the grant
-        self._accept(fence, expires_at)
+        now, tenth = self._client.now(), self._ack_timeout / 10
+        lease = self._new_lease(fence, now, expires_at, self._permits._renew_script)
+        lease.brief_until = now + tenth
+        if self._holdings.held_briefly.get(self._key) and now + 9 * tenth < expires_at:
+            lease.renew_at = lease.brief_until  # it is probably released before
+        else:
+            yield Post(self._permits._renew_script, (self._token,))  # acknowledges the grant
+        self._accept(lease)
         return True
 
-    def _accept(self, fence: int, deadline: float) -> None:
-        self._hold(fence, deadline, self._permits._renew_script)
+    def _accept(self, lease: Lease) -> None:
+        self._hold(lease)
+        fence = lease.fence
         self._is_outdated = fence <= self._last_fence
         if fence > self._holdings.fences.get(self._key, 0):  # else another thread has got a higher one
             self._holdings.fences[self._key] = fence

@@ -182,7 +182,7 @@ class _GetRequest(Request):
             raise translate(UnexpectedReplyError(item))
         self.item = item
         if self._items._keep == b"1":
-            self._hold(0, self._sent_at + self._lease, self._items._renew_script)
+            self._hold(self._new_lease(0, self._sent_at, self._sent_at + self._lease, self._items._renew_script))
 
     def _on_grant_message(self, *_: object) -> Steps[bool]:
         return self.check(self._deadline)  # an item is reserved: the script gets it now

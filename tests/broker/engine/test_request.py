@@ -143,6 +143,35 @@ def test_put_that_was_sent_twice_fails_only_if_neither_copy_has_put_the_item(
     assert server.replies == []
 
 
+@pytest.mark.parametrize(
+    ("last_hold", "delay", "acknowledged"),
+    [(0.05, 0.0, False), (0.2, 0.0, True), (0.05, 0.2, True)],
+    ids=["brief", "long", "brief, but the message is late"],
+)
+def test_grant_is_acknowledged_at_once_unless_it_is_probably_released_soon(
+    last_hold: float, delay: float, acknowledged: bool, request_permit: Any
+) -> None:
+    server: Any = FakeServer()
+    _, lock, holdings = request_permit(server, 10.0)
+
+    def wait_and_hold(fence: int, delay: float, hold: float) -> Lease:
+        server.replies += [[fence - 1, fence + 10 * SECOND, 0, 0], 1]
+        request = PermitRequest(lock, holdings, server)
+        assert not drive(request.check(NEVER), server)
+        server.time += delay
+        assert drive(request.on_message(b"%b %d %d" % (TOKEN, fence, fence - 1 + SECOND)), server)
+        (lease,) = holdings.leases(lock._key)
+        server.time += hold
+        drive(lock._release(holdings, server, lock._release_script, -1), server)
+        return lease
+
+    wait_and_hold(NOW, 0.0, last_hold)
+    assert server.posted == 1, "the first time it is"
+    lease = wait_and_hold(NOW + SECOND, delay, 0.0)
+    assert server.posted == 1 + acknowledged
+    assert lease.renew_at == pytest.approx(server.time + (lease.deadline - server.time) / (3 if acknowledged else 10))
+
+
 @pytest.mark.parametrize("expired", [False, True])
 def test_release_that_was_carried_out_succeeds_if_it_is_repeated(expired: bool, request_permit: Any) -> None:
     """Its reply was lost, and Ctrl-C ended it; that the lease would have expired by now makes no difference."""

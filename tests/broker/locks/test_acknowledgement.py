@@ -1,4 +1,4 @@
-"""A waiter acknowledges its grant at once; until that is confirmed, it relies on the grant alone."""
+"""A waiter acknowledges its grant; until that is confirmed, it relies on the grant alone."""
 
 from __future__ import annotations
 
@@ -33,6 +33,17 @@ def test_waiter_acknowledges_its_grant_without_waiting_for_a_renewal(ctx: Contex
     lock.acquire()
     waiter = start_waiter(lock, actors)
     run_command(lock, b"SCRIPT", b"FLUSH")  # as on a server that has just started
+    lock.release()
+    assert waiter.result() is True
+    wait_until(lambda: remaining_lease(lock) > ACK_TIMEOUT, timeout=SLACK)
+
+
+def test_grant_that_is_probably_released_soon_is_renewed_if_it_is_not(ctx: Context, actors: Actors) -> None:
+    lock = ctx.Lock(lease=60)
+    lock._get_session().holdings.held_briefly[lock._key] = True
+    lock.acquire()
+    waiter = actors.thread(lock)
+    start_waiting(lock, [waiter])
     lock.release()
     assert waiter.result() is True
     wait_until(lambda: remaining_lease(lock) > ACK_TIMEOUT, timeout=SLACK)
