@@ -6,10 +6,12 @@ local IDLE_TTL = 7 * DAY / 1000   -- milliseconds after which untouched keys exp
 
 local function initialize()
   if not start then
+    start = START
     redis.call(
       'HSET', STATE, 'start', START, 'created', now, 'capacity', START, 'fence', 0, 'ticket', 0, 'look', next_expiry,
       'touched', 0)
   end
+  if not is_complete then redis.call('HSET', STATE, 'watch', 0, 'waited', 0) end
   if now - touched > DAY or touched - now > RETRY_WINDOW then -- the latter if the clock was set back
     touched = now + RETRY_WINDOW * redis.call('EXISTS', ENDED) -- requests may have been withdrawn without a state
     redis.call('HSET', STATE, 'touched', touched)
@@ -89,29 +91,29 @@ local function expire_leases()
   redis.call('HSET', STATE, 'look', next_expiry, 'touched', touched)
 end
 
--- Grants the free permits to the waiters at the head of the queue; returns whether the queue has a new head. The
--- requester needs no message: it reads the reply of this script.
+-- Grants the free permits to the waiters at the head of the queue. The requester needs no message: it reads the reply of
+-- this script.
 local function grant_to_waiters(requester)
-  local head_changed = false
+  local last
   while count_free() > 0 do
-    local head = redis.call('ZPOPMIN', QUEUE)[1]
+    local head, number = unpack(redis.call('ZPOPMIN', QUEUE))
     if not head then break end
-    if head == requester then grant(head, LEASE) else grant_to_waiter(head) end
-    head_changed = true
+    last = tonumber(number)
+    if head == requester then grant(head, LEASE) else grant_to_waiter(head, last) end
   end
-  return head_changed
+  if last then keep_watch(last) end
 end
 
 local function leave_queue(token)
-  local rank = redis.call('ZRANK', QUEUE, token)
-  if not rank then return false end
+  local number = redis.call('ZSCORE', QUEUE, token)
+  if not number then return false end
   redis.call('ZREM', QUEUE, token)
-  if rank == 0 then notify_head() end
+  if tonumber(number) == watch then notify_head() end
   return true
 end
 
 local function add_permit()
   capacity = redis.call('HINCRBY', STATE, 'capacity', 1)
   expire_leases()
-  if grant_to_waiters() then notify_head() end
+  grant_to_waiters()
 end

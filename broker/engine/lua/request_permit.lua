@@ -1,6 +1,21 @@
 -- Requests a permit; needs maintenance.lua and join_queue.lua. A request may be repeated with the same token.
 
--- Returns the fence of the grant, or waiting_reply(); or an error that nobody receives, if the request was withdrawn
+-- Returns when a request checks again that is not granted, and how many places in the queue later. `look` is what it was
+-- told if it has just joined the queue. If it has watched the leases, the head does so from now on, which checks when the
+-- next lease expires.
+local function next_check(look)
+  local rank, expiry = redis.call('ZRANK', QUEUE, TOKEN), math.min(next_expiry, now + LEASE)
+  if not rank then return expiry, 0 end
+  if rank > 0 and look then return look, 0 end
+  local number = tonumber(redis.call('ZSCORE', QUEUE, TOKEN))
+  if number >= watch then
+    if rank == 0 then set_watch(number) else notify_head() end
+  end
+  return expiry, rank
+end
+
+-- Returns the fence of the grant, or {now, look, places, fence}: the server's time, when to check again, how many places in
+-- the queue later, and the last fence so far; or an error that nobody receives, if the request was withdrawn
 local function request_permit(wait)
   initialize()
   if now < touched and redis.call('ZSCORE', ENDED, 'withdrawn ' .. TOKEN) then return redis.error_reply('WITHDRAWN') end
@@ -11,16 +26,15 @@ local function request_permit(wait)
 
   expire_leases()
   redis.call('ZREM', ENDED, TOKEN) -- an earlier grant that it did not acknowledge no longer counts
-  if wait then
-    join_queue(redis.call)
-    redis.call('PEXPIRE', QUEUE, IDLE_TTL)
-  end
-  if grant_to_waiters(TOKEN) then notify_head() end
+  local look = wait and join_queue(redis.call)
+  if look then redis.call('PEXPIRE', QUEUE, IDLE_TTL) end
+  grant_to_waiters(TOKEN)
   own_permit = redis.call('HGET', STATE, TOKEN)
   if own_permit then return tonumber(string.match(own_permit, '^%d+')) end -- later grants may have raised fence
   if not wait then
     if count_free() > 0 then return grant(TOKEN, LEASE) end
     leave_queue(TOKEN)
   end
-  return waiting_reply()
+  local at, places = next_check(look)
+  return { now, at, places, fence }
 end

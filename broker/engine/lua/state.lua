@@ -1,8 +1,8 @@
 -- The state of a lock or a semaphore, which each of its scripts reads first, and how a permit is granted. handoff.lua
 -- grants permits to waiters; maintenance.lua holds what is rarely needed.
 --
--- KEYS  1 state  hash  start, created, capacity, fence, ticket, look, touched (see META_FIELDS), and one field for each held
---                      permit: token -> "fence expiry lease"
+-- KEYS  1 state  hash  start, created, capacity, fence, ticket, look, touched, watch, waited (see META_FIELDS), and one
+--                      field for each held permit: token -> "fence expiry lease"
 --       2 queue  zset  token -> ticket; the lowest is granted first (see join_queue)
 --       3 ended  zset  token -> when; lost leases and added permits, kept so that retried requests are recognized; and
 --                      "withdrawn token" of requests that are refused from then on (see refuse_copies)
@@ -16,20 +16,22 @@
 --   at most as many permits are held as there are (capacity);
 --   while a permit is free, the queue is empty;
 --   no lease expires before look, so the leases need not be read before then;
+--   watch is 0 if the queue is empty, else the ticket of a waiter in the queue that watches the leases (see handoff.lua);
 --   no lease expires later than after its duration, unless the clock was set back (see expire_leases);
 --   ended need not be read from touched on: until then, it may contain lost leases and withdrawn requests.
 local STATE, QUEUE, ENDED = KEYS[1], KEYS[2], KEYS[3]
 local START, LEASE, TOKEN = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 local SECOND, DAY = 1000000, 86400000000
-local META_FIELDS = 7 -- fields of the state that are not tokens
+local META_FIELDS = 9 -- fields of the state that are not tokens
 
 local clock = redis.call('TIME')
 local now = clock[1] * SECOND + clock[2]
-local start, capacity, fence, next_expiry, touched, ticket, own_permit =
-  unpack(redis.call('HMGET', STATE, 'start', 'capacity', 'fence', 'look', 'touched', 'ticket', TOKEN))
+local start, capacity, fence, next_expiry, touched, ticket, watch, waited, own_permit = unpack(
+  redis.call('HMGET', STATE, 'start', 'capacity', 'fence', 'look', 'touched', 'ticket', 'watch', 'waited', TOKEN))
+local is_complete = start and watch -- else it is new, or was written by an earlier version
 if start and tonumber(start) ~= START then return redis.error_reply('MISMATCH ' .. start) end
 capacity, fence, next_expiry = tonumber(capacity or START), tonumber(fence or 0), tonumber(next_expiry or now + DAY)
-touched, ticket = tonumber(touched or 0), tonumber(ticket or 0)
+touched, ticket, watch, waited = tonumber(touched or 0), tonumber(ticket or 0), tonumber(watch or 0), tonumber(waited or 0)
 
 local function count_free()
   return capacity + META_FIELDS - redis.call('HLEN', STATE)
@@ -40,9 +42,10 @@ local function next_fence()
   return math.max(fence + 1, now)
 end
 
-local function grant(token, lease)
+-- Further fields of the state may follow, with their values.
+local function grant(token, lease, ...)
   fence, next_expiry = next_fence(), math.min(next_expiry, now + lease)
   local permit = string.format('%.0f %.0f %.0f', fence, now + lease, lease)
-  redis.call('HSET', STATE, 'fence', fence, 'look', next_expiry, token, permit)
+  redis.call('HSET', STATE, 'fence', fence, 'look', next_expiry, token, permit, ...)
   return fence
 end

@@ -9,7 +9,7 @@ local released = redis.call('HDEL', STATE, TOKEN) == 1
 refuse_copies()
 if released then
   expire_leases()
-  if grant_to_waiters() then notify_head() end
+  grant_to_waiters()
   return 1
 end
 if leave_queue(TOKEN) then return 1 end

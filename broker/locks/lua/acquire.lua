@@ -4,12 +4,12 @@
 -- ARGV  4 wait    1: join the queue if no permit is free; 0: take a permit now or leave the queue
 -- Returns as request_permit.lua
 -- include engine/lua/state.lua
-local is_usual = start and not own_permit and now < next_expiry and now >= touched and now - touched < DAY
-if is_usual and count_free() > 0 then return grant(TOKEN, LEASE) end
+local is_usual = is_complete and not own_permit and now < next_expiry and now >= touched and now - touched < DAY
+if is_usual and watch == 0 and count_free() > 0 then return grant(TOKEN, LEASE) end
 -- include engine/lua/join_queue.lua
-if is_usual and ARGV[4] == '1' and next_expiry <= now + math.max(LEASE, SECOND) and join_queue(redis.pcall) then
-  local reply = waiting_reply()
-  if reply[3] > 0 then return reply end
+if is_usual and watch > 0 and ARGV[4] == '1' and next_expiry <= now + math.max(LEASE, SECOND) then
+  local look = join_queue(redis.pcall)
+  if look then return { now, look, 0, fence } end
 end
 -- include engine/lua/handoff.lua
 -- include engine/lua/maintenance.lua

@@ -7,5 +7,5 @@
 -- include engine/lua/maintenance.lua
 initialize()
 expire_leases()
-if grant_to_waiters() then notify_head() end
+grant_to_waiters()
 return count_free()

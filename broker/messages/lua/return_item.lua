@@ -24,5 +24,5 @@ if item and item ~= '' then
 end
 if not reserved then leave_queue(TOKEN) end
 expire_leases()
-if grant_to_waiters() then notify_head() end
+grant_to_waiters()
 return 1

@@ -17,5 +17,5 @@ local reserved = redis.call('HDEL', STATE, TOKEN) == 1 -- the first write, also 
 save_result(WITHDRAWN)
 if not reserved then leave_queue(TOKEN) end
 expire_leases()
-if grant_to_waiters() then notify_head() end
+grant_to_waiters()
 return 0

@@ -34,6 +34,14 @@ class PermitsModel:
     def free(self) -> int:
         return self.start + self.added - len(self.held)
 
+    @property
+    def all_waiters_live(self) -> bool:
+        return all(map(self._is_subscribed, self.queue))
+
+    def drop_dead_waiters(self, queue: list[bytes]) -> None:
+        """Remove those that a script has found dead when it notified the head of the queue."""
+        self.queue = [token for token in self.queue if token in queue or self._is_subscribed(token)]
+
     def acquire(self, token: bytes, wait: bool, lease: int) -> int:
         """Return the fence, or 0."""
         if token in self.held and self.held[token].expires > self.now:
@@ -50,7 +58,7 @@ class PermitsModel:
             if self.free > 0:
                 self._grant(token, lease)
             elif token in self.queue:
-                self._leave_queue(token)
+                self.queue.remove(token)
         return self.held[token].fence if token in self.held else 0
 
     def release(self, token: bytes, lease: int) -> int:
@@ -61,7 +69,7 @@ class PermitsModel:
                 self._grant_to_waiters(None, lease)
             return 1
         if token in self.queue:
-            self._leave_queue(token)
+            self.queue.remove(token)
             return 1
         return -1 if token in self.expired else 0
 
@@ -100,26 +108,13 @@ class PermitsModel:
             self.expired.add(token)
 
     def _grant_to_waiters(self, requester: bytes | None, lease: int) -> None:
-        head_changed = False
         while self.free > 0 and self.queue:
-            head, head_changed = self.queue.pop(0), True
+            head = self.queue.pop(0)
             if head == requester:
                 self._grant(head, lease)
             elif self._is_subscribed(head):
                 self._grant(head, min(lease, SECOND))
                 self.notified.append((head, self.fence))
-        if head_changed:
-            self._notify_head()
-
-    def _leave_queue(self, token: bytes) -> None:
-        was_head = self.queue[0] == token
-        self.queue.remove(token)
-        if was_head:
-            self._notify_head()
-
-    def _notify_head(self) -> None:
-        while self.queue and not self._is_subscribed(self.queue[0]):
-            self.queue.pop(0)
 
     def _extend_lease(self, token: bytes, lease: int) -> None:
         hold = self.held[token]

@@ -36,7 +36,7 @@ KEYS = [b"{test}%d" % number for number in range(1, 13)]
 ITEMS, TAKEN, DONE, INDEX = KEYS[3], KEYS[4], KEYS[10], KEYS[11]
 PERMITS = {"items": KEYS[:3], "slots": KEYS[7:10]}
 EXPIRIES = b"{test}ends"  # when the records of past requests expire, by the fake clock
-META = {b"start", b"created", b"capacity", b"fence", b"ticket", b"look", b"touched"}
+META = {b"start", b"created", b"capacity", b"fence", b"ticket", b"look", b"touched", b"watch", b"waited"}
 RETRY_MINUTES = 4  # a request is recognized as repeated for at least this long; clients give up earlier
 CLIENTS = 4
 indexes = st.integers(0, 2**16)
@@ -172,10 +172,10 @@ class QueueMachine(ScriptMachine):
     def send(self, user: User, request: PendingRequest, wait: bool) -> None:
         reply = self.call(request.script, user, *self.arguments(request, wait))
         if isinstance(reply, list):
-            now, request.check_at, rank, _ = reply
+            now, request.check_at, places, _ = reply
             assert now == self.clock.now
             assert now >= request.granted_until, "notified of a grant that was not there"
-            request.check_at += min(rank * SECOND // 2, self.lease)
+            request.check_at += min(places * SECOND // 2, self.lease)
             user.request = request if wait else None
         else:
             user.request, user.last = None, (request, reply)
@@ -385,16 +385,17 @@ class QueueMachine(ScriptMachine):
         assert state.without_expiry == []
 
     def check_permits(self, permits: Permits) -> None:
-        """No request waits while a permit is free, and the first one checks when the first lease expires."""
+        """No request waits while a permit is free, and one checks when the first lease expires, or within a second."""
         state, queue = permits.state, permits.queue
         expiries = [int(value.split()[1]) for token, value in state.items() if token not in META]
         assert [token for token in (*state, *queue) if token in self.ended_tokens and token not in self.taken] == []
         if queue:
             assert permits.capacity is not None
             assert permits.capacity <= len(expiries)
-        for user in self.waiting:
-            if user.request and queue and queue[0] == user.request.token:
-                assert not expiries or user.request.check_at <= min(expiries), "a dead holder would block the queue"
+        checks = {user.request.token: user.request.check_at for user in self.waiting if user.request}
+        if queue and expiries and checks.keys() >= set(queue):
+            next_check = min(checks[token] for token in queue)
+            assert next_check <= max(min(expiries), self.clock.now + SECOND), "a dead holder would block the queue"
 
     def check_joiners(self) -> None:
         nothing_left, generation = self.read_unfinished()
