@@ -28,15 +28,15 @@ class LeasedHandle(Handle):
         return next(self._candidates(holdings, self._release_order), None)
 
     def _candidates(self, holdings: Holdings, order: int) -> Iterator[Lease]:
+        leases = holdings.leases(self._key)[::order]
+        if len(leases) < 2:
+            return iter(leases)
         # The caller's own leases come first, even if they are lost: it must learn of that, and must not release the
         # lease of another thread instead.
-        owner, others = holdings.owner(), []
-        for lease in holdings.leases(self._key)[::order]:
-            if lease.owner == owner:
-                yield lease
-            else:
-                others.append(lease)
-        yield from sorted(others, key=lambda lease: not lease.is_valid)
+        owner = holdings.owner()
+        own = [lease for lease in leases if lease.owner == owner]
+        others = [lease for lease in leases if lease.owner != owner]
+        return iter(own + sorted(others, key=lambda lease: not lease.is_valid))
 
     @property
     def _withdrawal(self) -> BoundScript:
