@@ -12,7 +12,8 @@ end
 local function grant_to_waiter(token, number)
   if notify(token, next_fence(), now + ACK_TIMEOUT) == 0 then return false end
   waited = now - number
-  grant(token, ACK_TIMEOUT, 'waited', waited)
+  if number == ticket then watch = 0 end -- it was the last to join, so the queue is empty
+  grant(token, ACK_TIMEOUT, 'waited', waited, 'watch', watch)
   return true
 end
 
@@ -36,5 +37,6 @@ end
 -- behind it checks within a second anyway, since it has joined the queue less than a second ago (see join_queue.lua). If
 -- watch lies ahead, the clock was set back.
 local function keep_watch(number)
+  if watch == 0 and number == ticket then return end
   if watch <= number or watch > now or watch + SECOND < now then notify_head() end
 end

@@ -9,16 +9,23 @@ local MIN_INTERVAL = 1000 -- microseconds between two waiters that watch the lea
 -- or the last ticket was lost with the server's data. Scores are exact up to 2^53, which is in the year 2255. A request
 -- that is repeated while it waits keeps its ticket.
 --
--- Who joins watches the leases for the first second, in case the next waiters are dead. If many join, some of them do, and
--- those that join between two of these check later, spread over a lease, in case the one that watches is dead, too.
+-- The first one checks when the next lease expires. Who joins later watches the leases for the first second, in case those
+-- before it are dead. If many join, some of them do, and those that join between two of these check later, spread over a
+-- lease from half a second later on, in case the one that watches is dead, too.
 local function join_queue(call)
   local number = math.max(ticket + 1, now)
   if call('ZADD', QUEUE, 'NX', number, TOKEN) ~= 1 then return nil end
   ticket = number
+  if watch == 0 then
+    watch = ticket
+    redis.call('HSET', STATE, 'ticket', ticket, 'watch', watch)
+    redis.call('PEXPIRE', QUEUE, IDLE_TTL)
+    return math.min(next_expiry, now + LEASE)
+  end
   local since, interval = math.abs(now - watch), math.max(MIN_INTERVAL, waited / 8)
   if since < interval then
     redis.call('HSET', STATE, 'ticket', ticket)
-    return now + math.min(LEASE, SECOND + LEASE * since / interval)
+    return now + math.min(LEASE, 1.5 * SECOND + LEASE * since / interval)
   end
   watch = ticket
   redis.call('HSET', STATE, 'ticket', ticket, 'watch', watch)

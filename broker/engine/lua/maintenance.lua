@@ -2,7 +2,6 @@
 -- handoff.lua.
 -- include engine/lua/register.lua
 local RETRY_WINDOW = 300 * SECOND -- longer than any client retries a request
-local IDLE_TTL = 7 * DAY / 1000   -- milliseconds after which untouched keys expire
 
 local function initialize()
   if not start then

@@ -27,7 +27,6 @@ local function request_permit(wait)
   expire_leases()
   redis.call('ZREM', ENDED, TOKEN) -- an earlier grant that it did not acknowledge no longer counts
   local look = wait and join_queue(redis.call)
-  if look then redis.call('PEXPIRE', QUEUE, IDLE_TTL) end
   grant_to_waiters(TOKEN)
   own_permit = redis.call('HGET', STATE, TOKEN)
   if own_permit then return tonumber(string.match(own_permit, '^%d+')) end -- later grants may have raised fence

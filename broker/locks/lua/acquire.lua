@@ -7,7 +7,7 @@
 local is_usual = is_complete and not own_permit and now < next_expiry and now >= touched and now - touched < DAY
 if is_usual and watch == 0 and count_free() > 0 then return grant(TOKEN, LEASE) end
 -- include engine/lua/join_queue.lua
-if is_usual and watch > 0 and ARGV[4] == '1' and next_expiry <= now + math.max(LEASE, SECOND) then
+if is_usual and ARGV[4] == '1' and next_expiry <= now + math.max(LEASE, SECOND) then
   local look = join_queue(redis.pcall)
   if look then return { now, look, 0, fence } end
 end
