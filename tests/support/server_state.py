@@ -10,7 +10,7 @@ from broker.transport.scripts import Command
 from tests.support.actors import Actor
 from tests.support.waiting import wait_until
 
-META = {b"start", b"created", b"capacity", b"fence", b"ticket", b"look", b"touched", b"watch", b"waited"}
+META = {b"start", b"created", b"capacity", b"fence", b"ticket", b"look", b"touched"}
 
 
 def run_command(handle: Handle, *command: bytes) -> Any:

@@ -13,13 +13,13 @@ local function grant_to_waiter(token, number)
   if notify(token, next_fence(), now + ACK_TIMEOUT) == 0 then return false end
   waited = now - number
   if number == ticket then watch = 0 end -- it was the last to join, so the queue is empty
-  grant(token, ACK_TIMEOUT, 'waited', waited, 'watch', watch)
+  grant(token, ACK_TIMEOUT, 'ticket', pack_ticket())
   return true
 end
 
 local function set_watch(number)
   watch = number
-  if start then redis.call('HSET', STATE, 'watch', watch) end
+  if start then redis.call('HSET', STATE, 'ticket', pack_ticket()) end
 end
 
 -- Tells the head of the queue when the next lease expires, so that it checks then; a lease from now at the latest, in

@@ -16,18 +16,14 @@ local function join_queue(call)
   local number = math.max(ticket + 1, now)
   if call('ZADD', QUEUE, 'NX', number, TOKEN) ~= 1 then return nil end
   ticket = number
-  if watch == 0 then
-    watch = ticket
-    redis.call('HSET', STATE, 'ticket', ticket, 'watch', watch)
+  local first, since, interval = watch == 0, math.abs(now - watch), math.max(MIN_INTERVAL, waited / 8)
+  local watches = first or since >= interval
+  if watches then watch = ticket end
+  redis.call('HSET', STATE, 'ticket', pack_ticket())
+  if first then
     redis.call('PEXPIRE', QUEUE, IDLE_TTL)
     return math.min(next_expiry, now + LEASE)
   end
-  local since, interval = math.abs(now - watch), math.max(MIN_INTERVAL, waited / 8)
-  if since < interval then
-    redis.call('HSET', STATE, 'ticket', ticket)
-    return now + math.min(LEASE, 1.5 * SECOND + LEASE * since / interval)
-  end
-  watch = ticket
-  redis.call('HSET', STATE, 'ticket', ticket, 'watch', watch)
-  return math.min(next_expiry, now + math.min(LEASE, SECOND))
+  if watches then return math.min(next_expiry, now + math.min(LEASE, SECOND)) end
+  return now + math.min(LEASE, 1.5 * SECOND + LEASE * since / interval)
 end

@@ -10,7 +10,6 @@ local function initialize()
       'HSET', STATE, 'start', START, 'created', now, 'capacity', START, 'fence', 0, 'ticket', 0, 'look', next_expiry,
       'touched', 0)
   end
-  if not is_complete then redis.call('HSET', STATE, 'watch', 0, 'waited', 0) end
   if now - touched > DAY or touched - now > RETRY_WINDOW then -- the latter if the clock was set back
     touched = now + RETRY_WINDOW * redis.call('EXISTS', ENDED) -- requests may have been withdrawn without a state
     redis.call('HSET', STATE, 'touched', touched)

@@ -1,8 +1,8 @@
 -- The state of a lock or a semaphore, which each of its scripts reads first, and how a permit is granted. handoff.lua
 -- grants permits to waiters; maintenance.lua holds what is rarely needed.
 --
--- KEYS  1 state  hash  start, created, capacity, fence, ticket, look, touched, watch, waited (see META_FIELDS), and one
---                      field for each held permit: token -> "fence expiry lease"
+-- KEYS  1 state  hash  start, created, capacity, fence, ticket, look, touched (see META_FIELDS), and one field for each held
+--                      permit: token -> "fence expiry lease"
 --       2 queue  zset  token -> ticket; the lowest is granted first (see join_queue)
 --       3 ended  zset  token -> when; lost leases and added permits, kept so that retried requests are recognized; and
 --                      "withdrawn token" of requests that are refused from then on (see refuse_copies)
@@ -22,17 +22,32 @@
 local STATE, QUEUE, ENDED = KEYS[1], KEYS[2], KEYS[3]
 local START, LEASE, TOKEN = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 local SECOND, DAY = 1000000, 86400000000
-local META_FIELDS = 9            -- fields of the state that are not tokens
+local META_FIELDS = 7            -- fields of the state that are not tokens
 local IDLE_TTL = 7 * DAY / 1000  -- milliseconds after which untouched keys expire
 
 local clock = redis.call('TIME')
 local now = clock[1] * SECOND + clock[2]
-local start, capacity, fence, next_expiry, touched, ticket, watch, waited, own_permit = unpack(
-  redis.call('HMGET', STATE, 'start', 'capacity', 'fence', 'look', 'touched', 'ticket', 'watch', 'waited', TOKEN))
-local is_complete = start and watch -- else it is new, or was written by an earlier version
+local start, capacity, fence, next_expiry, touched, ticket, own_permit =
+  unpack(redis.call('HMGET', STATE, 'start', 'capacity', 'fence', 'look', 'touched', 'ticket', TOKEN))
 if start and tonumber(start) ~= START then return redis.error_reply('MISMATCH ' .. start) end
 capacity, fence, next_expiry = tonumber(capacity or START), tonumber(fence or 0), tonumber(next_expiry or now + DAY)
-touched, ticket, watch, waited = tonumber(touched or 0), tonumber(ticket or 0), tonumber(watch or 0), tonumber(waited or 0)
+touched = tonumber(touched or 0)
+
+-- Returns the last ticket, watch, and for how long the last waiter that was granted a permit had waited: what is in the field
+-- ticket of the state. That is only the ticket if nobody waits. It must not look like a permit.
+local function parse_ticket(field)
+  local number = tonumber(field or 0)
+  if number then return number, 0, 0 end
+  local last, watch, waited = string.match(field, '^(%d+)/(%d+)/(%-?%d+)$')
+  return tonumber(last), tonumber(watch), tonumber(waited)
+end
+
+local watch, waited
+ticket, watch, waited = parse_ticket(ticket)
+
+local function pack_ticket()
+  return watch == 0 and ticket or string.format('%.0f/%.0f/%.0f', ticket, watch, waited)
+end
 
 local function count_free()
   return capacity + META_FIELDS - redis.call('HLEN', STATE)

@@ -31,12 +31,11 @@ local RESULTS, PREVIOUS_RESULTS = KEYS[6 + PERIOD % 2], KEYS[7 - PERIOD % 2]
 -- begin at KEYS[first]. (As a function in state.lua, it would be created in each call of a lock's scripts, too.)
 local function select_permits(first, initial)
   STATE, QUEUE, ENDED, START = KEYS[first], KEYS[first + 1], KEYS[first + 2], initial
-  start, capacity, fence, next_expiry, touched, ticket, watch, waited, own_permit = unpack(
-    redis.call('HMGET', STATE, 'start', 'capacity', 'fence', 'look', 'touched', 'ticket', 'watch', 'waited', TOKEN))
-  is_complete = start and watch
+  start, capacity, fence, next_expiry, touched, ticket, own_permit =
+    unpack(redis.call('HMGET', STATE, 'start', 'capacity', 'fence', 'look', 'touched', 'ticket', TOKEN))
   capacity, fence, next_expiry = tonumber(capacity or START), tonumber(fence or 0), tonumber(next_expiry or now + DAY)
-  touched, ticket, watch, waited =
-    tonumber(touched or 0), tonumber(ticket or 0), tonumber(watch or 0), tonumber(waited or 0)
+  touched = tonumber(touched or 0)
+  ticket, watch, waited = parse_ticket(ticket)
 end
 
 local function select_slots()
