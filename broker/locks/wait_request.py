@@ -98,14 +98,13 @@ class WaitRequest(PermitRequest):
 
     def _on_grant_message(self, fence: int, expires_at: float) -> Steps[bool]:
         yield Post(self._confirmation, (self._token,))
-        self._accept(fence, expires_at)
+        self._accept(self._new_lease(fence, self._client.now(), expires_at, self._confirmation))
         return True
 
-    def _accept(self, fence: int, deadline: float) -> None:
-        super()._accept(fence, deadline)
-        assert self._granted is not None
-        self._take_over(self._granted)
-        self._granted.renew_script = self._confirmation  # in case the first one was lost
+    def _accept(self, lease: Lease) -> None:
+        super()._accept(lease)
+        self._take_over(lease)
+        lease.renew_script = self._confirmation  # in case the first one was lost
 
     def _take_over(self, granted: Lease) -> None:
         granted.depth = self._held.depth

@@ -19,13 +19,15 @@ local function is_reachable(token)
   return redis.call('PUBSUB', 'NUMSUB', 'broker:' .. string.match(token, '^[^:]+'))[2] > 0
 end
 
--- Moves a waiter to the end of the lock's queue; `ticket` is that of its notification.
-local function notify_waiter(token, ticket)
-  local place = math.max((redis.call('HGET', STATE, 'ticket') or 0) + 1, now)
-  redis.call('HSET', STATE, 'ticket', place)
+-- Moves a waiter to the end of the lock's queue; `notification` is the ticket of its notification. It checks when it is the
+-- head and is told to, so it does not watch the leases before (see join_queue.lua).
+local function notify_waiter(token, notification)
+  ticket = math.max(ticket + 1, now)
+  if watch == 0 then watch = ticket end
+  redis.call('HSET', STATE, 'ticket', pack_ticket())
   redis.call('ZREM', WAITING, token)
-  redis.call('ZADD', NOTIFIED, ticket, token)
-  redis.call('ZADD', QUEUE, place, token)
+  redis.call('ZADD', NOTIFIED, notification, token)
+  redis.call('ZADD', QUEUE, ticket, token)
   redis.call('PEXPIRE', NOTIFIED, IDLE_TTL)
   redis.call('PEXPIRE', QUEUE, IDLE_TTL)
   has_new_head = has_new_head or redis.call('ZRANK', QUEUE, token) == 0
@@ -74,5 +76,6 @@ end
 
 -- Grants the lock if it is free. The requester needs no message: it reads the reply of this script.
 local function serve_queue(requester)
-  if grant_to_waiters(requester) or has_new_head then notify_head() end
+  grant_to_waiters(requester)
+  if has_new_head then notify_head() end
 end

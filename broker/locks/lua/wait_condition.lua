@@ -13,6 +13,7 @@
 -- include engine/lua/state.lua
 -- include engine/lua/handoff.lua
 -- include engine/lua/maintenance.lua
+-- include engine/lua/join_queue.lua
 -- include engine/lua/request_permit.lua
 -- include locks/lua/condition.lua
 local PHASE, HELD, REFUSE, SINCE = ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
