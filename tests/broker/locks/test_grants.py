@@ -105,7 +105,7 @@ def test_hand_off_wakes_nobody_else_if_a_waiter_checks_soon(semaphore: Semaphore
     semaphore.run(0, ACQUIRE, 1, NOW)
     for number in (1, 2, 3):
         semaphore.clock.advance(SECOND // 100)
-        _, look, _ = semaphore.run(number, ACQUIRE, 1, WAIT)
+        _, look, _, _ = semaphore.run(number, ACQUIRE, 1, WAIT)
     assert look == semaphore.clock.now + SECOND
     semaphore.run(0, RELEASE, 1)
     [(_, expiry)] = semaphore.grants(1)
