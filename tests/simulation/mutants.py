@@ -130,9 +130,9 @@ local released = redis.call('HDEL', KEYS[1], held) == 1""",
     lua(
         "the expiry is not looked for",
         "lock",
-        "next_expiry is not lowered by a grant, so a dead holder is found a day later",
-        "fence, next_expiry = next_fence(), math.min(next_expiry, now + lease)",
-        "fence = next_fence()",
+        "next_expiry is a whole lease from a grant, so a waiter that died while it was let in is found too late",
+        "math.min(next_expiry, now + lease)",
+        "math.min(next_expiry, now + LEASE)",
     ),
     lua(
         "one permit too many",
