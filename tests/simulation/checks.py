@@ -59,17 +59,18 @@ def certainty(history: Sequence[Entry], schedule: Schedule) -> Iterator[Violatio
 
 def fences_rise(history: Sequence[Entry], schedule: Schedule) -> Iterator[Violation]:
     """The fence of each grant is above all earlier ones, unless the data were lost and the clock was set back."""
-    queue, last, set_back = Queue(schedule), 0, False
+    queue, last, set_back, lost = Queue(schedule), 0, False, False
     for entry in history:
         if isinstance(entry, Happened):
             set_back = set_back or entry.kind == "clock back"
-            if set_back and entry.kind in DATA_LOSS:
+            lost = lost or entry.kind in DATA_LOSS  # until the next grant, whose fence is at least the time
+            if set_back and lost:
                 last = 0
         for event in queue.follow(entry):
             if event.kind in ("granted", "raised"):
                 if event.fence <= last:
                     yield Violation("fences", entry.time, f"{event.token!r} got {event.fence} after {last}")
-                last = max(last, event.fence)
+                last, lost = max(last, event.fence), False
 
 
 def fences_of_a_process_rise(history: Sequence[Entry], schedule: Schedule) -> Iterator[Violation]:
