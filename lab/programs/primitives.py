@@ -96,7 +96,7 @@ class Condition(_LocalOnly, synchronize.Condition):
         if isinstance(lock, Handle):
             refuse(
                 "Condition is not Redis-backed under lab run, and multiprocessing's own cannot use a Redis-backed "
-                "Lock; call Condition() without a lock, or run the program --on local"
+                "Lock; call Condition() without a lock, import both from broker, or run the program --on local"
             )
         super().__init__(lock, ctx=ctx)
 

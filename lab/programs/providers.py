@@ -53,7 +53,7 @@ class LocalProvider:
 
 
 class RedisProvider(LocalProvider):
-    """Provides local processes and Redis-backed primitives; the rest is multiprocessing's own."""
+    """Provides local processes and Redis-backed primitives; names in `UNSUPPORTED` stay multiprocessing's own."""
 
     replaces = True
 

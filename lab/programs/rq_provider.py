@@ -102,7 +102,7 @@ def _job_context(given: BaseContext | None) -> Any:
 
 
 class RqProvider(providers.RedisProvider):
-    """Provides RQ jobs as processes, and Redis-backed primitives; other shared objects are refused when used."""
+    """Provides RQ jobs as processes, and Redis-backed primitives; names in `UNSUPPORTED` are refused when used."""
 
     def __init__(self, config: RunConfig) -> None:
         redis_backed = primitives.LOCKS | {each.__name__: each for each in (SimpleQueue, Queue, JoinableQueue)}

@@ -1,4 +1,4 @@
-"""Names of multiprocessing of which a program gets no Redis-backed version, and what it gets instead."""
+"""Names for which `lab run` has no Redis-backed version: they stay multiprocessing's own, or are refused on RQ."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Any, NoReturn
 
 from lab.programs.warning import warn_once
 
+IN_JOBS = ("RLock", "Condition", "Barrier", "Value", "Array", "RawValue", "RawArray", "Manager")
+NOWHERE = ("BaseManager", "SharedMemory", "ShareableList", "SharedMemoryManager")
 # Each with what to use instead where processes are RQ jobs.
 UNSUPPORTED = {
-    **dict.fromkeys(("RLock", "Condition", "Barrier"), "build it from Lock, Semaphore and Event"),
-    **dict.fromkeys(("Value", "Array", "RawValue", "RawArray"), "send values through a Queue or a Pipe"),
-    **dict.fromkeys(("Manager", "BaseManager", "SyncManager"), "send values through a Queue or a Pipe"),
-    **dict.fromkeys(("SharedMemory", "ShareableList", "SharedMemoryManager"), "send values through a Queue or a Pipe"),
+    **{name: f"use {name} of jobs.get_context()" for name in IN_JOBS},
+    "SyncManager": "use Manager of jobs.get_context()",
+    **dict.fromkeys(NOWHERE, "send values through a Queue or a Pipe"),
 }
 
 LOCAL_ONLY = "{} is not Redis-backed under lab run: this is multiprocessing's own, for processes on this machine"
@@ -37,7 +38,8 @@ def refuse_on_use(name: str) -> type:
 
     def refuse_name(*_: Any, **__: Any) -> NoReturn:
         refuse(
-            f"{name} needs shared memory, which RQ jobs do not have; {UNSUPPORTED[name]}, or run the program --on redis"
+            f"multiprocessing's {name} works on one machine only, and RQ jobs may run on several; {UNSUPPORTED[name]}, "
+            "or run the program --on redis"
         )
 
     return type(name, (), {"__new__": refuse_name, "__init_subclass__": refuse_name})

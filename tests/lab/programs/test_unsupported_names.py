@@ -1,4 +1,4 @@
-"""What has no Redis-backed version is multiprocessing's own on redis, and refused on rq when it is used."""
+"""What has no Redis-backed version under `lab run` is multiprocessing's own on redis, and refused on rq when used."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_condition_of_a_redis_backed_lock_is_refused(lab: RunLab, program: Progr
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines()[1:] == [
         "lab: Condition is not Redis-backed under lab run, and multiprocessing's own cannot use a Redis-backed Lock; "
-        "call Condition() without a lock, or run the program --on local"
+        "call Condition() without a lock, import both from broker, or run the program --on local"
     ]
 
 
@@ -49,8 +49,8 @@ def test_unsupported_names_are_refused_on_rq_when_used(lab: RunLab, program: Pro
     done = lab("run", program(UNSUPPORTED), "--on", "rq", "--redis-url", url, "--workers", 1)
     assert (done.returncode, done.stdout) == (2, "begins\n")
     assert done.stderr == (
-        "lab: Value needs shared memory, which RQ jobs do not have; send values through a Queue or a Pipe, "
-        "or run the program --on redis\n"
+        "lab: multiprocessing's Value works on one machine only, and RQ jobs may run on several; "
+        "use Value of jobs.get_context(), or run the program --on redis\n"
     )
 
 
@@ -65,9 +65,9 @@ def test_unsupported_names_are_refused_on_rq_when_used(lab: RunLab, program: Pro
         "shared_memory.SharedMemory(create=True, size=1)",
     ],
 )
-def test_every_use_of_shared_memory_is_refused_on_rq(lab: RunLab, program: Program, url: str, use: str):
+def test_every_use_of_what_one_machine_shares_is_refused_on_rq(lab: RunLab, program: Program, url: str, use: str):
     imports = "import multiprocessing.managers\nfrom multiprocessing import shared_memory\n"
     path = program(f"{imports}from multiprocessing.managers import BaseManager\n{use}\nprint('no')\n")
     done = lab("run", path, "--on", "rq", "--redis-url", url, "--workers", 1)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "which RQ jobs do not have" in done.stderr
+    assert "RQ jobs may run on several" in done.stderr
