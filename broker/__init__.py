@@ -1,4 +1,4 @@
-"""multiprocessing's primitives over Redis: locks, semaphores, events and queues for processes on any number of hosts.
+"""multiprocessing's primitives over Redis, from locks and queues to values and managers, for processes on any hosts.
 
 `from broker import Event, Lock, Process, Semaphore` makes them in a default context, as multiprocessing does;
 `get_context(url)` makes a context for another server, and `Lock(context=…)` a lock in it.

@@ -32,11 +32,11 @@ class ArgumentTypeError(InvalidArgumentError, TypeError):
 
 
 class UnsupportedError(BrokerError, NotImplementedError):
-    """Raised for what multiprocessing provides, and a context does not: a primitive, or use by another class."""
+    """Raised for what multiprocessing has and the broker does not: a type, an argument, or use by another class."""
 
 
 class MismatchError(BrokerError, ValueError):
-    """Raised when a name is in use with another start value, size or interval, or by another program."""
+    """Raised when a name is in use with other options (a start value, size, type …), or by another program."""
 
 
 class ServerUnavailableError(BrokerError, ConnectionError):
@@ -48,4 +48,4 @@ class UnsuitableServerError(BrokerError):
 
 
 class DataLostError(BrokerError):
-    """Raised when a value or an array is no longer on the server, which has lost its data, or where it was deleted."""
+    """Raised when a value, an array or a managed container is no longer on the server: lost, or deleted."""

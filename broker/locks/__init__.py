@@ -1,1 +1,1 @@
-"""Locks, semaphores and events."""
+"""Locks, semaphores, conditions, barriers and events."""

@@ -121,11 +121,11 @@ class Barrier(Handle):
         return arrival.place
 
     def abort(self) -> None:
-        """Break the barrier: parties that wait, and those that come, get `BrokenBarrierError` until `reset`."""
+        """Break the barrier: parties that wait, and those that come before `reset`, get `BrokenBarrierError`."""
         self._drive(lambda client: run(client, self._bind_script(BREAK), client.new_token(), b"", b"0", b"aborted"))
 
     def reset(self) -> None:
-        """Make the barrier empty, and not broken; parties that wait get `BrokenBarrierError`."""
+        """Begin anew, with no parties and not broken; parties that wait get `BrokenBarrierError`."""
         self._run(self._bind_script(RESET))
 
     def _arrive(self, holdings: Holdings, client: Client, deadline: float) -> Steps[Arrival]:

@@ -36,9 +36,9 @@ _notify_numbers = itertools.count(1)
 class Condition(Handle):
     """`multiprocessing.Condition` over Redis: threads that hold its lock wait until another one notifies them.
 
-    `lock` is a `Lock` or an `RLock` of the same server; without one, the condition has an `RLock` of its own, of the
-    same name and with a lease of `lease` seconds. `wait` begins to wait and releases the lock in one step, and holds it
-    again when it returns, as often as before. Those that `notify` chooses, the longest waiting first, queue for the
+    `lock` is a `Lock` or an `RLock` of the same server; without one, the condition has an `RLock` of its own, with the
+    same name and a lease of `lease` seconds. `wait` begins to wait and releases the lock in one step. When it returns,
+    it holds the lock again, as often as before. Those that `notify` chooses, the longest waiting first, queue for the
     lock at once, so each is woken only when it has got it. If one of them is killed before, its notification goes to
     the next waiter.
 
@@ -86,11 +86,11 @@ class Condition(Handle):
         return self._lock
 
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
-        """Acquire the lock, see there."""
+        """Acquire the lock; see its `acquire`."""
         return self._lock.acquire(block, timeout)
 
     def release(self) -> None:
-        """Release the lock, see there."""
+        """Release the lock; see its `release`."""
         self._lock.release()
 
     def __enter__(self) -> bool:
@@ -114,7 +114,7 @@ class Condition(Handle):
         return self._drive(lambda client: self._wait(holdings, client, deadline))
 
     def wait_for(self, predicate: Callable[[], T], timeout: float | None = None) -> T:
-        """Wait until `predicate` returns something true, and return that; what it returned last after the timeout."""
+        """Wait until `predicate` returns something true, or until the timeout; return what it returned last."""
         deadline = deadline_of(True, timeout)
         while not (result := predicate()) and (deadline == NEVER or time.monotonic() < deadline):
             self.wait(None if deadline == NEVER else deadline - time.monotonic())

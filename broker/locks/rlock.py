@@ -18,9 +18,8 @@ class RLock(Permits):
 
     Its owner is a thread of a process. Other threads of that process wait as other processes do, and a forked child
     owns nothing. The owner has one lease, however often it has acquired the lock, and sends a request only for the
-    first `acquire` and the last `release`. If the lease is lost, `held` is false at once, `acquire` raises
-    `LeaseLostError` until the owner has released the lock as often as it had acquired it, and so does each of these
-    calls of `release`.
+    first `acquire` and the last `release`. If the lease is lost, `held` is false at once. Each `release` then raises
+    `LeaseLostError`, and so does `acquire` until the owner has released the lock as often as it had acquired it.
 
         with lock:
             with lock:
@@ -37,7 +36,7 @@ class RLock(Permits):
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
         """Acquire the lock for this thread; return whether it was acquired.
 
-        The thread that holds it acquires it once more at once. Others wait until it is free, in order of arrival: for
+        The thread that holds it does not wait. Others wait until it is free, in order of arrival: for
         at most `timeout` seconds, and not at all if `block` is false or `timeout` is 0 or less. Raises `LeaseLostError`
         if this thread has lost its lease, and has not released the lock as often as it had acquired it.
         """
@@ -51,7 +50,7 @@ class RLock(Permits):
         return True
 
     def release(self) -> None:
-        """Release the lock once; it is free when its owner has released it as often as it has acquired it.
+        """Release one level of the lock; it is free when its owner has released it as often as it had acquired it.
 
         Raises `NotOwnedError` if this thread does not hold it, and `LeaseLostError` if the lease expired before.
         """

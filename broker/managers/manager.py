@@ -15,8 +15,8 @@ class Manager:
     """`multiprocessing.Manager` over Redis: creates containers and primitives that processes on any host can use.
 
     There is no process that holds them, so nothing is lost when a process dies, and no process has to be reached. A
-    container is a list or a hash on the server, and each call is one request. What the manager has created is deleted
-    by `shutdown`, at the end of its `with` block, and when its context is closed.
+    container is a list or a hash on the server. Each call is one request, or two if Python has to compare items. What
+    the manager has created is deleted by `shutdown`, at the end of its `with` block, and when its context is closed.
     """
 
     def __init__(self, context: Any, stores: Stores, pool: Callable[..., Any]) -> None:
@@ -62,7 +62,7 @@ class Manager:
         return proxy
 
     def Array(self, typecode: str, sequence: Iterable[Any], lock: Any = True) -> ArrayProxy:  # noqa: ARG002
-        """Return an `array.array`."""
+        """Return an array of this typecode, which has the methods of multiprocessing's."""
         proxy = ArrayProxy(self._create(ListStore), typecode)
         proxy.extend(sequence)
         return proxy
@@ -70,7 +70,7 @@ class Manager:
     def register(self, *_: object, **__: object) -> NoReturn:
         """Raise `UnsupportedError`: objects of other classes need a process that holds them."""
         raise UnsupportedError(
-            "a manager over Redis has no process for objects of other classes; use multiprocessing's"
+            "a manager over Redis has no process for objects of other classes; use multiprocessing.managers.BaseManager"
         )
 
     def start(self) -> None:

@@ -36,7 +36,7 @@ class Proxy:
 
 
 class ListProxy(Proxy):
-    """A list on the server; each call is one request.
+    """A list on the server; each call is one request, or two where Python compares items (`sort`, `remove` …).
 
     What is changed in an item that is not a proxy itself is changed in a copy: assign the item again.
     """

@@ -20,8 +20,8 @@ class ValueFactories(Owner):
     """Mixin of a context: creates values and arrays, with one request each.
 
     A type is one of ctypes, or its typecode, as with multiprocessing. The same name is the same bytes in any context on
-    any host: whoever creates them first gives them their initial value, and the others find what they are by then. With
-    another type, they get a `MismatchError`.
+    any host: whoever creates them first gives them their initial value, and the others find what they are by then.
+    Another type raises `MismatchError`.
     """
 
     @overload
@@ -86,7 +86,7 @@ class ValueFactories(Owner):
     def Value(
         self, typecode_or_type: Any, *args: Any, lock: AnyLock | bool | None = True, name: str | None = None
     ) -> Any:
-        """Return what `RawValue` returns with a lock: a new `RLock`, or the one that is given; without if it is False.
+        """Return what `RawValue` returns, with a new `RLock` or the given lock; without a lock if `lock` is False.
 
         Raises `MismatchError` if the name has another type already.
         """
@@ -128,7 +128,7 @@ class ValueFactories(Owner):
         lock: AnyLock | bool | None = True,
         name: str | None = None,
     ) -> Any:
-        """Return what `RawArray` returns with a lock: a new `RLock`, or the one that is given; without if it is False.
+        """Return what `RawArray` returns, with a new `RLock` or the given lock; without a lock if `lock` is False.
 
         Raises `MismatchError` if the name has another type or length already.
         """

@@ -81,7 +81,7 @@ class GuardedBytes(LockedBytes):
 
     If nobody holds the lock, there is nothing to wait for: the access is one step on the server, as if the lock was
     acquired before and released after it. If this thread holds a reentrant lock, the server checks that it still does.
-    Only else the lock is acquired.
+    Otherwise the lock is acquired.
     """
 
     def __init__(self, stored: StoredBytes, lock: Lock | RLock) -> None:

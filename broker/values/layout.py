@@ -1,4 +1,4 @@
-"""ctypes types: which ones can be shared, how they are called, and where the fields of a structure are."""
+"""ctypes types: which ones can be shared, what they are called, and where the fields of a structure are."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class SharedObject:
 
     @property
     def __buffer__(self) -> NoReturn:
-        """Not the bytes: they are on the server, so no buffer can show what other processes write."""
+        """Raise `UnsupportedError`: the bytes are on the server, so no buffer can show what other processes write."""
         raise UnsupportedError(
             "the bytes are on the server and not in this process's memory, so there is no buffer of them; take a copy "
             "with [:], and assign to [:] what you have changed: a = numpy.array(shared[:]); …; shared[:] = a.tolist()"
@@ -150,7 +150,7 @@ class SharedValue(SharedObject, Generic[T]):
 class SharedArray(SharedObject, Generic[T]):
     """An array, like one of ctypes; an element or a slice is one request to read, and one to write.
 
-    To iterate over it reads each element when its turn comes; `array[:]` reads all with one request.
+    Iterating over it reads each element when its turn comes; `array[:]` reads all with one request.
     """
 
     def __len__(self) -> int:

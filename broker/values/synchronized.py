@@ -102,7 +102,7 @@ class Synchronized(SynchronizedBase[SharedValue[T]]):
 class SynchronizedArray(SynchronizedBase[SharedArray[T]]):
     """An array with a lock; an element or a slice is one request to read, and one to write.
 
-    To iterate over it reads each element when its turn comes; `array[:]` reads all with one request.
+    Iterating over it reads each element when its turn comes; `array[:]` reads all with one request.
     """
 
     def __len__(self) -> int:
