@@ -133,5 +133,5 @@ def reentrant_targets(rows: Rows) -> list[Target]:
 
 UNCONTENDED = Measurement("Uncontended acquire + release, on one core", measure, table, targets)
 REENTRANT = Measurement(
-    "Uncontended acquire + release of an RLock, on one core", measure_reentrant, table, reentrant_targets
+    "Acquire + release of an RLock, on one core", measure_reentrant, table, reentrant_targets
 )
