@@ -132,6 +132,4 @@ def reentrant_targets(rows: Rows) -> list[Target]:
 
 
 UNCONTENDED = Measurement("Uncontended acquire + release, on one core", measure, table, targets)
-REENTRANT = Measurement(
-    "Acquire + release of an RLock, on one core", measure_reentrant, table, reentrant_targets
-)
+REENTRANT = Measurement("Acquire + release of an RLock, on one core", measure_reentrant, table, reentrant_targets)
