@@ -18,7 +18,7 @@ from broker.transport.server_errors import UnexpectedReplyError, translate
 
 ARRIVE = Script("locks/lua/arrive.lua", arguments=4)
 BREAK = Script("locks/lua/break_barrier.lua", arguments=4)
-LEAVE = Script("locks/lua/leave_barrier.lua")
+LEAVE = Script("locks/lua/leave_barrier.lua", arguments=3)
 
 BROKEN, FILLING, COMPLETE, ACTING, BUSY = range(-1, 4)  # as in barrier.lua
 
@@ -52,6 +52,11 @@ class Arrival:
         self._action = b"%d" % has_action
         self._sent_again = False
 
+    @property
+    def arrived(self) -> tuple[bytes, bytes, bytes]:
+        """The arguments of all scripts about this arrival: its token, and the generation and place that are known."""
+        return self.token, self.generation, b"%d" % self.place
+
     def complete(self, deadline: float) -> Steps[None]:
         """Return when all parties have arrived; raise `BrokenBarrierError` if they have not by `deadline`."""
         try:
@@ -68,7 +73,7 @@ class Arrival:
             if self._client.now() < deadline:
                 self._withdraw(LEAVE)
                 raise
-            self._withdraw(BREAK if self.generation else LEAVE, self.generation, b"%d" % self.place, b"timeout")
+            self._withdraw(BREAK if self.generation else LEAVE)
             raise self._fail(b"timeout " + self.token) from error
         except BaseException:
             yield from self._leave()
@@ -77,8 +82,7 @@ class Arrival:
     def check(self, deadline: float) -> Steps[bool]:
         """Arrive, or ask what has become of the arrival and renew its lease."""
         self.sent_at = self._client.now()
-        arguments = self.generation, b"%d" % self.place, self._action
-        reply, sent_again = yield from run(self._client, self._script, self.token, *arguments, deadline=deadline)
+        reply, sent_again = yield from run(self._client, self._script, *self.arrived, self._action, deadline=deadline)
         self._sent_again = self._sent_again or sent_again
         return self.read(reply)
 
@@ -107,8 +111,8 @@ class Arrival:
         return state in (COMPLETE, ACTING)
 
     def _time_out(self) -> Steps[None]:
-        arguments = self.generation, b"%d" % self.place, b"timeout"
-        reply, _ = yield from run(self._client, self._bind(BREAK), self.token, *arguments, deadline=self._client.now())
+        arguments = *self.arrived, b"timeout"
+        reply, _ = yield from run(self._client, self._bind(BREAK), *arguments, deadline=self._client.now())
         if not self.generation:
             raise self._fail(b"timeout " + self.token)
         self.read(reply)
@@ -117,13 +121,13 @@ class Arrival:
         answered = False
         try:
             with contextlib.suppress(Exception):
-                yield from run(self._client, self._bind(LEAVE), self.token, deadline=0.0)
+                yield from run(self._client, self._bind(LEAVE), *self.arrived, deadline=0.0)
                 answered = True
         finally:
             if not answered:
                 self._withdraw(LEAVE)
 
-    def _withdraw(self, script: Script, *arguments: bytes) -> None:
+    def _withdraw(self, script: Script) -> None:
         self._client.retire()
-        arguments = (self.token, *arguments[: script.arguments - 1])
+        arguments = (*self.arrived, b"timeout")[: script.arguments]
         self._holdings.renewer.withdraw(Withdrawal(self._bind(script), arguments, self._client.now() + RETRY_TIMEOUT))

@@ -136,16 +136,15 @@ class Barrier(Handle):
 
     def _act(self, holdings: Holdings, arrival: Arrival) -> None:
         assert self._action is not None
-        arrived = arrival.token, arrival.generation, b"%d" % arrival.place
         renew = self._bind_script(RENEW)
         lease = Lease(arrival.token, 0, self.lease, arrival.sent_at, arrival.sent_at + self.lease, renew)
         try:
             holdings.hold(self._key, lease)
             self._action()
-            reply, _ = self._run(self._bind_script(COMPLETE), *arrived)
+            reply, _ = self._run(self._bind_script(COMPLETE), *arrival.arrived)
         except BaseException:
             with contextlib.suppress(BrokerError):  # then its lease expires
-                self._run(self._bind_script(BREAK), *arrived, b"action")
+                self._run(self._bind_script(BREAK), *arrival.arrived, b"action")
             raise
         finally:
             holdings.drop(self._key, lease)

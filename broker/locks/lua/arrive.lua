@@ -35,6 +35,8 @@ if not arrived then
   elseif ARGV[6] == '1' then
     acting = TOKEN
     redis.call('HSET', STATE, 'acting', TOKEN)
+    redis.call('PEXPIRE', WAITING, IDLE_TTL) -- of a barrier for one party, they are new
+    redis.call('PEXPIRE', LEASES, IDLE_TTL)
   else
     complete()
   end

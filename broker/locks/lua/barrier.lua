@@ -107,7 +107,7 @@ end
 
 local function record_arrival(arrived, place)
   redis.call('HSET', ARRIVALS, CLIENT, NUMBER .. ' ' .. arrived .. ' ' .. place)
-  redis.call('PEXPIRE', ARRIVALS, 2 * RETRY_WINDOW / 1000)
+  redis.call('PEXPIREAT', ARRIVALS, (PERIOD + 2) * RETRY_WINDOW / 1000 - 1) -- just before the key is used again
 end
 
 local function next_expiry()
@@ -116,9 +116,16 @@ end
 
 local BROKEN, FILLING, COMPLETE, ACTING, BUSY = -1, 0, 1, 2, 3
 
+-- Has the server lost the arrival, with all of its data or with the last of it? Then it is unknown what became of its
+-- generation.
+local function is_lost(arrived)
+  if arrived == generation then return not broken and not redis.call('ZSCORE', WAITING, TOKEN) end
+  return tonumber(arrived) < tonumber(created) or tonumber(arrived) > tonumber(generation)
+end
+
 -- Returns what has become of an arrival: {BROKEN, why}, or {state, generation, place, now, next expiry}.
 local function outcome(arrived, place)
-  if tonumber(created) > tonumber(arrived) then -- it is unknown what became of its generation
+  if is_lost(arrived) then
     if not broken then break_barrier('data') end
     return { BROKEN, 'data' }
   end

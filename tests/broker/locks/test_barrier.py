@@ -179,6 +179,21 @@ def test_ctrl_c_leaves_the_barrier_to_the_others(ctx: Context, process: Process)
     assert (second.result(), third.result()) == (1, 0), "numbers are distinct"
 
 
+def test_party_that_leaves_after_a_long_wait_gives_its_place_to_another(
+    ctx: Context, client: redis.Redis, process: Process
+) -> None:
+    barrier = ctx.Barrier(3, lease=LONG)
+    first, second, third = (process(barrier) for _ in range(3))
+    begin_wait(barrier, [first, second])
+    client.delete(*barrier._keys[6:])  # as after ten minutes
+    first.signal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        first.result()
+    begin_wait(barrier, [third])
+    assert barrier.wait() == 2
+    assert (second.result(), third.result()) == (1, 0), "numbers are distinct"
+
+
 @pytest.mark.parametrize(("call", "broken"), [("abort", True), ("reset", False)])
 def test_abort_and_reset_wake_all(ctx: Context, process: Process, call: str, broken: bool) -> None:
     barrier = ctx.Barrier(3, lease=LONG)
@@ -267,7 +282,7 @@ def test_late_copies_have_no_effect(both: tuple[Barrier, Barrier], proxy: Proxy,
 def test_copy_of_an_arrival_is_refused_after_its_party_has_left(ctx: Context) -> None:
     barrier = ctx.Barrier(2)
     token = b"host/1/left/0:1/1"
-    barrier._run(barrier._bind_script(LEAVE), token)
+    barrier._run(barrier._bind_script(LEAVE), token, b"", b"0")
     with pytest.raises(BrokerError, match="WITHDRAWN"):
         barrier._run(barrier._bind_script(ARRIVE), token, b"", b"0", b"0")
     assert barrier.n_waiting == 0
@@ -320,6 +335,29 @@ def test_lost_data_break_the_barrier(ctx: Context, client: redis.Redis, process:
     assert barrier.broken
 
 
+@pytest.mark.parametrize("in_same_generation", [True, False])
+def test_lost_arrival_breaks_the_barrier(
+    ctx: Context, client: redis.Redis, actors: Actors, in_same_generation: bool
+) -> None:
+    """The server restarts with data that was saved before the arrival."""
+    barrier = ctx.Barrier(2, lease=1.0)
+    party, other = actors.thread(barrier), actors.thread(barrier)
+    assert barrier.n_waiting == 0
+    saved = {key: client.dump(key) for key in barrier._keys if client.exists(key)}
+    if not in_same_generation:
+        begin_wait(barrier, [other])
+        barrier.wait()
+        other.result()
+    begin_wait(barrier, [party])
+    with client.pipeline() as transaction:
+        transaction.delete(*barrier._keys)
+        for key, value in saved.items():
+            transaction.restore(key, 0, value)
+        transaction.execute()
+    fails(party, "the server has lost its data", timeout=1.0 + SLACK)
+    assert barrier.broken
+
+
 def test_name_with_another_number_of_parties_is_refused(ctx: Context) -> None:
     barrier = ctx.Barrier(2, name="two")
     assert barrier.n_waiting == 0
@@ -347,3 +385,23 @@ def test_it_is_registered_and_its_keys_expire(ctx: Context, client: redis.Redis,
     begin_wait(barrier, [process(barrier)])
     assert client.zscore(INDEX, barrier._key) is not None
     assert all(client.pttl(key) > 0 for key in barrier._keys if client.exists(key))
+
+
+def test_keys_of_a_barrier_for_one_party_expire(ctx: Context, client: redis.Redis) -> None:
+    seen: dict[bytes, int] = {}
+    barrier = ctx.Barrier(
+        1, lambda: seen.update((key, client.pttl(key)) for key in barrier._keys if client.exists(key))
+    )
+    assert barrier.wait() == 0
+    assert {barrier._key + b":waiting", barrier._key + b":leases"} <= seen.keys()
+    assert min(seen.values()) > 0
+
+
+def test_arrivals_are_forgotten_before_their_key_is_used_again(ctx: Context, client: redis.Redis) -> None:
+    barrier = ctx.Barrier(1)
+    before = client.time()[0]
+    barrier.wait()
+    [remaining] = [client.pttl(key) for key in barrier._keys[6:] if client.exists(key)]
+    period = 300
+    assert before + remaining / 1000 < (client.time()[0] // period + 2) * period
+    assert remaining > (period - 1) * 1000, "longer than a request is sent again"
