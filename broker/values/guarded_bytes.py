@@ -55,10 +55,11 @@ class LockedBytes:
         self.stored = stored
         self._lock = lock
 
-    def exclusive(self) -> contextlib.AbstractContextManager[object]:
-        """Return the lock."""
-        lock: contextlib.AbstractContextManager[object] = self._lock
-        return lock if hasattr(lock, "__enter__") else _hold(self._lock)
+    @contextlib.contextmanager
+    def exclusive(self) -> Iterator[Memory]:
+        """Hold the lock."""
+        with self._lock if hasattr(self._lock, "__enter__") else _hold(self._lock):
+            yield self.stored
 
     def read(self, offset: int, size: int) -> bytes:
         """Return `size` bytes from `offset` on."""
@@ -84,9 +85,16 @@ class GuardedBytes(LockedBytes):
     Otherwise the lock is acquired.
     """
 
-    def __init__(self, stored: StoredBytes, lock: Lock | RLock) -> None:
+    def __init__(self, stored: StoredBytes, lock: Lock | RLock, is_held: bool = False) -> None:
         super().__init__(stored, lock)
+        self._is_held = is_held  # also a lock that is not reentrant, by whoever uses this
         self._read_script, self._write_script, self._add_script = stored.scripts(lock._key)
+
+    @contextlib.contextmanager
+    def exclusive(self) -> Iterator[Memory]:
+        """Hold the lock; its lease is checked with each access."""
+        with self._lock:
+            yield GuardedBytes(self.stored, self._lock, is_held=True)
 
     def read(self, offset: int, size: int) -> bytes:
         """Return `size` bytes from `offset` on."""
@@ -103,8 +111,9 @@ class GuardedBytes(LockedBytes):
         return total
 
     def _access(self, script: BoundScript, *arguments: bytes) -> Any:
-        if isinstance(self._lock, RLock) and (lease := self._own_lease()):
-            return self._access_as_holder(lease, script, *arguments)
+        before = self._own_lease()
+        if before is not None and (self._is_held or isinstance(self._lock, RLock)):
+            return self._access_as_holder(before, script, *arguments)
         reply = self.stored.access(script, NO_PERMIT, *arguments)
         if reply != LOCKED:
             return reply
@@ -112,7 +121,7 @@ class GuardedBytes(LockedBytes):
             with self._lock:
                 return self._access_as_holder(self._own_lease(), script, *arguments)
         except BaseException:
-            if self._own_lease():  # Ctrl-C within acquire or release; nobody else would release it
+            if self._own_lease() is not before:  # Ctrl-C within acquire or release; nobody else would release it
                 with contextlib.suppress(NotHeldError):
                     self._lock.release()
             raise

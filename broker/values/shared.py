@@ -273,10 +273,10 @@ def _field_property(ctype: CType, field: Field) -> property:
 
     def set_(self: SharedStructure, value: Any) -> None:
         if field.is_bit_field:  # others are in the same bytes
-            with self._memory.exclusive():
-                local = view(ctype, self._memory.stored, self._offset)._local_copy()
+            with self._memory.exclusive() as memory:
+                local = view(ctype, memory, self._offset)._local_copy()
                 setattr(local, field.name, value)
-                self._memory.stored.write(self._offset + field.offset, bytes(local)[field.offset :][:size], size, 0)
+                memory.write(self._offset + field.offset, bytes(local)[field.offset :][:size], size, 0)
             return
         local = ctype()
         setattr(local, field.name, _local(value))

@@ -36,8 +36,8 @@ class Memory(Protocol):
     def add(self, offset: int, number_format: bytes, addend: bytes) -> bytes:
         """Add to a number; the arguments and the result are those of add.lua."""
 
-    def exclusive(self) -> contextlib.AbstractContextManager[object]:
-        """Return the lock, if there is one, for an access that takes several requests."""
+    def exclusive(self) -> contextlib.AbstractContextManager[Memory]:
+        """Hold the lock, if there is one, for an access that takes several requests; what it enters makes them."""
 
 
 class StoredBytes(Handle):
@@ -86,9 +86,9 @@ class StoredBytes(Handle):
         total: bytes = self.access(self._add_script, NO_PERMIT, b"%d" % offset, number_format, addend)
         return total
 
-    def exclusive(self) -> contextlib.AbstractContextManager[object]:
-        """Return what locks nothing."""
-        return contextlib.nullcontext()
+    def exclusive(self) -> contextlib.AbstractContextManager[Memory]:
+        """Lock nothing."""
+        return contextlib.nullcontext(self)
 
     def access(self, script: BoundScript, permit: bytes, *arguments: bytes) -> Any:
         """Run one of the `scripts`; raise `DataLostError` if the bytes are no longer there."""

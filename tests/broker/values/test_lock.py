@@ -12,6 +12,7 @@ import pytest
 import redis
 
 from broker import Context, LeaseLostError, Lock
+from broker.values.shared import SharedStructure
 from tests.broker.engine.test_interrupted_anywhere import interrupted_at_each_line
 from tests.support.actors import TIMEOUT, Actor, Actors
 from tests.support.server_state import count_waiters, holders, run_command, start_waiting
@@ -99,6 +100,19 @@ def test_holder_of_a_lock_that_is_not_reentrant_waits_for_itself(ctx: Context, a
     assert other.blocked(0.1)
     lock.release()
     assert other.result() == 5
+
+
+def test_interrupted_holder_that_waits_for_itself_goes_on_holding(ctx: Context, actors: Actors) -> None:
+    lock = ctx.Lock(lease=LONG)
+    holder = actors.process(ctx, ctx.Value("i", 5, lock=lock))
+    assert holder.call("acquire")
+    start_waiting(lock, [holder], "value")
+    holder.signal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        holder.result()
+    assert lock.locked()
+    holder.call("release")
+    assert not lock.locked()
 
 
 @EACH
@@ -233,6 +247,26 @@ def test_processes_use_one_lock_for_a_name(ctx: Context, process: Callable[[obje
     assert same.value == 7
     value.delete()
     assert not [key for key in run_command(value.get_lock(), b"KEYS", b"*") if b"total" in key]
+
+
+@pytest.mark.parametrize("kind", ["Lock", "RLock"])
+def test_bit_field_is_not_changed_if_the_lock_is_lost_meanwhile(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    lock = getattr(ctx, kind)(lease=LONG)
+    point = ctx.Value(Bits, lock=lock)
+    local_copy = SharedStructure._local_copy
+
+    def read_and_pause(structure: SharedStructure) -> Any:
+        copy = local_copy(structure)
+        run_command(lock, b"HDEL", lock._key, *holders(lock))  # as if it had paused for longer than the lease
+        return copy
+
+    monkeypatch.setattr(SharedStructure, "_local_copy", read_and_pause)
+    with pytest.raises(LeaseLostError):
+        point.small = 3
+    monkeypatch.undo()
+    assert point.get_obj().small == 0
 
 
 def test_bit_field_is_changed_under_the_lock(ctx: Context, actors: Actors) -> None:
