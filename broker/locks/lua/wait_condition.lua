@@ -66,6 +66,8 @@ if not redis.call('ZSCORE', WAITING, TOKEN) then
     if SINCE > 0 and is_new then return request_lock() end -- a notification may be lost with the data
     wait_since(SINCE > 0 and SINCE or next_ticket())
   end
+else
+  initialize_condition() -- waiting is use
 end
 redis.call('PEXPIRE', WAITING, IDLE_TTL)
 pass_on()

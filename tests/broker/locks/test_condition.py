@@ -529,3 +529,16 @@ def test_it_is_registered_and_its_keys_expire(ctx: Context, client: redis.Redis)
         condition.wait(0.0)
     assert client.zscore(INDEX, condition._key) is not None
     assert client.ttl(condition._key) > 6 * 86400
+
+
+def test_its_keys_do_not_expire_while_somebody_waits(ctx: Context, client: redis.Redis, process: Process) -> None:
+    condition = ctx.Condition(lease=0.3)
+    waiter = process(condition)
+    begin_wait(condition, [waiter])
+    client.hset(condition._key, "touched", 1)  # as after some days
+    client.expire(condition._key, 600)
+    client.zrem(INDEX, condition._key)
+    wait_until(lambda: client.ttl(condition._key) > 6 * 86400)
+    assert client.zscore(INDEX, condition._key) is not None
+    notify(condition)
+    assert waiter.result() is True
