@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import pickle
+from fractions import Fraction
+from numbers import Number
 from typing import Any
 
 
@@ -15,13 +18,23 @@ def field_of(key: Any) -> bytes:
 
 def _canonical(key: Any) -> Any:
     """Return what is pickled for a key: the same for numbers that are equal, and for sets in any order."""
-    if isinstance(key, (bool, int)) or (isinstance(key, float) and key.is_integer()):
-        return int(key)
+    if isinstance(key, Number):
+        return _canonical_number(key)
     if type(key) is tuple:
         return tuple(map(_canonical, key))
     if type(key) is frozenset:
         return frozenset, sorted(_dumps(_canonical(each)) for each in key)
     return key
+
+
+def _canonical_number(number: Any) -> Any:
+    if isinstance(number, complex) and number.imag == 0:
+        number = number.real
+    for kind in (int, float, Fraction, complex):
+        with contextlib.suppress(TypeError, ValueError, OverflowError):
+            if (same := kind(number)) == number:
+                return same
+    return number
 
 
 def _dumps(obj: Any) -> bytes:

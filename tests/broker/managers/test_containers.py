@@ -6,6 +6,8 @@ import array
 import copy
 import operator
 from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from broker import Context
+from broker.managers.keys import field_of
 
 ITEMS = st.integers(-3, 3) | st.sampled_from(["", "x", None, 0.5, (1, "x"), b"\0\r\n:"])
 PLACES = st.integers(-4, 4)
@@ -108,6 +111,30 @@ def test_dict(ctx: Context, initial: dict[Any, Any], calls: list[Any]) -> None:
         results = [outcome(lambda of=of: getattr(of, name)(*arguments)) for of in (managed, local)]  # noqa: B023
         assert results[0] == results[1]
         assert managed.items() == list(local.items()), "in the order of insertion"
+
+
+class Meters(float):
+    """A number of a class of its own."""
+
+
+@pytest.mark.parametrize(
+    "equal",
+    [
+        (1, True, 1.0, Decimal("1.0"), Fraction(1), 1 + 0j, Meters(1)),
+        (1.5, Fraction(3, 2), Decimal("1.50"), 1.5 + 0j, Meters(1.5)),
+        (Fraction(1, 10), Fraction(2, 20), Decimal("0.1"), Decimal("0.10")),
+        (2**70, 2.0**70, Decimal(2**70)),
+        (1 + 2j, 1.0 + 2.0j),
+        (float("inf"), Decimal("inf")),
+    ],
+)
+def test_equal_numbers_are_one_key(equal: tuple[Any, ...]) -> None:
+    assert len({*equal}) == len({field_of(number) for number in equal}) == 1
+
+
+def test_different_numbers_are_different_keys() -> None:
+    numbers = 0, 1, 0.1, Decimal("0.1"), 2**53 + 1, 2.0**53, 10**400, 1j, float("inf")
+    assert len({*numbers}) == len({field_of(number) for number in numbers}) == len(numbers)
 
 
 def test_equal_keys_are_one_key(ctx: Context) -> None:
