@@ -111,10 +111,11 @@ class Arrival:
         return state in (COMPLETE, ACTING)
 
     def _time_out(self) -> Steps[None]:
+        if not self.generation:  # the action of another generation runs, which this party must not break
+            yield from self._leave()
+            raise self._fail(b"timeout " + self.token)
         arguments = *self.arrived, b"timeout"
         reply, _ = yield from run(self._client, self._bind(BREAK), *arguments, deadline=self._client.now())
-        if not self.generation:
-            raise self._fail(b"timeout " + self.token)
         self.read(reply)
 
     def _leave(self) -> Steps[None]:

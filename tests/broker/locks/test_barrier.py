@@ -16,7 +16,7 @@ from broker.engine.handle import INDEX
 from broker.locks.arrival import ARRIVE, BREAK, LEAVE
 from broker.locks.barrier import COMPLETE, READ, RESET
 from broker.transport.scripts import Script
-from tests.support.actors import SLACK, Actor, Actors
+from tests.support.actors import SLACK, TIMEOUT, Actor, Actors
 from tests.support.proxy import Fault, Proxy
 from tests.support.server_state import run_command
 from tests.support.waiting import wait_until
@@ -333,6 +333,25 @@ def test_lost_data_break_the_barrier(ctx: Context, client: redis.Redis, process:
     client.flushall()
     fails(party, "the server has lost its data", timeout=1.0 + SLACK)
     assert barrier.broken
+
+
+def test_timeout_of_a_party_that_comes_during_the_action_does_not_break_it(ctx: Context, actors: Actors) -> None:
+    acts, go_on = threading.Event(), threading.Event()
+
+    def action() -> None:
+        acts.set()
+        go_on.wait(TIMEOUT)
+
+    barrier = ctx.Barrier(1, action, lease=LONG)
+    party = actors.thread(barrier)
+    party.begin("wait")
+    assert acts.wait(TIMEOUT)
+    with pytest.raises(BrokenBarrierError, match="timeout"):
+        barrier.wait(0.05)
+    assert not barrier.broken
+    go_on.set()
+    assert party.result() == 0
+    assert barrier.wait() == 0
 
 
 @pytest.mark.parametrize("in_same_generation", [True, False])
