@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import sys
 import uuid
 import weakref
@@ -74,6 +75,7 @@ class Context(ValueFactories, BaseContext):  # type: ignore[misc]
         local: Any = multiprocessing if method is None else multiprocessing.get_context(method)
         self.Process: type[BaseProcess] = local.Process
         self._local = local
+        _contexts.add(self)
 
     @property
     def url(self) -> str:
@@ -161,6 +163,7 @@ class Context(ValueFactories, BaseContext):  # type: ignore[misc]
         context = object.__new__(type(self))
         vars(context).update(vars(self), _unnamed=weakref.WeakSet(), _deletions=deque())
         self._of_managers.append(context)
+        _contexts.add(context)
         return Manager(context, self._stores, self.Pool)
 
     def Heartbeat(self, board: Board, who: str | None = None, *, daemon: bool = True) -> Heartbeat:
@@ -228,7 +231,7 @@ class Context(ValueFactories, BaseContext):  # type: ignore[misc]
         """Delete the primitives that this context created without a name, stop its heartbeats and its private server.
 
         If no other context of this process uses the server, the connections are closed, and what this process holds is
-        free when its leases expire.
+        free when its leases expire. In a forked child, the primitives that its parent has created remain.
         """
         for heartbeat in self._heartbeats:
             with contextlib.suppress(ServerUnavailableError):  # its name will be dead after an interval
@@ -265,6 +268,20 @@ class Context(ValueFactories, BaseContext):  # type: ignore[misc]
             primitive.delete()
         if self._deletions or existing_session(url) is not None:
             get_session(url).delete_dropped(drain(self._deletions))
+
+
+_contexts: weakref.WeakSet[Context] = weakref.WeakSet()
+
+
+def _leave_primitives_to_the_parent() -> None:
+    for context in list(_contexts):
+        for primitive in list(context._unnamed):
+            primitive.disown()
+        context._unnamed.clear()
+        context._deletions.clear()
+
+
+os.register_at_fork(after_in_child=_leave_primitives_to_the_parent)
 
 
 def get_context(url: str | None = None, *, method: str | None = None) -> Context:

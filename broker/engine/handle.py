@@ -111,6 +111,10 @@ class Handle:
         """The script that deletes the primitive."""
         return DELETE.bind(self._keys, more_keys=INDEX_KEY)
 
+    def disown(self) -> None:
+        """Leave its deletion to others: in a forked child, to the parent."""
+        self._owner = None
+
     def __del__(self) -> None:
         """Have a primitive without a name deleted: now if nobody else can use it, else when its owner is closed.
 

@@ -17,6 +17,9 @@ class Primitive(Protocol):
     def deletion(self) -> BoundScript:
         """The script that deletes it."""
 
+    def disown(self) -> None:
+        """Leave its deletion to others."""
+
 
 class Owner(Protocol):
     """Gives a new primitive its server, and deletes the primitive if it has no name; `broker.Context` is one."""

@@ -7,8 +7,10 @@ import os
 import signal
 import threading
 from multiprocessing.connection import Connection
+from typing import Any
 
 import pytest
+import redis
 
 from broker import Context, Event, NotHeldError
 from tests.support.actors import TIMEOUT, Actors
@@ -101,3 +103,24 @@ def test_child_of_a_killed_parent_keeps_none_of_its_connections_open(ctx: Contex
         wait_until(lambda: count_event_waiters(event) == 0)
     finally:
         os.kill(child, signal.SIGKILL)
+
+
+def use_and_close(context: Context, inherited: list[Any]) -> None:
+    """Do what a forked child may do before it leaves the `with` block of its parent."""
+    context.Value("i", 6)
+    inherited.clear()
+    context.close()
+
+
+def test_child_that_closes_an_inherited_context_deletes_only_its_own_primitives(
+    ctx: Context, client: redis.Redis
+) -> None:
+    with Context(ctx.url) as context:
+        kept, dropped, items = context.Value("i", 5), [context.RawValue("i", 5)], context.Manager().list([7])
+        before = {*client.scan_iter()}
+        child = FORK.Process(target=use_and_close, args=(context, dropped))
+        child.start()
+        child.join()
+        assert child.exitcode == 0
+        assert {*client.scan_iter()} == before
+        assert (kept.value, dropped[0].value, items[:]) == (5, 5, [7])
