@@ -78,6 +78,7 @@ def test_hello_server_prints_its_clients_pids(runner: CourseRunner, backend: str
     assert run.stop() == TERMINATED
 
 
+@pytest.mark.slow
 def test_daemon_class(finished: CourseRun) -> None:
     first, *rest = finished.lines
     assert re.fullmatch(r"\d+ Myprocess-1", first)

@@ -23,7 +23,8 @@ KTV = ("ktv", "--guests", "9", "--rooms", "3", "--pace", "0.5")
 RUN_TIMEOUT = 180.0  # seconds, longer than any run takes
 
 
-@pytest.mark.parametrize("workers", ["rq", pytest.param("lab", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", ["rq", "lab"])
 def test_host_loses_power_while_a_client_on_it_holds_the_lock(cluster: Cluster, workers: str) -> None:
     comparison = Comparison(cluster, *TICKETS, workers=workers)
     comparison.wait_until_inside(cluster.one)

@@ -8,12 +8,10 @@ from textwrap import dedent
 
 import pytest
 
-from tests.support.lab import BACKENDS
-
 Program = Callable[..., Path]
 
 
-@pytest.fixture(params=BACKENDS)
+@pytest.fixture(params=["local", pytest.param("redis", marks=pytest.mark.slow), "rq"])
 def backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

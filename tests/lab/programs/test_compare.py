@@ -163,6 +163,7 @@ def test_a_program_that_never_ends_is_stopped_at_the_limit(lab: RunLab, program:
     assert "It was stopped at the limit of 1.50 s on local, redis, rq." in " ".join(done.stdout.split())
 
 
+@pytest.mark.slow
 def test_a_deadlock_is_named(lab: RunLab, program: Program, url: str, tmp_path: Path):
     path = program(
         """

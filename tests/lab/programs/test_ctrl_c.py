@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.lab import BACKENDS, COMMAND
+from tests.support.lab import COMMAND
 from tests.support.terminal import CTRL_C, Terminal
 
 Run = Callable[[Path], Terminal]
 
 
-@pytest.fixture(params=BACKENDS)
+@pytest.fixture(params=["local", pytest.param("redis", marks=pytest.mark.slow), "rq"])
 def run(request: pytest.FixtureRequest, url: str) -> Iterator[Run]:
     """Runs a program in a terminal, on each backend."""
     terminals = []
