@@ -101,7 +101,7 @@ class Context(broker.Context):
         """Do what `broker.Context.close` does; also kill this context's jobs, and delete them with their results."""
         children, self._children = self._children, None
         try:
-            if children is not None:
+            if children is not None and children.pid == os.getpid():
                 children.close()
         finally:
             if self._finalizer is not None:

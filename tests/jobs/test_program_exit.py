@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -113,6 +114,19 @@ def test_a_program_that_does_not_close_its_context_leaves_no_keys(url, workers, 
     assert not {
         key for key in set(connection.scan_iter()) - before if b"rq:worker" not in key and key != RQ_MAINTENANCE_KEY
     }
+
+
+def test_a_forked_child_that_closes_the_context_leaves_the_jobs_of_its_parent_alone(ctx):
+    go_on = ctx.Event()
+    process = ctx.Process(target=go_on.wait)
+    process.start()
+    child = multiprocessing.get_context("fork").Process(target=ctx.close)
+    child.start()
+    child.join()
+    assert child.exitcode == 0
+    go_on.set()
+    process.join()
+    assert process.exitcode == 0
 
 
 def test_a_signal_handler_may_close_the_context_during_join(ctx):
