@@ -2,14 +2,17 @@
 
 -- Returns when a request checks again that is not granted, and how many places in the queue later. `look` is what it was
 -- told if it has just joined the queue. If it has watched the leases, the head does so from now on, which checks when the
--- next lease expires.
+-- next lease expires. A head that cannot be told keeps its place: after a restart of the server, it may be the last to
+-- connect again.
 local function next_check(look)
   local rank, expiry = redis.call('ZRANK', QUEUE, TOKEN), math.min(next_expiry, now + LEASE)
   if not rank then return expiry, 0 end
   if rank > 0 and look then return look, 0 end
   local number = tonumber(redis.call('ZSCORE', QUEUE, TOKEN))
   if number >= watch then
-    if rank == 0 then set_watch(number) else notify_head() end
+    local head, first = unpack(redis.call('ZRANGE', QUEUE, 0, 0, 'WITHSCORES'))
+    local is_told = rank > 0 and notify(head, 0, expiry) > 0
+    set_watch(is_told and tonumber(first) or number)
   end
   return expiry, rank
 end

@@ -9,7 +9,7 @@ import pytest
 
 from broker import Context
 from tests.support.actors import SLACK, Actor, Actors
-from tests.support.server_state import count_reachable_waiters, holders, start_waiting
+from tests.support.server_state import count_reachable_waiters, holders, run_command, start_waiting
 from tests.support.waiting import wait_until
 
 LONG = 60.0  # seconds: a lease that does not end within a bound
@@ -102,3 +102,13 @@ def test_lock_of_killed_process_is_free_again(ctx: Context, actors: Actors, meth
     assert lock.acquire(False) is False
     holder.kill()
     assert lock.acquire(timeout=1 + SLACK) is True
+
+
+def test_head_that_cannot_be_reached_keeps_its_place_when_others_ask_again(ctx: Context) -> None:
+    """After a restart of the server with its data, all waiters connect again, and the head may be the last."""
+    lock, waiters = ctx.Lock(lease=60), [b"host/1/name/0:%d/1" % number for number in (1, 2, 3)]
+    with lock:
+        for token in (*waiters, *waiters[:0:-1]):
+            lock._run(lock._acquire_script, token, b"1")
+        assert run_command(lock, b"ZRANGE", lock._keys[1], b"0", b"-1") == waiters
+    lock.delete()
