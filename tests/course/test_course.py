@@ -164,6 +164,7 @@ def test_ktv(finished: CourseRun) -> None:
     assert not inside
 
 
+@pytest.mark.slow
 def test_ktv_join(finished: CourseRun) -> None:
     *users, last = finished.lines
     assert sorted(users) == sorted(f"user{number} 占到一间ktv小屋" for number in range(13))

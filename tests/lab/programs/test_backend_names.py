@@ -109,6 +109,7 @@ def test_children_get_the_same_names_with_every_start_method(
     assert done.stdout.split()[:2] == ["broker.locks.lock", "True"]
 
 
+@pytest.mark.slow
 def test_instances_and_subclasses_in_a_comparison(lab: RunLab, program: Program):
     path = program(
         """

@@ -15,6 +15,7 @@ from tests.lab.programs.conftest import Program
 from tests.support.lab import RunLab
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("running", "advice"), [(False, "--workers"), (True, "`lab worker`")])
 def test_more_processes_than_workers_print_a_warning(
     lab: RunLab, program: Program, url: str, running: bool, advice: str
@@ -80,6 +81,7 @@ def test_workers_that_do_not_start_are_one_sentence(lab: RunLab, program: Progra
     assert re.fullmatch(r"lab: the RQ workers did not start: \S.*\n", done.stderr)
 
 
+@pytest.mark.slow
 def test_a_module_named_like_a_standard_one_in_the_current_folder_is_not_imported(
     lab: RunLab, program: Program, tmp_path: Path
 ):
