@@ -19,7 +19,7 @@ from lab.programs.instrumentation import plan_faults, record_processes
 from lab.programs.recording import record
 from lab.programs.run_config import RunConfig
 
-EXIT_TIMEOUT = 4  # seconds for the clean-up after a signal, also if the server died with the lab
+EXIT_TIMEOUT = 8  # seconds for the clean-up after a signal, also if the server died with the lab
 EXIT_FUNCTION = util._exit_function.__code__  # type: ignore[attr-defined]
 AFTER_CHILDREN = -1  # as in `providers`, whose finalizers come after this one
 LOCAL_CLASSES = pools.CLASSES

@@ -30,7 +30,7 @@ from lab.runtime.versions import installed_versions
 from lab.trace import LAB, STOP, Trace
 
 LIMIT, INTERRUPT = "limit", "interrupt"  # why a run is stopped
-GRACE = 5.0  # seconds from a SIGTERM to a SIGKILL
+GRACE = 10.0  # seconds from a SIGTERM to a SIGKILL
 
 
 @dataclass(frozen=True)

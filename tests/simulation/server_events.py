@@ -84,10 +84,13 @@ class Queue:
             elif token not in self.waiting:
                 yield Event("joined", token)
         grants = []
-        for message in entry.messages:
+        # A waiter behind the head that asks again tells the head last; a head that it cannot reach keeps its place.
+        asks_again = entry.script == "acquire" and isinstance(entry.reply, list) and entry.reply[2] > 0
+        for place, message in enumerate(entry.messages, 1):
             waiter, fence, expiry = message.payload.split()
             if not message.received:
-                yield Event("dropped", waiter)
+                if not (asks_again and place == len(entry.messages)):
+                    yield Event("dropped", waiter)
             elif fence != b"0":
                 grants.append(Event("granted", waiter, int(fence), int(expiry)))
         if entry.script == "acquire" and isinstance(entry.reply, int):
