@@ -14,7 +14,7 @@ from broker.engine.operations import Client, Steps
 from broker.engine.owner import Owner, default_owner
 from broker.engine.requests import run
 from broker.engine.session import Session, get_session
-from broker.errors import BrokerError, InvalidArgumentError, MismatchError
+from broker.errors import BrokerError, DataLostError, InvalidArgumentError, MismatchError
 from broker.transport.scripts import BoundScript, Command, PackedKeys, Script
 from broker.transport.server_errors import translate
 
@@ -146,6 +146,9 @@ class Handle:
             return self._get_session().run(steps)
         except redis.ResponseError as error:
             raise self._translate_error(error) from error
+
+    def _data_lost(self) -> DataLostError:
+        return DataLostError(f"{self!r} is no longer on the server: its data was lost, or it was deleted")
 
     def _translate_error(self, error: redis.ResponseError) -> BrokerError:
         code, _, rest = str(error).partition(" ")

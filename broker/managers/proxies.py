@@ -49,14 +49,14 @@ class ListProxy(Proxy):
     def __getitem__(self, index: SupportsIndex | slice) -> Any:
         if isinstance(index, slice):
             return self._read_slice(index)
-        place = operator.index(index)
+        place = _place(index)
         found = self._store.read(place, place)
         if not found:
             raise IndexError("list index out of range")
         return found[0]
 
     def _read_slice(self, index: slice) -> list[Any]:
-        start, stop = (None if each is None else operator.index(each) for each in (index.start, index.stop))
+        start, stop = (None if each is None else _place(each) for each in (index.start, index.stop))
         if index.step is not None and operator.index(index.step) < 1:  # also 0, which raises
             return self._getvalue()[index]
         if stop == 0:
@@ -65,7 +65,7 @@ class ListProxy(Proxy):
 
     def __setitem__(self, index: SupportsIndex | slice, value: Any) -> None:
         if not isinstance(index, slice):
-            self._store.replace_one(operator.index(index), [value])
+            self._store.replace_one(_place(index), [value])
         elif index.step is None:
             start, stop = _bounds(index)
             self._store.splice(start, stop, value)
@@ -75,7 +75,7 @@ class ListProxy(Proxy):
 
     def __delitem__(self, index: SupportsIndex | slice) -> None:
         if not isinstance(index, slice):
-            self._store.replace_one(operator.index(index))
+            self._store.replace_one(_place(index))
         elif index.step is None:
             self._store.splice(*_bounds(index))
         else:
@@ -121,12 +121,12 @@ class ListProxy(Proxy):
 
     def insert(self, index: SupportsIndex, value: Any) -> None:
         """Insert an item before this place."""
-        place = operator.index(index)
+        place = _place(index)
         self._store.splice(place, place, [value])
 
     def pop(self, index: SupportsIndex = -1) -> Any:
         """Remove and return an item; raise `IndexError` if there is none at this place."""
-        return self._store.pop(operator.index(index))
+        return self._store.pop(_place(index))
 
     def remove(self, value: Any) -> None:
         """Remove the first item that is equal; raise `ValueError` if there is none."""
@@ -154,9 +154,14 @@ class ListProxy(Proxy):
         return self._store.read(0, -1)
 
 
+def _place(index: SupportsIndex) -> int:
+    """Return a place in a list, or one that no list has instead of any that is further away."""
+    return max(-END, min(operator.index(index), END))
+
+
 def _bounds(index: slice) -> tuple[int, int]:
     start, stop = index.start, index.stop
-    return 0 if start is None else operator.index(start), END if stop is None else operator.index(stop)
+    return 0 if start is None else _place(start), END if stop is None else _place(stop)
 
 
 class DictProxy(Proxy):

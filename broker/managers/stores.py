@@ -9,7 +9,6 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 from broker.engine.handle import INDEX_KEY, Handle
 from broker.engine.owner import Owner
 from broker.engine.requests import run
-from broker.errors import DataLostError
 from broker.managers.keys import field_of
 from broker.transport.scripts import BoundScript, Script
 
@@ -24,7 +23,7 @@ MAPPING_PUT = Script("managers/lua/mapping_put.lua", arguments=3)
 MAPPING_REMOVE = Script("managers/lua/mapping_remove.lua", arguments=3)
 
 LOST, MISSING = -1, -2  # replies, see managers/lua/container.lua
-END = 2**53  # a place behind the last item of any list
+END = 2**53  # a place behind the last item of any list; Lua has no larger whole number
 
 T = TypeVar("T")
 
@@ -52,7 +51,7 @@ class Store(Handle):
             bound = self._bound[script] = script.bind(self._keys, self._created, more_keys=INDEX_KEY)
         reply = self._drive(lambda client: run(client, bound, client.new_token(), *arguments))[0]
         if reply == LOST:
-            raise DataLostError(f"{self!r} is no longer on the server: its data was lost, or it was deleted")
+            raise self._data_lost()
         return reply
 
     def _dumps(self, obj: Any) -> bytes:

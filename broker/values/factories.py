@@ -139,12 +139,12 @@ class ValueFactories(Owner):
         size = check_size(ctype)
         return view(ctype, kind(name, size, describe(ctype), initial, context=self))
 
-    def _lock(self, obj: SharedObject, lock: AnyLock | bool | None, name: str | None) -> Any:
-        if lock is None or lock is True:
+    def _lock(self, obj: SharedObject, lock: Any, name: str | None) -> Any:
+        if lock in (True, None):
             lock = default_lock(obj._memory.stored, name, self)
         return obj if lock is False else synchronized(obj, lock)
 
 
 def _check_lock(lock: object) -> None:
-    if lock not in (True, False, None) and not hasattr(lock, "acquire"):
+    if lock is not False and lock not in (True, None) and not hasattr(lock, "acquire"):
         raise AttributeError(f"{lock!r} has no method 'acquire'")

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from broker.engine.handle import INDEX_KEY, Handle
 from broker.engine.owner import Owner
 from broker.engine.requests import run
-from broker.errors import BrokerError, DataLostError, MismatchError
+from broker.errors import BrokerError, MismatchError
 from broker.transport.scripts import BoundScript, PackedKeys, Script
 
 CREATE = Script("values/lua/create.lua", arguments=3)
@@ -94,7 +94,7 @@ class StoredBytes(Handle):
         """Run one of the `scripts`; raise `DataLostError` if the bytes are no longer there."""
         reply = self._drive(lambda client: run(client, script, client.new_token(), permit, *arguments))[0]
         if reply == LOST:
-            raise DataLostError(f"{self!r} is no longer on the server: its data was lost, or it was deleted")
+            raise self._data_lost()
         return reply
 
     def __getstate__(self) -> tuple[Any, ...]:

@@ -19,6 +19,7 @@ from broker.managers.keys import field_of
 
 ITEMS = st.integers(-3, 3) | st.sampled_from(["", "x", None, 0.5, (1, "x"), b"\0\r\n:"])
 PLACES = st.integers(-4, 4)
+FAR = 2**70  # more than an index of C can be
 SLICES = st.builds(slice, st.none() | PLACES, st.none() | PLACES, st.none() | st.integers(-2, 2))
 LISTS = st.lists(ITEMS, max_size=3)
 KEYS = st.sampled_from([0, 1, 1.0, True, "x", b"x", None, (1, 2), (1.0, 2), ("x", ("x",)), frozenset("xyz"), 2.5])
@@ -68,6 +69,8 @@ def outcome(call: Callable[[], Any]) -> Any:
 
 @given(initial=LISTS, calls=calls(LIST_CALLS))
 @example([1, 2, 3], [("__getitem__", (slice(start, stop, 1),)) for start in range(-4, 5) for stop in range(-4, 5)])
+@example([1, 2, 3], [("__getitem__", (each,)) for each in (slice(-FAR, FAR), slice(FAR, None), FAR, -FAR)])
+@example([1, 2, 3], [("__setitem__", (slice(FAR, FAR + 1), [4])), ("__delitem__", (slice(-FAR, 1),))])
 @example([1, 2, 3], [("__delitem__", (slice(None, None, 2),)), ("pop", (0,)), ("append", (5,)), ("insert", (-9, 7))])
 def test_list(ctx: Context, initial: list[Any], calls: list[Any]) -> None:
     managed, local = ctx.Manager().list(initial), [*initial]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import redis
 
-from broker import Context, LeaseLostError, Lock
+from broker import Context, LeaseLostError, Lock, RLock
 from broker.values.shared import SharedStructure
 from tests.broker.engine.test_interrupted_anywhere import interrupted_at_each_line
 from tests.support.actors import TIMEOUT, Actor, Actors
@@ -204,6 +204,15 @@ class Bare:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.acquire, self.release = self._lock.acquire, self._lock.release
+
+
+@pytest.mark.parametrize("lock", [True, None, 1])
+def test_a_value_gets_a_reentrant_lock(ctx: Context, lock: Any) -> None:
+    value = ctx.Value("i", 5, lock=lock)
+    assert isinstance(value.get_lock(), RLock)
+    with value.get_lock():
+        value.value += 1
+    assert value.value == 6
 
 
 @pytest.mark.parametrize("make", [lambda ctx: Audited(context=ctx), lambda ctx: ctx.Semaphore(1), lambda ctx: Bare()])
