@@ -93,13 +93,6 @@ def test_only_a_server_of_the_labs_own_is_restarted(lab_in_process: RunLab, url:
 
 
 @pytest.mark.slow
-def test_on_local_there_is_no_server_to_restart(lab: RunLab, tmp_path: Path):
-    _, (trace,), text = compare(lab, tmp_path, 0, *KTV, "--fault", "restart-empty", "--on", "local")
-    assert faults(trace) == []
-    assert "There is no server to restart: on local all went on." in text
-
-
-@pytest.mark.slow
 def test_what_nothing_protects_is_not_called_valid(lab: RunLab, tmp_path: Path):
     """All who are in the rooms lose their permits, and others enter: no fence keeps anybody out."""
     options = ("--rooms", 2, "--guests", 8, "--pace", 0.5, "--seed", 40, "--fault", "restart-empty", "--on", "redis")
@@ -110,10 +103,11 @@ def test_what_nothing_protects_is_not_called_valid(lab: RunLab, tmp_path: Path):
 
 
 @pytest.mark.slow
-def test_on_local_there_is_no_server_to_be_cut_off_from(lab: RunLab, tmp_path: Path):
-    _, (trace,), text = compare(lab, tmp_path, 0, *KTV, "--fault", "cut", "--on", "local")
+@pytest.mark.parametrize(("fault", "what"), [("cut", "be cut off from"), ("restart-empty", "restart")])
+def test_on_local_there_is_no_server(lab: RunLab, tmp_path: Path, fault: str, what: str):
+    _, (trace,), text = compare(lab, tmp_path, 0, *KTV, "--fault", fault, "--on", "local")
     assert faults(trace) == []
-    assert "There is no server to be cut off from: on local all went on." in text
+    assert f"There is no server to {what}: on local all went on." in text
 
 
 @pytest.mark.slow
