@@ -27,6 +27,8 @@ def pytest_configure(config: pytest.Config) -> None:
     signals.at_default()
     for name in AMBIENT:
         os.environ.pop(name, None)
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):  # else each program under test would compile all its modules
+        os.environ["PYTHONPYCACHEPREFIX"] = str(config.cache.mkdir("bytecode"))
 
 
 @pytest.fixture(autouse=True)
