@@ -83,7 +83,7 @@ class Context(ValueFactories, BaseContext):  # type: ignore[misc]
         return self._server.url
 
     def check(self) -> str:
-        """Return the server's name, version and address; raise what `broker.server.check.check_server` raises."""
+        """Return the server's name, version and address; raise what `get_context` raises."""
         return check_server(self.url)
 
     def Lock(self, *, name: str | None = None, lease: float = DEFAULT_LEASE) -> Lock:  # type: ignore[override]

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import broker.aio
+import jobs
 from lab.exercises import EXERCISES
 from tests.support.actors import TIMEOUT
 
@@ -108,3 +110,10 @@ def test_links_lead_somewhere():
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize("package", [broker, broker.aio, jobs], ids=lambda package: package.__name__)
+def test_the_reference_has_every_public_name(package):
+    page = (ROOT / "docs" / "api" / package.__name__.rpartition(".")[2]).with_suffix(".rst").read_text()
+    listed = set(re.findall(rf"^\.\. \w+:: (?:{re.escape(package.__name__)}\.)?(\w+)(?:\(.*)?$", page, re.M))
+    assert {*package.__all__} - listed == set()

@@ -38,7 +38,7 @@ class Context:
         return self._server.url
 
     async def check(self) -> str:
-        """Return the server's name, version and address; raise what `broker.server.check.check_server` raises."""
+        """Return the server's name, version and address; raise what `async with` raises, see `get_context`."""
         return await asyncio.to_thread(lambda: check_server(self.url))
 
     def Lock(self, *, name: str | None = None, lease: float = DEFAULT_LEASE) -> locks.Lock:

@@ -27,7 +27,7 @@ from broker.transport.scripts import BoundScript, Command, PackedKeys, Script
 NOTIFY = Script("locks/lua/notify_condition.lua", arguments=3)
 ALL = 2**31 - 1  # more than can wait
 
-ConditionLock: TypeAlias = "Lock | RLock"
+ConditionLock: TypeAlias = Lock | RLock
 C = TypeVar("C", bound="Condition")
 T = TypeVar("T")
 _notify_numbers = itertools.count(1)

@@ -27,21 +27,24 @@ FIRST, NO_MORE = b"-inf", b""  # cursors
 class PrimitiveInfo:
     """A primitive on the server; what its kind does not have is None or empty.
 
-    `kind` is the name of its class, or "Pipe" for what was sent to one end of a pipe. `waiters` of an event are those
-    that have been waiting for a second or longer.
+    `kind` is the name of its class, or "Pipe" for what was sent to one end of a pipe. `capacity` is the number of
+    permits, a barrier's parties, or a queue's maximum size, None without a limit; `free`, how many permits nobody
+    holds; `items`, how many are in a queue or a pipe, without those that are held; `waiting`, how many wait. `waiters`
+    of an event are those that have been waiting for a second or longer. `alive` are the names on a board, and `type` is
+    that of a value or an array.
     """
 
     kind: str
     name: str
-    capacity: int | None = None  # permits, a barrier's parties, or a queue's maximum size; None without a limit
-    free: int | None = None  # permits
-    items: int | None = None  # in a queue or a pipe, without those that are held
+    capacity: int | None = None
+    free: int | None = None
+    items: int | None = None
     is_set: bool | None = None
     waiting: int = 0
     holders: tuple[Holder, ...] = ()
     waiters: tuple[Waiter, ...] = ()
-    alive: tuple[str, ...] = ()  # names on a board
-    type: str | None = None  # of a value or an array
+    alive: tuple[str, ...] = ()
+    type: str | None = None
 
 
 def list_primitives(session: Session, busy: bool) -> list[PrimitiveInfo]:

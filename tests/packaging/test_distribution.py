@@ -100,7 +100,7 @@ def test_the_sdist_holds_the_project(tree: Path, sdist: Path) -> None:
 def test_the_metadata_names_the_license_and_the_extras(wheel: Path) -> None:
     fields = metadata(wheel)
     assert fields["License-Expression"] == "MIT"
-    assert set(fields.get_all("Provides-Extra", [])) == {"jobs", "server", "lab", "test"}
+    assert set(fields.get_all("Provides-Extra", [])) == {"jobs", "server", "lab", "docs", "test"}
 
 
 @pytest.mark.parametrize(("package", "extra"), [("broker", "server"), ("jobs", "jobs"), ("lab", "lab")])
