@@ -18,16 +18,24 @@ project = "multiprocessing-lab"
 author = copyright = "the multiprocessing-lab authors"
 root_doc = "README"
 include_patterns = ["*.md", "bench/README.md", "docs/**"]
+
+
+def find(*patterns: str) -> list[str]:
+    """Return the pages that match, by path."""
+    return [
+        path.relative_to(ROOT).with_suffix("").as_posix() for pattern in patterns for path in sorted(ROOT.glob(pattern))
+    ]
+
+
 PAGES = {
     "Use": ["docs/course", "docs/programs", "docs/report", "docs/hosts", "docs/aio", "docs/security"],
     "Reference": ["docs/semantics", "docs/api/broker", "docs/api/aio", "docs/api/jobs"],
     "How it works": ["docs/design", "docs/performance", "bench/README", "docs/evidence"],
     "Project": ["CONTRIBUTING", "CHANGELOG"],
-    "中文": [
-        path.relative_to(ROOT).with_suffix("").as_posix()
-        for path in (*ROOT.glob("README.zh-CN.md"), *sorted(ROOT.glob("docs/zh/*.md")))
-    ],
+    "中文": find("README.zh-CN.md", "docs/zh/*.md"),
 }
+listed = {page for pages in PAGES.values() for page in pages}
+PAGES["Use"] += [page for page in find("docs/*.md") if page not in listed]
 
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
 nitpicky = True
