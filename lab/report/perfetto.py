@@ -1,6 +1,6 @@
 """A trace file for ui.perfetto.dev and for VizTracer's viewer: the same timelines, in the trace event format.
 
-Processes and threads are tracks, waits and holds slices, hand-overs flows, and queue lengths counters. The slices of a
+Processes and threads are tracks, waits and holds slices, hand-offs flows, and queue lengths counters. The slices of a
 thread have to be nested, and a process may release its locks in any order: so each row of a lane is a thread.
 """
 
@@ -74,14 +74,14 @@ class _Run:
         holds = [(span, row) for span, row in rows if span.kind == INSIDE]
         released = {(span.begin.on, span.end): (span.begin, row) for span, row in holds}
         granted = {span.begin: row for span, row in holds}
-        for handover in self._timeline.handovers:
-            release, grant = handover.release, handover.grant
-            name = "hand-over" if grant.fence is None else f"fence {grant.fence}"
+        for handoff in self._timeline.handoffs:
+            release, grant = handoff.release, handoff.grant
+            name = "hand-off" if grant.fence is None else f"fence {grant.fence}"
             number, (holder, row) = next(self._numbers), released[release.on, release.when]
-            start = self._entry("s", name, holder, row, cat="hand-over", id=number)
+            start = self._entry("s", name, holder, row, cat="hand-off", id=number)
             before = min(release.when, grant.when)  # by clocks that differ, the grant may seem to be the first
             yield {**start, "ts": max(start["ts"], self._time(before) - WITHIN)}
-            end = self._entry("f", name, grant, granted[grant], cat="hand-over", id=number, bp="e")
+            end = self._entry("f", name, grant, granted[grant], cat="hand-off", id=number, bp="e")
             yield {**end, "ts": end["ts"] + WITHIN}
 
     def _entry(self, phase: str, name: str, event: Event, row: int, **more: Any) -> Entry:

@@ -1,1 +1,1 @@
-"""What the picture of a run shows, as plain data: lanes, bars, marks, hand-overs and counters."""
+"""What the picture of a run shows, as plain data: lanes, bars, marks, hand-offs and counters."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from lab.checks.metrics import elapsed, start_time
 from lab.report.timeline.counters import Counter, find_counters, primitive_names
-from lab.report.timeline.handovers import Handover, find_handovers
+from lab.report.timeline.handoffs import Handoff, find_handoffs
 from lab.report.timeline.lanes import Lane, find_lanes, find_rows
 from lab.report.timeline.marks import find_marks, shape_of
 from lab.report.timeline.spans import RECORDED, Span, find_spans
@@ -45,9 +45,9 @@ class Timeline:
         return find_marks(self._shown)
 
     @cached_property
-    def handovers(self) -> list[Handover]:
+    def handoffs(self) -> list[Handoff]:
         """Which release let whom in."""
-        return find_handovers(self._shown)
+        return find_handoffs(self._shown)
 
     @cached_property
     def counters(self) -> list[Counter]:
@@ -80,7 +80,7 @@ class Timeline:
             "lanes": [self._lane(lane) for lane in self.lanes],
             "spans": [self._span(span, row) for span, row in zip(self.spans, self.rows, strict=True)],
             "marks": [self._mark(event) for event in self.marks],
-            "arrows": [self._arrow(handover) for handover in self.handovers],
+            "arrows": [self._arrow(handoff) for handoff in self.handoffs],
             "counters": [self._counter(counter) for counter in self.counters],
         }
 
@@ -122,10 +122,10 @@ class Timeline:
     def _mark(self, event: Event) -> dict[str, Any]:
         return {**self._event(event), "shape": shape_of(event)}
 
-    def _arrow(self, handover: Handover) -> dict[str, Any]:
-        grant = handover.grant
+    def _arrow(self, handoff: Handoff) -> dict[str, Any]:
+        grant = handoff.grant
         return {
-            "from": self.place(handover.release),
+            "from": self.place(handoff.release),
             "to": self.place(grant),
             **_given(on=grant.on, fence=grant.fence, error=grant.error or None),
         }

@@ -248,7 +248,7 @@ function showLegend(painter, runs) {
     ...shapes.map((shape) => [LEGEND[shape], (sample) => sample.mark(shape, 15, 8)]),
   ];
   if (runs.some((run) => run.arrows.length > 0)) {
-    entries.push(["hand-over, with its fence", (sample) => sample.arrow([3, 3, 26, 13])]);
+    entries.push(["hand-off, with its fence", (sample) => sample.arrow([3, 3, 26, 13])]);
   }
   document.getElementById("legend").replaceChildren(
     ...entries.map(([label, draw]) => {

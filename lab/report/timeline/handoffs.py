@@ -1,4 +1,4 @@
-"""Hand-overs: which release of a lock or permit let the next process in."""
+"""Hand-offs: which release of a lock or permit let the next process in."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from lab.trace import Event, Process, Trace
 
 
 @dataclass(frozen=True)
-class Handover:
+class Handoff:
     """The exit of one process, and the entry of another that had waited for it."""
 
     release: Event
     grant: Event
 
 
-def find_handovers(trace: Trace) -> list[Handover]:
-    """Return the hand-overs of all sections and primitives, in order for each."""
+def find_handoffs(trace: Trace) -> list[Handoff]:
+    """Return the hand-offs of all sections and primitives, in order for each."""
     names = dict.fromkeys(event.on or "" for event in trace.of("enters"))
-    return [handover for name in names for handover in _handovers(section_events(trace, name))]
+    return [handoff for name in names for handoff in _handoffs(section_events(trace, name))]
 
 
-def _handovers(events: list[Event]) -> Iterator[Handover]:
+def _handoffs(events: list[Event]) -> Iterator[Handoff]:
     """Match each entry with the oldest release since its request that let in nobody else.
 
     If there is none, something was free when it asked.
@@ -39,6 +39,6 @@ def _handovers(events: list[Event]) -> Iterator[Handover]:
             since = asked.pop(event.process)
             release = next((each for each in releases if each > since), None)
             if release is not None:
-                yield Handover(releases.pop(release), event)
+                yield Handoff(releases.pop(release), event)
             if not asked:
                 releases.clear()  # nobody asked before them
