@@ -46,8 +46,13 @@ SMALL = {  # quick, and still wrong without what keeps the actors apart
     "ktv": "--guests 9 --pace 0.1",
     "event": "--pace 0.1",
     "traffic": "--vehicles 6",
+    "counter": "--increments 5",
+    "buffer": "--pace 0.01",
+    "rendezvous": "--pace 0.05",
+    "philosophers": "--pace 0.02",
+    "readers": "--pace 0.01",
 }
-WRONG = {"nothing", "main"}  # the variants that show what goes wrong
+WRONG = {"nothing", "main", "once"}  # the variants that show what goes wrong
 
 
 def environment() -> dict[str, str]:

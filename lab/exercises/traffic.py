@@ -104,7 +104,7 @@ class Traffic(Exercise):
     """The course's traffic light."""
 
     name = "traffic"
-    summary = "20 vehicles at a light, which is an event; police wait half a second"
+    summary = "20 vehicles at a light, an event; police wait half a second"
     actor_noun = "vehicles"
     printed_lines: ClassVar = {
         "turns red": PrintedLine("红灯亮", "the light is red", "bold red"),

@@ -62,6 +62,45 @@ class Event(Protocol):
         """Wait until the flag is set; return False if the time is up."""
 
 
+class Condition(Protocol):
+    """A lock whose holders can wait until another one notifies them."""
+
+    def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
+        """Acquire the lock."""
+
+    def release(self) -> None:
+        """Release the lock."""
+
+    def __enter__(self) -> bool: ...
+
+    def __exit__(self, kind: Any, error: Any, trace: Any, /) -> None: ...
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Release the lock, wait for a notification, and acquire the lock again; return False if the time is up."""
+
+    def notify_all(self) -> None:
+        """Wake all that wait."""
+
+
+class Barrier(Protocol):
+    """Where a fixed number of processes wait for each other."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until all have arrived; return a different number in each; raise `threading.BrokenBarrierError`."""
+
+
+class Value(Protocol):
+    """A number in shared memory, or on a server, with a lock."""
+
+    value: int
+
+    def get_lock(self) -> Permits:
+        """Return the lock."""
+
+    def get_obj(self) -> Any:
+        """Return the number without the lock."""
+
+
 class SimpleQueue(Protocol):
     """A queue with the most basic operations only."""
 
@@ -144,11 +183,26 @@ class Context(Protocol):
     def Lock(self) -> Permits:  # noqa: N802
         """Return a lock."""
 
+    def RLock(self) -> Permits:  # noqa: N802
+        """Return a lock that its owner can acquire again."""
+
     def Semaphore(self, value: int = 1) -> Permits:  # noqa: N802
         """Return a semaphore."""
 
     def Event(self) -> Event:  # noqa: N802
         """Return an event."""
+
+    def Condition(self) -> Condition:  # noqa: N802
+        """Return a condition with a lock of its own."""
+
+    def Barrier(self, parties: int) -> Barrier:  # noqa: N802
+        """Return a barrier for so many processes."""
+
+    def Value(self, typecode_or_type: Any, *args: Any, lock: Any = True) -> Any:  # noqa: N802
+        """Return a shared number with a lock; without one if `lock` is False."""
+
+    def Array(self, typecode_or_type: Any, size_or_initializer: Any, *, lock: Any = True) -> Any:  # noqa: N802
+        """Return a shared array with a lock; without one if `lock` is False."""
 
     def SimpleQueue(self) -> SimpleQueue:  # noqa: N802
         """Return a simple queue."""

@@ -15,12 +15,12 @@ from lab.runtime.fault_plan import FaultPlan
 from lab.runtime.interrupts import Interrupts
 from lab.runtime.recorder import Recorder
 from lab.runtime.store import Store
-from lab.trace import DELAY, LAB, STOP
+from lab.trace import DELAY, LAB, STOP, Event
 
 POLL_INTERVAL = 1.0  # seconds between checks of whether the run makes progress
 STALL_TIMEOUT = 30.0  # seconds without an event after which a run with a crashed actor has stalled; far above a lease
 FAULT_TIMEOUT = 10.0  # the same for a run with faults, whose leases are short
-STALLED = "stalled"  # why a run is stopped
+STALLED, DEADLOCKED = "stalled", "deadlocked"  # why a run is stopped
 
 
 class Run:
@@ -45,7 +45,8 @@ class Run:
         self.on_actor_end: Callable[[], object] = lambda: None
         self.fault_plan: FaultPlan | None = None
         self._injectors: dict[str, Injector] = {}
-        self._stalled = False
+        self._stopped = False
+        self._is_deadlocked: Callable[[Sequence[Event]], bool] = lambda _: False
         self._make_store = make_store
         self._progress = (0, time.monotonic())  # how many events there were, and since when
 
@@ -57,14 +58,22 @@ class Run:
         """Return a new `db` that contains `count`; it exists as long as the run."""
         return self._make_store(count)
 
-    def start_and_join(self, processes: Sequence[Process], max_silence: float, daemons: Sequence[Daemon] = ()) -> None:
+    def start_and_join(
+        self,
+        processes: Sequence[Process],
+        max_silence: float,
+        daemons: Sequence[Daemon] = (),
+        is_deadlocked: Callable[[Sequence[Event]], bool] = lambda _: False,
+    ) -> None:
         """Start all processes and wait until all have ended, or the run has stalled after a crash or a fault.
 
-        `max_silence` is the longest time in seconds for which an actor may record nothing by design. The daemons are
-        started first, and terminated after the other processes have ended. The end of each process is recorded as
-        `joins`, also that of a daemon that ended early; so is the longest delay that the machine caused meanwhile.
-        Some of the processes, but no daemon, meet the faults of the run's plan.
+        `max_silence` is the longest time in seconds for which an actor may record nothing by design. A run that
+        `is_deadlocked` after the events so far is stopped. The daemons are started first, and terminated after the
+        other processes have ended. The end of each process is recorded as `joins`, also that of a daemon that ended
+        early; so is the longest delay that the machine caused meanwhile. Some of the processes, but no daemon, meet the
+        faults of the run's plan.
         """
+        self._is_deadlocked = is_deadlocked
         if self.fault_plan is not None:
             for name, fault in self.fault_plan.among([process.name for process in processes]).items():
                 self._injectors[name].fault = fault
@@ -102,18 +111,21 @@ class Run:
             ) from error
 
     def _join(self, process: Process, processes: Sequence[Process], max_silence: float) -> None:
-        while process.exitcode is None and not self._stalled:
+        while process.exitcode is None and not self._stopped:
             with self.interrupts.allowed():
                 process.join(POLL_INTERVAL)
-            if process.exitcode is None and self._has_stalled(processes, max_silence):
-                self._stalled = True
-                self.recorder(LAB).record(STOP, why=STALLED)
+            if process.exitcode is None and (why := self._reason_to_stop(processes, max_silence)):
+                self._stopped = True
+                self.recorder(LAB).record(STOP, why=why)
         self.on_actor_end()
 
-    def _has_stalled(self, processes: Sequence[Process], max_silence: float) -> bool:
-        events, now = len(self.log.events()), time.monotonic()
-        if events != self._progress[0]:
-            self._progress = (events, now)
+    def _reason_to_stop(self, processes: Sequence[Process], max_silence: float) -> str:
+        """Return why the run cannot go on; empty if it can."""
+        events, now = self.log.events(), time.monotonic()
+        if len(events) != self._progress[0]:
+            self._progress = (len(events), now)
+        if self._is_deadlocked(events):
+            return DEADLOCKED
         timeout = max_silence + (STALL_TIMEOUT if self.fault_plan is None else FAULT_TIMEOUT)
         expected = self.fault_plan is not None or any(process.exitcode for process in processes)
-        return expected and now - self._progress[1] > timeout
+        return STALLED if expected and now - self._progress[1] > timeout else ""

@@ -14,7 +14,7 @@ SHAPES: dict[str, str] = {  # by what happened
     **dict.fromkeys(("gets", "receives", "receives pid", "receives report", "is greeted"), "down"),  # one arrives
     **dict.fromkeys(("sets", "releases", "releases waiter"), "diamond"),
     **dict.fromkeys(("clears", "wakes", "is released"), "hollow"),
-    **dict.fromkeys(("buys", "passes"), "square"),
+    **dict.fromkeys(("buys", "passes", "increments", "writes", "eats"), "square"),
     **dict.fromkeys(("fails", "dies", "is dead", "is refused", "gets no ticket", "loses lease"), "cross"),
     **dict.fromkeys(("times out", "gives up", "stops run"), "bar"),
 }

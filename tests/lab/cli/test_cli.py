@@ -20,6 +20,7 @@ from tests.support.waiting import wait_until
 
 FEW = ("compare", "tickets", "--clients", 8, "--stock", 3, "--workers", 3, "--pace", 0.02)
 COURSE = "isolation, daemon, liveness, chat, lock, output, tickets, semaphore, ktv, event, traffic"
+BESIDE = "counter, buffer, rendezvous, philosophers, readers"
 
 
 def test_server_url_is_taken_from_the_environment(lab: RunLab, url: str, monkeypatch: pytest.MonkeyPatch):
@@ -37,7 +38,7 @@ def test_local_backend_needs_no_server(lab: RunLab, monkeypatch: pytest.MonkeyPa
 @pytest.mark.slow
 def test_list_and_show(lab: RunLab):
     lines = lab("list").stdout.splitlines()
-    assert ", ".join(line.split()[0] for line in lines) == COURSE
+    assert ", ".join(line.split()[0] for line in lines) == f"{COURSE}, {BESIDE}"
     assert max(map(len, lines)) <= 80
     for name, exercise in EXERCISES.items():
         shown = lab("show", name).stdout

@@ -27,13 +27,18 @@ from tests.support.traces import make_exercise
 
 # What makes a run of each exercise short.
 SHORT: dict[str, dict[str, Any]] = {
+    "buffer": {"pace": 0.01},
     "chat": {"clients": 3, "messages": 2, "pace": 0.01},
+    "counter": {"increments": 5},
     "daemon": {"pace": 0.1},
     "event": {"pace": 0.05},
     "ktv": {"guests": 6, "rooms": 2, "pace": 0.02},
     "liveness": {"members": 3, "pace": 0.005},
     "lock": {"pace": 0.05},
     "output": {"pace": 0.02},
+    "philosophers": {"meals": 2, "pace": 0.02},
+    "readers": {"reads": 3, "pace": 0.01},
+    "rendezvous": {"pace": 0.05},
     "semaphore": {"pace": 0.05},
     "tickets": {"clients": 5, "stock": 2, "pace": 0.01},
     "traffic": {"vehicles": 4, "pace": 0.05},
