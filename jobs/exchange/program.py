@@ -6,6 +6,7 @@ The process itself and that data are one pickle, so that an object which both na
 
 from __future__ import annotations
 
+import ctypes
 import enum
 import importlib
 import io
@@ -30,7 +31,13 @@ from jobs.exchange.unavailable import Unavailable
 FORK = "fork"
 AWAITED = (PipeConnection, *SOCKET_REDUCERS)  # their pickles wait to be unpickled, each once
 SIMPLE = (type(None), bool, int, float, str, bytes, ModuleType, BuiltinFunctionType)
-DESCRIPTORS = (FunctionType, property, classmethod, staticmethod, MemberDescriptorType)
+
+
+class _Structure(ctypes.Structure):
+    _fields_ = (("field", ctypes.c_int),)
+
+
+DESCRIPTORS = (FunctionType, property, classmethod, staticmethod, MemberDescriptorType, type(_Structure.field))
 
 
 @dataclass(frozen=True)

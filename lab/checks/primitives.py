@@ -1,4 +1,4 @@
-"""What locks, semaphores, events, queues and pipes promise, checked on the trace of any program.
+"""What locks, semaphores, conditions, barriers, events, queues and pipes promise, checked on any program's trace.
 
 A process records that it enters after it has acquired, and that it leaves before it releases; that it begins to put
 before, and that it has put after it. So what a check counts as inside or in a queue certainly was.
@@ -6,6 +6,7 @@ before, and that it has put after it. So what a check counts as inside or in a q
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable
 
@@ -18,7 +19,8 @@ def invariants_hold(trace: Trace) -> verdicts.Verdict:
     created = trace.of("creates")
     if not created:
         return verdicts.unknown("no primitive is in the trace")
-    found = verdicts.worst([check(trace, event) for event in created for check in CHECKS[event.why or ""]])
+    checks = [check(trace, event) for event in created for check in CHECKS[event.why or ""]]
+    found = verdicts.worst([*checks, verdicts.valid("")])  # a value has no check
     if found.judgement is not verdicts.Judgement.VALID:
         return found
     count = f"its {len(created)} primitives" if len(created) > 1 else "its primitive"
@@ -56,6 +58,34 @@ def _wakes_after_set(trace: Trace, created: Event) -> verdicts.Verdict:
     return verdicts.valid("")
 
 
+def _wakes_after_notification(trace: Trace, created: Event) -> verdicts.Verdict:
+    """Check that no more woke from a condition than were notified, until the server lost its data."""
+    waiting = notified = 0  # at most
+    for event in itertools.takewhile(lambda event: event.what != RESTARTS_EMPTY, trace.events):
+        if event.on != created.on:
+            continue
+        waiting += {"waits": 1, "wakes": -1, "times out": -1, "gives up": -1}.get(event.what, 0)
+        if event.what == "notifies":
+            notified += waiting if event.value is None else event.value
+        elif event.what == "wakes":
+            notified -= 1
+            if notified < 0:
+                return verdicts.invalid(f"{event.who} woke from {created.on}, and nobody had notified it", event)
+    return verdicts.valid("")
+
+
+def _wakes_after_arrivals(trace: Trace, created: Event) -> verdicts.Verdict:
+    """Check that nobody passed a barrier before all parties had arrived, and that each number was given to one."""
+    arrived, passed = 0, Counter[int | None]()
+    for event in _of(trace, created.on):
+        arrived += event.what == "waits"
+        if event.what == "wakes":
+            passed[event.value] += 1
+            if passed[event.value] > arrived // (created.value or 1):
+                return verdicts.invalid(f"{event.who} passed {created.on} before all had arrived", event)
+    return verdicts.valid("")
+
+
 def _items_come_from_puts(trace: Trace, created: Event) -> verdicts.Verdict:
     """Check that no item was got that nobody put, and that there were never more than there is room for.
 
@@ -82,9 +112,11 @@ def _of(trace: Trace, name: str | None) -> list[Event]:
 CHECKS: dict[str, tuple[Callable[[Trace, Event], verdicts.Verdict], ...]] = {
     "lock": (_holders_within_limit, _fences_increase),
     "semaphore": (_holders_within_limit, _fences_unique),
-    "condition": (),
-    "barrier": (),
+    "condition": (_wakes_after_notification,),
+    "barrier": (_wakes_after_arrivals,),
     "event": (_wakes_after_set,),
     "queue": (_items_come_from_puts,),
     "pipe": (_items_come_from_puts,),
+    "value": (),
+    "container": (),
 }

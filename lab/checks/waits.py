@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lab.trace import DIES, LET_IN, STOP, Event, Process, Trace
 
@@ -17,6 +17,7 @@ BEGINS = ("requests", "begins put", "waits")
 SUCCEEDS = ("enters", "gets", "puts", "wakes", "joins")
 FAILS = ("times out", "gives up")
 PERMITS = ("lock", "semaphore")
+CONDITION = "condition"
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,8 @@ def _apply(state: State, event: Event) -> None:
         state.waits[process] = Wait(event, state.kinds.get(on, ""))
     elif event.what in SUCCEEDS + FAILS:
         state.waits.pop(process, None)
+    elif event.what == "notifies":
+        _notify(state, event)
     if event.what in ("starts", "starts run"):
         state.running.add(process)
     elif event.what in ("ends", "fails", "ends run"):
@@ -152,6 +155,14 @@ def _apply(state: State, event: Event) -> None:
     elif event.what == "leaves" and state.holders[on]:
         holders = state.holders[on]
         holders.remove(process if process in holders else holders[0])  # another process may release it
+
+
+def _notify(state: State, notification: Event) -> None:
+    """Make those that have waited longest for a condition wait for its lock; `why` of their wait is its name."""
+    waiting = [process for process, wait in state.waits.items() if (wait.on, wait.kind) == (notification.on, CONDITION)]
+    for process in waiting[: notification.value]:
+        begin = state.waits[process].begin
+        state.waits[process] = Wait(replace(begin, what="requests", on=begin.why, value=None), "lock")
 
 
 def _end(state: State, processes: Iterable[Process]) -> None:

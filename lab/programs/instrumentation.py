@@ -6,36 +6,66 @@ import functools
 import itertools
 from collections.abc import Callable, Mapping
 from multiprocessing import current_process
+from multiprocessing.managers import BaseManager
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
+from lab.programs.kinds import KINDS, MANAGED, Kind
 from lab.programs.naming import MAIN, name_primitive
-from lab.programs.proxies import PROXIES, limit_of
-from lab.programs.recording import is_recording, record, set_fault
+from lab.programs.proxies import RecordingProxy, RLockProxy, limit_of, primitive_of
+from lab.programs.recording import is_recording, program_folder, record, set_fault
 from lab.runtime.fault_plan import Fault
 
 _start, _join, _terminate = BaseProcess.start, BaseProcess.join, BaseProcess.terminate
 _places = itertools.count(1)  # of the processes that the main process starts
+_of_managers = WeakSet[BaseProcess]()
 _faults: Mapping[int, Fault] = {}  # by place
 
 
-def instrument(name: str, original: Any, folder: Path) -> Any:
-    """Return the recording version of `original`, which multiprocessing calls `name`; itself if it has none.
-
-    `folder` is the program's.
-    """
-    if not is_recording() or name not in PROXIES:
+def instrument(name: str, original: Any) -> Any:
+    """Return the recording version of `original`, which multiprocessing calls `name`; itself if it has none."""
+    if not is_recording():
         return original
-    return functools.partial(_create, name, original, folder)
+    if name == "Manager":
+        return lambda *args, **kwargs: _Manager(original(*args, **kwargs), name)
+    kind = KINDS.get(name)
+    return functools.partial(_create, name, kind, original) if kind else original
 
 
-def _create(name: str, factory: Callable[..., Any], folder: Path, *args: Any, **kwargs: Any) -> Any:
-    kind, proxy = PROXIES[name]
-    label = name_primitive(name, folder)
-    created = factory(*args, **kwargs)
-    record("creates", label, why=kind, value=limit_of(kind, *args, **kwargs))
-    return tuple(proxy(end, label) for end in created) if name == "Pipe" else proxy(created, label)
+class _Manager(RecordingProxy):
+    """A manager that creates recorded objects; it is not recorded itself."""
+
+    def __getattr__(self, name: str) -> Any:
+        found, kind = super().__getattr__(name), MANAGED.get(name)
+        return functools.partial(_create, name, kind, found) if kind else found
+
+    def __enter__(self) -> _Manager:
+        self._primitive.__enter__()
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        self._primitive.__exit__(*raised)
+
+
+def _create(name: str, kind: Kind, factory: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    label = name_primitive(name, program_folder())
+    created = factory(*map(primitive_of, args), **{key: primitive_of(value) for key, value in kwargs.items()})
+    if kind.lock and not hasattr(created, "acquire"):  # a raw value: an object of ctypes must stay one
+        return created
+    record("creates", label, why=kind.name, value=limit_of(kind.name, *args, **kwargs))
+    if name == "Pipe":
+        return tuple(kind.proxy(end, label) for end in created)
+    return kind.proxy(created, label, *([_lock_of(created, label, kind.lock(args, kwargs))] if kind.lock else []))
+
+
+def _lock_of(created: Any, label: str, given: Any) -> Any:
+    """Return what records the lock of a condition or a value: one of its own, or the one that it was given."""
+    if hasattr(given, "acquire"):
+        return given
+    name = f"lock of {label}"
+    record("creates", name, why="lock", value=1)
+    return RLockProxy(getattr(created, "_lock", created), name)  # a managed condition has only its methods
 
 
 def record_processes() -> None:
@@ -57,6 +87,10 @@ def plan_faults(faults: Mapping[int, Fault]) -> None:
 
 def _start_recorded(process: BaseProcess) -> None:
     """Wrap `run`, which the child calls, while the process is being started."""
+    if _is_of_manager(process):
+        _of_managers.add(process)
+        _start(process)
+        return
     run = vars(process).get("run")
     fault = _faults.get(next(_places)) if current_process().name == MAIN else None
     process.run = functools.partial(_run_recorded, process.run, fault)  # type: ignore[method-assign, assignment]
@@ -68,7 +102,16 @@ def _start_recorded(process: BaseProcess) -> None:
             process.run = run  # type: ignore[method-assign]
 
 
+def _is_of_manager(process: BaseProcess) -> bool:
+    """Return whether a process holds the objects of a manager: it does nothing by itself."""
+    target = getattr(process, "_target", None)
+    return getattr(target, "__func__", None) is BaseManager._run_server.__func__  # type: ignore[attr-defined]
+
+
 def _join_recorded(process: BaseProcess, timeout: float | None = None) -> None:
+    if process in _of_managers:
+        _join(process, timeout)
+        return
     record("waits", process.name, value=None if timeout is None else 0)
     try:
         _join(process, timeout)
@@ -79,7 +122,8 @@ def _join_recorded(process: BaseProcess, timeout: float | None = None) -> None:
 
 def _terminate_recorded(process: BaseProcess) -> None:
     _terminate(process)
-    record("terminates", process.name)
+    if process not in _of_managers:
+        record("terminates", process.name)
 
 
 def _run_recorded(run: Callable[[], object], fault: Fault | None) -> object:

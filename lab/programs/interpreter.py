@@ -14,7 +14,7 @@ from multiprocessing import util
 from types import CodeType, FrameType, TracebackType
 from typing import Any
 
-from lab.programs import contexts, pools, primitives, providers
+from lab.programs import contexts, pools, providers, twins
 from lab.programs.instrumentation import plan_faults, record_processes
 from lab.programs.recording import record
 from lab.programs.run_config import RunConfig
@@ -22,8 +22,6 @@ from lab.programs.run_config import RunConfig
 EXIT_TIMEOUT = 8  # seconds for the clean-up after a signal, also if the server died with the lab
 EXIT_FUNCTION = util._exit_function.__code__  # type: ignore[attr-defined]
 AFTER_CHILDREN = -1  # as in `providers`, whose finalizers come after this one
-LOCAL_CLASSES = pools.CLASSES
-REDIS_CLASSES = pools.CLASSES | primitives.LOCKS | primitives.QUEUES | primitives.CONNECTION | primitives.ONLY_LOCAL
 
 
 def load_program(namespace: dict[str, Any]) -> CodeType:
@@ -53,8 +51,8 @@ def _make_provider(config: RunConfig) -> providers.LocalProvider:
 
         return RqProvider(config)
     if config.backend == "redis":
-        return providers.RedisProvider(config, REDIS_CLASSES)
-    return providers.LocalProvider(config, LOCAL_CLASSES)
+        return providers.RedisProvider(config, pools.CLASSES | twins.TWINS)
+    return providers.LocalProvider(config, pools.CLASSES)
 
 
 def _set_up_main_process(config: RunConfig) -> None:

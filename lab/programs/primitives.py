@@ -6,18 +6,14 @@ them in `isinstance` and in annotations.
 
 from __future__ import annotations
 
-import multiprocessing
 from abc import ABC
-from multiprocessing import connection, synchronize
+from multiprocessing import connection
 from multiprocessing.context import BaseContext
 from types import GenericAlias
 from typing import Any, ClassVar
 
 import broker
-from broker.engine.handle import Handle
 from lab.programs import providers
-from lab.programs.unsupported import LOCAL_ONLY, refuse
-from lab.programs.warning import warn_once
 
 
 class Created:
@@ -30,16 +26,38 @@ class Created:
         super().__init__(*args, context=providers.current_context(), **kwargs)  # type: ignore[call-arg]
 
 
-class Lock(Created, broker.Lock):
+class Leased(Created):
+    """Mixin: creates a primitive that can be held, for as long as the provider says."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, lease=providers.current_lease(), **kwargs)
+
+
+class Lock(Leased, broker.Lock):
     """`multiprocessing.Lock`."""
 
 
-class Semaphore(Created, broker.Semaphore):
+class RLock(Leased, broker.RLock):
+    """`multiprocessing.RLock`."""
+
+
+class Semaphore(Leased, broker.Semaphore):
     """`multiprocessing.Semaphore`."""
 
 
 class BoundedSemaphore(Semaphore, broker.BoundedSemaphore):
     """`multiprocessing.BoundedSemaphore`."""
+
+
+class Condition(Created, broker.Condition):
+    """`multiprocessing.Condition`."""
+
+    def __init__(self, lock: Any = None, *, ctx: BaseContext | None = None) -> None:
+        super().__init__(RLock() if lock is None else lock, ctx=ctx)
+
+
+class Barrier(Leased, broker.Barrier):
+    """`multiprocessing.Barrier`."""
 
 
 class Event(Created, broker.Event):
@@ -54,7 +72,7 @@ class Queue(Created, broker.Queue):
     """`multiprocessing.Queue`."""
 
 
-class JoinableQueue(Queue, broker.JoinableQueue):
+class JoinableQueue(Leased, Queue, broker.JoinableQueue):
     """`multiprocessing.JoinableQueue`."""
 
 
@@ -70,44 +88,12 @@ Connection.register(connection.Connection)
 Connection.register(broker.PipeConnection)
 
 
-class _LocalOnly:
-    """Mixin: multiprocessing's own class, which follows in the bases; its first use prints that it is that."""
-
-    _standard_name: ClassVar[str]
-
-    def __init__(self, *args: Any, ctx: BaseContext | None = None, **kwargs: Any) -> None:
-        warn_once(LOCAL_ONLY.format(self._standard_name))
-        method = None if ctx is None else ctx.get_start_method()
-        super().__init__(*args, ctx=multiprocessing.get_context(method), **kwargs)  # type: ignore[call-arg]
+def Pipe(duplex: bool = True) -> tuple[broker.PipeConnection, broker.PipeConnection]:  # noqa: N802
+    """Return both ends of a new pipe of the calling process's context: `multiprocessing.Pipe`."""
+    ends: tuple[broker.PipeConnection, broker.PipeConnection] = providers.current_context().Pipe(duplex)
+    return ends
 
 
-class RLock(_LocalOnly, synchronize.RLock):
-    """`multiprocessing.RLock`."""
-
-    _standard_name = "RLock"
-
-
-class Condition(_LocalOnly, synchronize.Condition):
-    """`multiprocessing.Condition`."""
-
-    _standard_name = "Condition"
-
-    def __init__(self, lock: Any = None, *, ctx: BaseContext | None = None) -> None:
-        if isinstance(lock, Handle):
-            refuse(
-                "Condition is not Redis-backed under lab run, and multiprocessing's own cannot use a Redis-backed "
-                "Lock; call Condition() without a lock, import both from broker, or run the program --on local"
-            )
-        super().__init__(lock, ctx=ctx)
-
-
-class Barrier(_LocalOnly, synchronize.Barrier):
-    """`multiprocessing.Barrier`."""
-
-    _standard_name = "Barrier"
-
-
-LOCKS = {each.__name__: each for each in (Lock, Semaphore, BoundedSemaphore, Event)}
+LOCKS = {each.__name__: each for each in (Lock, RLock, Semaphore, BoundedSemaphore, Condition, Barrier, Event)}
 QUEUES = {each.__name__: each for each in (SimpleQueue, Queue, JoinableQueue)}
-CONNECTION = {"Connection": Connection}
-ONLY_LOCAL = {each.__name__: each for each in (RLock, Condition, Barrier)}
+PIPES = {"Connection": Connection, "Pipe": Pipe}

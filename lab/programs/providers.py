@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-import functools
 import multiprocessing
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping
 from multiprocessing import util
 from typing import Any
 
 import broker
+from broker.engine.leased_handle import DEFAULT_LEASE
 from lab.programs import instrumentation, recording
 from lab.programs.run_config import RunConfig
-from lab.programs.unsupported import UNSUPPORTED, warn_on_use
-from lab.runtime.fault_plan import LEASE, LEASED
+from lab.runtime.fault_plan import LEASE
 
 AFTER_CHILDREN = -2  # multiprocessing calls finalizers below 0 after it has terminated daemons and joined the others
 
-Classes = Mapping[str, type]  # by multiprocessing's name
+Twins = Mapping[str, Callable[..., Any]]  # classes and functions, by multiprocessing's name
 
 
 class LocalProvider:
-    """Provides multiprocessing itself, but for `classes`."""
+    """Provides multiprocessing itself, but for what has a twin."""
 
-    def __init__(self, config: RunConfig, classes: Classes) -> None:
+    def __init__(self, config: RunConfig, twins: Twins) -> None:
         self.config = config
-        self._classes = classes
+        self._twins = twins
 
     @property
-    def leased(self) -> Collection[str]:
-        """The names of what is created with a short lease, so that what was lost soon is free again."""
-        return ()
+    def lease(self) -> float:
+        """The lease of what can be held, in seconds: short in a run with faults, so that what was lost is soon free."""
+        return LEASE if self.config.fault else DEFAULT_LEASE
 
     @property
     def replaces(self) -> bool:
@@ -42,7 +41,7 @@ class LocalProvider:
 
         `method` is the start method of the context that is asked for it; None if it is a module.
         """
-        return self._classes.get(name, original)
+        return self._twins.get(name, original)
 
     def context(self, method: str | None = None) -> Any:
         """Return the context of the calling process with this start method; by default with the program's."""
@@ -53,27 +52,14 @@ class LocalProvider:
 
 
 class RedisProvider(LocalProvider):
-    """Provides local processes and Redis-backed primitives; names in `UNSUPPORTED` stay multiprocessing's own."""
+    """Provides local processes and Redis-backed primitives; what has no twin stays multiprocessing's own."""
 
     replaces = True
 
-    @property
-    def leased(self) -> Collection[str]:
-        """The names of what is created with a short lease, so that what was lost soon is free again."""
-        return LEASED if self.config.fault else ()
-
-    def __init__(self, config: RunConfig, classes: Classes) -> None:
-        super().__init__(config, classes)
+    def __init__(self, config: RunConfig, twins: Twins) -> None:
+        super().__init__(config, twins)
         self._contexts: dict[str | None, broker.Context] = {}  # by start method
         self._pid = 0  # the process that created them: a forked child inherits them
-
-    def resolve(self, name: str, original: Any, method: str | None) -> Any:
-        """Return what the program gets instead of `original`, which multiprocessing calls `name`."""
-        if name == "Pipe":
-            return create_pipe
-        if name in UNSUPPORTED and name not in self._classes:
-            return warn_on_use(name, original)
-        return super().resolve(name, original, method)
 
     def context(self, method: str | None = None) -> Any:
         """Return the context of the calling process, which is closed after the process and its children have ended."""
@@ -118,9 +104,7 @@ def resolve(name: str, original: Any, method: str | None = None) -> Any:
     provided = _provider.resolve(name, original, method)
     if isinstance(original, type):
         return provided
-    if name in _provider.leased:
-        provided = functools.partial(provided, lease=LEASE)
-    return instrumentation.instrument(name, provided, _provider.config.folder)
+    return instrumentation.instrument(name, provided)
 
 
 def current_context(method: str | None = None) -> Any:
@@ -128,10 +112,9 @@ def current_context(method: str | None = None) -> Any:
     return _provider.context(method)
 
 
-def create_pipe(duplex: bool = True) -> tuple[broker.PipeConnection, broker.PipeConnection]:
-    """Return both ends of a new pipe of the calling process's context."""
-    ends: tuple[broker.PipeConnection, broker.PipeConnection] = current_context().Pipe(duplex)
-    return ends
+def current_lease() -> float:
+    """Return the lease of what can be held, in seconds."""
+    return _provider.lease
 
 
 def terminate_children() -> None:

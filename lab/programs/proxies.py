@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from multiprocessing.synchronize import Condition
 from types import TracebackType
 from typing import Any
 
-from broker import LeaseLostError
+from broker import BrokerError, LeaseLostError
 from lab.programs.recording import record
 
 
 class RecordingProxy:
     """Base class of the proxies: wraps a primitive, which has a name in the trace."""
+
+    _lock_name: str | None = None  # of what a wait releases
 
     def __init__(self, primitive: Any, name: str) -> None:
         self._primitive = primitive
@@ -36,7 +41,7 @@ class RecordingProxy:
 
         A wait that is not unlimited has the value 0.
         """
-        record(what, self._name, value=None if unlimited else 0)
+        record(what, self._name, value=None if unlimited else 0, why=self._lock_name)
         try:
             return operation(*args, **kwargs)
         except BaseException:
@@ -44,9 +49,19 @@ class RecordingProxy:
             raise
 
 
+def is_proxy(primitive: object) -> bool:
+    """Return whether this is a proxy; `isinstance` would ask what its primitive is."""
+    return issubclass(type(primitive), RecordingProxy)
+
+
+def primitive_of(argument: Any) -> Any:
+    """Return the primitive of a proxy; anything else as it is."""
+    return argument._primitive if is_proxy(argument) else argument
+
+
 def _unlimited(*args: Any, **kwargs: Any) -> bool:
-    """Return whether a call with these arguments, `block` and `timeout`, may wait for ever."""
-    block = args[0] if args else kwargs.get("block", True)
+    """Return whether a call with these arguments, `block` (or `blocking`) and `timeout`, may wait for ever."""
+    block = args[0] if args else kwargs.get("block", kwargs.get("blocking", True))
     timeout = args[1] if len(args) > 1 else kwargs.get("timeout")
     return bool(block) and timeout is None
 
@@ -66,27 +81,78 @@ def limit_of(kind: str, *args: Any, **kwargs: Any) -> int | None:
     return size if size > 0 else None
 
 
+# How often each thread holds a lock or a semaphore, by process, thread and name: a program may have several proxies of
+# one lock, and a forked child inherits this, but no lock.
+_depths: dict[tuple[int, int, str], int] = {}
+
+
 class PermitsProxy(RecordingProxy):
     """Records a lock or a semaphore."""
+
+    @property
+    def depth(self) -> int:
+        """How often this thread has acquired it and not released it."""
+        return _depths.get(self._holder, 0)
+
+    @depth.setter
+    def depth(self, depth: int) -> None:
+        if depth > 0:
+            _depths[self._holder] = depth
+        else:
+            _depths.pop(self._holder, None)
+
+    @property
+    def _holder(self) -> tuple[int, int, str]:
+        return os.getpid(), threading.get_ident(), self._name
+
+    @property
+    def _fence(self) -> int | None:
+        fence: int | None = getattr(self._primitive, "fence", None)
+        return fence
 
     def acquire(self, *args: Any, **kwargs: Any) -> bool:
         """Acquire; record the request before and the outcome after it."""
         acquired = self._wait("requests", _unlimited(*args, **kwargs), self._primitive.acquire, *args, **kwargs)
         if acquired:
-            record("enters", self._name, fence=getattr(self._primitive, "fence", None))
+            record("enters", self._name, fence=self._fence)
+            self.depth += 1
         else:
             record("times out", self._name)
         return bool(acquired)
 
     def release(self) -> None:
         """Record the release, and then release."""
-        fence = getattr(self._primitive, "fence", None)
+        fence = self._fence
         record("leaves", self._name)
+        self.depth -= 1
         try:
             self._primitive.release()
         except LeaseLostError as error:
             record("loses lease", self._name, fence=fence, why=str(error))
             raise
+
+    @contextmanager
+    def released(self) -> Iterator[None]:
+        """Record that this thread does not hold it during the block, which releases it and acquires it again."""
+        depth, fence = self.depth, self._fence
+        if not depth:  # the block refuses
+            yield
+            return
+        record("leaves", self._name)
+        self.depth = 0
+        try:
+            yield
+        except BrokerError as error:
+            record("loses lease", self._name, fence=fence, why=str(error))
+            raise
+        except BaseException:
+            self._enter_again(depth)
+            raise
+        self._enter_again(depth)
+
+    def _enter_again(self, depth: int) -> None:
+        record("enters", self._name, fence=self._fence)
+        self.depth = depth
 
     def __enter__(self) -> bool:
         return self.acquire()
@@ -98,20 +164,25 @@ class PermitsProxy(RecordingProxy):
 
 
 class RLockProxy(PermitsProxy):
-    """Records a lock of multiprocessing's that its owner may acquire again: when the owner enters, and leaves."""
+    """Records a lock that its owner may acquire again: when the owner enters, and leaves."""
 
     def acquire(self, *args: Any, **kwargs: Any) -> bool:
         """Acquire; record it unless the caller is the owner already."""
-        if self._primitive._semlock._is_mine():
-            return bool(self._primitive.acquire(*args, **kwargs))
-        return super().acquire(*args, **kwargs)
+        if not self.depth:
+            return super().acquire(*args, **kwargs)
+        acquired = bool(self._primitive.acquire(*args, **kwargs))
+        self.depth += acquired
+        return acquired
 
     def release(self) -> None:
         """Release; record it before if the caller will not be the owner any more."""
-        if self._primitive._semlock._is_mine() and self._primitive._semlock._count() == 1:
+        if self.depth == 1:
             super().release()
-        else:
+            return
+        try:
             self._primitive.release()
+        finally:  # also a level of a lease that was lost is released
+            self.depth -= 1
 
 
 class _WaitProxy(RecordingProxy):
@@ -125,36 +196,59 @@ class _WaitProxy(RecordingProxy):
 
 
 class ConditionProxy(_WaitProxy):
-    """Records a condition of multiprocessing's; its lock has a proxy of its own."""
+    """Records a condition; its lock has a proxy of its own, unless it is one that is not recorded."""
 
-    def __init__(self, primitive: Any, name: str) -> None:
+    def __init__(self, primitive: Any, name: str, lock: Any) -> None:
         super().__init__(primitive, name)
-        if not issubclass(type(primitive._lock), RecordingProxy):
-            lock_name = f"lock of {name}"
-            record("creates", lock_name, why="lock", value=1)
-            primitive._lock = RLockProxy(primitive._lock, lock_name)
-            primitive._make_methods()
+        self._lock = lock
+        self._lock_name = lock._name if is_proxy(lock) else None
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self._primitive, self._name, self._lock)
+
+    def acquire(self, *args: Any, **kwargs: Any) -> bool:
+        """Acquire the lock."""
+        return bool(self._lock.acquire(*args, **kwargs))
+
+    def release(self) -> None:
+        """Release the lock."""
+        self._lock.release()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait; record also that the lock is released meanwhile."""
+        with self._lock.released() if is_proxy(self._lock) else nullcontext():
+            return super().wait(timeout)
 
     def wait_for(self, predicate: Callable[[], Any], timeout: float | None = None) -> Any:
         """Wait until `predicate` is true; record each wait for a notification."""
         return Condition.wait_for(self, predicate, timeout)  # type: ignore[arg-type]
 
+    def notify(self, n: int = 1) -> None:
+        """Record the call, and then notify."""
+        record("notifies", self._name, value=n)
+        self._primitive.notify(n)
+
+    def notify_all(self) -> None:
+        """Record the call, and then notify all that wait."""
+        record("notifies", self._name)
+        self._primitive.notify_all()
+
     def __enter__(self) -> bool:
-        return bool(self._primitive.__enter__())
+        return bool(self._lock.__enter__())
 
     def __exit__(self, *raised: Any) -> None:
-        self._primitive.__exit__(*raised)
+        self._lock.__exit__(*raised)
 
 
 class BarrierProxy(RecordingProxy):
-    """Records a barrier of multiprocessing's."""
+    """Records a barrier."""
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait; record the call before and the outcome after it."""
-        unlimited = timeout is None and self._primitive._timeout is None
-        position = int(self._wait("waits", unlimited, self._primitive.wait, timeout))
-        record("wakes", self._name)
-        return position
+        """Wait; record the call before and this party's number after it."""
+        unlimited = timeout is None and getattr(self._primitive, "_timeout", None) is None
+        number = int(self._wait("waits", unlimited, self._primitive.wait, timeout))
+        record("wakes", self._name, value=number)
+        return number
 
 
 class EventProxy(_WaitProxy):
@@ -215,19 +309,3 @@ class ConnectionProxy(RecordingProxy):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._primitive.close()
-
-
-# By the name of multiprocessing's factory: the kind of primitive in the trace, and its proxy.
-PROXIES: dict[str, tuple[str, type[RecordingProxy]]] = {
-    "Lock": ("lock", PermitsProxy),
-    "RLock": ("lock", RLockProxy),
-    "Semaphore": ("semaphore", PermitsProxy),
-    "BoundedSemaphore": ("semaphore", PermitsProxy),
-    "Condition": ("condition", ConditionProxy),
-    "Barrier": ("barrier", BarrierProxy),
-    "Event": ("event", EventProxy),
-    "Queue": ("queue", QueueProxy),
-    "JoinableQueue": ("queue", QueueProxy),
-    "SimpleQueue": ("queue", QueueProxy),
-    "Pipe": ("pipe", ConnectionProxy),
-}

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
+import time
+from collections import Counter
 from multiprocessing import current_process
 from pathlib import Path
 from typing import Any
@@ -15,10 +18,16 @@ from lab.runtime.fault_plan import Fault
 from lab.runtime.recorder import Recorder
 from lab.runtime.source_line import source_line
 
+INTERVAL = 0.1  # seconds
+LAST = ("ends", "fails", "ends run")  # what a process records at its end
+
 _log: EventLog | None = None
 _folder = Path()
 _injector = Injector()
 _url = ""
+_counts = Counter[tuple[str, str, str]]()  # by who, what and on what
+_counted_until = 0.0  # no event before this time
+_counting = threading.RLock()  # a signal's handler records, too
 
 
 def set_log(log: EventLog | None, folder: Path, url: str) -> None:
@@ -42,14 +51,60 @@ def is_recording() -> bool:
     return _log is not None
 
 
+def program_folder() -> Path:
+    """Return the folder of the program that this process runs."""
+    return _folder
+
+
 def record(what: str, on: str | None = None, **more: Any) -> None:
     """Record that the calling process, or its thread, did `what`."""
-    if _log is None:
-        return
-    who, thread = current_process().name, threading.current_thread()
-    if thread is not threading.main_thread():
-        who = f"{who}/{thread.name}"
-    Recorder(_log, who, _injector).record(what, on=on, line=source_line(_program_name), **more)
+    if what in LAST:
+        _record_counts()
+    _record(_who(), what, on=on, **more)
+
+
+def count(what: str, on: str) -> None:
+    """Count that the calling process did `what`, for which there is an event at most every `INTERVAL` seconds.
+
+    The event's value is how often it was done since the last one. What a process that is killed, or terminated, has
+    counted since then is lost.
+    """
+    with _counting:
+        _counts[_who(), what, on] += 1
+        if time.monotonic() < _counted_until:
+            return
+    _record_counts()
+
+
+def _record_counts() -> None:
+    global _counted_until
+    with _counting:
+        counts = _counts.copy()
+        _counts.clear()
+        _counted_until = time.monotonic() + INTERVAL
+    for (who, what, on), number in counts.items():
+        _record(who, what, on=on, value=number)
+
+
+def _record(who: str, what: str, **more: Any) -> None:
+    if _log is not None:
+        Recorder(_log, who, _injector).record(what, line=source_line(_program_name), **more)
+
+
+def _who() -> str:
+    thread = threading.current_thread()
+    name = current_process().name
+    return name if thread is threading.main_thread() else f"{name}/{thread.name}"
+
+
+def _forget_counts() -> None:
+    """In a forked child: they are its parent's, and another thread may have held the lock."""
+    global _counting, _counted_until
+    _counting, _counted_until = threading.RLock(), 0.0
+    _counts.clear()
+
+
+os.register_at_fork(after_in_child=_forget_counts)
 
 
 @functools.cache

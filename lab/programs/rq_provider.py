@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing.pool
 import sys
-from abc import ABCMeta
+from abc import ABC, ABCMeta
 from collections.abc import Callable, Iterable
 from multiprocessing.context import BaseContext
 from typing import Any
@@ -13,11 +13,12 @@ import rq
 
 import broker
 import jobs
+from broker.managers.manager import Manager
 from jobs.exchange import queues
 from jobs.pool import Pool
-from lab.programs import contexts, import_hook, primitives, providers
+from lab.programs import contexts, import_hook, managers, primitives, providers, twins
 from lab.programs.run_config import RunConfig
-from lab.programs.unsupported import UNSUPPORTED, refuse_on_use
+from lab.programs.unsupported import UNSUPPORTED, refuse, refuse_on_use
 from lab.programs.warning import warn_once
 
 PROCESSES = {"Process": None, "ForkProcess": "fork", "SpawnProcess": "spawn", "ForkServerProcess": "forkserver"}
@@ -52,8 +53,22 @@ class Queue(primitives.Created, queues.Queue):
     """`multiprocessing.Queue`."""
 
 
-class JoinableQueue(Queue, queues.JoinableQueue):
+class JoinableQueue(primitives.Leased, Queue, queues.JoinableQueue):
     """`multiprocessing.JoinableQueue`."""
+
+
+class SyncManager(ABC):  # noqa: B024 - for `isinstance`
+    """`multiprocessing.managers.SyncManager`."""
+
+    def __new__(cls, *_: Any, **__: Any) -> Any:
+        """Return what `Manager` returns."""
+        return managers.Manager()
+
+    def __init_subclass__(cls) -> None:
+        refuse("SyncManager")
+
+
+SyncManager.register(Manager)
 
 
 class JobPool(Pool, metaclass=ABCMeta):
@@ -105,11 +120,8 @@ class RqProvider(providers.RedisProvider):
     """Provides RQ jobs as processes, and Redis-backed primitives; names in `UNSUPPORTED` are refused when used."""
 
     def __init__(self, config: RunConfig) -> None:
-        redis_backed = primitives.LOCKS | {each.__name__: each for each in (SimpleQueue, Queue, JoinableQueue)}
-        super().__init__(
-            config,
-            {"Pool": JobPool, "ProcessPoolExecutor": ProcessPoolExecutor, **redis_backed, **primitives.CONNECTION},
-        )
+        own = (SimpleQueue, Queue, JoinableQueue, SyncManager, ProcessPoolExecutor)
+        super().__init__(config, twins.TWINS | {each.__name__: each for each in own} | {"Pool": JobPool})
 
     def resolve(self, name: str, original: Any, method: str | None) -> Any:
         """Return what the program gets instead of `original`, which multiprocessing calls `name`."""

@@ -10,7 +10,7 @@ from typing import Any
 from lab.checks.lifetimes import Lifetimes
 from lab.checks.metrics import percentile
 from lab.checks.waits import BEGINS, FAILS
-from lab.trace import Event, Process, Trace
+from lab.trace import COUNTED, Event, Process, Trace
 
 PERCENTILES = {"median": 0.5, "p99": 0.99, "max": 1.0}
 
@@ -18,16 +18,19 @@ WAIT, ROOM = "wait", "wait for room"  # the second one is a put's
 
 PERMITS = {"grants": "enters"}, {"wait": ("requests", "enters"), "hold": ("enters", "leaves")}
 MESSAGES = {"puts": "puts", "gets": "gets"}, {"wait": ("requests", "gets"), ROOM: ("begins put", "puts")}
-WAKE_UPS = {"wake-ups": "wakes"}, {"wait": ("waits", "wakes")}
+WAKES = {"wait": ("waits", "wakes")}
+GENERATION = "completes a generation"  # no event says this
 # By kind of primitive: which events are counted, and the durations between which two events of a process.
 KINDS: dict[str, tuple[dict[str, str], dict[str, tuple[str, str]]]] = {
     "lock": PERMITS,
     "semaphore": PERMITS,
-    "condition": WAKE_UPS,
-    "barrier": WAKE_UPS,
-    "event": ({"sets": "sets", "wake-ups": "wakes"}, {"wait": ("waits", "wakes")}),
+    "condition": ({"notifications": "notifies", "wake-ups": "wakes"}, WAKES),
+    "barrier": ({"generations": GENERATION, "wake-ups": "wakes"}, WAKES),
+    "event": ({"sets": "sets", "wake-ups": "wakes"}, WAKES),
     "queue": MESSAGES,
     "pipe": MESSAGES,
+    "value": ({"reads": "reads", "writes": "writes"}, {}),
+    "container": ({"operations": "uses"}, {}),
 }
 
 
@@ -71,11 +74,18 @@ def usage_by_primitive(trace: Trace) -> dict[str, Usage]:
 
 def _usage(created: Event, events: Sequence[Event], ends: Lifetimes) -> Usage:
     counted, timed = KINDS[created.why or ""]
-    counts = {what: sum(event.what == kind for event in events) for what, kind in counted.items()}
+    counts = {what: sum(_count(event, kind) for event in events) for what, kind in counted.items()}
     if created.why == "queue" and created.value is None:  # it always has room
         timed = {what: pair for what, pair in timed.items() if what != ROOM}
     times = {what: _durations(events, *pair, ends) for what, pair in timed.items()}
     return Usage(counts, times)
+
+
+def _count(event: Event, kind: str) -> int:
+    """Return how often an event says that something of this kind was done."""
+    if kind == GENERATION:
+        return event.what == "wakes" and event.value == 0  # one party of each has this number
+    return 0 if event.what != kind else event.value or 0 if kind in COUNTED else 1
 
 
 def _durations(events: Iterable[Event], first: str, last: str, ends: Lifetimes) -> list[float]:

@@ -19,7 +19,7 @@ KILL, PAUSE, CUT, RESTART, RESTART_EMPTY = "kill", "pause", "cut", "restart", "r
 KINDS = (KILL, PAUSE, CUT, RESTART, RESTART_EMPTY)
 MAX_COUNT = 1000
 # multiprocessing's names of what can be held, or waited for under a lease
-LEASED = ("Lock", "RLock", "Condition", "Barrier", "Semaphore", "BoundedSemaphore", "JoinableQueue")
+LEASED = ("Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition", "Barrier", "JoinableQueue")
 LEASE = 3.0  # seconds: that of a run with faults, so that what was lost is free again after seconds
 FAULT_SECONDS = LEASE + 2.0  # of a pause or a cut; a waiter is let in half a second after the lease, at the latest
 

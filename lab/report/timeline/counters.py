@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lab.checks import metrics
 from lab.checks.waits import BEGINS, SUCCEEDS
-from lab.trace import Trace
+from lab.trace import COUNTED, Trace
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Counter:
 def primitive_names(trace: Trace) -> list[str]:
     """Return the names of the sections and primitives that processes used."""
     processes = {event.who for event in trace.events} | {event.on for event in trace.of("joins")}
-    names = dict.fromkeys(event.on for event in trace.of(*BEGINS, *SUCCEEDS, "sets", "clears"))
+    names = dict.fromkeys(event.on for event in trace.of(*BEGINS, *SUCCEEDS, "sets", "clears", *COUNTED))
     return [name for name in names if name and name not in processes]
 
 

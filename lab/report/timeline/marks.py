@@ -12,7 +12,7 @@ DOT = "dot"
 SHAPES: dict[str, str] = {  # by what happened
     **dict.fromkeys(("puts", "sends"), "up"),  # a message leaves
     **dict.fromkeys(("gets", "receives", "receives pid", "receives report", "is greeted"), "down"),  # one arrives
-    **dict.fromkeys(("sets", "releases", "releases waiter"), "diamond"),
+    **dict.fromkeys(("sets", "notifies", "releases", "releases waiter"), "diamond"),
     **dict.fromkeys(("clears", "wakes", "is released"), "hollow"),
     **dict.fromkeys(("buys", "passes", "increments", "writes", "eats"), "square"),
     **dict.fromkeys(("fails", "dies", "is dead", "is refused", "gets no ticket", "loses lease"), "cross"),

@@ -9,7 +9,7 @@ from typing import Any
 
 from lab.checks.metrics import elapsed, start_time
 from lab.report.timeline.counters import Counter, find_counters, primitive_names
-from lab.report.timeline.handoffs import Handoff, find_handoffs
+from lab.report.timeline.handoffs import Handoff, find_handoffs, find_notifications
 from lab.report.timeline.lanes import Lane, find_lanes, find_rows
 from lab.report.timeline.marks import find_marks, shape_of
 from lab.report.timeline.spans import RECORDED, Span, find_spans
@@ -50,6 +50,11 @@ class Timeline:
         return find_handoffs(self._shown)
 
     @cached_property
+    def notifications(self) -> list[Handoff]:
+        """Who notified whom."""
+        return find_notifications(self._shown)
+
+    @cached_property
     def counters(self) -> list[Counter]:
         """Waiting processes and items over time."""
         return find_counters(self._shown)
@@ -80,7 +85,7 @@ class Timeline:
             "lanes": [self._lane(lane) for lane in self.lanes],
             "spans": [self._span(span, row) for span, row in zip(self.spans, self.rows, strict=True)],
             "marks": [self._mark(event) for event in self.marks],
-            "arrows": [self._arrow(handoff) for handoff in self.handoffs],
+            "arrows": [self._arrow(handoff) for handoff in (*self.handoffs, *self.notifications)],
             "counters": [self._counter(counter) for counter in self.counters],
         }
 

@@ -34,7 +34,7 @@ const MARKS = {
 };
 const LINES = new Set(["hollow", "cross", "bar"]); // shapes that are not filled
 const LEGEND = {
-  up: "sends, puts", down: "receives, gets", diamond: "sets, releases", hollow: "clears, wakes", square: "buys, passes",
+  up: "sends, puts", down: "receives, gets", diamond: "sets, notifies, releases", hollow: "clears, wakes", square: "buys, passes",
   cross: "fails, is refused", bar: "times out", dot: "other",
 };
 

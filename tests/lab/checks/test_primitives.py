@@ -8,9 +8,14 @@ from lab.checks.primitives import invariants_hold
 from lab.checks.verdicts import Judgement
 from lab.trace import Event, Trace
 
+UNNOTIFIED = "b woke from P, and nobody had notified it"
+
 
 def verdict(kind: str, limit: int | None, *lines: str) -> tuple[Judgement, str]:
-    """Judge lines such as `a enters 7` on one primitive; `enters` is followed by a fence. `m joins a -9` is the end."""
+    """Judge lines such as `a enters 7` on one primitive. `m joins a -9` is the end.
+
+    `enters` is followed by a fence, `notifies` and `wakes` by a value.
+    """
     events = [Event("m", "host", 1, "creates", 0.0, on="P", why=kind, value=limit)]
     for line in lines:
         who, what, *rest = line.split()
@@ -18,6 +23,8 @@ def verdict(kind: str, limit: int | None, *lines: str) -> tuple[Judgement, str]:
         on, value, fence = "P", None, None
         if what == "joins":
             on, value = rest[0], int(rest[1])
+        elif kind in ("condition", "barrier") and rest:
+            value = int(rest[0])
         elif rest:
             fence = int(rest[0])
         events.append(Event(who, "host", ord(who), what, 1.0, on=on, value=value, fence=fence))
@@ -47,6 +54,16 @@ def test_what_a_queue_holds_is_unknown_after_the_server_has_lost_its_data():
         ("queue", 1, ("a begins_put", "a puts", "b requests", "a begins_put", "a puts", "b gets")),
         ("queue", None, ("a begins_put", "b requests", "b gets", "a puts")),  # recorded later
         ("pipe", None, ("a begins_put", "a puts", "b requests", "b gets")),
+        ("condition", None, ("a waits", "b waits", "c notifies 3", "a wakes", "b wakes", "a waits", "a times_out")),
+        ("condition", None, ("a waits", "b waits", "c notifies", "b wakes", "a wakes")),
+        ("condition", None, ("a waits", "b restarts_server_empty", "a wakes")),
+        (
+            "barrier",
+            2,
+            ("a waits", "b waits", "b wakes 1", "b waits", "a wakes 0", "a waits", "a wakes 1"),
+        ),
+        ("barrier", 2, ("a waits", "a gives_up", "a waits", "b waits", "a wakes 0", "b wakes 1")),
+        ("value", None, ("a reads", "b writes")),
     ],
 )
 def test_what_primitives_may_do(kind: str, limit: int | None, lines: tuple[str, ...]):
@@ -58,6 +75,20 @@ def test_what_primitives_may_do(kind: str, limit: int | None, lines: tuple[str, 
 @pytest.mark.parametrize(
     ("kind", "limit", "lines", "evidence"),
     [
+        (
+            "condition",
+            None,
+            ("a waits", "b waits", "c notifies 1", "a wakes", "b wakes"),
+            "b woke from P, and nobody had notified it",
+        ),
+        (
+            "condition",
+            None,
+            ("a waits", "c notifies", "b waits", "a wakes", "b wakes"),
+            "b woke from P, and nobody had notified it",
+        ),
+        ("barrier", 2, ("a waits", "a wakes 0"), "a passed P before all had arrived"),
+        ("barrier", 2, ("a waits", "b waits", "a wakes 0", "b wakes 0"), "b passed P before all had arrived"),
         ("lock", 1, ("a enters", "b enters"), "b entered P while a was still inside"),
         (
             "lock",

@@ -101,3 +101,18 @@ def test_a_process_that_has_not_started_or_has_just_ended_may_go_on():
 def test_an_ended_or_terminated_process_waits_no_longer():
     lines = (*PROCESSES, *LOCKS, "a enters L", "b requests L", "b/thread requests L", "main terminates b")
     assert state_at_stop(trace(*lines)).waits == {}
+
+
+CONDITION = (*PROCESSES, "c starts", "main creates C condition", "main creates L lock 1")
+
+
+def test_who_was_notified_waits_for_the_lock_the_longest_waiting_first():
+    waiting = ("a waits C L", "b waits C L 0")
+    state = state_at_stop(trace(*CONDITION, *waiting, "c enters L", "c notifies C"))
+    assert [(wait.who, wait.on, wait.unlimited) for wait in state.waits.values()] == [
+        ("a", "L", True),
+        ("b", "L", True),
+    ]
+    state = state_at_stop(trace(*CONDITION, *waiting, "c enters L", "c notifies C x 1", "c requests L"))
+    assert [(wait.who, wait.on) for wait in state.waits.values()] == [("a", "L"), ("b", "C"), ("c", "L")]
+    assert [wait.who for wait in state.cycle()] == ["c"]

@@ -226,10 +226,10 @@ def test_a_deadlock_of_reentrant_locks_is_named(lab: RunLab, program: Program, u
             left.join()
         """
     )
-    done = lab("compare", path, "--limit", 8, "--on", "local,redis", "--redis-url", url)
+    done = lab("compare", path, "--limit", 8, "--redis-url", url, "--workers", 2)
     assert (
-        f"Deadlock on local, redis: left waits for {held}, which right holds; right waits for hall (program.py:13), "
-        "which left holds."
+        f"Deadlock on local, redis, rq: left waits for {held}, which right holds; right waits for hall "
+        "(program.py:13), which left holds."
     ) in " ".join(done.stdout.split())
 
 
@@ -254,15 +254,91 @@ def test_waits_for_conditions_and_barriers_are_named(lab: RunLab, program: Progr
             process.join()
         """
     )
-    done = lab("compare", path, "--limit", 8, "--on", "local,redis", "--redis-url", url)
+    done = lab("compare", path, "--limit", 8, "--redis-url", url, "--workers", 4)
     assert (
-        "All processes waited on local, redis, and none could go on: MainProcess waits for one to end; one waits "
+        "All processes waited on local, redis, rq, and none could go on: MainProcess waits for one to end; one waits "
         "for ready (program.py:12) to be notified; three and two wait for start (program.py:12), which waits for 3 "
         "processes"
     ) in " ".join(done.stdout.split())
 
 
-def test_conditions_and_barriers_are_recorded(lab: RunLab, program: Program, tmp_path: Path):
+@pytest.mark.slow
+def test_who_was_notified_and_cannot_get_the_lock_is_named(lab: RunLab, program: Program, url: str):
+    path = program(
+        """
+        from multiprocessing import Condition, Event, Lock, Process, Value
+
+        def wait(ready, waits):
+            with ready:
+                waits.set()
+                ready.wait()
+
+        def notify(ready, waits, total):
+            waits.wait()
+            with ready:
+                ready.notify()
+                total.value += 1
+
+        if __name__ == "__main__":
+            ready, waits, total = Condition(Lock()), Event(), Value("i", 0)
+            one = Process(target=wait, args=(ready, waits), name="one")
+            two = Process(target=notify, args=(ready, waits, total), name="two")
+            with total.get_lock():
+                one.start()
+                two.start()
+                one.join()
+        """
+    )
+    done = lab("compare", path, "--limit", 8, "--redis-url", url, "--workers", 2)
+    assert (
+        "Deadlock on local, redis, rq: MainProcess waits for one to end; one waits for Lock (program.py:16), which two "
+        "holds; two waits for lock of total (program.py:16), which MainProcess holds."
+    ) in " ".join(done.stdout.split())
+
+
+@pytest.mark.slow
+def test_shared_values_and_managed_objects_are_counted(lab: RunLab, program: Program, url: str, tmp_path: Path):
+    path = program(
+        """
+        from multiprocessing import Array, Manager, Process, Value
+
+        def work(total, squares, results, lock):
+            for number in range(5):
+                with total.get_lock():
+                    total.value += number
+                squares[number] = squares[number] + number
+            with lock:
+                results.append(total.value)
+            results[0]
+
+        if __name__ == "__main__":
+            manager = Manager()
+            total, squares = Value("i", 0), Array("i", 5)
+            results, lock = manager.list(), manager.Lock()
+            state = manager.Namespace(begun=True)
+            children = [Process(target=work, args=(total, squares, results, lock)) for _ in range(2)]
+            for child in children:
+                child.start()
+            for child in children:
+                child.join()
+            print(total.value, squares[:], len(results), state.begun)
+        """
+    )
+    done = lab("compare", path, "--redis-url", url, "--workers", 2, "--json", "figures", "--trace", "traces")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for backend in json.loads((tmp_path / "figures").read_text())["backends"].values():
+        used = {name.partition(" (")[0]: usage for name, usage in backend["primitives"].items()}
+        assert backend["processes"] == 2
+        assert used["total"] == {"reads": 13, "writes": 10}
+        assert used["squares"] == {"reads": 11, "writes": 10}
+        assert used["results"] == {"operations": 5}
+        assert used["state"] == {"operations": 1}
+        assert used["lock"]["grants"] == 2
+        assert used["lock of total"]["grants"] >= 10
+    assert lab("check", "traces").returncode == 0
+
+
+def test_conditions_and_barriers_are_recorded(lab: RunLab, program: Program, url: str, tmp_path: Path):
     path = program(
         """
         from multiprocessing import Barrier, Condition, Process, RLock, set_start_method
@@ -286,14 +362,14 @@ def test_conditions_and_barriers_are_recorded(lab: RunLab, program: Program, tmp
             other.join()
         """
     )
-    done = lab("compare", path, "--on", "local", "--json", "figures", "--report", "page")
+    done = lab("compare", path, "--on", "local,redis", "--redis-url", url, "--json", "figures", "--report", "page")
     assert done.returncode == 0, done.stdout + done.stderr
-    run = json.loads((tmp_path / "figures").read_text())["backends"]["local"]
-    counts = {name.partition(" (")[0]: used for name, used in run["primitives"].items()}
-    assert counts["lock"]["grants"] == 1
-    assert counts["ready"]["wake-ups"] == 1
-    assert counts["start"]["wake-ups"] == 2
-    assert counts["lock of ready"]["grants"] == 4
+    for run in json.loads((tmp_path / "figures").read_text())["backends"].values():
+        counts = {name.partition(" (")[0]: used for name, used in run["primitives"].items()}
+        assert counts["lock"]["grants"] == 1
+        assert (counts["ready"]["notifications"], counts["ready"]["wake-ups"]) == (1, 1)
+        assert (counts["start"]["generations"], counts["start"]["wake-ups"]) == (1, 2)
+        assert counts["lock of ready"]["grants"] == 4
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""What has no Redis-backed version under `lab run` is multiprocessing's own on redis, and refused on rq when used."""
+"""What works on one machine only stays multiprocessing's own on redis, and is refused on rq when it is used."""
 
 from __future__ import annotations
 
@@ -7,50 +7,57 @@ import pytest
 from tests.lab.programs.conftest import Program
 from tests.support.lab import RunLab
 
-UNSUPPORTED = """
-    from multiprocessing import Condition, Lock, Process, Value
+OWN_CLASSES = """
+    from multiprocessing import Process
+    from multiprocessing.managers import BaseManager, ListProxy, NamespaceProxy, SyncManager
 
-    def add(total):
-        with total.get_lock():
-            total.value += 1
+    class Counter:
+        def __init__(self):
+            self.total = 0
+        def add(self):
+            self.total += 1
+
+    class CounterProxy(NamespaceProxy):
+        _exposed_ = ("__getattribute__", "add")
+        def add(self):
+            self._callmethod("add")
+
+    class First(BaseManager):
+        pass
+
+    class Second(SyncManager):
+        pass
+
+    First.register("Counter", Counter, CounterProxy)
+    Second.register("Counter", Counter)
+
+    def work(first, second):
+        first.add()
+        second.add()
 
     if __name__ == "__main__":
-        print("begins")
-        total = Value("i", 0)
-        children = [Process(target=add, args=(total,)) for _ in range(3)]
-        for child in children:
+        with First() as first, Second() as second:
+            counter, other, numbers = first.Counter(), second.Counter(), second.list([3])
+            child = Process(target=work, args=(counter, other))
             child.start()
-        for child in children:
             child.join()
-        print(total.value)
+            print(counter.total, numbers[:], isinstance(counter, NamespaceProxy), isinstance(second, SyncManager))
 """
 
 
-def test_unsupported_names_are_multiprocessings_own_on_redis(lab: RunLab, program: Program, url: str):
-    done = lab("run", program(UNSUPPORTED), "--on", "redis", "--redis-url", url)
-    assert (done.returncode, done.stdout) == (0, "begins\n3\n")
-    assert done.stderr == (
-        "lab: Value is not Redis-backed under lab run: this is multiprocessing's own, for processes on this machine\n"
-    )
-
-
-@pytest.mark.parametrize("make", ["Condition(Lock())", "get_context('spawn').Condition(lock=Lock())"])
-def test_condition_of_a_redis_backed_lock_is_refused(lab: RunLab, program: Program, url: str, make: str):
-    path = program(f"from multiprocessing import Condition, Lock, get_context\nCondition()\n{make}\nprint('no')\n")
-    done = lab("run", path, "--on", "redis", "--redis-url", url)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.splitlines()[1:] == [
-        "lab: Condition is not Redis-backed under lab run, and multiprocessing's own cannot use a Redis-backed Lock; "
-        "call Condition() without a lock, import both from broker, or run the program --on local"
-    ]
+@pytest.mark.slow
+def test_managers_of_own_classes_are_multiprocessings_on_redis(lab: RunLab, program: Program, url: str):
+    done = lab("run", program(OWN_CLASSES), "--on", "redis", "--redis-url", url)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1 [3] True True\n", "")
 
 
 def test_unsupported_names_are_refused_on_rq_when_used(lab: RunLab, program: Program, url: str):
-    done = lab("run", program(UNSUPPORTED), "--on", "rq", "--redis-url", url, "--workers", 1)
+    path = program("from multiprocessing import shared_memory\nprint('begins')\nshared_memory.ShareableList([1])\n")
+    done = lab("run", path, "--on", "rq", "--redis-url", url, "--workers", 1)
     assert (done.returncode, done.stdout) == (2, "begins\n")
     assert done.stderr == (
-        "lab: multiprocessing's Value works on one machine only, and RQ jobs may run on several; "
-        "use Value of jobs.get_context(), or run the program --on redis\n"
+        "lab: multiprocessing's ShareableList works on one machine only, and RQ jobs may run on several; "
+        "send values through a Queue, a Pipe or a Manager(), or run the program --on redis\n"
     )
 
 
@@ -58,16 +65,16 @@ def test_unsupported_names_are_refused_on_rq_when_used(lab: RunLab, program: Pro
 @pytest.mark.parametrize(
     "use",
     [
-        "multiprocessing.Manager()",
-        "multiprocessing.managers.SyncManager()",
+        "BaseManager()",
         "type('Mine', (BaseManager,), {})",
-        "multiprocessing.get_context('spawn').Barrier(2)",
+        "type('Mine', (SyncManager,), {})",
+        "multiprocessing.managers.SharedMemoryManager()",
         "shared_memory.SharedMemory(create=True, size=1)",
     ],
 )
 def test_every_use_of_what_one_machine_shares_is_refused_on_rq(lab: RunLab, program: Program, url: str, use: str):
     imports = "import multiprocessing.managers\nfrom multiprocessing import shared_memory\n"
-    path = program(f"{imports}from multiprocessing.managers import BaseManager\n{use}\nprint('no')\n")
+    path = program(f"{imports}from multiprocessing.managers import BaseManager, SyncManager\n{use}\nprint('no')\n")
     done = lab("run", path, "--on", "rq", "--redis-url", url, "--workers", 1)
     assert (done.returncode, done.stdout) == (2, "")
     assert "RQ jobs may run on several" in done.stderr

@@ -9,13 +9,19 @@ OF_PROCESSES = ("starts", "ends", "joins", "stops_run")
 
 
 def trace(*lines: str) -> Trace:
-    """Return the trace of lines such as `1.5 a requests lock 1`, after the creation of the primitives in them."""
-    on_what = [line.split(" ", 3)[3] for line in lines if line.split(" ", 3)[2] not in OF_PROCESSES]
-    events = [Event("m", "host", 0, "creates", 0.0, on=name, why=name.split()[0]) for name in dict.fromkeys(on_what)]
+    """Return the trace of lines such as `1.5 a requests lock 1`, after the creation of the primitives in them.
+
+    A number after what happened is a value.
+    """
+    events = []
     for line in lines:
-        when, who, what, on = line.split(" ", 3)
-        events.append(Event(who, "host", ord(who), what.replace("_", " "), float(when), on=on))
-    return Trace("program.py", "local", {}, tuple(events))
+        when, who, what, *rest = line.split(" ")
+        value = int(rest.pop(0)) if rest[0].isdecimal() else None
+        on = " ".join(rest)
+        events.append(Event(who, "host", ord(who), what.replace("_", " "), float(when), on=on, value=value))
+    names = dict.fromkeys(event.on or "" for event in events if event.what.replace(" ", "_") not in OF_PROCESSES)
+    created = [Event("m", "host", 0, "creates", 0.0, on=name, why=name.split()[0]) for name in names]
+    return Trace("program.py", "local", {}, (*created, *events))
 
 
 def test_wait_and_hold_times_are_counted_per_process():
@@ -88,6 +94,22 @@ def test_events_queues_and_pipes():
     assert used["queue 1"].counts == {"puts": 1, "gets": 1}
     assert used["queue 1"].times == {"wait": [2]}
     assert used["pipe 1"].counts == {"puts": 1, "gets": 0}
+
+
+def test_conditions_and_barriers():
+    lines = ["1 a waits", "2 b waits", "3 c waits", "3 c gives_up", "4 d notifies", "5 a wakes 1", "6 b wakes 0"]
+    used = usage_by_primitive(trace(*(f"{line} {kind} 1" for line in lines for kind in ("condition", "barrier"))))
+    assert used["condition 1"].counts == {"notifications": 1, "wake-ups": 2}
+    assert used["barrier 1"].counts == {"generations": 1, "wake-ups": 2}
+    assert used["barrier 1"].times == {"wait": [4, 4]}
+
+
+def test_counted_operations_are_added_up():
+    used = usage_by_primitive(
+        trace("1 a reads 3 value 1", "1 b writes 2 value 1", "2 a reads 4 value 1", "2 a uses 5 container 1")
+    )
+    assert used["value 1"].figures() == {"reads": 7, "writes": 2}
+    assert used["container 1"].figures() == {"operations": 5}
 
 
 def test_primitives_are_ordered_by_kind_and_creation():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.report.timeline.handoffs import find_handoffs
+from lab.report.timeline.handoffs import find_handoffs, find_notifications
 from tests.support.traces import TWO_BUYERS, parse_trace
 
 
@@ -37,3 +37,10 @@ def test_each_release_of_a_permit_lets_one_process_in():
 def test_a_lease_that_expired_lets_the_next_one_in():
     text = "0 a enters 1\n1 b requests\n3 b enters 2\n4 a leaves\n5 a loses_lease 1"
     assert handoffs(text) == [("a", "b", 2)]
+
+
+def test_who_notified_whom():
+    text = "1 a waits\n2 b waits\n3 c waits\n4 d notifies 1\n5 e notifies\n6 b wakes\n6 a wakes\n7 c gives_up\n"
+    text += "8 a waits\n9 d notifies 5\n9 a wakes\n9 b waits\n9 b wakes"
+    pairs = find_notifications(parse_trace(text))
+    assert [(pair.release.who, pair.grant.who) for pair in pairs] == [("d", "b"), ("e", "a"), ("d", "a")]

@@ -1,0 +1,158 @@
+"""Recording proxies of values, arrays and managed containers: their operations are counted."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from lab.programs.proxies import RecordingProxy, is_proxy
+from lab.programs.recording import count
+
+
+class _ContendedLock(RecordingProxy):
+    """The lock of a value as its accesses use it: one that has to wait for it is recorded, and others are not."""
+
+    def __init__(self, lock: Any) -> None:
+        super().__init__(lock._primitive, lock._name)
+        self._recorded = lock
+        self._is_recorded = False  # the access that holds the lock
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _unpickle_lock, (self._primitive,)
+
+    def acquire(self) -> bool:
+        """Acquire the lock."""
+        if waits := not self._primitive.acquire(False):
+            self._recorded.acquire()
+        self._is_recorded = waits
+        return True
+
+    def release(self) -> None:
+        """Release the lock."""
+        (self._recorded if self._is_recorded else self._primitive).release()
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+def _unpickle_lock(lock: Any) -> Any:
+    return lock
+
+
+class ValueProxy(RecordingProxy):
+    """Counts the reads and writes of a value, a structure or an array; its lock has a proxy of its own."""
+
+    def __init__(self, primitive: Any, name: str, lock: Any) -> None:
+        vars(self).update(_primitive=primitive, _name=name, _lock=lock)
+        if is_proxy(lock):
+            _watch(primitive, _ContendedLock(lock))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self._primitive, self._name, self._lock)
+
+    def __getattr__(self, attribute: str) -> Any:
+        found = getattr(self._primitive, attribute)
+        if not callable(found):  # the value, or a field
+            count("reads", self._name)
+        return found
+
+    def __setattr__(self, attribute: str, value: Any) -> None:
+        count("writes", self._name)
+        setattr(self._primitive, attribute, value)
+
+    def __len__(self) -> int:
+        return len(self._primitive)
+
+    def __getitem__(self, index: Any) -> Any:
+        count("reads", self._name)
+        return self._primitive[index]
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        count("writes", self._name)
+        self._primitive[index] = value
+
+    def get_lock(self) -> Any:
+        """Return the lock."""
+        return self._lock
+
+    def acquire(self, *args: Any, **kwargs: Any) -> bool:
+        """Acquire the lock."""
+        return bool(self._lock.acquire(*args, **kwargs))
+
+    def release(self) -> None:
+        """Release the lock."""
+        self._lock.release()
+
+    def __enter__(self) -> Any:
+        return self._lock.__enter__()
+
+    def __exit__(self, *raised: Any) -> None:
+        self._lock.__exit__(*raised)
+
+
+def _watch(primitive: Any, lock: _ContendedLock) -> None:
+    """Make the accesses of a value, multiprocessing's or the broker's, use this lock."""
+    guarded = getattr(primitive, "_guarded", None)
+    if guarded is not None:
+        guarded._memory._lock = lock
+    else:
+        primitive._lock, primitive.acquire, primitive.release = lock, lock.acquire, lock.release
+
+
+class ContainerProxy(RecordingProxy):
+    """Counts the operations of a managed container; there is a subclass for each class of containers."""
+
+    def __init__(self, primitive: Any, name: str) -> None:
+        vars(self).update(_primitive=primitive, _name=name)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return container_proxy, (self._primitive, self._name)
+
+    # The attributes of a namespace, and the value of a managed value.
+
+    def __getattr__(self, attribute: str) -> Any:
+        if not attribute.startswith("_"):
+            count("uses", self._name)
+        return super().__getattr__(attribute)
+
+    def __setattr__(self, attribute: str, value: Any) -> None:
+        count("uses", self._name)
+        setattr(self._primitive, attribute, value)
+
+    def __delattr__(self, attribute: str) -> None:
+        count("uses", self._name)
+        delattr(self._primitive, attribute)
+
+
+def container_proxy(primitive: Any, name: str) -> ContainerProxy:
+    """Return a proxy of a managed container."""
+    original: Any = type(primitive)
+    return _container_class(original)(primitive, name)
+
+
+@functools.cache
+def _container_class(original: Any) -> type[ContainerProxy]:
+    """Return a class with the public and the special methods of a class of containers."""
+    excluded = {*dir(ContainerProxy)} - {"__str__"}
+    if hasattr(original, "__getitem__") and not hasattr(original, "keys"):
+        excluded.add("__iter__")  # an iteration gets each item, on each backend
+    methods = {
+        name: _counted(method)
+        for name in dir(original)
+        if name not in excluded and (name.startswith("__") or not name.startswith("_"))
+        if callable(method := getattr(original, name))
+    }
+    return type("ContainerProxy", (ContainerProxy,), methods)
+
+
+def _counted(method: Callable[..., Any]) -> Callable[..., Any]:
+    def call(self: ContainerProxy, *args: Any, **kwargs: Any) -> Any:
+        count("uses", self._name)
+        result = method(self._primitive, *args, **kwargs)
+        return self if result is self._primitive else result  # of `+=`
+
+    return call
