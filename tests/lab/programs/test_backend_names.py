@@ -140,3 +140,45 @@ def test_instances_and_subclasses_in_a_comparison(lab: RunLab, program: Program)
     )
     done = lab("compare", path)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("backend", ["redis", pytest.param("rq", marks=pytest.mark.slow)])
+def test_every_name_with_a_redis_backed_version_is_that(lab: RunLab, program: Program, url: str, backend: str):
+    path = program(
+        """
+        import multiprocessing
+        from multiprocessing import managers, queues, sharedctypes, synchronize
+
+        LOCKS = ("Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition", "Event")
+        QUEUES = ("SimpleQueue", "Queue", "JoinableQueue")
+
+        def origins(made):
+            return {each.__module__.partition(".")[0] for each in type(made).__mro__}
+
+        if __name__ == "__main__":
+            ctx, manager = multiprocessing.get_context("spawn"), managers.SyncManager()
+            manager.start()
+            made = {}
+            for name in LOCKS + QUEUES:
+                for where in (multiprocessing, ctx):
+                    made[name, where] = getattr(where, name)()
+                module = queues if name in QUEUES else synchronize
+                made[name, module] = getattr(module, name)(ctx=ctx)
+            for where in (multiprocessing, ctx, sharedctypes):
+                for name in ("Value", "RawValue"):
+                    made[name, where] = getattr(where, name)("i", 1)
+                for name in ("Array", "RawArray"):
+                    made[name, where] = getattr(where, name)("i", 1)
+            for where in (multiprocessing, ctx, manager):
+                made["Barrier", where] = where.Barrier(2)
+            for where in (multiprocessing, ctx):
+                made["Pipe", where] = where.Pipe()[0]
+                made["Manager", where] = where.Manager()
+            for name in ("list", "dict", "Namespace", *LOCKS, "Queue", "JoinableQueue"):
+                made[name, manager] = getattr(manager, name)()
+            made["copy", sharedctypes] = sharedctypes.copy(sharedctypes.RawValue("i", 1))
+            made["synchronized", sharedctypes] = sharedctypes.synchronized(sharedctypes.RawValue("i", 1))
+            print(sorted(str(key) for key, each in made.items() if "broker" not in origins(each)))
+        """
+    )
+    assert lab("run", path, "--on", backend, "--redis-url", url, "--workers", 1).stdout == "[]\n"
