@@ -28,8 +28,9 @@ from broker.locks.event import Event
 from broker.locks.lock import Lock
 from broker.locks.rlock import RLock
 from broker.locks.semaphore import BoundedSemaphore, Semaphore
-from broker.managers.manager import Manager
+from broker.managers.base_manager import BaseManager
 from broker.managers.stores import STORES, Stores
+from broker.managers.sync_manager import SyncManager
 from broker.messages.pipe import PipeConnection
 from broker.messages.queues import JoinableQueue, Queue, SimpleQueue
 from broker.overview.primitives import PrimitiveInfo, list_primitives
@@ -70,7 +71,9 @@ class Context(ValueFactories, BaseContext):  # type: ignore[misc]
         self._unnamed: weakref.WeakSet[Primitive] = weakref.WeakSet()
         self._deletions: deque[BoundScript] = deque()  # of what others may use until this context is closed
         self._heartbeats: list[Heartbeat] = []
-        self._of_managers: list[Context] = []  # each creates what a manager creates, and deletes it at its shutdown
+        # Each creates what a manager creates, and deletes it at its shutdown.
+        self._of_managers: weakref.WeakSet[Context] = weakref.WeakSet()
+        self._managers: weakref.WeakSet[BaseManager] = weakref.WeakSet()  # that have a process
         # Without a method, the one that is set when a process is started.
         local: Any = multiprocessing if method is None else multiprocessing.get_context(method)
         self.Process: type[BaseProcess] = local.Process
@@ -158,13 +161,24 @@ class Context(ValueFactories, BaseContext):  # type: ignore[misc]
         self.delete_on_close(*first.handles, *second.handles)
         return first, second
 
-    def Manager(self) -> Manager:  # type: ignore[override]
-        """Return a manager, whose containers are on the server."""
+    def Manager(self) -> SyncManager:  # type: ignore[override]
+        """Return a manager that is started; its containers are on the server."""
+        manager = SyncManager(ctx=self)
+        manager.start()
+        return manager
+
+    def copy_for_manager(self) -> Context:
+        """Return a context that deletes what it has created separately; when nobody refers to it, this one does."""
         context = object.__new__(type(self))
         vars(context).update(vars(self), _unnamed=weakref.WeakSet(), _deletions=deque())
-        self._of_managers.append(context)
+        self._of_managers.add(context)
         _contexts.add(context)
-        return Manager(context, self._stores, self.Pool)
+        weakref.finalize(context, self._deletions.extend, context._deletions).atexit = False
+        return context
+
+    def shut_down_on_close(self, manager: BaseManager) -> None:
+        """Call the manager's `shutdown` when this context is closed."""
+        self._managers.add(manager)
 
     def Heartbeat(self, board: Board, who: str | None = None, *, daemon: bool = True) -> Heartbeat:
         """Start to report to `board` that this process is alive; see `broker.Heartbeat`."""
@@ -237,6 +251,8 @@ class Context(ValueFactories, BaseContext):  # type: ignore[misc]
             with contextlib.suppress(ServerUnavailableError):  # its name will be dead after an interval
                 heartbeat.stop()
         self._heartbeats.clear()
+        for manager in list(self._managers):
+            manager.shutdown()
         contexts = (*self._of_managers, self)
         for context in contexts:
             if not self._server.is_private:

@@ -49,3 +49,7 @@ class UnsuitableServerError(BrokerError):
 
 class DataLostError(BrokerError):
     """Raised when a value, an array or a managed container is no longer on the server: lost, or deleted."""
+
+
+class ManagerLostError(BrokerError, EOFError, ConnectionError):
+    """Raised when the process that holds a manager's objects has ended, or is not there."""

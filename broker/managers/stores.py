@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from multiprocessing.managers import BaseProxy
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from broker.engine.handle import INDEX_KEY, Handle
 from broker.engine.owner import Owner
 from broker.engine.requests import run
+from broker.managers.kept_objects import keep_objects
 from broker.managers.keys import field_of
 from broker.transport.scripts import BoundScript, Script
 
@@ -54,6 +56,11 @@ class Store(Handle):
             raise self._data_lost()
         return reply
 
+    def _pickle(self, obj: Any) -> bytes:
+        if BaseProxy._address_to_local:  # this process has, or had, a proxy of an object in a manager's process
+            keep_objects(obj)
+        return self._dumps(obj)
+
     def _dumps(self, obj: Any) -> bytes:
         return pickle.dumps(obj, pickle.HIGHEST_PROTOCOL)
 
@@ -92,7 +99,7 @@ class ListStore(Store):
         return self._loads(item)
 
     def _splice(self, start: int, stop: bytes, items: Iterable[Any] = (), wanted: bytes = b"0") -> bytes:
-        reply = self._call(LIST_SPLICE, b"%d" % start, stop, pack(map(self._dumps, items)), wanted)
+        reply = self._call(LIST_SPLICE, b"%d" % start, stop, pack(map(self._pickle, items)), wanted)
         if reply == MISSING:
             raise IndexError("list index out of range")
         replaced: bytes = reply[1:]
@@ -107,7 +114,7 @@ class ListStore(Store):
             version, *packed = self._call(LIST_READ, b"0", b"-1")
             items = [self._loads(item) for item in packed]
             result = function(items)
-            if self._call(LIST_REPLACE, b"%d" % version, pack(map(self._dumps, items))) != MISSING:
+            if self._call(LIST_REPLACE, b"%d" % version, pack(map(self._pickle, items))) != MISSING:
                 return result
 
     def __repr__(self) -> str:
@@ -158,7 +165,7 @@ class MappingStore(Store):
         self._call(MAPPING_REMOVE, b"all", b"")
 
     def _pack(self, entries: Iterable[tuple[Any, Any]]) -> bytes:
-        return pack(part for entry in entries for part in (field_of(entry[0]), self._dumps(tuple(entry))))
+        return pack(part for entry in entries for part in (field_of(entry[0]), self._pickle(tuple(entry))))
 
     def _value(self, entry: bytes) -> Any:
         return self._loads(entry)[1]

@@ -11,7 +11,7 @@ import pytest
 import redis
 
 import broker
-from broker import Context, DataLostError, UnsupportedError
+from broker import Context, DataLostError
 from broker.managers.stores import LIST_READ, LIST_REPLACE, LIST_SPLICE, MAPPING_PUT, MAPPING_REMOVE
 from tests.support.actors import TIMEOUT, Actor
 from tests.support.proxy import Fault, Proxy
@@ -80,7 +80,6 @@ def test_shutdown_deletes_what_the_manager_created(ctx: Context, client: redis.R
     kept = ctx.Lock()
     kept.locked()
     with ctx.Manager() as manager:
-        manager.start()
         numbers = manager.list([manager.dict(x=1), manager.Value("i", 5)])
         pickle.dumps(numbers)
         lock = manager.Lock()
@@ -122,11 +121,6 @@ def test_containers_expire_unless_they_are_used(ctx: Context, client: redis.Redi
         client.hset(state, "touched", 5)
         proxy.append(2) if hasattr(proxy, "append") else proxy.update(x=2)
         assert all(client.pttl(key) > week - 60_000 for key in proxy._store._keys)
-
-
-def test_what_needs_a_process_of_the_manager_is_refused(ctx: Context) -> None:
-    with pytest.raises(UnsupportedError, match="no process for objects of other classes"):
-        ctx.Manager().register("Mine", list)
 
 
 def test_queue_and_pool_of_a_manager(ctx: Context) -> None:
