@@ -22,6 +22,7 @@ LIST_REPLACE = Script("managers/lua/list_replace.lua", arguments=3)
 MAPPING_READ = Script("managers/lua/mapping_read.lua", arguments=2)
 MAPPING_READ_ALL = Script("managers/lua/mapping_read_all.lua")
 MAPPING_PUT = Script("managers/lua/mapping_put.lua", arguments=3)
+MAPPING_SELECT = Script("managers/lua/mapping_select.lua", arguments=3)
 MAPPING_REMOVE = Script("managers/lua/mapping_remove.lua", arguments=3)
 
 LOST, MISSING = -1, -2  # replies, see managers/lua/container.lua
@@ -174,6 +175,16 @@ class MappingStore(Store):
         return f"<{self._kind} {self._name!r}>"
 
 
+class SetStore(MappingStore):
+    """A set: a mapping from its elements to None."""
+
+    _kind = "set"
+
+    def select(self, which: bytes, elements: Iterable[Any]) -> None:
+        """Compare the elements with others and change the set; `which` is that of mapping_select.lua."""
+        self._call(MAPPING_SELECT, which, self._pack((element, None) for element in elements))
+
+
 class NamespaceStore(MappingStore):
     """The attributes of a namespace, or of a managed value."""
 
@@ -181,7 +192,9 @@ class NamespaceStore(MappingStore):
 
 
 Stores: TypeAlias = Mapping[type[Store], type[Store]]
-STORES: Stores = {each: each for each in (ListStore, MappingStore, NamespaceStore)}  # what a context creates of each
+STORES: Stores = {
+    each: each for each in (ListStore, MappingStore, SetStore, NamespaceStore)
+}  # what a context creates of each
 
 
 def pack(strings: Iterable[bytes]) -> bytes:

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 from broker.managers.base_manager import BaseManager, State
 from broker.managers.listener import SERIALIZER
-from broker.managers.proxies import ArrayProxy, DictProxy, ListProxy, NamespaceProxy, ValueProxy
-from broker.managers.stores import ListStore, MappingStore, NamespaceStore, Store
+from broker.managers.proxies import ArrayProxy, DictProxy, ListProxy, NamespaceProxy, SetProxy, ValueProxy
+from broker.managers.stores import ListStore, MappingStore, NamespaceStore, SetStore, Store
 
 MULTIPROCESSING: dict[str, tuple[Any, ...]] = {**managers.SyncManager._registry}  # type: ignore[attr-defined]
 
@@ -70,6 +70,13 @@ class SyncManager(BaseManager):
         proxy = DictProxy(self._store(MappingStore))
         if items := dict(*others, **more):
             proxy.update(items)
+        return proxy
+
+    def set(self, elements: Iterable[Any] = (), /) -> SetProxy:
+        """Return a set of these elements."""
+        proxy = SetProxy(self._store(SetStore))
+        if elements := {*elements}:
+            proxy.update(elements)
         return proxy
 
     def Namespace(self, /, **attributes: Any) -> NamespaceProxy:

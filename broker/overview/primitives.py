@@ -133,5 +133,6 @@ _KINDS: Mapping[str, tuple[str, Callable[..., dict[str, Any]]]] = {
     "array": ("Array", _parse_type),
     "list": ("list", _parse_count),
     "dict": ("dict", _parse_count),
+    "set": ("set", _parse_count),
     "namespace": ("Namespace", _parse_count),
 }

@@ -28,6 +28,10 @@ class MappingStore(_SignedStore, stores.MappingStore):
     """A `broker.managers.stores.MappingStore` that also takes lambdas and nested functions."""
 
 
+class SetStore(_SignedStore, stores.SetStore):
+    """A `broker.managers.stores.SetStore` that also takes lambdas and nested functions."""
+
+
 class NamespaceStore(_SignedStore, stores.NamespaceStore):
     """A `broker.managers.stores.NamespaceStore` that also takes lambdas and nested functions."""
 
@@ -35,5 +39,6 @@ class NamespaceStore(_SignedStore, stores.NamespaceStore):
 STORES: stores.Stores = {
     stores.ListStore: ListStore,
     stores.MappingStore: MappingStore,
+    stores.SetStore: SetStore,
     stores.NamespaceStore: NamespaceStore,
 }

@@ -1,8 +1,9 @@
 """Runs what a module defines, and nothing that it does.
 
 A forked child has its parent's functions and classes without running the program again. Here a module's imports,
-functions and classes are executed from its source; of its assignments only those that a definition needs (a default, a
-base class, a decorator). What else the parent's module holds is data, and comes from the parent.
+functions and classes are executed from its source, with what is registered at its classes. Of its assignments, only
+those are that a definition needs (a default, a base class, a decorator). What else the parent's module holds is data,
+and comes from the parent.
 """
 
 from __future__ import annotations
@@ -41,13 +42,21 @@ class Definitions:
             self._take(node, file, flags)
 
     def _take(self, node: ast.stmt, file: str, flags: int) -> None:
-        if _is_definition(node):
+        is_definition = _is_definition(node) or self._registers(node)
+        if is_definition:
             self.defined |= frozenset(_bound(node, DEFINITIONS))
             self.imported |= frozenset(_bound(node, IMPORTS))
         elif not isinstance(node, ASSIGNMENTS):
             return
         code = compile(ast.Module([node], []), file, "exec", flags, dont_inherit=True)
-        self._statements.append(Statement(code, frozenset(_bound(node)), _is_definition(node)))
+        self._statements.append(Statement(code, frozenset(_bound(node)), is_definition))
+
+    def _registers(self, node: ast.stmt) -> bool:
+        """Return whether this calls `register` of a class that was defined before, as of a manager."""
+        function = node.value.func if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
+        if not isinstance(function, ast.Attribute) or not isinstance(function.value, ast.Name):
+            return False
+        return function.attr == "register" and function.value.id in self.defined
 
     def execute(self, module: ModuleType) -> None:
         """Execute the definitions in `module`, and assignments as they are needed, also by who imports from it."""

@@ -92,7 +92,7 @@ local READ = {
   simple = read_items, queue = read_items, joinable = read_items, pipe = read_items,
   barrier = read_barrier, condition = read_condition, event = read_event, board = read_board,
   value = read_type, array = read_type,
-  list = read_list, dict = read_mapping, namespace = read_mapping,
+  list = read_list, dict = read_mapping, set = read_mapping, namespace = read_mapping,
 }
 
 -- Entries with the score of the last one belong to the same reply, so that the cursor skips none.

@@ -24,8 +24,13 @@ SLICES = st.builds(slice, st.none() | PLACES, st.none() | PLACES, st.none() | st
 LISTS = st.lists(ITEMS, max_size=3)
 KEYS = st.sampled_from([0, 1, 1.0, True, "x", b"x", None, (1, 2), (1.0, 2), ("x", ("x",)), frozenset("xyz"), 2.5])
 
+LISTS_OF_KEYS = st.lists(KEYS, max_size=4)
+SETS = st.sets(KEYS, max_size=4)
+
 LIST_CALLS: dict[str, tuple[Any, ...]] = {
     "append": (ITEMS,),
+    "clear": (),
+    "copy": (),
     "extend": (LISTS,),
     "insert": (PLACES, ITEMS),
     "pop": (PLACES,),
@@ -53,6 +58,25 @@ DICT_CALLS: dict[str, tuple[Any, ...]] = {
     "update": (st.dictionaries(KEYS, ITEMS, max_size=3),),
     "copy": (),
     "clear": (),
+}
+
+
+SET_CALLS: dict[str, tuple[Any, ...]] = {
+    "__contains__": (KEYS,),
+    "__len__": (),
+    "add": (KEYS,),
+    "discard": (KEYS,),
+    "remove": (KEYS,),
+    "copy": (),
+    "clear": (),
+    "__isub__": (SETS,),
+    **dict.fromkeys(
+        ["__and__", "__or__", "__sub__", "__xor__", "__rsub__", "__le__", "__lt__", "__ge__", "__gt__"], (SETS,)
+    ),
+    **dict.fromkeys(["isdisjoint", "issubset", "issuperset"], (LISTS_OF_KEYS,)),
+    **dict.fromkeys(["symmetric_difference", "symmetric_difference_update"], (LISTS_OF_KEYS,)),
+    **dict.fromkeys(["union", "difference", "intersection", "update"], (LISTS_OF_KEYS, LISTS_OF_KEYS)),
+    **dict.fromkeys(["difference_update", "intersection_update"], (LISTS_OF_KEYS, LISTS_OF_KEYS)),
 }
 
 
@@ -116,6 +140,37 @@ def test_dict(ctx: Context, initial: dict[Any, Any], calls: list[Any]) -> None:
         assert managed.items() == list(local.items()), "in the order of insertion"
 
 
+@given(initial=SETS, calls=calls(SET_CALLS))
+@example({0, "x"}, [("symmetric_difference_update", ([0, 1, 1],)), ("intersection_update", ()), ("discard", (None,))])
+def test_set(ctx: Context, initial: set[Any], calls: list[Any]) -> None:
+    managed, local = ctx.Manager().set(initial), {*initial}
+    for name, arguments in calls:
+        results = [outcome(lambda of=of: getattr(of, name)(*arguments)) for of in (managed, local)]  # noqa: B023
+        results = [None if result in (managed, local) and name == "__isub__" else result for result in results]
+        assert results[0] == results[1]
+        assert {*managed} == local
+
+
+def test_the_rest_of_a_set(ctx: Context) -> None:
+    manager = ctx.Manager()
+    numbers, others = manager.set([1, 2, 3]), manager.set([3, 4])
+    assert (numbers & others, numbers | others, numbers ^ others) == ({3}, {1, 2, 3, 4}, {1, 2, 4})
+    assert ({5} | numbers, {1, 5} - numbers, others <= {3, 4, 5}) == ({1, 2, 3, 5}, {5}, True)
+    before = numbers
+    numbers |= others
+    numbers &= {2, 3, 4}
+    numbers ^= {4, 5}
+    assert numbers is before
+    assert (numbers.copy(), len(numbers), str(manager.set([1]))) == ({2, 3, 5}, 3, "{1}")
+    assert {numbers.pop() for _ in range(3)} == {2, 3, 5}
+    for missing in (numbers.pop, lambda: numbers.remove(5)):
+        with pytest.raises(KeyError):
+            missing()
+    for wrong in (lambda: numbers.add([]), lambda: numbers & [1], lambda: operator.ior(numbers, [1])):
+        with pytest.raises(TypeError):
+            wrong()
+
+
 class Meters(float):
     """A number of a class of its own."""
 
@@ -159,6 +214,8 @@ def test_the_rest_of_a_dict(ctx: Context) -> None:
     numbers.update([("c", 3)], d=4)
     assert (numbers.keys(), numbers.values(), list(numbers)) == ([*"abcd"], [1, 2, 3, 4], [*"abcd"])
     assert (str(numbers), numbers.get("x"), numbers.pop("x", 5)) == (str(numbers.copy()), None, 5)
+    numbers |= {"e": 5}
+    assert (numbers["e"], [*reversed(numbers)], numbers.fromkeys("x")) == (5, [*"edcba"], {"x": None})
     keys = iter(numbers)
     numbers.clear()
     with pytest.raises(RuntimeError, match="changed size"):

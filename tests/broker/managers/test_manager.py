@@ -12,7 +12,7 @@ import redis
 
 import broker
 from broker import Context, DataLostError
-from broker.managers.stores import LIST_READ, LIST_REPLACE, LIST_SPLICE, MAPPING_PUT, MAPPING_REMOVE
+from broker.managers.stores import LIST_READ, LIST_REPLACE, LIST_SPLICE, MAPPING_PUT, MAPPING_REMOVE, MAPPING_SELECT
 from tests.support.actors import TIMEOUT, Actor
 from tests.support.proxy import Fault, Proxy
 
@@ -159,6 +159,10 @@ def test_changes_of_dicts_whose_reply_is_lost(proxy: Proxy, proxied: Context, fa
     assert numbers.pop("x") == 1
     proxy.inject(MAPPING_REMOVE, fault)
     assert numbers.popitem() == ("y", 2)
+    elements = proxied.Manager().set([1])
+    proxy.inject(MAPPING_SELECT, fault)
+    elements ^= {1, 2}
+    assert elements.copy() == {2}
     assert proxy.all_injected
     assert numbers.copy() == {}
 

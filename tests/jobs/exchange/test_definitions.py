@@ -62,6 +62,20 @@ def test_assignments_that_a_definition_needs(definition: str) -> None:
     assert module(source).work() == 4
 
 
+def test_what_is_registered_at_its_classes() -> None:
+    made = module("""
+        import atexit
+        names = []
+        class Manager:
+            @classmethod
+            def register(cls, name, *arguments): names.append(name)
+        kind = "Queue"
+        Manager.register(kind, callable)
+        atexit.register(names.append, "another module's")
+    """)
+    assert made.names == ["Queue"]
+
+
 def test_a_name_that_is_imported_from_it() -> None:
     made = module("LIMIT = 3\nOTHER = 1 / 0\n")
     assert "LIMIT" not in vars(made)
