@@ -8,6 +8,7 @@ from multiprocessing.managers import BaseProxy
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from broker.engine.handle import INDEX_KEY, Handle
+from broker.engine.operations import Client, Post, Steps
 from broker.engine.owner import Owner
 from broker.engine.requests import run
 from broker.managers.kept_objects import keep_objects
@@ -15,6 +16,7 @@ from broker.managers.keys import field_of
 from broker.transport.scripts import BoundScript, Script
 
 CREATE = Script("managers/lua/create.lua")
+FORGET_RESULT = Script("managers/lua/forget_result.lua")
 COUNT = Script("managers/lua/count.lua")
 LIST_READ = Script("managers/lua/list_read.lua", arguments=3)
 LIST_SPLICE = Script("managers/lua/list_splice.lua", arguments=5)
@@ -27,6 +29,9 @@ MAPPING_REMOVE = Script("managers/lua/mapping_remove.lua", arguments=3)
 
 LOST, MISSING = -1, -2  # replies, see managers/lua/container.lua
 END = 2**53  # a place behind the last item of any list; Lua has no larger whole number
+
+# The server keeps each client's last result, in case the reply is lost; a larger one only until it has arrived.
+KEPT_SIZE = 16384  # bytes
 
 T = TypeVar("T")
 
@@ -49,13 +54,32 @@ class Store(Handle):
 
     def _call(self, script: Script, *arguments: bytes) -> Any:
         """Run a script; raise `DataLostError` if the container is no longer there."""
-        bound = self._bound.get(script)
-        if bound is None:
-            bound = self._bound[script] = script.bind(self._keys, self._created, more_keys=INDEX_KEY)
+        bound = self._bind_script(script)
         reply = self._drive(lambda client: run(client, bound, client.new_token(), *arguments))[0]
         if reply == LOST:
             raise self._data_lost()
         return reply
+
+    def _take(self, script: Script, *arguments: bytes) -> Any:
+        """Do as `_call` for a script that removes what it returns."""
+        bound = self._bind_script(script)
+        reply = self._drive(lambda client: self._take_result(client, bound, arguments))
+        if reply == LOST:
+            raise self._data_lost()
+        return reply
+
+    def _take_result(self, client: Client, script: BoundScript, arguments: tuple[bytes, ...]) -> Steps[Any]:
+        token = client.new_token()
+        reply, _ = yield from run(client, script, token, *arguments)
+        if isinstance(reply, bytes) and len(reply) > KEPT_SIZE:
+            yield Post(self._bind_script(FORGET_RESULT), (token,))
+        return reply
+
+    def _bind_script(self, script: Script) -> BoundScript:
+        bound = self._bound.get(script)
+        if bound is None:
+            bound = self._bound[script] = script.bind(self._keys, self._created, more_keys=INDEX_KEY)
+        return bound
 
     def _pickle(self, obj: Any) -> bytes:
         if BaseProxy._address_to_local:  # this process has, or had, a proxy of an object in a manager's process
@@ -100,7 +124,7 @@ class ListStore(Store):
         return self._loads(item)
 
     def _splice(self, start: int, stop: bytes, items: Iterable[Any] = (), wanted: bytes = b"0") -> bytes:
-        reply = self._call(LIST_SPLICE, b"%d" % start, stop, pack(map(self._pickle, items)), wanted)
+        reply = self._take(LIST_SPLICE, b"%d" % start, stop, pack(map(self._pickle, items)), wanted)
         if reply == MISSING:
             raise IndexError("list index out of range")
         replaced: bytes = reply[1:]
@@ -148,14 +172,14 @@ class MappingStore(Store):
 
     def remove(self, key: Any) -> Any:
         """Remove a key and return its value; raise `KeyError` if it has none."""
-        entry = self._call(MAPPING_REMOVE, b"field", field_of(key))
+        entry = self._take(MAPPING_REMOVE, b"field", field_of(key))
         if entry == MISSING:
             raise KeyError(key)
         return self._value(entry[1:])
 
     def remove_last(self) -> tuple[Any, Any]:
         """Remove the key that was inserted last, and return it with its value; raise `KeyError` if there is none."""
-        entry = self._call(MAPPING_REMOVE, b"last", b"")
+        entry = self._take(MAPPING_REMOVE, b"last", b"")
         if entry == MISSING:
             raise KeyError("popitem(): dictionary is empty")
         key, value = self._loads(entry[1:])
@@ -163,7 +187,7 @@ class MappingStore(Store):
 
     def clear(self) -> None:
         """Remove all keys."""
-        self._call(MAPPING_REMOVE, b"all", b"")
+        self._take(MAPPING_REMOVE, b"all", b"")
 
     def _pack(self, entries: Iterable[tuple[Any, Any]]) -> bytes:
         return pack(part for entry in entries for part in (field_of(entry[0]), self._pickle(tuple(entry))))

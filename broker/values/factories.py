@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar, overload
 from broker.engine.owner import Owner
 from broker.values.guarded_bytes import AnyLock
 from broker.values.layout import CType, check_size, ctype_of, describe
-from broker.values.shared import SharedArray, SharedObject, SharedValue, view
+from broker.values.shared import SharedArray, SharedObject, SharedValue, region, view
 from broker.values.stored_bytes import StoredArray, StoredBytes, StoredValue
 from broker.values.synchronized import Synchronized, SynchronizedArray, default_lock, synchronized
 
@@ -141,7 +141,7 @@ class ValueFactories(Owner):
 
     def _lock(self, obj: SharedObject, lock: Any, name: str | None) -> Any:
         if lock in (True, None):
-            lock = default_lock(obj._memory.stored, name, self)
+            lock = default_lock(region(obj).memory.stored, name, self)
         return obj if lock is False else synchronized(obj, lock)
 
 

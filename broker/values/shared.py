@@ -11,7 +11,7 @@ import functools
 import operator
 import struct
 from collections.abc import Iterator
-from typing import Any, ClassVar, Generic, NoReturn, SupportsIndex, TypeVar, overload
+from typing import Any, Generic, NoReturn, SupportsIndex, TypeVar, overload
 
 from broker.errors import MismatchError, UnsupportedError
 from broker.values.layout import (
@@ -34,31 +34,64 @@ from broker.values.stored_bytes import Memory
 T = TypeVar("T")
 
 
+class Region:
+    """The part of the bytes that an object has, and its type."""
+
+    __slots__ = ("ctype", "memory", "offset")
+
+    def __init__(self, ctype: CType, memory: Memory, offset: int) -> None:
+        self.ctype = ctype
+        self.memory = memory
+        self.offset = offset
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return `size` bytes from `offset` on."""
+        return self.memory.read(self.offset + offset, size) if size else b""
+
+    def write(self, offset: int, data: bytes, size: int = 0, distance: int = 0) -> None:
+        """Write one piece, or as `Memory.write`, if it is not in one piece."""
+        if data:
+            is_one = size == distance
+            self.memory.write(self.offset + offset, data, len(data) if is_one else size, distance)
+
+    def local_copy(self) -> Any:
+        """Return an object of ctypes with these bytes."""
+        return self.ctype.from_buffer_copy(self.read(0, ctypes.sizeof(self.ctype)))
+
+    def part(self, ctype: CType, offset: int) -> Any:
+        """Return the object of Python that is there, or a view of it: as ctypes, which has views of structures only."""
+        if reads_as_python(ctype):
+            return ctype.from_buffer_copy(self.read(offset, ctypes.sizeof(ctype))).value
+        return view(ctype, self.memory.stored, self.offset + offset)
+
+
 class SharedObject:
-    """What values, arrays and structures have in common: a type, and where its bytes are."""
+    """What values, arrays and structures have in common: a type, and where its bytes are.
+
+    Structures have the names of their fields, so that all else is behind one private name.
+    """
 
     def __init__(self, ctype: CType, memory: Memory, offset: int = 0) -> None:
-        self._ctype = ctype
-        self._memory = memory
-        self._offset = offset
+        self.__region = Region(ctype, memory, offset)
 
     @property
     def name(self) -> str:
         """The name under which other processes can use the bytes."""
-        return self._memory.stored.name
+        return region(self).memory.stored.name
 
     def delete(self) -> None:
         """Delete the bytes from the server; whoever still uses them gets `DataLostError`."""
-        self._memory.stored.delete()
+        region(self).memory.stored.delete()
 
     def __bytes__(self) -> bytes:
-        return self._read(0, ctypes.sizeof(self._ctype))
+        return region(self).read(0, ctypes.sizeof(region(self).ctype))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (to_spec(self._ctype), ctypes.sizeof(self._ctype), self._memory.stored, self._offset)
+        here = region(self)
+        return _restore, (to_spec(here.ctype), ctypes.sizeof(here.ctype), here.memory.stored, here.offset)
 
     def __repr__(self) -> str:
-        return f"<shared {describe(self._ctype)} {self._memory.stored._name!r}>"
+        return f"<shared {describe(region(self).ctype)} {region(self).memory.stored._name!r}>"
 
     @property
     def __buffer__(self) -> NoReturn:
@@ -70,23 +103,11 @@ class SharedObject:
 
     __array_interface__ = __buffer__
 
-    def _read(self, offset: int, size: int) -> bytes:
-        return self._memory.read(self._offset + offset, size) if size else b""
 
-    def _write(self, offset: int, data: bytes, size: int = 0, distance: int = 0) -> None:
-        """Write one piece, or as `Memory.write`, if it is not in one piece."""
-        if data:
-            is_one = size == distance
-            self._memory.write(self._offset + offset, data, len(data) if is_one else size, distance)
-
-    def _local_copy(self) -> Any:
-        return self._ctype.from_buffer_copy(bytes(self))
-
-    def _part(self, ctype: CType, offset: int) -> Any:
-        """Return the object of Python that is there, or a view of it: as ctypes, which has views of structures only."""
-        if reads_as_python(ctype):
-            return ctype.from_buffer_copy(self._read(offset, ctypes.sizeof(ctype))).value
-        return view(ctype, self._memory.stored, self._offset + offset)
+def region(obj: SharedObject) -> Region:
+    """Return where the bytes of a shared object are."""
+    here: Region = obj._SharedObject__region  # type: ignore[attr-defined]
+    return here
 
 
 def view(ctype: CType, memory: Memory, offset: int = 0) -> Any:
@@ -121,29 +142,32 @@ class SharedValue(SharedObject, Generic[T]):
     @property
     def value(self) -> T:
         """The value; one that does not fit in the type wraps around."""
-        data = self._memory.read(self._offset, ctypes.sizeof(self._ctype))
-        value: T = self._ctype.from_buffer_copy(data).value
+        here = region(self)
+        data = here.memory.read(here.offset, ctypes.sizeof(here.ctype))
+        value: T = here.ctype.from_buffer_copy(data).value
         return value
 
     @value.setter
     def value(self, value: T) -> None:
-        local = self._ctype()
+        local = region(self).ctype()
         local.value = value
-        self._write(0, bytes(local))
+        region(self).write(0, bytes(local))
 
     def add(self, number: T) -> T:
         """Add `number` and return the sum, in one step on the server: no other change comes in between.
 
         The sum wraps around, or is rounded, as the type does it. Raises `TypeError` if this is not a number.
         """
-        kind, order = self._ctype._type_, byte_order(self._ctype)
+        here = region(self)
+        kind, order = here.ctype._type_, byte_order(here.ctype)
         if kind in FLOATS:
             number_format, addend = order + kind, struct.pack(f"{order}d", ctypes.c_double(number).value)  # type: ignore[arg-type]
         elif kind in SIGNED + UNSIGNED:
-            number_format, addend = order, bytes(self._ctype(number))
+            number_format, addend = order, bytes(here.ctype(number))
         else:
-            raise TypeError(f"{describe(self._ctype)} is not a type of numbers that can be added")
-        total: T = self._ctype.from_buffer_copy(self._memory.add(self._offset, number_format.encode(), addend)).value
+            raise TypeError(f"{describe(here.ctype)} is not a type of numbers that can be added")
+        data = here.memory.add(here.offset, number_format.encode(), addend)
+        total: T = here.ctype.from_buffer_copy(data).value
         return total
 
 
@@ -154,7 +178,7 @@ class SharedArray(SharedObject, Generic[T]):
     """
 
     def __len__(self) -> int:
-        length: int = self._ctype._length_
+        length: int = region(self).ctype._length_
         return length
 
     @overload
@@ -163,7 +187,7 @@ class SharedArray(SharedObject, Generic[T]):
     def __getitem__(self, index: slice) -> Any: ...
     def __getitem__(self, index: SupportsIndex | slice) -> Any:
         if not isinstance(index, slice):
-            return self._part(self._element, self._place(index) * ctypes.sizeof(self._element))
+            return region(self).part(self._element, self._place(index) * ctypes.sizeof(self._element))
         places = range(*index.indices(len(self)))
         if not reads_as_python(self._element):
             return [self[place] for place in places]
@@ -180,14 +204,14 @@ class SharedArray(SharedObject, Generic[T]):
             places = places[::-1]
         local = (self._element * len(places))()
         local[:: 1 if step > 0 else -1] = value if reads_as_python(self._element) else [_local(each) for each in value]
-        self._write(places.start * size, bytes(local), size, places.step * size)
+        region(self).write(places.start * size, bytes(local), size, places.step * size)
 
     def __iter__(self) -> Iterator[T]:
         return (self[place] for place in range(len(self)))
 
     @property
     def _element(self) -> CType:
-        return self._ctype._type_
+        return region(self).ctype._type_
 
     def _place(self, index: SupportsIndex) -> int:
         place = operator.index(index)
@@ -201,7 +225,7 @@ class SharedArray(SharedObject, Generic[T]):
         """Return an array of ctypes from the lowest to the highest of these places."""
         low, high = (min(places[0], places[-1]), max(places[0], places[-1]) + 1) if places else (0, 0)
         size = ctypes.sizeof(self._element)
-        return (self._element * (high - low)).from_buffer_copy(self._read(low * size, (high - low) * size))
+        return (self._element * (high - low)).from_buffer_copy(region(self).read(low * size, (high - low) * size))
 
 
 class SharedTextArray(SharedArray[T]):
@@ -210,11 +234,11 @@ class SharedTextArray(SharedArray[T]):
     @property
     def value(self) -> Any:
         """The text up to the first null character; what is written must fit."""
-        return self._local_copy().value
+        return region(self).local_copy().value
 
     @value.setter
     def value(self, value: Any) -> None:
-        self._write(0, _text_bytes(self._ctype, value))
+        region(self).write(0, _text_bytes(region(self).ctype, value))
 
 
 class SharedCharArray(SharedTextArray[bytes]):
@@ -227,9 +251,9 @@ class SharedCharArray(SharedTextArray[bytes]):
 
     @raw.setter
     def raw(self, value: Any) -> None:
-        local = self._ctype()
+        local = region(self).ctype()
         local.raw = value
-        self._write(0, local.raw[: len(memoryview(value).cast("B"))])
+        region(self).write(0, local.raw[: len(memoryview(value).cast("B"))])
 
 
 class SharedStructure(SharedObject):
@@ -238,16 +262,13 @@ class SharedStructure(SharedObject):
     A subclass for each type has its fields, and the methods and properties that it defines.
     """
 
-    field_names: ClassVar[tuple[str, ...]]
-
 
 def _structure_class(ctype: CType) -> type[SharedStructure]:
     own: dict[str, Any] = {}
     for each in reversed(ctype.__mro__[: ctype.__mro__.index(_base(ctype))]):
         own |= {name: member for name, member in vars(each).items() if name not in _NOT_INHERITED}
     properties = {field.name: _field_property(ctype, field) for field in fields(ctype)}
-    members = own | properties | {"field_names": tuple(properties)}
-    return type(f"Shared{ctype.__name__}", (SharedStructure,), members)
+    return type(f"Shared{ctype.__name__}", (SharedStructure,), own | properties)
 
 
 _NOT_INHERITED = {
@@ -266,22 +287,22 @@ def _field_property(ctype: CType, field: Field) -> property:
 
     def get(self: SharedStructure) -> Any:
         if field.is_bit_field:
-            return getattr(self._local_copy(), field.name)
+            return getattr(region(self).local_copy(), field.name)
         if _is_text(field.ctype):  # as ctypes has it: not an array
-            return field.ctype.from_buffer_copy(self._read(field.offset, size)).value
-        return self._part(field.ctype, field.offset)
+            return field.ctype.from_buffer_copy(region(self).read(field.offset, size)).value
+        return region(self).part(field.ctype, field.offset)
 
     def set_(self: SharedStructure, value: Any) -> None:
         if field.is_bit_field:  # others are in the same bytes
-            with self._memory.exclusive() as memory:
-                local = view(ctype, memory, self._offset)._local_copy()
+            with region(self).memory.exclusive() as memory:
+                local = Region(ctype, memory, region(self).offset).local_copy()
                 setattr(local, field.name, value)
-                memory.write(self._offset + field.offset, bytes(local)[field.offset :][:size], size, 0)
+                memory.write(region(self).offset + field.offset, bytes(local)[field.offset :][:size], size, 0)
             return
         local = ctype()
         setattr(local, field.name, _local(value))
         data = bytes(local)[field.offset :][:size]
-        self._write(field.offset, _text_bytes(field.ctype, value) if _is_text(field.ctype) else data)
+        region(self).write(field.offset, _text_bytes(field.ctype, value) if _is_text(field.ctype) else data)
 
     return property(get, set_)
 
@@ -299,4 +320,4 @@ def _text_bytes(ctype: CType, value: Any) -> bytes:
 
 def _local(value: Any) -> Any:
     """Return an object of ctypes instead of one that is shared."""
-    return value._local_copy() if isinstance(value, SharedObject) else value
+    return region(value).local_copy() if isinstance(value, SharedObject) else value

@@ -9,7 +9,8 @@ from typing import Any, Generic, SupportsIndex, TypeVar, overload
 from broker.engine.owner import Owner
 from broker.locks.rlock import RLock
 from broker.values.guarded_bytes import AnyLock, guard
-from broker.values.shared import SharedArray, SharedCharArray, SharedObject, SharedStructure, SharedValue
+from broker.values.layout import fields
+from broker.values.shared import SharedArray, SharedCharArray, SharedObject, SharedStructure, SharedValue, region
 from broker.values.stored_bytes import StoredBytes
 
 T = TypeVar("T")
@@ -37,43 +38,57 @@ class SynchronizedBase(Generic[S]):
     it (since it paused, for instance) gets `LeaseLostError`, and writes nothing.
     """
 
+    # Structures have the names of their fields, so that all else is behind private names.
+
     def __init__(self, obj: S, lock: Any) -> None:
-        self._obj = obj
-        self._lock = lock
-        self._guarded: Any = type(obj)(obj._ctype, guard(obj._memory.stored, lock), obj._offset)
-        self.acquire = lock.acquire
-        self.release = lock.release
+        here = region(obj)
+        self.__obj = obj
+        self.__lock = lock
+        self.__guarded: Any = type(obj)(here.ctype, guard(here.memory.stored, lock), here.offset)
+
+    def acquire(self, *args: Any, **options: Any) -> Any:
+        """Acquire the lock, with its arguments."""
+        return self.__lock.acquire(*args, **options)
+
+    def release(self) -> Any:
+        """Release the lock."""
+        return self.__lock.release()
 
     def get_obj(self) -> S:
         """Return the shared object, whose accesses do not look at the lock."""
-        return self._obj
+        return self.__obj
 
     def get_lock(self) -> Any:
         """Return the lock."""
-        return self._lock
+        return self.__lock
 
     @property
     def name(self) -> str:
         """The name under which other processes can use the bytes."""
-        return self._obj.name
+        return self.__obj.name
 
     def delete(self) -> None:
         """Delete the bytes from the server, and the lock that was created with them under their name."""
-        self._obj.delete()
-        if isinstance(self._lock, RLock) and self._lock._name == _lock_name(self._obj._memory.stored):
-            self._lock.delete()
+        self.__obj.delete()
+        if isinstance(self.__lock, RLock) and self.__lock._name == _lock_name(region(self.__obj).memory.stored):
+            self.__lock.delete()
 
     def __enter__(self) -> Any:
-        return self._lock.__enter__()
+        return self.__lock.__enter__()
 
     def __exit__(self, *error: Any) -> Any:
-        return self._lock.__exit__(*error)
+        return self.__lock.__exit__(*error)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return synchronized, (self._obj, self._lock)
+        return synchronized, (self.__obj, self.__lock)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} wrapper for {self._obj!r}>"
+        return f"<{type(self).__name__} wrapper for {self.__obj!r}>"
+
+
+def _guarded(obj: SynchronizedBase[Any]) -> Any:
+    """Return the object whose accesses look at the lock."""
+    return obj._SynchronizedBase__guarded  # type: ignore[attr-defined]
 
 
 class Synchronized(SynchronizedBase[SharedValue[T]]):
@@ -82,12 +97,12 @@ class Synchronized(SynchronizedBase[SharedValue[T]]):
     @property
     def value(self) -> T:
         """The value; one that does not fit in the type wraps around."""
-        value: T = self._guarded.value
+        value: T = _guarded(self).value
         return value
 
     @value.setter
     def value(self, value: T) -> None:
-        self._guarded.value = value
+        _guarded(self).value = value
 
     def add(self, number: T) -> T:
         """Add `number` and return the sum, in one step on the server: no other change comes in between.
@@ -95,7 +110,7 @@ class Synchronized(SynchronizedBase[SharedValue[T]]):
         The sum wraps around, or is rounded, as the type does it. It waits while another thread or process holds the
         lock. Raises `TypeError` if this is not a number.
         """
-        total: T = self._guarded.add(number)
+        total: T = _guarded(self).add(number)
         return total
 
 
@@ -106,20 +121,20 @@ class SynchronizedArray(SynchronizedBase[SharedArray[T]]):
     """
 
     def __len__(self) -> int:
-        return len(self._obj)
+        return len(self.get_obj())
 
     @overload
     def __getitem__(self, index: SupportsIndex) -> T: ...
     @overload
     def __getitem__(self, index: slice) -> Any: ...
     def __getitem__(self, index: SupportsIndex | slice) -> Any:
-        return self._guarded[index]
+        return _guarded(self)[index]
 
     def __setitem__(self, index: SupportsIndex | slice, value: Any) -> None:
-        self._guarded[index] = value
+        _guarded(self)[index] = value
 
     def __iter__(self) -> Iterator[T]:
-        return iter(self._guarded)
+        return iter(_guarded(self))
 
 
 class SynchronizedString(SynchronizedArray[bytes]):
@@ -128,22 +143,22 @@ class SynchronizedString(SynchronizedArray[bytes]):
     @property
     def value(self) -> bytes:
         """The bytes up to the first null byte; what is written must fit."""
-        value: bytes = self._guarded.value
+        value: bytes = _guarded(self).value
         return value
 
     @value.setter
     def value(self, value: bytes) -> None:
-        self._guarded.value = value
+        _guarded(self).value = value
 
     @property
     def raw(self) -> bytes:
         """All bytes; what is written may be shorter."""
-        raw: bytes = self._guarded.raw
+        raw: bytes = _guarded(self).raw
         return raw
 
     @raw.setter
     def raw(self, value: bytes) -> None:
-        self._guarded.raw = value
+        _guarded(self).raw = value
 
 
 def synchronized(obj: SharedObject, lock: AnyLock) -> Any:
@@ -156,14 +171,14 @@ def synchronized(obj: SharedObject, lock: AnyLock) -> Any:
         return SynchronizedArray(obj, lock)
     assert isinstance(obj, SharedStructure)
     shared: Any = type(obj)
-    return _structure_class(shared)(obj, lock)
+    return _structure_class(shared, tuple(field.name for field in fields(region(obj).ctype)))(obj, lock)
 
 
 @functools.lru_cache(maxsize=256)
-def _structure_class(shared: Any) -> type[SynchronizedBase[Any]]:
-    members = {name: _field_property(name) for name in shared.field_names}
+def _structure_class(shared: Any, names: tuple[str, ...]) -> type[SynchronizedBase[Any]]:
+    members = {name: _field_property(name) for name in names}
     return type(shared.__name__.replace("Shared", "Synchronized", 1), (SynchronizedBase,), members)
 
 
 def _field_property(name: str) -> property:
-    return property(lambda self: getattr(self._guarded, name), lambda self, value: setattr(self._guarded, name, value))
+    return property(lambda each: getattr(_guarded(each), name), lambda each, new: setattr(_guarded(each), name, new))

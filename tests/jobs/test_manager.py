@@ -92,7 +92,8 @@ def test_an_item_without_a_signature_is_not_unpickled(
         connection.lset(numbers._store._keys[1], 0, pickle.dumps(Trap()))
         [field] = connection.hkeys(names._store._keys[1])
         connection.hset(names._store._keys[1], field, pickle.dumps(("x", Trap())))
-        connection.hset(elements._store._keys[1], "x", pickle.dumps(("x", None)))
+        [field] = connection.hkeys(elements._store._keys[1])
+        connection.hset(elements._store._keys[1], field, pickle.dumps((1, Trap())))
         for read in (
             elements.copy,
             lambda: numbers[0],

@@ -22,7 +22,7 @@
 local STATE, QUEUE, ENDED = KEYS[1], KEYS[2], KEYS[3]
 local START, LEASE, TOKEN = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 local SECOND, DAY = 1000000, 86400000000
-local META_FIELDS = 7            -- fields of the state that are not tokens
+-- include engine/lua/meta_fields.lua
 local IDLE_TTL = 7 * DAY / 1000  -- milliseconds after which untouched keys expire
 
 local clock = redis.call('TIME')

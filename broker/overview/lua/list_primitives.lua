@@ -19,7 +19,7 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 -- include engine/lua/list_permits.lua
 -- include locks/lua/event_waiters.lua
-local META_FIELDS = 7 -- as in state.lua
+-- include engine/lua/meta_fields.lua
 
 -- Each returns nil if the state has expired, else what the reply contains, and whether the primitive is busy.
 local function read_permits(key)

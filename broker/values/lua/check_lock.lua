@@ -1,8 +1,9 @@
 -- Ends a guarded access that the lock does not permit; needs stored_bytes.lua. A lease that has expired counts as held:
 -- the lock's own scripts end it.
+-- include engine/lua/meta_fields.lua
 if #KEYS == 4 then
   if PERMIT == '' then
-    if redis.call('HLEN', KEYS[3]) > 7 then return LOCKED end -- META_FIELDS, as in state.lua
+    if redis.call('HLEN', KEYS[3]) > META_FIELDS then return LOCKED end
   else
     local clock, permit = redis.call('TIME'), redis.call('HGET', KEYS[3], PERMIT)
     local expiry = permit and string.match(permit, ' (%d+)')

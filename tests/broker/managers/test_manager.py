@@ -167,6 +167,17 @@ def test_changes_of_dicts_whose_reply_is_lost(proxy: Proxy, proxied: Context, fa
     assert numbers.copy() == {}
 
 
+def test_a_large_item_that_was_removed_does_not_stay(ctx: Context, client: redis.Redis) -> None:
+    large, small = "x" * 100_000, "y" * 100
+    items, names = ctx.Manager().list([large, small]), ctx.Manager().dict(large=large)
+    assert (items.pop(0), names.pop("large")) == (large, large)
+    len(items)
+    assert client.memory_usage(items._store._key) < 2000
+    assert client.memory_usage(names._store._key) < 2000
+    assert items.pop() == small
+    assert small.encode() in b"".join(client.hvals(items._store._key))
+
+
 def test_lost_data_is_no_empty_container(ctx: Context, client: redis.Redis) -> None:
     manager = ctx.Manager()
     accesses: list[Callable[[], Any]] = []

@@ -17,7 +17,7 @@ import redis
 import broker
 from broker import BrokerError, Context, InvalidArgumentError, MismatchError, UnsupportedError
 from broker.engine.handle import INDEX
-from broker.values.shared import SharedArray, SharedValue
+from broker.values.shared import SharedArray, SharedValue, region
 from broker.values.synchronized import Synchronized, SynchronizedArray, SynchronizedString
 from tests.broker.engine.test_index import DAY, server_time
 from tests.broker.engine.test_interrupted_anywhere import interrupted_at_each_line
@@ -184,10 +184,40 @@ def test_numpys_view_is_refused_with_the_way_out(ctx: Context, create: Any) -> N
             getattr(shared, numpys)
 
 
+NAMES = (
+    "_offset",
+    "_memory",
+    "_ctype",
+    "_obj",
+    "_lock",
+    "_guarded",
+    "_part",
+    "field_names",
+    "acquire",
+    "name",
+    "value",
+)
+
+
+class Named(ctypes.Structure):
+    """A structure whose fields have names that the classes of the broker use, or might use."""
+
+    _fields_ = [(name, ctypes.c_int) for name in NAMES] + [("_bits", ctypes.c_int, 3)]
+
+
+def test_fields_of_any_name(ctx: Context) -> None:
+    for shared in (ctx.RawValue(Named), ctx.Value(Named)):
+        for number, name in enumerate((*NAMES, "_bits")):
+            setattr(shared, name, number % 4)
+            assert getattr(shared, name) == number % 4
+        copy = pickle.loads(pickle.dumps(shared))
+        assert [getattr(copy, name) for name in NAMES] == [number % 4 for number in range(len(NAMES))]
+
+
 @EACH
 def test_idle_one_expires_unless_it_is_used(ctx: Context, client: redis.Redis, create: Any) -> None:
     shared = create(ctx).get_obj()
-    state, data = shared._memory._keys
+    state, data = region(shared).memory.stored._keys
     week = DAY // 1000 * 7
     assert week - 60_000 < client.pttl(state) <= week < client.pttl(data)
     client.pexpire(state, 1000_000)
@@ -200,7 +230,7 @@ def test_idle_one_expires_unless_it_is_used(ctx: Context, client: redis.Redis, c
 
 def test_write_renews_and_forgets_clients_of_the_past(ctx: Context, client: redis.Redis) -> None:
     value = ctx.RawValue("i", 5)
-    state = value._memory._key
+    state = region(value).memory.stored._key
     value.value = 6
     now = server_time(client) // 1_000_000
     client.hset(state, mapping={"host/1/old/x": f"7 {now - 400} ", "host/2/new/x": f"7 {now - 10} ", "touched": 5})

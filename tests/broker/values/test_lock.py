@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from broker import Context, LeaseLostError, Lock, RLock
-from broker.values.shared import SharedStructure
+from broker.values.shared import Region
 from tests.broker.engine.test_interrupted_anywhere import interrupted_at_each_line
 from tests.support.actors import TIMEOUT, Actor, Actors
 from tests.support.server_state import count_waiters, holders, run_command, start_waiting
@@ -264,14 +264,14 @@ def test_bit_field_is_not_changed_if_the_lock_is_lost_meanwhile(
 ) -> None:
     lock = getattr(ctx, kind)(lease=LONG)
     point = ctx.Value(Bits, lock=lock)
-    local_copy = SharedStructure._local_copy
+    local_copy = Region.local_copy
 
-    def read_and_pause(structure: SharedStructure) -> Any:
+    def read_and_pause(structure: Region) -> Any:
         copy = local_copy(structure)
         run_command(lock, b"HDEL", lock._key, *holders(lock))  # as if it had paused for longer than the lease
         return copy
 
-    monkeypatch.setattr(SharedStructure, "_local_copy", read_and_pause)
+    monkeypatch.setattr(Region, "local_copy", read_and_pause)
     with pytest.raises(LeaseLostError):
         point.small = 3
     monkeypatch.undo()
