@@ -22,6 +22,7 @@ from rich.table import Table
 from bench.board import BOARD
 from bench.fairness import FAIRNESS
 from bench.figures import Measurement, Rows, Target
+from bench.managed_dict import MANAGED_DICT
 from bench.messages import MESSAGES
 from bench.plot import draw
 from bench.queue import ITEM_HANDOFF, QUEUE
@@ -45,6 +46,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "queue": QUEUE,
     "item": ITEM_HANDOFF,
     "value": VALUE,
+    "dict": MANAGED_DICT,
     "board": BOARD,
 }
 PACKAGES = ("redis", "python-redis-lock", "walrus", "pottery", "portalocker", "redis-fifo-lock", "lithops")
