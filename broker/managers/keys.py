@@ -1,6 +1,6 @@
 """Keys of mappings: the bytes by which a key is found, which are the same for equal keys in any process.
 
-Text and integers, the most frequent keys, have short ones. The others are pickled, and a pickle begins with the byte 128.
+Text and integers, the most frequent keys, have short ones. The others are pickled, and no pickle begins with a letter.
 """
 
 from __future__ import annotations

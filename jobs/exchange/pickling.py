@@ -20,17 +20,14 @@ from typing import IO, Any, ClassVar
 
 import cloudpickle
 
-from broker.errors import BrokerError
+from jobs.exchange import shared_memory
 from jobs.exchange.main_module import is_defined
+from jobs.exchange.shared_memory import NotTransferableError
 
 # multiprocessing's own way: the receiver fetches them from the sender, through a socket on their host.
 SOCKET_REDUCERS = {kind: ForkingPickler(io.BytesIO()).dispatch_table[kind] for kind in (socket.socket, Connection)}
 
 loads = pickle.loads
-
-
-class NotTransferableError(BrokerError):
-    """Raised on a worker for an argument that exists only on its parent's host."""
 
 
 def dumps(obj: object) -> bytes:
@@ -115,4 +112,5 @@ Pickler.reducers = {
     **cloudpickle.Pickler.dispatch_table,
     **dict.fromkeys(SOCKET_REDUCERS, _reduce_socket),
     AuthenticationString: _reduce_key,
+    **shared_memory.REDUCERS,
 }

@@ -48,7 +48,7 @@ CONNECTION_TIMEOUT = 10  # without a reply for so long, the server counts as unr
 # What programs often import, and this project does not: the worker imports it, or else each of its processes.
 PRELOADED = (
     *("argparse", "cmath", "concurrent.futures.process", "decimal", "fractions", "gzip", "logging.handlers"),
-    *("multiprocessing.managers", "multiprocessing.shared_memory", "sched", "statistics", "timeit"),
+    *("sched", "statistics", "timeit"),
 )
 
 FORCE_STOP_DELAY = timedelta(seconds=1)  # a Ctrl-C arrives twice, from the terminal and from the supervisor

@@ -5,10 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import socket
 from multiprocessing import resource_sharer
+from multiprocessing.managers import SharedMemoryManager
+from multiprocessing.shared_memory import ShareableList, SharedMemory
 
 import pytest
 
 import jobs
+from jobs.exchange import shared_memory
 from jobs.exchange.pickling import dumps, loads
 from tests.support.actors import TIMEOUT
 
@@ -43,3 +46,55 @@ def test_a_socket_that_cannot_be_transferred_is_an_error(url, capfd):
             process.join(TIMEOUT)
         assert process.exitcode == 1
     assert "NotTransferableError: a socket cannot be transferred to another host" in capfd.readouterr().err
+
+
+@pytest.fixture
+def memory():
+    block = SharedMemory(create=True, size=16)
+    yield block
+    block.close()
+    block.unlink()
+
+
+def test_shared_memory_within_a_host(memory):
+    copy = loads(dumps(memory))
+    copy.buf[0] = 5
+    assert memory.buf[0] == 5
+    copy.close()
+    with SharedMemoryManager() as manager:
+        numbers = manager.ShareableList([1, 2])
+        copy = loads(dumps(numbers))
+        copy[0] = 5
+        assert [*numbers] == [5, 2]
+        copy.shm.close()
+
+
+def test_shared_memory_of_another_host_is_an_error(memory, monkeypatch):
+    pickled = dumps(memory)
+    monkeypatch.setattr(shared_memory, "_identity", lambda _: ("another host", 1, 1))
+    with pytest.raises(shared_memory.NotTransferableError, match="an Array of the context or a list of its Manager"):
+        loads(pickled)
+
+
+def test_shared_memory_that_is_not_there_is_an_error():
+    numbers = ShareableList([1])
+    pickled = dumps(numbers)
+    numbers.shm.close()
+    numbers.shm.unlink()
+    with pytest.raises(shared_memory.NotTransferableError, match="the ShareableList 'psm_"):
+        loads(pickled)
+
+
+@pytest.mark.slow
+def test_shared_memory_outlives_the_jobs_that_use_it(ctx, memory):
+    def add(block):
+        block.buf[0] += 1
+
+    for _ in range(2):
+        process = ctx.Process(target=add, args=(memory,))
+        process.start()
+        process.join(TIMEOUT)
+        assert process.exitcode == 0
+    again = SharedMemory(memory.name)
+    assert again.buf[0] == 2
+    again.close()
