@@ -24,7 +24,7 @@ for i = 1, #entries, 2 do
   end
 end
 if ARGV[3] == 'keep' then
-  for _, field in ipairs(redis.call('HKEYS', ITEMS)) do
+  for _, field in ipairs(redis.call('ZRANGE', KEYS[3], 0, -1)) do
     if not given[field] then remove(field) end
   end
 end

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import socket
-from multiprocessing import resource_sharer
+from multiprocessing import resource_sharer, resource_tracker
 from multiprocessing.managers import SharedMemoryManager
 from multiprocessing.shared_memory import ShareableList, SharedMemory
 
@@ -74,6 +74,7 @@ def test_shared_memory_of_another_host_is_an_error(memory, monkeypatch):
     monkeypatch.setattr(shared_memory, "_identity", lambda _: ("another host", 1, 1))
     with pytest.raises(shared_memory.NotTransferableError, match="an Array of the context or a list of its Manager"):
         loads(pickled)
+    resource_tracker.register(memory._name, "shared_memory")  # here it is this host's own
 
 
 def test_shared_memory_that_is_not_there_is_an_error():
