@@ -9,6 +9,7 @@ import contextlib
 import errno
 import pickle
 import queue
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from multiprocessing import managers, util
 from multiprocessing.connection import answer_challenge, deliver_challenge
 from typing import Any, TypeVar
 
-from broker.errors import BrokerError, ManagerLostError, NotHeldError
+from broker.errors import BrokerError, ManagerLostError, NotHeldError, ServerUnavailableError
 from broker.managers.address import LEASE, ManagerAddress
 from broker.messages.pipe import PipeConnection
 from broker.messages.pipe_ends import EndUsers
@@ -24,6 +25,7 @@ from broker.transport.connection import NEVER
 
 SERIALIZER = "broker"
 ACCEPT_LEASE = 60.0  # seconds within which a busy process must accept a connection
+FAIL_FAST = 1.0  # seconds; when a process ends, it disposes of all its proxies, and must not wait for each
 CLIENT, SERVER = 0, 1  # the ends of a connection
 
 T = TypeVar("T")
@@ -89,25 +91,22 @@ class AcceptedConnection:
 
 
 class ClientConnection:
-    """The end of a connection in a client; its methods raise `ManagerLostError` if the other process has ended."""
+    """The end of a connection in a client; its methods raise `ManagerLostError` if the other process has ended.
 
-    def __init__(self, address: ManagerAddress) -> None:
+    A call that has failed closes it: else the next one could get its reply. The next one opens it again.
+    """
+
+    def __init__(self, address: ManagerAddress, authkey: bytes | None) -> None:
         self._address = address
+        self._authkey = authkey
         self._lock = address.lock()
-        self._fence = self._read_fence()
-        if self._fence is None:
-            raise ManagerLostError(
-                f"no process serves the manager at {address}: it has ended, or was not started, or no class was "
-                "registered when the manager was started"
-            )
-        name = uuid.uuid4().hex
-        self._end = address.end_type(address.url, name, CLIENT, True, True)
-        self.close = util.Finalize(self, _close_client, (self._end,), exitpriority=0)
-        token = EndUsers.at(address.url, f"{name}:{SERVER}").add(ACCEPT_LEASE)
-        address.requests()._put(pickle.dumps((name, token)), NEVER)
+        self._open()
 
     def send(self, obj: Any) -> None:
         """Send an object."""
+        if self._end.closed:
+            self._open()
+            managers.dispatch(self, None, "accept_connection", (threading.current_thread().name,))  # type: ignore[attr-defined]
         with self._closing():
             self._end.send(obj)
 
@@ -118,30 +117,55 @@ class ClientConnection:
 
     def recv(self) -> Any:
         """Wait for the next object."""
-        return self._wait_for(self._end.recv)
+        return self._wait_for(lambda: self._end.recv())
 
     def recv_bytes(self, maxlength: int | None = None) -> bytes:
         """Wait for the next message."""
         return self._wait_for(lambda: self._end.recv_bytes(maxlength))
 
+    def close(self) -> None:
+        """Close it."""
+        self._close()
+
+    def _open(self) -> None:
+        self._fence = self._read_fence()
+        if self._fence is None:
+            raise ManagerLostError(
+                f"no process serves the manager at {self._address}: it has ended, or was not started, or no class was "
+                "registered when the manager was started"
+            )
+        name, address = uuid.uuid4().hex, self._address
+        self._end = address.end_type(address.url, name, CLIENT, True, True)
+        self._close = util.Finalize(self, _close_client, (self._end,), exitpriority=0)
+        with self._closing():
+            token = EndUsers.at(address.url, f"{name}:{SERVER}").add(ACCEPT_LEASE)
+            address.requests()._put(pickle.dumps((name, token)), NEVER)
+        this: Any = self
+        if self._authkey is not None:
+            answer_challenge(this, self._authkey)
+            deliver_challenge(this, self._authkey)
+
     def _wait_for(self, receive: Callable[[], T]) -> T:
         with self._closing():
             while not self._end.poll(LEASE):
-                if self._read_fence() != self._fence:
+                if self._end._session.closed or self._read_fence() != self._fence:
                     raise EOFError
             return receive()
 
     @contextlib.contextmanager
     def _closing(self) -> Iterator[None]:
-        """Close the end if the other one is closed."""
+        """Close it if this fails."""
         try:
             yield
         except (EOFError, BrokenPipeError):
             self.close()
             raise ManagerLostError(
                 f"the process of the manager at {self._address} has ended or was paused, or the server has lost its "
-                "data; the call was made or not"
+                "data, or the context was closed; the call was made or not"
             ) from None
+        except BaseException:
+            self.close()
+            raise
 
     def _read_fence(self) -> int | None:
         """Return the fence of the process that serves the address: another one, if the lock was lost meanwhile."""
@@ -165,20 +189,21 @@ def _delete(end: PipeConnection) -> None:
         handle.delete()
 
 
-def connect(address: ManagerAddress, authkey: bytes | None = None) -> Any:
+_failed: dict[str, float] = {}  # URL -> when its server was last found to be unavailable
+
+
+def connect(address: ManagerAddress, authkey: bytes | None = None) -> ClientConnection:
     """Return a connection to the process that serves an address, as `multiprocessing.connection.Client`.
 
     Raises `ManagerLostError` if there is none, or `multiprocessing.AuthenticationError` if it has another key.
     """
-    connection: Any = ClientConnection(address)
+    if time.monotonic() < _failed.get(address.url, 0.0) + FAIL_FAST:
+        raise ServerUnavailableError("the Redis server could not be reached a moment ago")
     try:
-        if authkey is not None:
-            answer_challenge(connection, authkey)
-            deliver_challenge(connection, authkey)
-    except BaseException:
-        connection.close()
+        return ClientConnection(address, authkey)
+    except ServerUnavailableError:
+        _failed[address.url] = time.monotonic()
         raise
-    return connection
 
 
 managers.listener_client[SERIALIZER] = (Listener, connect)  # type: ignore[attr-defined]

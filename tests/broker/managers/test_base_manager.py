@@ -173,6 +173,23 @@ def test_what_is_refused(ctx: Context) -> None:
         Bank("savings", ctx=private)
 
 
+def test_a_call_after_one_that_was_interrupted_gets_its_own_reply(ctx: Context, bank: Any) -> None:
+    account, lock = bank.Account(), ctx.Lock()
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with lock:
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
+            with pytest.raises(KeyboardInterrupt):
+                account.wait_for(lock)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert account.deposit(5) == 5
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
 def test_other_start_methods(server: Any, method: str) -> None:
@@ -221,7 +238,7 @@ def test_the_process_is_paused_during_a_call(ctx: Context, bank: Any, process: C
         lost(other.result)
         os.kill(pid, signal.SIGCONT)
     wait_until(lambda: reconnected(bank))
-    assert bank.Account(1).deposit(1) == 2
+    assert (other.call("deposit", 1), account.deposit(1)) == (1, 2)
 
 
 def reconnected(bank: Any) -> bool:
