@@ -25,7 +25,7 @@ from broker.transport.connection import NEVER
 
 SERIALIZER = "broker"
 ACCEPT_LEASE = 60.0  # seconds within which a busy process must accept a connection
-FAIL_FAST = 1.0  # seconds; when a process ends, it disposes of all its proxies, and must not wait for each
+FAIL_FAST = 5.0  # seconds; when a process ends, it disposes of all its proxies, and must not wait for each
 CLIENT, SERVER = 0, 1  # the ends of a connection
 
 T = TypeVar("T")
@@ -56,11 +56,12 @@ class Listener:
 
     def close(self) -> None:
         """Make the address free."""
-        with contextlib.suppress(NotHeldError):
+        with contextlib.suppress(BrokerError):  # then the lock is free after its lease
             self._lock.release()
-        if self.address.given is None:  # nobody else will serve it
-            self._lock.delete()
-            self._requests.delete()
+        with contextlib.suppress(BrokerError):
+            if self.address.given is None:  # nobody else will serve it
+                self._lock.delete()
+                self._requests.delete()
 
     def _hold_address(self) -> None:
         """Acquire the lock again if it was lost: after a pause, or with the server's data."""
