@@ -15,7 +15,8 @@ from typing import Any, ClassVar, Protocol
 from broker.engine.owner import Owner, default_owner
 from broker.errors import UnsupportedError
 from broker.managers.address import ManagerAddress, manager_address
-from broker.managers.listener import SERIALIZER, Listener
+from broker.managers.disposal import disposal
+from broker.managers.listener import SERIALIZER, Listener, shut_down
 from broker.messages.pipe import PipeConnection
 from broker.subprocesses.parent_pipe import ParentPipe
 
@@ -118,7 +119,7 @@ class BaseManager(managers.BaseManager):
         self._process.start()
         parent_end.close()
         writer.close()
-        finalizer_arguments = (self._process, parent, self._state, self._shutdown_timeout)
+        finalizer_arguments = (self._process, parent, self._state, self._address, self._shutdown_timeout)  # type: ignore[attr-defined]
         self._stop_process = util.Finalize(self, _stop, finalizer_arguments, exitpriority=0)
         with reader:
             try:
@@ -170,7 +171,8 @@ class BaseManager(managers.BaseManager):
         server.serve_until_closed(parent)
 
 
-def _stop(holder: Any, parent: ParentPipe, state: Any, timeout: float) -> None:
+def _stop(holder: Any, parent: ParentPipe, state: Any, address: Any, timeout: float) -> None:
+    disposal().flush(timeout)  # else what waits for this process then, waits for a lease
     parent.close()
     for end in (lambda: None, holder.terminate, holder.kill):
         end()
@@ -178,3 +180,6 @@ def _stop(holder: Any, parent: ParentPipe, state: Any, timeout: float) -> None:
         if holder.exitcode is not None:
             break
     state.value = State.SHUTDOWN
+    managers.BaseProxy._address_to_local.pop(address, None)
+    if address.given is None:
+        shut_down.append(address)

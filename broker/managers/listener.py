@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
+import math
 import pickle
 import queue
+import sys
 import threading
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterator
 from multiprocessing import managers, util
 from multiprocessing.connection import answer_challenge, deliver_challenge
@@ -19,13 +23,14 @@ from typing import Any, TypeVar
 
 from broker.errors import BrokerError, ManagerLostError, NotHeldError, ServerUnavailableError
 from broker.managers.address import LEASE, ManagerAddress
+from broker.managers.disposal import disposal
 from broker.messages.pipe import PipeConnection
 from broker.messages.pipe_ends import EndUsers
 from broker.transport.connection import NEVER
 
 SERIALIZER = "broker"
 ACCEPT_LEASE = 60.0  # seconds within which a busy process must accept a connection
-FAIL_FAST = 5.0  # seconds; when a process ends, it disposes of all its proxies, and must not wait for each
+FAIL_FAST = 5.0  # seconds after it was unavailable, within which a server counts as unavailable to new connections
 CLIENT, SERVER = 0, 1  # the ends of a connection
 
 T = TypeVar("T")
@@ -41,6 +46,7 @@ class Listener:
         self.address = address
         self._lock = address.lock()
         self._requests = address.requests()
+        self._closed: deque[tuple[float, PipeConnection]] = deque()  # ends, and when to delete their pipes
         if not self._lock.acquire(timeout=2 * LEASE):  # a killed process holds it for a lease
             raise OSError(errno.EADDRINUSE, f"another process serves the manager at {address}")
 
@@ -48,10 +54,11 @@ class Listener:
         """Wait for the next connection."""
         while True:
             self._hold_address()
+            self._delete_closed(time.monotonic())
             with contextlib.suppress(queue.Empty):
                 request = self._requests._get(time.monotonic() + LEASE)
                 if self._lock.held:
-                    return AcceptedConnection(self.address, *pickle.loads(request))  # noqa: S301 - as with any pipe
+                    return AcceptedConnection(self.address, self._closed, *pickle.loads(request))  # noqa: S301 - as with any pipe
                 self._requests._put(request, NEVER)  # for the process that serves the address by now
 
     def close(self) -> None:
@@ -62,6 +69,11 @@ class Listener:
             if self.address.given is None:  # nobody else will serve it
                 self._lock.delete()
                 self._requests.delete()
+            self._delete_closed(NEVER)
+
+    def _delete_closed(self, now: float) -> None:
+        while self._closed and self._closed[0][0] <= now:
+            _delete(self._closed.popleft()[1])
 
     def _hold_address(self) -> None:
         """Acquire the lock again if it was lost: after a pause, or with the server's data."""
@@ -74,21 +86,27 @@ class Listener:
 class AcceptedConnection:
     """The end of a connection in the process that serves an address."""
 
-    def __init__(self, address: ManagerAddress, name: str, token: bytes) -> None:
+    def __init__(
+        self, address: ManagerAddress, closed: deque[tuple[float, PipeConnection]], name: str, token: bytes
+    ) -> None:
+        self._closed = closed
         self._end = address.end_type(address.url, name, SERVER, True, True)
         self._end._users.remove(token)
         self.send, self.send_bytes = self._end.send, self._end.send_bytes
         self.recv, self.recv_bytes = self._end.recv, self._end.recv_bytes
 
     def close(self) -> None:
-        """Wait until the client has closed its end, as it does when it has read the reply; then delete the pipe."""
+        """Wait until the client has closed its end, as it does when it has read the reply; later, delete the pipe.
+
+        The client may still send that it has closed its end, when others see already that it has.
+        """
         if self._end.closed:
             return
         with contextlib.suppress(EOFError, OSError):
             while True:
                 self._end.recv_bytes()
         self._end.close()
-        _delete(self._end)
+        self._closed.append((time.monotonic() + LEASE, self._end))
 
 
 class ClientConnection:
@@ -105,7 +123,7 @@ class ClientConnection:
 
     def send(self, obj: Any) -> None:
         """Send an object."""
-        if self._end.closed:
+        if self._is_closed:
             self._open()
             managers.dispatch(self, None, "accept_connection", (threading.current_thread().name,))  # type: ignore[attr-defined]
         with self._closing():
@@ -125,7 +143,8 @@ class ClientConnection:
         return self._wait_for(lambda: self._end.recv_bytes(maxlength))
 
     def close(self) -> None:
-        """Close it."""
+        """Close it, in the thread for finalizers, which call this, too."""
+        self._is_closed = True
         self._close()
 
     def _open(self) -> None:
@@ -137,7 +156,8 @@ class ClientConnection:
             )
         name, address = uuid.uuid4().hex, self._address
         self._end = address.end_type(address.url, name, CLIENT, True, True)
-        self._close = util.Finalize(self, _close_client, (self._end,), exitpriority=0)
+        self._is_closed = False
+        self._close = util.Finalize(self, _dispose_of, (self._end,), exitpriority=6)  # before that of the thread
         with self._closing():
             token = EndUsers.at(address.url, f"{name}:{SERVER}").add(ACCEPT_LEASE)
             address.requests()._put(pickle.dumps((name, token)), NEVER)
@@ -174,6 +194,10 @@ class ClientConnection:
         return holders[0].fence if holders else None
 
 
+def _dispose_of(end: PipeConnection) -> None:
+    disposal().put(functools.partial(_close_client, end))
+
+
 def _close_client(end: PipeConnection) -> None:
     """Close an end; delete the pipe if the other process has closed its end before, when it ended."""
     is_last = False
@@ -190,20 +214,49 @@ def _delete(end: PipeConnection) -> None:
         handle.delete()
 
 
-_failed: dict[str, float] = {}  # URL -> when its server was last found to be unavailable
+class DeferredRequest:
+    """In the place of a connection for a finalizer: what it sends is sent later, and it gets a reply at once."""
+
+    def __init__(self, address: ManagerAddress, authkey: bytes | None) -> None:
+        self._connect = functools.partial(ClientConnection, address, authkey)
+
+    def send(self, request: Any) -> None:
+        """Have a request sent on a connection of its own."""
+        disposal().put(functools.partial(_request, self._connect, request))
+
+    def recv(self) -> tuple[str, None]:
+        """Return that it was carried out."""
+        return "#RETURN", None
 
 
-def connect(address: ManagerAddress, authkey: bytes | None = None) -> ClientConnection:
+def _request(connect: Callable[[], ClientConnection], request: Any) -> None:
+    connection = connect()
+    connection.send(request)
+    connection.recv()
+
+
+shut_down: deque[ManagerAddress] = deque(maxlen=1000)  # managers of this process, which nobody will serve again
+_unavailable: dict[str, float] = {}  # URL -> when its server was found to be unavailable
+_FINALIZER = managers.BaseProxy._decref.__code__  # type: ignore[attr-defined]
+
+
+def connect(address: ManagerAddress, authkey: bytes | None = None) -> ClientConnection | DeferredRequest:
     """Return a connection to the process that serves an address, as `multiprocessing.connection.Client`.
 
-    Raises `ManagerLostError` if there is none, or `multiprocessing.AuthenticationError` if it has another key.
+    Raises `ManagerLostError` if there is none, or `multiprocessing.AuthenticationError` if it has another key. Forked
+    children connect for each proxy that they have inherited, so this must not wait again and again.
     """
-    if time.monotonic() < _failed.get(address.url, 0.0) + FAIL_FAST:
+    if sys._getframe(1).f_code is _FINALIZER:
+        return DeferredRequest(address, authkey)
+    if address in shut_down:
+        raise ManagerLostError(f"the manager at {address} was shut down")
+    if time.monotonic() < _unavailable.get(address.url, -math.inf) + FAIL_FAST:
         raise ServerUnavailableError("the Redis server could not be reached a moment ago")
+    disposal().start()
     try:
         return ClientConnection(address, authkey)
     except ServerUnavailableError:
-        _failed[address.url] = time.monotonic()
+        _unavailable[address.url] = time.monotonic()
         raise
 
 
