@@ -26,9 +26,8 @@ class Disposal:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="disposal", daemon=True)
                 self._thread.start()
-                util.Finalize(
-                    None, self.flush, (EXIT_TIMEOUT,), exitpriority=5
-                )  # after those of proxies, before those of managers
+                # After the finalizers of proxies, and before those of managers.
+                util.Finalize(None, self.flush, (EXIT_TIMEOUT,), exitpriority=5)
 
     def put(self, task: Callable[[], object]) -> None:
         """Have a task run, whose errors nobody gets; this takes no lock."""
