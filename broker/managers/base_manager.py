@@ -116,9 +116,15 @@ class BaseManager(managers.BaseManager):
         arguments = (self._registry, self._address, self._authkey, parent_end, writer, initializer, initargs)  # type: ignore[attr-defined]
         self._process = self._ctx.Process(target=type(self)._serve, args=arguments)  # type: ignore[attr-defined]
         self._process.name = f"{type(self).__name__}-{':'.join(map(str, self._process._identity))}"
-        self._process.start()
-        parent_end.close()
-        writer.close()
+        try:
+            self._process.start()
+        except BaseException:
+            parent.close()
+            reader.close()
+            raise
+        finally:
+            parent_end.close()
+            writer.close()
         finalizer_arguments = (self._process, parent, self._state, self._address, self._shutdown_timeout)  # type: ignore[attr-defined]
         self._stop_process = util.Finalize(self, _stop, finalizer_arguments, exitpriority=0)
         with reader:

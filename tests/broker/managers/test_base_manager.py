@@ -212,6 +212,17 @@ def test_other_start_methods(server: Any, method: str) -> None:
 
 
 @pytest.mark.slow
+def test_a_process_that_does_not_start(server: Any) -> None:
+    def fail() -> None:
+        raise SystemExit(3)
+
+    with Context(server.url) as ctx, pytest.raises(EOFError, match="ended before it was ready"):
+        Bank(ctx=ctx).start(fail)
+    with Context(server.url, method="spawn") as ctx, pytest.raises((AttributeError, pickle.PicklingError)):
+        Bank(ctx=ctx).start(fail)
+
+
+@pytest.mark.slow
 def test_one_process_serves_an_address(ctx: Context) -> None:
     with Bank("savings", ctx=ctx) as bank:
         with pytest.raises(OSError, match="another process serves") as caught:
