@@ -46,7 +46,7 @@ class Listener:
         self.address = address
         self._lock = address.lock()
         self._requests = address.requests()
-        self._closed: deque[tuple[float, PipeConnection]] = deque()  # ends, and when to delete their pipes
+        self._connections: set[AcceptedConnection] = set()  # that are open
         if not self._lock.acquire(timeout=2 * LEASE):  # a killed process holds it for a lease
             raise OSError(errno.EADDRINUSE, f"another process serves the manager at {address}")
 
@@ -54,26 +54,22 @@ class Listener:
         """Wait for the next connection."""
         while True:
             self._hold_address()
-            self._delete_closed(time.monotonic())
             with contextlib.suppress(queue.Empty):
                 request = self._requests._get(time.monotonic() + LEASE)
                 if self._lock.held:
-                    return AcceptedConnection(self.address, self._closed, *pickle.loads(request))  # noqa: S301 - as with any pipe
+                    return AcceptedConnection(self.address, self._connections, *pickle.loads(request))  # noqa: S301 - as with any pipe
                 self._requests._put(request, NEVER)  # for the process that serves the address by now
 
     def close(self) -> None:
-        """Make the address free."""
+        """Make the address free, and close the connections."""
         with contextlib.suppress(BrokerError):  # then the lock is free after its lease
             self._lock.release()
         with contextlib.suppress(BrokerError):
             if self.address.given is None:  # nobody else will serve it
                 self._lock.delete()
                 self._requests.delete()
-            self._delete_closed(NEVER)
-
-    def _delete_closed(self, now: float) -> None:
-        while self._closed and self._closed[0][0] <= now:
-            _delete(self._closed.popleft()[1])
+        for connection in list(self._connections):
+            connection.end()
 
     def _hold_address(self) -> None:
         """Acquire the lock again if it was lost: after a pause, or with the server's data."""
@@ -86,27 +82,25 @@ class Listener:
 class AcceptedConnection:
     """The end of a connection in the process that serves an address."""
 
-    def __init__(
-        self, address: ManagerAddress, closed: deque[tuple[float, PipeConnection]], name: str, token: bytes
-    ) -> None:
-        self._closed = closed
+    def __init__(self, address: ManagerAddress, others: set[AcceptedConnection], name: str, token: bytes) -> None:
         self._end = address.end_type(address.url, name, SERVER, True, True)
         self._end._users.remove(token)
         self.send, self.send_bytes = self._end.send, self._end.send_bytes
         self.recv, self.recv_bytes = self._end.recv, self._end.recv_bytes
+        self._open_ones = others
+        others.add(self)
 
     def close(self) -> None:
-        """Wait until the client has closed its end, as it does when it has read the reply; later, delete the pipe.
-
-        The client may still send that it has closed its end, when others see already that it has.
-        """
-        if self._end.closed:
-            return
+        """Wait until the client has closed its end, as it does when it has read the reply; then close this one."""
         with contextlib.suppress(EOFError, OSError):
             while True:
                 self._end.recv_bytes()
-        self._end.close()
-        self._closed.append((time.monotonic() + LEASE, self._end))
+        self.end()
+
+    def end(self) -> None:
+        """Close it at once."""
+        self._open_ones.discard(self)
+        _close_end(self._end)
 
 
 class ClientConnection:
@@ -195,23 +189,22 @@ class ClientConnection:
 
 
 def _dispose_of(end: PipeConnection) -> None:
-    disposal().put(functools.partial(_close_client, end))
+    disposal().put(functools.partial(_close_end, end))
 
 
-def _close_client(end: PipeConnection) -> None:
-    """Close an end; delete the pipe if the other process has closed its end before, when it ended."""
-    is_last = False
-    with contextlib.suppress(BrokerError):  # then its keys expire
-        is_last = end._peer_remains_open(0.0) == 0
+def _close_end(end: PipeConnection) -> None:
+    """Close an end; delete the pipe if no process has the other end open.
+
+    Both processes close first, and then look. So at least one of them sees that the other has closed. Both may: then
+    both delete the pipe, the second one also what the first one has sent while it closed its end.
+    """
+    if end.closed:
+        return
     end.close()
-    with contextlib.suppress(BrokerError):
-        if is_last:
-            _delete(end)
-
-
-def _delete(end: PipeConnection) -> None:
-    for handle in (*end.handles, end._outbox, end._peer_users):
-        handle.delete()
+    with contextlib.suppress(BrokerError):  # then its keys expire
+        if end._peer_users.remove(end._peer_users.new_token()) == 0:
+            for handle in (*end.handles, end._outbox, end._peer_users):
+                handle.delete()
 
 
 class DeferredRequest:

@@ -86,7 +86,7 @@ class SynchronizedBase(Generic[S]):
         return f"<{type(self).__name__} wrapper for {self.__obj!r}>"
 
 
-def _guarded(obj: SynchronizedBase[Any]) -> Any:
+def guarded(obj: SynchronizedBase[Any]) -> Any:
     """Return the object whose accesses look at the lock."""
     return obj._SynchronizedBase__guarded  # type: ignore[attr-defined]
 
@@ -97,12 +97,12 @@ class Synchronized(SynchronizedBase[SharedValue[T]]):
     @property
     def value(self) -> T:
         """The value; one that does not fit in the type wraps around."""
-        value: T = _guarded(self).value
+        value: T = guarded(self).value
         return value
 
     @value.setter
     def value(self, value: T) -> None:
-        _guarded(self).value = value
+        guarded(self).value = value
 
     def add(self, number: T) -> T:
         """Add `number` and return the sum, in one step on the server: no other change comes in between.
@@ -110,7 +110,7 @@ class Synchronized(SynchronizedBase[SharedValue[T]]):
         The sum wraps around, or is rounded, as the type does it. It waits while another thread or process holds the
         lock. Raises `TypeError` if this is not a number.
         """
-        total: T = _guarded(self).add(number)
+        total: T = guarded(self).add(number)
         return total
 
 
@@ -128,13 +128,13 @@ class SynchronizedArray(SynchronizedBase[SharedArray[T]]):
     @overload
     def __getitem__(self, index: slice) -> Any: ...
     def __getitem__(self, index: SupportsIndex | slice) -> Any:
-        return _guarded(self)[index]
+        return guarded(self)[index]
 
     def __setitem__(self, index: SupportsIndex | slice, value: Any) -> None:
-        _guarded(self)[index] = value
+        guarded(self)[index] = value
 
     def __iter__(self) -> Iterator[T]:
-        return iter(_guarded(self))
+        return iter(guarded(self))
 
 
 class SynchronizedString(SynchronizedArray[bytes]):
@@ -143,22 +143,22 @@ class SynchronizedString(SynchronizedArray[bytes]):
     @property
     def value(self) -> bytes:
         """The bytes up to the first null byte; what is written must fit."""
-        value: bytes = _guarded(self).value
+        value: bytes = guarded(self).value
         return value
 
     @value.setter
     def value(self, value: bytes) -> None:
-        _guarded(self).value = value
+        guarded(self).value = value
 
     @property
     def raw(self) -> bytes:
         """All bytes; what is written may be shorter."""
-        raw: bytes = _guarded(self).raw
+        raw: bytes = guarded(self).raw
         return raw
 
     @raw.setter
     def raw(self, value: bytes) -> None:
-        _guarded(self).raw = value
+        guarded(self).raw = value
 
 
 def synchronized(obj: SharedObject, lock: AnyLock) -> Any:
@@ -181,4 +181,4 @@ def _structure_class(shared: Any, names: tuple[str, ...]) -> type[SynchronizedBa
 
 
 def _field_property(name: str) -> property:
-    return property(lambda each: getattr(_guarded(each), name), lambda each, new: setattr(_guarded(each), name, new))
+    return property(lambda each: getattr(guarded(each), name), lambda each, new: setattr(guarded(each), name, new))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Mapping
-from multiprocessing import current_process
-from multiprocessing.managers import BaseManager
+from multiprocessing import current_process, managers
 from multiprocessing.process import BaseProcess
 from typing import Any
 from weakref import WeakSet
 
+from broker.managers import BaseManager
 from lab.programs.kinds import KINDS, MANAGED, Kind
 from lab.programs.naming import MAIN, name_primitive
 from lab.programs.proxies import RecordingProxy, RLockProxy, limit_of, primitive_of
@@ -65,7 +65,9 @@ def _lock_of(created: Any, label: str, given: Any) -> Any:
         return given
     name = f"lock of {label}"
     record("creates", name, why="lock", value=1)
-    return RLockProxy(getattr(created, "_lock", created), name)  # a managed condition has only its methods
+    # A managed condition of multiprocessing has only the lock's methods.
+    lock = created.get_lock() if hasattr(created, "get_lock") else getattr(created, "_lock", created)
+    return RLockProxy(lock, name)
 
 
 def record_processes() -> None:
@@ -105,7 +107,8 @@ def _start_recorded(process: BaseProcess) -> None:
 def _is_of_manager(process: BaseProcess) -> bool:
     """Return whether a process holds the objects of a manager: it does nothing by itself."""
     target = getattr(process, "_target", None)
-    return getattr(target, "__func__", None) is BaseManager._run_server.__func__  # type: ignore[attr-defined]
+    serving: Any = (managers.BaseManager._run_server, BaseManager._serve)  # type: ignore[attr-defined]
+    return getattr(target, "__func__", None) in [each.__func__ for each in serving]
 
 
 def _join_recorded(process: BaseProcess, timeout: float | None = None) -> None:

@@ -1,48 +1,62 @@
-"""What is behind the names of `multiprocessing.managers`, where managed objects are on the server.
+"""What is behind the names of `multiprocessing.managers`, where managed objects are reached through Redis.
 
-Managers of a program's own classes stay multiprocessing's: only what `Manager()` gives has a Redis-backed version. The
-classes here are multiprocessing's to derive from, and Redis-backed objects are instances of them.
+The proxies' classes here are multiprocessing's to derive from, and Redis-backed objects are instances of them.
 """
 
 from __future__ import annotations
 
 from abc import ABCMeta
+from collections.abc import Callable, Iterable
 from multiprocessing import managers, process
+from multiprocessing.context import BaseContext
 from typing import Any
 
-from broker.managers import manager, proxies
+from broker import managers as twins
+from broker.managers import proxies
 from lab.programs import providers
 
 
-def Manager() -> manager.Manager:  # noqa: N802
-    """`multiprocessing.Manager`."""
-    # There, the manager is a process, which has a number: that of the next one must not depend on the backend.
-    next(process._process_counter)  # type: ignore[attr-defined]
-    made: manager.Manager = providers.current_context().Manager()
-    return made
+class BaseManager(twins.BaseManager):
+    """`multiprocessing.managers.BaseManager`."""
+
+    def __init__(
+        self,
+        address: Any = None,
+        authkey: bytes | None = None,
+        serializer: str = "pickle",
+        ctx: BaseContext | None = None,
+        **options: Any,
+    ) -> None:
+        context = providers.current_context(ctx.get_start_method() if ctx else None)
+        super().__init__(address, authkey, serializer, context, **options)
 
 
-class SyncManager(managers.SyncManager, metaclass=ABCMeta):
+class SyncManager(BaseManager, twins.SyncManager):
     """`multiprocessing.managers.SyncManager`."""
 
-    def __new__(cls, *_: Any, **__: Any) -> Any:
-        """Return what `Manager` returns, unless this is a class of the program's own."""
-        return super().__new__(cls) if cls.__module__ != __name__ else Manager()
+    def start(self, initializer: Callable[..., object] | None = None, initargs: Iterable[Any] = ()) -> None:
+        """Start the manager."""
+        super().start(initializer, initargs)
+        if self._process is None:
+            # multiprocessing's is a process, which has a number: that of the next one must not depend on the backend.
+            next(process._process_counter)  # type: ignore[attr-defined]
 
 
-def _derive(name: str, twin: type) -> type:
+def Manager() -> SyncManager:  # noqa: N802
+    """`multiprocessing.Manager`."""
+    manager = SyncManager()
+    manager.start()
+    return manager
+
+
+def _derive(name: str) -> type:
     derived = ABCMeta(name, (getattr(managers, name),), {"__module__": __name__})
-    derived.register(twin)
+    derived.register(getattr(proxies, name))
     return derived
 
 
-ABCMeta.register(SyncManager, manager.Manager)
-DictProxy = _derive("DictProxy", proxies.DictProxy)
-ListProxy = _derive("ListProxy", proxies.ListProxy)
-NamespaceProxy = _derive("NamespaceProxy", proxies.NamespaceProxy)
-ValueProxy = _derive("ValueProxy", proxies.ValueProxy)
-ArrayProxy = _derive("ArrayProxy", proxies.ArrayProxy)
-
-MANAGERS = {
-    each.__name__: each for each in (Manager, SyncManager, DictProxy, ListProxy, NamespaceProxy, ValueProxy, ArrayProxy)
+# Python has `SetProxy` from 3.14 on.
+PROXIES = [name for name in vars(proxies) if name.endswith("Proxy") and hasattr(managers, name)]
+MANAGERS = {each.__name__: each for each in (BaseManager, SyncManager, Manager)} | {
+    name: _derive(name) for name in PROXIES
 }

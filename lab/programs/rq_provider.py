@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing.pool
 import sys
-from abc import ABC, ABCMeta
+from abc import ABCMeta
 from collections.abc import Callable, Iterable
 from multiprocessing.context import BaseContext
 from typing import Any
@@ -13,12 +13,10 @@ import rq
 
 import broker
 import jobs
-from broker.managers.manager import Manager
 from jobs.exchange import queues
 from jobs.pool import Pool
-from lab.programs import contexts, import_hook, managers, primitives, providers, twins
+from lab.programs import contexts, import_hook, primitives, providers, twins
 from lab.programs.run_config import RunConfig
-from lab.programs.unsupported import UNSUPPORTED, refuse, refuse_on_use
 from lab.programs.warning import warn_once
 
 PROCESSES = {"Process": None, "ForkProcess": "fork", "SpawnProcess": "spawn", "ForkServerProcess": "forkserver"}
@@ -55,20 +53,6 @@ class Queue(primitives.Created, queues.Queue):
 
 class JoinableQueue(primitives.Leased, Queue, queues.JoinableQueue):
     """`multiprocessing.JoinableQueue`."""
-
-
-class SyncManager(ABC):  # noqa: B024 - for `isinstance`
-    """`multiprocessing.managers.SyncManager`."""
-
-    def __new__(cls, *_: Any, **__: Any) -> Any:
-        """Return what `Manager` returns."""
-        return managers.Manager()
-
-    def __init_subclass__(cls) -> None:
-        refuse("SyncManager")
-
-
-SyncManager.register(Manager)
 
 
 class JobPool(Pool, metaclass=ABCMeta):
@@ -117,17 +101,17 @@ def _job_context(given: BaseContext | None) -> Any:
 
 
 class RqProvider(providers.RedisProvider):
-    """Provides RQ jobs as processes, and Redis-backed primitives; names in `UNSUPPORTED` are refused when used."""
+    """Provides RQ jobs as processes, and Redis-backed primitives."""
 
     def __init__(self, config: RunConfig) -> None:
-        own = (SimpleQueue, Queue, JoinableQueue, SyncManager, ProcessPoolExecutor)
+        own = (SimpleQueue, Queue, JoinableQueue, ProcessPoolExecutor)
         super().__init__(config, twins.TWINS | {each.__name__: each for each in own} | {"Pool": JobPool})
 
     def resolve(self, name: str, original: Any, method: str | None) -> Any:
         """Return what the program gets instead of `original`, which multiprocessing calls `name`."""
         if name in PROCESSES:
             return self.context(method or PROCESSES[name]).Process
-        return refuse_on_use(name) if name in UNSUPPORTED else super().resolve(name, original, method)
+        return super().resolve(name, original, method)
 
     def new_context(self, method: str | None) -> broker.Context:
         """Return a new context."""

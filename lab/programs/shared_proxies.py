@@ -6,6 +6,8 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from broker.values.shared import region
+from broker.values.synchronized import SynchronizedBase, guarded
 from lab.programs.proxies import RecordingProxy, is_proxy
 from lab.programs.recording import count
 
@@ -96,9 +98,8 @@ class ValueProxy(RecordingProxy):
 
 def _watch(primitive: Any, lock: _ContendedLock) -> None:
     """Make the accesses of a value, multiprocessing's or the broker's, use this lock."""
-    guarded = getattr(primitive, "_guarded", None)
-    if guarded is not None:
-        guarded._memory._lock = lock
+    if isinstance(primitive, SynchronizedBase):
+        region(guarded(primitive)).memory._lock = lock  # type: ignore[attr-defined]
     else:
         primitive._lock, primitive.acquire, primitive.release = lock, lock.acquire, lock.release
 

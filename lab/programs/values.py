@@ -6,7 +6,7 @@ from multiprocessing.context import BaseContext
 from typing import Any
 
 from broker.values import synchronized as classes
-from broker.values.shared import SharedObject
+from broker.values.shared import SharedObject, region
 from lab.programs import providers
 from lab.programs.primitives import RLock
 
@@ -44,9 +44,9 @@ def RawArray(typecode_or_type: Any, size_or_initializer: Any) -> Any:  # noqa: N
 
 def copy(obj: Any) -> Any:
     """Return a new shared object with the same contents: `multiprocessing.sharedctypes.copy`."""
-    ctype = obj._ctype if isinstance(obj, SharedObject) else type(obj)
+    ctype = region(obj).ctype if isinstance(obj, SharedObject) else type(obj)
     copied = RawValue(ctype)
-    copied._write(0, bytes(obj))
+    region(copied).write(0, bytes(obj))
     return copied
 
 
