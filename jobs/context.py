@@ -89,7 +89,7 @@ class Context(broker.Context):
         """Return the jobs that this process has started."""
         if self._children is None or self._children.pid != os.getpid():  # a forked child does not inherit them
             self._children = Children(self.url, self.queue, self._forward_interrupts)
-            self.delete_on_close(self._children.status.queue)
+            self.delete_on_close(self._children.status.queue, self._children.status.lock)
             self.close_at_exit()
         return self._children
 

@@ -19,6 +19,7 @@ from broker.engine.operations import Client, Post, Steps
 from broker.engine.request import MICROSECOND, Request
 from broker.engine.requests import run
 from broker.errors import ServerUnavailableError
+from broker.messages.pickling import dumps
 from broker.transport.scripts import BoundScript, PackedKeys, Script
 from broker.transport.server_errors import UnexpectedReplyError, translate
 
@@ -127,7 +128,7 @@ class Items(LeasedHandle):
 
     def _dumps(self, obj: Any) -> bytes:
         """Return `obj` as the bytes that are stored on the server."""
-        return pickle.dumps(obj)
+        return dumps(obj)
 
     def _loads(self, item: bytes) -> Any:
         """Return the object from which `_dumps` made `item`."""

@@ -9,13 +9,14 @@ import queue
 import time
 import weakref
 from collections import deque
-from multiprocessing import util
+from multiprocessing import BufferTooShort, util
 from types import TracebackType
 from typing import Any, ClassVar
 
 import redis
 
 from broker.engine.waiting import deadline_of
+from broker.messages.pickling import dumps
 from broker.messages.pipe_ends import CLOSED, END_LEASE, EndLease, EndUsers, Inbox, close_end
 from broker.messages.prefetch import Prefetch
 from broker.transport.connection import NEVER
@@ -84,6 +85,21 @@ class PipeConnection:
             raise OSError(f"the message has {len(data)} bytes, more than the maxlength of {maxlength}")
         return data
 
+    def recv_bytes_into(self, buf: Any, offset: int = 0) -> int:
+        """Wait for the next message, write it to `buf` from `offset` on, and return its size, all in bytes.
+
+        Raises `EOFError` as `recv` does, and `multiprocessing.BufferTooShort`, which holds the message.
+        """
+        self._check(self.readable, "write-only")
+        with memoryview(buf) as view, view.cast("B") as buffer:
+            if not 0 <= offset <= len(buffer):
+                raise ValueError(f"offset {offset} is not within a buffer of {len(buffer)} bytes")
+            data = self.recv_bytes()
+            if len(data) > len(buffer) - offset:
+                raise BufferTooShort(data)
+            buffer[offset : offset + len(data)] = data
+            return len(data)
+
     def poll(self, timeout: float | None = 0.0) -> bool:
         """Return whether `recv` will return a message or raise `EOFError` without waiting, within `timeout` seconds.
 
@@ -142,7 +158,7 @@ class PipeConnection:
         return _restore, (type(self), *self._address, self._users.add(PICKLE_LEASE))
 
     def _dumps(self, obj: Any) -> bytes:
-        return pickle.dumps(obj)
+        return dumps(obj)
 
     def _check(self, allowed: bool, restriction: str) -> None:
         if self._closed:

@@ -45,7 +45,9 @@ class SimpleQueue(Items):
         return self._get(NEVER)
 
     def empty(self) -> bool:
-        """Return whether there is no item now."""
+        """Return whether there is no item now; raise `OSError` if this process has closed it."""
+        if self._closed:
+            raise OSError(f"{self!r} is closed")
         return self._count() == 0
 
 

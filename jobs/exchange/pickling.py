@@ -9,23 +9,17 @@ from __future__ import annotations
 import copyreg
 import io
 import pickle
-import socket
 import sys
 from collections.abc import Callable
-from multiprocessing.connection import Connection
 from multiprocessing.process import AuthenticationString  # type: ignore[attr-defined]
-from multiprocessing.reduction import ForkingPickler
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import IO, Any, ClassVar
 
 import cloudpickle
 
+from broker.messages.pickling import SOCKET_REDUCERS
 from jobs.exchange import shared_memory
 from jobs.exchange.main_module import is_defined
-from jobs.exchange.shared_memory import NotTransferableError
-
-# multiprocessing's own way: the receiver fetches them from the sender, through a socket on their host.
-SOCKET_REDUCERS = {kind: ForkingPickler(io.BytesIO()).dispatch_table[kind] for kind in (socket.socket, Connection)}
 
 loads = pickle.loads
 
@@ -62,6 +56,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return getattr, (vars(obj)["_context"], "Process")
         if isinstance(obj, (FunctionType, type)) and is_defined(obj):
             return NotImplemented
+        if isinstance(obj, MethodType) and _is_method_of_its_class(obj):
+            return getattr, (obj.__self__, obj.__name__)
         return super().reducer_override(obj)
 
     def _dynamic_function_reduce(self, func: FunctionType) -> Any:
@@ -90,18 +86,11 @@ def _globals_of(name: str) -> dict[str, Any]:
     return vars(module)
 
 
-def _reduce_socket(obj: Any) -> tuple[object, ...]:
-    return _rebuild_socket, (type(obj).__name__, *SOCKET_REDUCERS[type(obj)](obj))
-
-
-def _rebuild_socket(kind: str, rebuild: Callable[..., object], arguments: tuple[Any, ...]) -> object:
-    try:
-        return rebuild(*arguments)
-    except (OSError, EOFError) as error:
-        raise NotTransferableError(
-            f"a {kind} cannot be transferred to another host, or after its sender has exited: run a worker on that "
-            "host, or use a Queue or a Pipe of the context"
-        ) from error
+def _is_method_of_its_class(method: MethodType) -> bool:
+    """Return whether its object has it by its name, so that its code need not be sent."""
+    owner = method.__self__ if isinstance(method.__self__, type) else type(method.__self__)
+    found = getattr(owner, method.__name__, None)
+    return getattr(found, "__func__", found) is method.__func__
 
 
 def _reduce_key(key: AuthenticationString) -> tuple[object, ...]:
@@ -110,7 +99,7 @@ def _reduce_key(key: AuthenticationString) -> tuple[object, ...]:
 
 Pickler.reducers = {
     **cloudpickle.Pickler.dispatch_table,
-    **dict.fromkeys(SOCKET_REDUCERS, _reduce_socket),
+    **SOCKET_REDUCERS,
     AuthenticationString: _reduce_key,
     **shared_memory.REDUCERS,
 }

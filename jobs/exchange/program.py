@@ -21,10 +21,11 @@ from dataclasses import dataclass, replace
 from types import BuiltinFunctionType, FunctionType, MemberDescriptorType, ModuleType
 from typing import IO, Any, ClassVar, NoReturn
 
+from broker.messages.pickling import SOCKET_REDUCERS
 from broker.messages.pipe import PipeConnection
 from jobs.exchange.logging_state import LoggerState, logger_states, reduce_handler
 from jobs.exchange.main_module import MAIN, MainModule, definitions_of, own_modules
-from jobs.exchange.pickling import SOCKET_REDUCERS, Pickler, loads
+from jobs.exchange.pickling import Pickler, loads
 from jobs.exchange.process_state import ProcessState, moved_path
 from jobs.exchange.unavailable import Unavailable
 

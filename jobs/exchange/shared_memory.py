@@ -9,13 +9,9 @@ from multiprocessing.shared_memory import ShareableList, SharedMemory
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from broker.errors import BrokerError
+from broker.messages.pickling import NotTransferableError
 
 Identity: TypeAlias = tuple[str, int, int]  # of a block of memory: another host has others, also of the same name
-
-
-class NotTransferableError(BrokerError):
-    """Raised on a worker for an argument that exists only on its parent's host."""
 
 
 def _reduce_memory(memory: SharedMemory) -> Any:

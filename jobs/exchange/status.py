@@ -18,6 +18,7 @@ import redis
 
 from broker.engine.requests import RETRY_TIMEOUT as OUTAGE_TIMEOUT
 from broker.errors import BrokerError, ServerUnavailableError
+from jobs.exchange.control import parent_lock
 from jobs.exchange.queues import Queue
 
 MAXSIZE = 256  # messages; while the queue is full, jobs wait
@@ -92,10 +93,11 @@ class StatusWriter:
 
 
 class StatusReader:
-    """The parent's side: receives the messages of all jobs of a context."""
+    """The parent's side: receives the messages of all jobs of a context; its lock shows them that it is alive."""
 
     def __init__(self, url: str) -> None:
         self.queue = Queue.at(url, f"news-{uuid.uuid4().hex}", maxsize=MAXSIZE)
+        self.lock = parent_lock(url, self.queue.name)
         self._listeners: dict[str, StatusListener] = {}  # by job id
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -106,6 +108,7 @@ class StatusReader:
 
     def subscribe(self, job_id: str, listener: StatusListener) -> None:
         """Pass the messages of this job to `listener` until it has exited."""
+        self._hold_lock()
         with self._lock:
             self._listeners[job_id] = listener
             if self._thread is None:
@@ -125,6 +128,8 @@ class StatusReader:
         if thread is not None:
             self.queue.put(("", Exited(0)))  # wakes it
             thread.join()
+        if self.lock.held:
+            self.lock.release()
 
     def check(self) -> None:
         """Raise `ServerUnavailableError` if the server has been unreachable for as long as requests are repeated."""
@@ -141,12 +146,17 @@ class StatusReader:
             try:
                 self._receive(timeout=self._next_poll - time.monotonic())
                 if time.monotonic() >= self._next_poll:
+                    self._hold_lock()
                     self._find_lost_jobs()
                     self._next_poll = time.monotonic() + POLL_INTERVAL
                 self._last_reply, self._error = time.monotonic(), None
             except (BrokerError, redis.RedisError) as error:
                 self._error, self._last_error = error, time.monotonic()
                 time.sleep(POLL_INTERVAL)
+
+    def _hold_lock(self) -> None:
+        if not self.lock.held:  # also after a pause, or a loss of the server's data
+            self.lock.acquire(block=False)
 
     def _has_listeners(self) -> bool:
         with self._lock:

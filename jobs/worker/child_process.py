@@ -19,10 +19,12 @@ from typing import IO
 from rq.defaults import UNSERIALIZABLE_RETURN_VALUE_PAYLOAD
 
 from broker.engine.session import call_before_requests
+from broker.locks.lock import Lock
 from jobs.exchange.logging_state import LoggerState, logger_states, reset_logging
 from jobs.exchange.pickling import PrePickled, dumps, loads
 from jobs.exchange.program import Program
 from jobs.exchange.program_folder import ProgramFolder
+from jobs.worker.job_parent import JobParent, set_parent
 from jobs.worker.output_order import Acknowledgements, OrderedWriter, PendingOutput
 
 CHUNK_SIZE = 65536  # bytes; the capacity of a pipe
@@ -36,17 +38,18 @@ FindFolder = Callable[[ProgramFolder], str]
 class ChildProcess:
     """A child that runs a pickled process; it starts at once.
 
-    In the child, `find_folder` returns where the program's folder is on this host.
+    In the child, `find_folder` returns where the program's folder is on this host, and `multiprocessing.parent_process`
+    the process that holds `parent_lock`.
     """
 
-    def __init__(self, payload: bytes, find_folder: FindFolder) -> None:
+    def __init__(self, payload: bytes, find_folder: FindFolder, parent_lock: Lock) -> None:
         self.alive = True
         self._outcome = b""
         self._selector = selectors.DefaultSelector()
         self._acknowledgements = Acknowledgements()
         pipes: Pipes = {stream: os.pipe() for stream in (OUTCOME, 1, 2)}
         fork = multiprocessing.get_context("fork")
-        arguments = (_load(payload), find_folder, pipes, self._acknowledgements, logger_states())
+        arguments = (_load(payload), find_folder, parent_lock, pipes, self._acknowledgements, logger_states())
         self._process = fork.Process(target=_child_main, args=arguments)
         previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # it may inherit that SIGINT is ignored
         try:
@@ -168,6 +171,7 @@ def _load(payload: bytes) -> Loaded:
 def _child_main(
     loaded: Loaded,
     find_folder: FindFolder,
+    parent_lock: Lock,
     pipes: Pipes,
     acknowledgements: Acknowledgements,
     logging_of_worker: list[LoggerState],
@@ -191,7 +195,7 @@ def _child_main(
     assert parent is not None
     _thread.start_new_thread(_exit_with_parent, (parent.sentinel,))  # `threading` would list it and wait for its start
     reset_logging(logging_of_worker)
-    sys.exit(_run_process(loaded, find_folder, outcome, parent.sentinel))
+    sys.exit(_run_process(loaded, find_folder, parent_lock, outcome, parent.sentinel))
 
 
 def _line_buffered(stream: int, pending: PendingOutput, errors: str) -> io.TextIOWrapper:
@@ -204,7 +208,9 @@ def _exit_with_parent(parent_sentinel: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _run_process(loaded: Loaded, find_folder: FindFolder, outcome: IO[bytes], parent_sentinel: int) -> int:
+def _run_process(
+    loaded: Loaded, find_folder: FindFolder, parent_lock: Lock, outcome: IO[bytes], parent_sentinel: int
+) -> int:
     try:
         if isinstance(loaded, Exception):
             raise loaded
@@ -215,12 +221,13 @@ def _run_process(loaded: Loaded, find_folder: FindFolder, outcome: IO[bytes], pa
         traceback.print_exc()
         _write_outcome(outcome, False, traceback.format_exc().encode())
         return 1
-    process.run = _with_outcome(process.run, outcome)
+    process.run = _with_outcome(process.run, outcome, JobParent.of(process, parent_lock))
     return int(process._bootstrap(parent_sentinel=parent_sentinel))
 
 
-def _with_outcome(run: Callable[[], object], outcome: IO[bytes]) -> Callable[[], None]:
+def _with_outcome(run: Callable[[], object], outcome: IO[bytes], parent: JobParent) -> Callable[[], None]:
     def run_with_outcome() -> None:
+        set_parent(parent)
         try:
             value = run()
         except SystemExit:

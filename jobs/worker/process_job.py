@@ -20,7 +20,7 @@ from broker.engine.handle import Handle
 from broker.errors import BrokerError
 from broker.locks.lock import Lock
 from jobs.exchange.client import SERVER_ERRORS, client_without_retries
-from jobs.exchange.control import liveness_lock, signal_queue
+from jobs.exchange.control import liveness_lock, parent_lock, signal_queue
 from jobs.exchange.pickling import PrePickled
 from jobs.exchange.program_folder import ProgramFolder
 from jobs.exchange.queues import SimpleQueue
@@ -48,7 +48,8 @@ def run(payload: bytes, url: str, status_queue: str) -> PrePickled | None:
         StatusWriter(url, status_queue, job.id).send(FolderRequest())
         return local_copy(folder, url)
 
-    with closing(ChildProcess(payload, find_folder)) as child:  # a fork, so before any threads are started
+    parent = parent_lock(url, status_queue)
+    with closing(ChildProcess(payload, find_folder, parent)) as child:  # a fork, so before any threads are started
         with _holding(liveness_lock(url, job.id)) as lock, _forwarding(signal_queue(url, job.id), child):
             status.send(Started(child.pid, socket.gethostname()))
             while child.alive:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import array
+import multiprocessing
 import pickle
 from collections.abc import Callable
 from multiprocessing.connection import wait
@@ -82,6 +84,24 @@ def test_message_longer_than_maxlength_raises(context: Any) -> None:
     writer.send_bytes(b"fives")
     with pytest.raises(OSError, match=r"."):
         reader.recv_bytes(4)
+
+
+def test_messages_are_received_into_a_buffer(context: Any) -> None:
+    reader, writer = context.Pipe(False)
+    buffer = array.array("i", range(4))
+    writer.send_bytes(array.array("i", [7, 8]))
+    assert reader.recv_bytes_into(buffer, buffer.itemsize) == 2 * buffer.itemsize
+    assert buffer.tolist() == [0, 7, 8, 3]
+    for offset in (-1, 5 * buffer.itemsize):
+        with pytest.raises(ValueError, match="offset"):
+            reader.recv_bytes_into(buffer, offset)
+    writer.send_bytes(b"longer than the buffer")
+    with pytest.raises(multiprocessing.BufferTooShort) as raised:
+        reader.recv_bytes_into(buffer)
+    assert raised.value.args == (b"longer than the buffer",)
+    writer.close()
+    with pytest.raises(EOFError):
+        reader.recv_bytes_into(buffer)
 
 
 def test_negative_maxlength_is_refused(context: Any) -> None:

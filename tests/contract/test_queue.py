@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import pickle
 import queue
+import socket
+from multiprocessing import resource_sharer
 from typing import Any
 
 import pytest
@@ -151,6 +154,21 @@ def test_calls_on_a_closed_simple_queue_raise(context: Any) -> None:
     for call in (items.get, lambda: items.put(1)):
         with pytest.raises((OSError, ValueError), match="closed"):
             call()
+    with pytest.raises(OSError, match="closed"):
+        items.empty()
+
+
+def test_a_socket_arrives_as_one_that_is_connected(context: Any) -> None:
+    items = context.SimpleQueue()
+    (near, far), (left, right) = socket.socketpair(), multiprocessing.Pipe()
+    with near, far, left, right:
+        items.put((near, left))
+        copied_socket, copied_end = items.get()
+        with copied_socket, copied_end:
+            copied_socket.sendall(b"socket")
+            copied_end.send("end of a pipe")
+            assert (far.recv(6), right.recv()) == (b"socket", "end of a pipe")
+    resource_sharer.stop(TIMEOUT)
 
 
 @pytest.mark.parametrize("backend", PROCESSES, indirect=True)  # threads share one object

@@ -38,6 +38,18 @@ def test_a_process_runs_with_its_own_pid_and_ends(either):
     assert process.pid == process.ident == pids.get() != os.getpid()
 
 
+def test_a_process_knows_its_parent(either):
+    results = either.SimpleQueue()
+
+    def report():
+        parent = multiprocessing.parent_process()
+        parent.join(0.01)
+        results.put((parent.pid, parent.name, parent.is_alive(), wait([parent.sentinel], timeout=0.01)))
+
+    assert run(either, report).exitcode == 0
+    assert results.get() == (os.getpid(), multiprocessing.current_process().name, True, [])
+
+
 class Room(ctypes.Structure):
     _fields_ = (("number", ctypes.c_int), ("name", ctypes.c_char * 8))
 

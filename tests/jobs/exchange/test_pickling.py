@@ -31,6 +31,23 @@ def test_queues_and_pipes_take_what_main_defines(ctx):
     assert (queue.get()(), far.recv()()) == (7, 8)
 
 
+class Greeter:
+    def greet(self):
+        return "hello"
+
+    @classmethod
+    def make(cls):
+        return cls()
+
+
+def test_methods_are_pickled_by_name_unless_their_class_lacks_them():
+    greeter = Greeter()
+    greeter.shout = (lambda self: "HELLO").__get__(greeter)
+    for method in (greeter.greet, Greeter.make, greeter.make):
+        assert loads(dumps(method)).__func__ is method.__func__
+    assert loads(dumps(greeter.shout))() == "HELLO"
+
+
 def test_a_lock_of_multiprocessings_own_is_an_error(ctx):
     with pytest.raises(RuntimeError, match="shared between processes through inheritance"):
         ctx.Process(target=print, args=(multiprocessing.Lock(),)).start()
