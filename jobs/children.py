@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
 import uuid
 from contextlib import suppress
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+from rq.worker import WorkerStatus
 
 from broker.transport.address import without_password
 from jobs.exchange.client import SERVER_ERRORS
 from jobs.exchange.program_folder import FolderStore
 from jobs.exchange.rq_queue import CLOSE_TIMEOUT, RqQueue
-from jobs.exchange.status import StatusReader
-from jobs.exchange.worker_list import worker_count
+from jobs.exchange.status import POLL_INTERVAL, StatusReader
+from jobs.exchange.worker_list import list_workers
 from jobs.interrupts import InterruptListener
 
 
 class Child(Protocol):
     """A job that this process has started."""
+
+    id: str
 
     def kill(self) -> None:
         """Send it a SIGKILL, or remove it from the queue."""
@@ -37,16 +42,25 @@ class Child(Protocol):
         """Treat it as killed, unless its exit code is known."""
 
 
+class WorkerSource(NamedTuple):
+    """What starts workers, as a message calls it, and how many of them start without being asked for."""
+
+    command: str = "`lab worker`"
+    automatic: int = 0
+
+
 class Children:
     """All jobs of a context that the process `pid` has started, and what they share.
 
-    If `forward_interrupts`, they get the SIGINT of a Ctrl-C in the terminal of this process.
+    If `forward_interrupts`, they get the SIGINT of a Ctrl-C in the terminal of this process. `source` is where
+    its workers come from.
     """
 
-    def __init__(self, url: str, queue: str, forward_interrupts: bool = True) -> None:
+    def __init__(self, url: str, queue: str, forward_interrupts: bool, source: WorkerSource) -> None:
         self.pid = os.getpid()
         self._url, self._queue = url, queue
-        self._checked_workers = False
+        self._source = source
+        self._next_look = 0.0  # for jobs that wait for a worker; infinite when that was said
         self.rq_queue = RqQueue(url, queue)
         self.status = StatusReader(url)
         self.folder_store = FolderStore(url, uuid.uuid4().hex)
@@ -64,14 +78,25 @@ class Children:
         """Remove a job that was not started."""
         self._children.remove(child)
 
-    def warn_without_workers(self) -> None:
-        """Write a warning to standard error if no worker listens on the queue; this asks once."""
-        if self._checked_workers:
+    def warn_of_waiting(self) -> None:
+        """Write to standard error, once, how many jobs wait for a worker, if no worker is idle and no more start."""
+        if time.monotonic() < self._next_look:
             return
-        self._checked_workers = True
-        if not worker_count(self._url, self._queue):
-            where = f"queue {self._queue!r} of {without_password(self._url)}"
-            print(f"no worker listens on {where}: processes wait; start workers with `lab worker`", file=sys.stderr)
+        self._next_look = time.monotonic() + POLL_INTERVAL
+        waiting = self.rq_queue.count_waiting({child.id for child in self._children})
+        workers = [worker for worker in list_workers(self._url, self._queue) if worker.responds]
+        if not waiting or len(workers) < self._source.automatic:
+            return
+        if any(worker.state == WorkerStatus.IDLE for worker in workers):
+            return
+        self._next_look = math.inf
+        who = "1 process waits" if waiting == 1 else f"{waiting} processes wait"
+        where = f"queue {self._queue!r} of {without_password(self._url)}"
+        if workers:
+            why, what = f"the {len(workers)} that listen on {where} are busy", "more"
+        else:
+            why, what = f"no worker listens on {where}", "some"
+        print(f"{who} for a worker: {why}; start {what} with {self._source.command}", file=sys.stderr)
 
     def close(self) -> None:
         """Kill all jobs, and delete RQ's records of them."""

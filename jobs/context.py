@@ -14,7 +14,7 @@ from rq.job import Job
 import broker
 from broker.engine.arguments import check_timeout
 from broker.errors import InvalidArgumentError
-from jobs.children import Children
+from jobs.children import Children, WorkerSource
 from jobs.exchange import containers, queues
 from jobs.pool import Pool
 from jobs.process import Process
@@ -27,10 +27,10 @@ AFTER_CHILDREN = -10
 class Context(broker.Context):
     """A `broker.Context` whose processes run on the RQ workers that listen on `queue`.
 
-    A process that no worker has started after `start_timeout` seconds ends with exit code 1; by default it waits, and
-    if no worker listens at all, a line on standard error says so. `method` is multiprocessing's start method, which
-    decides what a process inherits. A Ctrl-C in the terminal of this process reaches the processes as it reaches
-    multiprocessing's, unless `forward_interrupts` is false.
+    A process that no worker has started after `start_timeout` seconds ends with exit code 1; by default it waits. If
+    processes wait for more than a second, a line on standard error says how many, and what to do. `method` is
+    multiprocessing's start method, which decides what a process inherits. A Ctrl-C in the terminal of this process
+    reaches the processes as it reaches multiprocessing's, unless `forward_interrupts` is false.
 
     As with multiprocessing, a process terminates its daemonic children and joins the others before it ends; then a
     context that has started any is closed. An unpickled context belongs to the job that has received it: what the job
@@ -38,6 +38,7 @@ class Context(broker.Context):
     """
 
     _package = "jobs"
+    _workers = WorkerSource()
     _pools = broker.Context._pools | {
         "concurrent.futures.process": "concurrent.futures.ProcessPoolExecutor: use jobs.Executor, which takes the same "
         "arguments"
@@ -88,7 +89,7 @@ class Context(broker.Context):
     def children(self) -> Children:
         """Return the jobs that this process has started."""
         if self._children is None or self._children.pid != os.getpid():  # a forked child does not inherit them
-            self._children = Children(self.url, self.queue, self._forward_interrupts)
+            self._children = Children(self.url, self.queue, self._forward_interrupts, self._workers)
             self.delete_on_close(self._children.status.queue, self._children.status.lock)
             self.close_at_exit()
         return self._children

@@ -48,7 +48,8 @@ class Startable(Protocol):
 class Popen:
     """A process that was started as a job.
 
-    `pid` and `host` are None until it is known to have started, `returncode` until it is known to have ended.
+    `id` is the job's. `pid` and `host` are None until it is known to have started, `returncode` until it is known to
+    have ended.
     """
 
     method = "rq"
@@ -68,9 +69,9 @@ class Popen:
         self._unlocked_checks = 0  # … and have found its liveness lock free
         self._start_timeout = context.start_timeout
         self._enqueued_at = time.monotonic()
-        self._id = uuid.uuid4().hex
-        self._liveness_lock = control.liveness_lock(context.url, self._id)
-        self._signals = control.signal_queue(context.url, self._id)
+        self.id = uuid.uuid4().hex
+        self._liveness_lock = control.liveness_lock(context.url, self.id)
+        self._signals = control.signal_queue(context.url, self.id)
         program = Program.of(process, context.start_method)
         self._folder = ProgramFolder.here(program.main.root, program.files, self._children.folder_store.key)
         payload = dumps((bytes(process.authkey), program, self._folder))
@@ -79,8 +80,8 @@ class Popen:
         context.delete_on_close(self._liveness_lock, self._signals)
         self._children.add(self)
         try:
-            status.subscribe(self._id, self)
-            self.job = context.enqueue(process.name, self._id, process_job.run, payload, context.url, status.queue.name)
+            status.subscribe(self.id, self)
+            self.job = context.enqueue(process.name, self.id, process_job.run, payload, context.url, status.queue.name)
         except BaseException as error:
             self._withdraw(interrupted=not isinstance(error, Exception))
             raise
@@ -130,7 +131,7 @@ class Popen:
             self._signals.put(-signal.SIGINT)  # as with kill(2), a negative number is for the process group
 
     def _remove_from_queue(self) -> bool:
-        if self.pid is None and self._children.rq_queue.remove(self._id):
+        if self.pid is None and self._children.rq_queue.remove(self.id):
             self._result_pending = False
             return True
         return False
@@ -138,10 +139,10 @@ class Popen:
     def _withdraw(self, interrupted: bool) -> None:
         """Make sure that a job whose start has failed does not run; if `interrupted`, it may have been enqueued."""
         self._children.remove(self)
-        self._children.status.unsubscribe(self._id)
+        self._children.status.unsubscribe(self.id)
         if interrupted:
             with suppress(BrokerError, redis.RedisError):
-                if not self._children.rq_queue.withdraw(self._id):
+                if not self._children.rq_queue.withdraw(self.id):
                     self._signals.put(signal.SIGKILL)
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -200,7 +201,7 @@ class Popen:
     def _wait_for_worker(self, waited: float) -> None:
         assert self.job is not None
         if waited >= POLL_INTERVAL:
-            self._children.warn_without_workers()
+            self._children.warn_of_waiting()
         timeout = self._start_timeout
         if timeout is not None and waited >= timeout and self._remove_from_queue():
             print(f"{self.job.description} did not start: no worker was free within {timeout:g} s", file=sys.stderr)
@@ -223,7 +224,7 @@ class Popen:
         result = self.job.latest_result()
         self._result_pending = False
         if self.pid is None and not claim.is_claimed(self.job):
-            self._children.rq_queue.remove(self._id)  # RQ may have failed a job that was requeued
+            self._children.rq_queue.remove(self.id)  # RQ may have failed a job that was requeued
             reason = result.exc_string if result else "its job was deleted"
             print(f"{self.job.description} did not start: {reason}", file=sys.stderr)
             self._set_returncode(1)
@@ -241,4 +242,4 @@ class Popen:
             if self._sentinel_pipe is not None:
                 self._sentinel_pipe[1].send_bytes(b"")
             self._condition.notify_all()
-        self._children.status.unsubscribe(self._id)
+        self._children.status.unsubscribe(self.id)

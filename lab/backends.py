@@ -25,6 +25,7 @@ from lab.runtime.run import Run
 from lab.runtime.store import FileStore, RedisStore, Store
 
 QUEUE = "lab"
+DEFAULT_WORKERS, MAX_WORKERS = 8, 64  # that the lab starts for a run
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Settings:
 
     url: str = field(default="", repr=False)  # it may hold a password
     server: str | None = None
-    workers: int = 8
+    workers: int = DEFAULT_WORKERS
     faults: FaultPlan | None = None
     log_url: str = field(default="", repr=False)  # the server of what is recorded, if it is another one
 

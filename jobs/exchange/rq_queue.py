@@ -49,6 +49,10 @@ class RqQueue:
         """Remove a job from the queue; return False if a worker has dequeued it already."""
         return bool(self._queue.remove(job_id))
 
+    def count_waiting(self, job_ids: set[str]) -> int:
+        """Return how many of these jobs are in the queue."""
+        return len(job_ids.intersection(self._queue.get_job_ids()))
+
     def withdraw(self, job_id: str) -> bool:
         """Remove a job from the queue and delete it; return False if it is not in the queue."""
         removed = self.remove(job_id)

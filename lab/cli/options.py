@@ -9,15 +9,14 @@ from typing import Any
 
 import click
 
-from lab.backends import BACKENDS
+from lab.backends import BACKENDS, DEFAULT_WORKERS, MAX_WORKERS
 from lab.cli.output import Output, json_option, output_options
 from lab.errors import InvalidParameterError
 from lab.exercise import Exercise, check_number
 from lab.printed_lines import LANGUAGES, locale_language
 from lab.runtime.fault_plan import KINDS, FaultPlan, parse_fault
 
-MIN_WORKERS, MAX_WORKERS = 1, 64
-DEFAULT_WORKERS = 8
+MIN_WORKERS = 1
 MAX_SEED = 2**32
 ALL = "all"
 
@@ -114,10 +113,15 @@ def redis_url_option() -> click.Option:
     return click.Option(["--redis-url", "url"], show_default=default, help="Redis server.")
 
 
-def workers_option(kind: click.ParamType[Any]) -> click.Option:
-    """Return the option for the number of workers."""
+def program_workers_option() -> click.Option:
+    """Return the option for the number of workers of a program."""
     help_text = "RQ workers to start if none listens."
-    return click.Option(["--workers"], type=kind, default=DEFAULT_WORKERS, show_default=True, help=help_text)
+    return click.Option(
+        ["--workers"],
+        type=click.IntRange(MIN_WORKERS, MAX_WORKERS),
+        show_default=f"as many as processes, from {DEFAULT_WORKERS} to {MAX_WORKERS}",
+        help=help_text,
+    )
 
 
 def repeat_option() -> click.Option:
@@ -145,7 +149,9 @@ def _watch_option() -> click.Option:
 
 
 def _workers_option() -> click.Option:
-    return workers_option(click.INT)  # `Options` checks the range
+    help_text = "RQ workers to start if none listens."
+    # `Options` checks the range.
+    return click.Option(["--workers"], type=click.INT, default=DEFAULT_WORKERS, show_default=True, help=help_text)
 
 
 def parse_faults(fault: str | None, seed: int) -> FaultPlan | None:

@@ -53,7 +53,7 @@ def run_command(path: str) -> click.Command:
     def run(
         backend: str,
         url: str | None,
-        workers: int,
+        workers: int | None,
         repeat: str | None,
         fault: str | None,
         seed: int,
@@ -105,7 +105,7 @@ def _compare(
     path: Path,
     backends: str,
     url: str | None,
-    workers: int,
+    workers: int | None,
     fault: str | None,
     seed: int,
     repeat: int,
@@ -171,5 +171,4 @@ def _fault_options() -> list[click.Parameter]:
 
 
 def _server_options() -> list[click.Parameter]:
-    kind = click.IntRange(options.MIN_WORKERS, options.MAX_WORKERS)
-    return [options.redis_url_option(), options.workers_option(kind)]
+    return [options.redis_url_option(), options.program_workers_option()]

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import jobs
-from lab.backends import QUEUE
+from lab.backends import DEFAULT_WORKERS, MAX_WORKERS, QUEUE
 from lab.errors import LabError
+from lab.programs.own_workers import OwnWorkers
 from lab.programs.run_config import RunConfig
 from lab.runtime.fault_plan import FaultPlan
 from lab.runtime.interrupts import Interrupted, stop_signals
@@ -48,9 +49,12 @@ def _shadow(folder: Path) -> str | None:
 
 @contextmanager
 def prepare_run(
-    program: Path, backend: str, url: str, workers: int, faults: FaultPlan | None = None
+    program: Path, backend: str, url: str, workers: int | None, faults: FaultPlan | None = None
 ) -> Iterator[RunConfig]:
-    """Yield the configuration of a run; for RQ, start `workers` workers for the block, unless some are running."""
+    """Yield the configuration of a run; for RQ, start `workers` workers for the block, unless some are running.
+
+    Without a number, there are as many workers as processes need.
+    """
     config = RunConfig(str(program), backend, "" if backend == "local" else url)
     if faults is not None:
         config = replace(config, fault=str(faults), seed=faults.seed)
@@ -59,9 +63,9 @@ def prepare_run(
         return
     running = jobs.worker_count(url, QUEUE)
     queue = QUEUE if running else f"{QUEUE}-{uuid.uuid4().hex}"  # workers that end with this run get only its jobs
-    preload = ["lab.programs.rq_provider"]
-    with nullcontext() if running else jobs.Workers(url, queue, workers, preload=preload):
-        yield replace(config, queue=queue, workers=running or workers, own_workers=not running)
+    limit = workers or MAX_WORKERS
+    with nullcontext() if running else OwnWorkers(url, queue, workers or DEFAULT_WORKERS, limit):
+        yield replace(config, queue=queue, workers=running or limit, own_workers=not running)
 
 
 @contextmanager

@@ -13,11 +13,11 @@ import rq
 
 import broker
 import jobs
+from jobs.children import WorkerSource
 from jobs.exchange import queues
 from jobs.pool import Pool
 from lab.programs import contexts, import_hook, primitives, providers, twins
 from lab.programs.run_config import RunConfig
-from lab.programs.warning import warn_once
 
 PROCESSES = {"Process": None, "ForkProcess": "fork", "SpawnProcess": "spawn", "ForkServerProcess": "forkserver"}
 
@@ -28,15 +28,11 @@ class JobContext(jobs.Context):
     def __init__(self, config: RunConfig, method: str | None) -> None:
         super().__init__(config.url, queue=config.queue, method=method)
         self._config = config
+        if config.own_workers:
+            self._workers = WorkerSource("--workers", config.workers)
 
     def enqueue(self, job_name: str, job_id: str, function: Callable[..., object], *args: object) -> rq.job.Job:
         """Enqueue a call of `function`, in which the program's names are available."""
-        if len(self.active_children()) >= self._config.workers:
-            option = "--workers" if self._config.own_workers else "`lab worker`"
-            warn_once(
-                f"more processes are started than there are workers ({self._config.workers}): the others wait for a "
-                f"worker; {option} starts more"
-            )
         return super().enqueue(job_name, job_id, run_in_job, self._config.to_json(), function, *args)
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -114,7 +114,7 @@ def run_program(
     program: Path,
     backend: str,
     url: str,
-    workers: int,
+    workers: int | None,
     arguments: Sequence[str],
     limit: float | None,
     copies: Path,

@@ -24,7 +24,7 @@ class RunConfig:
     backend: str
     url: str = field(default="", repr=False)  # it may hold a password
     queue: str = ""
-    workers: int = 0
+    workers: int = 0  # that listen, or as many as there may be
     own_workers: bool = True  # whether they were started for this run
     log: str = ""
     fault: str = ""  # as in the option; if it is empty, no fault happens

@@ -19,6 +19,7 @@ import rq
 
 import jobs
 from broker import Lock
+from broker.transport.address import without_password
 from jobs.exchange.client import client
 from tests.support.actors import TIMEOUT
 from tests.support.rq_worker import RQ_MAINTENANCE_KEY
@@ -220,13 +221,35 @@ def test_processes_without_a_worker_are_warned_of_once(url, monkeypatch, tmp_pat
         processes = [context.Process(target=print) for _ in range(2)]
         for process in processes:
             process.start()
-        wait_until(lambda: processes[0].join(0.1) or "no worker" in (tmp_path / "errors").read_text())
+        wait_until(lambda: processes[0].join(0.1) or (tmp_path / "errors").read_text())
         assert not any(process.exitcode for process in processes)
         processes[0].join(2.5)  # for longer than it takes to look twice more
     said = (tmp_path / "errors").read_text()
     sys.stderr.close()
-    assert said.count("no worker listens on queue 'deserted'") == 1
-    assert "lab worker" in said
+    assert said == (
+        f"2 processes wait for a worker: no worker listens on queue 'deserted' of {without_password(url)}; "
+        "start some with `lab worker`\n"
+    )
+
+
+def test_processes_that_wait_for_busy_workers_are_counted(ctx, workers, capfd):
+    go = ctx.Event()
+    processes = [ctx.Process(target=go.wait) for _ in range(5)]
+    for process in processes:
+        process.start()
+    said = ""
+    while not said:
+        processes[0].join(0.1)
+        said = capfd.readouterr().err
+    go.set()
+    for process in processes:
+        process.join(TIMEOUT)
+    assert re.fullmatch(
+        r"3 processes wait for a worker: the 2 that listen on queue 'lab' of .* are busy; start more with `lab "
+        r"worker`\n",
+        said,
+    )
+    assert [process.exitcode for process in processes] == [0] * 5
 
 
 def test_a_process_that_waits_for_a_worker_for_too_long(url, capfd):

@@ -28,15 +28,45 @@ def test_more_processes_than_workers_print_a_warning(
             children = [Process(target=go.wait) for _ in range(3)]
             for child in children:
                 child.start()
+            children[-1].join(3)  # for longer than it takes to say so
             go.set()
         """
     )
     with jobs.Workers(url, "lab", 2) if running else nullcontext():
         done = lab("run", path, "--on", "rq", "--redis-url", url, "--workers", 2)
-    assert done.stderr == (
-        "lab: more processes are started than there are workers (2): the others wait for a worker; "
-        f"{advice} starts more\n"
+    assert re.fullmatch(
+        rf"1 process waits for a worker: the 2 that listen on queue 'lab.*' of .* are busy; start more with {advice}\n",
+        done.stderr,
     )
+
+
+@pytest.mark.slow
+def test_a_program_gets_as_many_workers_as_it_has_processes(lab: RunLab, program: Program):
+    path = program(
+        """
+        from multiprocessing import Process, Queue
+        def meet(arrived, go, depth):
+            arrived.put(depth)
+            if depth:  # keeps its worker meanwhile
+                child = Process(target=meet, args=(arrived, go, depth - 1))
+                child.start()
+                child.join()
+            else:
+                go.get()
+        if __name__ == "__main__":
+            arrived, go = Queue(), Queue()
+            children = [Process(target=meet, args=(arrived, go, 2)) for _ in range(4)]
+            for child in children:
+                child.start()
+            print(sorted(arrived.get() for _ in range(12)))
+            for _ in children:
+                go.put(None)
+            for child in children:
+                child.join()
+        """
+    )
+    done = lab("run", path, "--on", "rq")
+    assert (done.stdout, done.stderr) == ("[0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]\n", "")
 
 
 @pytest.mark.parametrize("command", ["run", "compare"])
