@@ -51,7 +51,8 @@ class ChildProcess:
         fork = multiprocessing.get_context("fork")
         arguments = (_load(payload), find_folder, parent_lock, pipes, self._acknowledgements, logger_states())
         self._process = fork.Process(target=_child_main, args=arguments)
-        previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # it may inherit that SIGINT is ignored
+        # Until the child has reset the worker's handlers, and knows whether it is to ignore SIGINT.
+        previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         try:
             self._process.start()
         finally:
@@ -189,6 +190,7 @@ def _child_main(
     call_before_requests(pending.wait)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # resets what the worker has set
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     outcome = os.fdopen(pipes[OUTCOME][1], "wb")
     os.register_at_fork(after_in_child=outcome.close)  # so that it is closed when this process has exited
     parent = multiprocessing.parent_process()

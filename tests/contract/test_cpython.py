@@ -34,6 +34,7 @@ EXCLUDED = {
 EXCLUDED_ON = {
     "fork": {"_TestProcess-test_child_fd_inflation": "CPython skips it: a forked child has its parent's descriptors"},
     "jobs": {
+        "_TestProcess-test_child_fd_inflation": "a process also has what its worker has open, as with fork",
         "_TestPoolWorkerErrors-test_unpickleable_result": "its result is a lambda, which jobs can pickle",
         "_TestPoolWorkerLifetime-test_pool_worker_lifetime": "a process has a pid only when a worker has started it",
     },

@@ -1,13 +1,16 @@
-"""A job that has lost its liveness lock asks the server whether its parent still waits for it."""
+"""How a job begins, and what it does when it has lost its liveness lock: ask whether its parent still waits for it."""
 
 from __future__ import annotations
 
+import signal
 from contextlib import closing
 
 import pytest
 import redis
 
 from broker.server.private_server import PrivateServer
+from jobs.exchange.control import parent_lock
+from jobs.worker.child_process import ChildProcess
 from jobs.worker.process_job import _is_orphaned
 
 
@@ -29,3 +32,13 @@ def test_a_refusal_is_not_taken_for_an_outage() -> None:
         client.execute_command("ACL", "SETUSER", "nobody", "on", "nopass", "~*", "-@all", "+ping")
         with pytest.raises(redis.exceptions.NoPermissionError):
             ask(server.url.replace("unix://", "unix://nobody:any@"))
+
+
+@pytest.mark.usefixtures("signals")
+def test_a_signal_ends_a_process_that_has_only_just_been_forked(url: str) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: None)  # as the worker's
+    with closing(ChildProcess(b"", lambda folder: folder.path, parent_lock(url, "none"))) as child:
+        child.signal(signal.SIGTERM)
+        while child.alive:
+            child.read_output(1)
+        assert child.join() == -signal.SIGTERM
