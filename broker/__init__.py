@@ -40,6 +40,7 @@ _default = Context()
 set_default_owner(_default)
 Manager = _default.Manager
 Pipe = _default.Pipe
+Pool = _default.Pool
 RawArray = _default.RawArray
 RawValue = _default.RawValue
 Array = _default.Array
@@ -70,6 +71,7 @@ __all__ = [
     "NotOwnedError",
     "Pipe",
     "PipeConnection",
+    "Pool",
     "PrimitiveInfo",
     "Process",
     "Queue",

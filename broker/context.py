@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 from broker.engine.leased_handle import DEFAULT_LEASE
 from broker.engine.owner import Primitive
 from broker.engine.session import drain, existing_session, get_session, leave_session
-from broker.errors import ServerUnavailableError, UnsupportedError
+from broker.errors import ServerUnavailableError
 from broker.liveness.board import DEFAULT_INTERVAL, Board
 from broker.liveness.heartbeat import Heartbeat
 from broker.locks.barrier import Barrier
@@ -39,6 +39,15 @@ from broker.server.choice import ServerChoice
 from broker.transport.scripts import BoundScript
 from broker.values.factories import ValueFactories
 
+# The standard library's pools, given a context, make their own locks and queues with it, and wait for a queue's file
+# descriptor. Their processes run on this host, so they get multiprocessing's.
+STANDARD_POOLS = ("multiprocessing.pool", "multiprocessing.queues", "concurrent.futures.process")
+
+
+def _caller() -> str:
+    """Return the name of the module from which the calling method was called."""
+    return str(sys._getframe(2).f_globals.get("__name__"))
+
 
 class Context(ValueFactories, BaseContext):  # type: ignore[misc]
     """Creates multiprocessing's primitives over Redis, all on one server.
@@ -52,19 +61,11 @@ class Context(ValueFactories, BaseContext):  # type: ignore[misc]
     is created.
     """
 
-    _package: ClassVar[str] = "broker"
     _simple_queue: ClassVar[type[SimpleQueue]] = SimpleQueue
     _queue: ClassVar[type[Queue]] = Queue
     _pipe_connection: ClassVar[type[PipeConnection]] = PipeConnection
     _joinable_queue: ClassVar[type[JoinableQueue]] = JoinableQueue
     _stores: ClassVar[Stores] = STORES
-
-    # The standard library's pools whose queues have to be pipes of this host, by module, and what to use instead.
-    _pools: ClassVar[dict[str, str]] = {
-        "multiprocessing.pool": "multiprocessing.pool.Pool: use the context's own Pool, which takes the same arguments",
-        "concurrent.futures.process": "concurrent.futures.ProcessPoolExecutor: leave out mp_context, or give it a "
-        "context of multiprocessing; its calls can use this context's primitives",
-    }
 
     def __init__(self, url: str | None = None, *, method: str | None = None) -> None:
         self._server = ServerChoice(url)
@@ -91,6 +92,8 @@ class Context(ValueFactories, BaseContext):  # type: ignore[misc]
 
     def Lock(self, *, name: str | None = None, lease: float = DEFAULT_LEASE) -> Lock:  # type: ignore[override]
         """Return a lock."""
+        if _caller() in STANDARD_POOLS:
+            return self._local.Lock()  # type: ignore[no-any-return]
         return Lock(name, lease=lease, context=self)
 
     def RLock(self, *, name: str | None = None, lease: float = DEFAULT_LEASE) -> RLock:  # type: ignore[override]
@@ -125,6 +128,8 @@ class Context(ValueFactories, BaseContext):  # type: ignore[misc]
         self, value: int = 1, *, name: str | None = None, lease: float = DEFAULT_LEASE
     ) -> BoundedSemaphore:
         """Return a semaphore that never has more than `value` permits; raise `MismatchError` as `Semaphore` does."""
+        if _caller() in STANDARD_POOLS:
+            return self._local.BoundedSemaphore(value)  # type: ignore[no-any-return]
         return BoundedSemaphore(value, name=name, lease=lease, context=self)
 
     def Event(self, *, name: str | None = None) -> Event:  # type: ignore[override]
@@ -132,13 +137,9 @@ class Context(ValueFactories, BaseContext):  # type: ignore[misc]
         return Event(name, context=self)
 
     def SimpleQueue(self, *, name: str | None = None) -> SimpleQueue:  # type: ignore[override]
-        """Return a queue without timeouts; raise `UnsupportedError` in a pool of the standard library.
-
-        Those are refused here since they wait for their queue's file descriptor, and some would wait in vain.
-        """
-        pool_module = sys._getframe(1).f_globals.get("__name__", "")
-        if pool_module in self._pools:
-            raise UnsupportedError(f"a context of {self._package} cannot run a {self._pools[pool_module]}")
+        """Return a queue without timeouts."""
+        if _caller() in STANDARD_POOLS:
+            return self._local.SimpleQueue()  # type: ignore[no-any-return]
         return self._simple_queue(name, context=self)
 
     def Queue(self, maxsize: int = 0, *, name: str | None = None) -> Queue:  # type: ignore[override]

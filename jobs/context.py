@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import multiprocessing
 import os
+import sys
 from collections.abc import Callable, Iterable
 from multiprocessing.util import Finalize
 from typing import Any
@@ -13,7 +14,7 @@ from rq.job import Job
 
 import broker
 from broker.engine.arguments import check_timeout
-from broker.errors import InvalidArgumentError
+from broker.errors import InvalidArgumentError, UnsupportedError
 from jobs.children import Children, WorkerSource
 from jobs.exchange import containers, queues
 from jobs.pool import Pool
@@ -22,6 +23,11 @@ from jobs.process import Process
 # An exit priority. When a process ends, multiprocessing first runs the finalizers whose priority is 0 or higher, then
 # it terminates daemonic children and joins the others, and then it runs the other finalizers.
 AFTER_CHILDREN = -10
+REFUSED_POOLS = {  # by module, and what to use instead
+    "multiprocessing.pool": "multiprocessing.pool.Pool: use the context's own Pool, which takes the same arguments",
+    "concurrent.futures.process": "concurrent.futures.ProcessPoolExecutor: use jobs.Executor, which takes the same "
+    "arguments",
+}
 
 
 class Context(broker.Context):
@@ -37,12 +43,7 @@ class Context(broker.Context):
     creates and starts with it ends with the job.
     """
 
-    _package = "jobs"
     _workers = WorkerSource()
-    _pools = broker.Context._pools | {
-        "concurrent.futures.process": "concurrent.futures.ProcessPoolExecutor: use jobs.Executor, which takes the same "
-        "arguments"
-    }
     _simple_queue = queues.SimpleQueue
     _queue = queues.Queue
     _joinable_queue = queues.JoinableQueue
@@ -66,6 +67,16 @@ class Context(broker.Context):
         self.Process = type("Process", (Process,), {"_context": self})
         self._children: Children | None = None
         self._finalizer: Finalize | None = None
+
+    def SimpleQueue(self, *, name: str | None = None) -> queues.SimpleQueue:  # type: ignore[override]  # noqa: N802
+        """Return a queue without timeouts; raise `UnsupportedError` in a pool of the standard library.
+
+        Such a pool waits for the file descriptors of its queues, which do not reach other hosts.
+        """
+        caller = sys._getframe(1).f_globals.get("__name__")
+        if caller in REFUSED_POOLS:
+            raise UnsupportedError(f"a context of jobs cannot run a {REFUSED_POOLS[caller]}")
+        return self._simple_queue(name, context=self)
 
     def Pool(  # noqa: N802
         self,
