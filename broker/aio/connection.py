@@ -69,6 +69,11 @@ class Connection(Clock):
         except (redis.ConnectionError, redis.TimeoutError):
             pass
 
+    def disconnect(self) -> None:
+        """Have the next request of the session sent on a new socket."""
+        if self._wires.requests.current is not None:
+            self._wires.requests.current.close()
+
     def retire(self) -> None:
         """Have its number used by no later call."""
         self.is_retired = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from broker.aio.handle import Handle, Owner
+from broker.engine.flag_wait import parse_flag
 from broker.engine.holders import Waiter, parse_event_waiters
 from broker.locks import event
 
@@ -21,8 +22,8 @@ class Event(Handle[event.Event]):
 
     async def is_set(self) -> bool:
         """Return whether the flag is set now."""
-        flag, _ = await self._run(self._blocking._read_script)
-        return bool(flag)
+        flag, _ = await self._ask(parse_flag, self._blocking._read_script)
+        return flag
 
     async def set(self) -> None:
         """Set the flag and wake all waiters."""
@@ -41,4 +42,4 @@ class Event(Handle[event.Event]):
 
         A waiter that was killed or cancelled is listed for up to 15 seconds.
         """
-        return parse_event_waiters(await self._run(self._blocking._waiters_script))
+        return await self._ask(parse_event_waiters, self._blocking._waiters_script)

@@ -11,7 +11,7 @@ import redis
 from broker.aio.session import Session, get_session
 from broker.engine import handle
 from broker.engine.operations import Client, Steps
-from broker.engine.requests import run
+from broker.engine.requests import ask, run
 from broker.transport.scripts import BoundScript
 
 B = TypeVar("B", bound=handle.Handle)
@@ -80,6 +80,10 @@ class Handle(Generic[B]):
         """Run a script whose only argument is a new token, and return its reply."""
         reply, _ = await self._drive(lambda client: run(client, script, client.new_token()))
         return reply
+
+    async def _ask(self, parse: Callable[[Any], T], script: BoundScript) -> T:
+        """Run a script whose only argument is a new token, and return what `parse` makes of its reply."""
+        return await self._drive(lambda client: ask(client, parse, script, client.new_token()))
 
     async def _drive(self, steps: Callable[[Client], Steps[T]]) -> T:
         """Drive the steps that are made for a client of the running loop's session."""

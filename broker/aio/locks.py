@@ -6,11 +6,12 @@ from types import TracebackType
 from typing import TypeVar
 
 from broker.aio.handle import Handle, Owner
-from broker.engine.holders import Holder, Waiter, parse_holders, parse_waiters
+from broker.engine.holders import Holder, Waiter, read_holders
 from broker.engine.leased_handle import DEFAULT_LEASE
 from broker.engine.waiting import deadline_of
 from broker.locks import lock, semaphore
 from broker.locks.permits import Permits
+from broker.transport.replies import integer
 
 P = TypeVar("P", bound=Permits)
 
@@ -54,16 +55,14 @@ class _AsyncPermits(Handle[P]):
 
         A holder that was killed is listed until its lease expires, and a waiter as soon as a permit is granted to it.
         """
-        now, holders, _ = await self._run(self._blocking._read_script)
-        return parse_holders(now, holders)
+        return await self._ask(read_holders, self._blocking._read_script)
 
     async def waiters(self) -> list[Waiter]:
         """Return who waits in `acquire`, the next one first; this changes nothing.
 
         A waiter that was killed is listed until it would be the next.
         """
-        _, _, waiters = await self._run(self._blocking._read_script)
-        return parse_waiters("acquire", waiters)
+        return await self._ask(self._blocking._parse_waiters, self._blocking._read_script)
 
     async def __aenter__(self) -> None:
         await self.acquire()
@@ -78,7 +77,7 @@ class _AsyncPermits(Handle[P]):
         await self._count_free()
 
     async def _count_free(self) -> int:
-        return int(await self._run(self._blocking._count_free_script))
+        return await self._ask(integer, self._blocking._count_free_script)
 
 
 class Lock(_AsyncPermits[lock.Lock]):

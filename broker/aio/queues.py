@@ -7,7 +7,7 @@ import queue
 from typing import Any, TypeVar
 
 from broker.aio.handle import Handle, Owner
-from broker.engine.holders import Holder, Waiter, parse_holders
+from broker.engine.holders import Holder, Waiter, read_holders
 from broker.engine.leased_handle import DEFAULT_LEASE
 from broker.engine.waiting import deadline_of
 from broker.messages import queues
@@ -36,7 +36,7 @@ class _AsyncItems(Handle[I]):
 
         A waiter that was killed is listed until it would be the next.
         """
-        return self._blocking._parse_waiters(await self._run(self._blocking._read_script))
+        return await self._ask(self._blocking._parse_waiters, self._blocking._read_script)
 
     async def open(self) -> None:
         """Create it on the server unless it exists; raise `MismatchError` if it exists with another size."""
@@ -165,5 +165,4 @@ class JoinableQueue(_AsyncQueue[queues.JoinableQueue]):
 
         A holder that was killed is listed until its lease expires, and a waiter as soon as an item is reserved for it.
         """
-        now, holders, *_ = await self._run(self._blocking._read_script)
-        return parse_holders(now, holders)
+        return await self._ask(read_holders, self._blocking._read_script)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from broker.engine.leased_handle import DEFAULT_LEASE
 from broker.engine.operations import Client, Steps, Unsubscribe
 from broker.engine.request import MICROSECOND
-from broker.engine.requests import run
+from broker.engine.requests import ask
 from broker.engine.waiting import deadline_of, wait
 from broker.errors import ServerUnavailableError
 from broker.transport.connection import NEVER
+from broker.transport.replies import integers, string
 from broker.transport.scripts import BoundScript
 
 RECHECK_INTERVAL = DEFAULT_LEASE  # seconds: nobody sends a message when the server's data is lost or deleted
@@ -68,24 +71,27 @@ class _FlagCondition:
         if self._register_script is not None and self._is_due(leaves):
             flag, generation = yield from self._register(self._register_script, deadline, leaves)
         else:
-            (flag, generation), _ = yield from run(self._client, self._read_script, self._token, deadline=deadline)
+            script = self._read_script
+            flag, generation = yield from ask(self._client, parse_flag, script, self._token, deadline=deadline)
         now = self._client.now()
         self.recheck_at = now + RECHECK_INTERVAL
         if self._register_script is not None and not self._since:
             self.recheck_at = max(now, self._began + REGISTER_AFTER)
         if self._first_generation is None or generation == 0:  # 0: there are no data, or none any more
             self._first_generation = generation
-        return bool(flag) or generation != self._first_generation  # lower if it was set after the data was lost
+        return flag or generation != self._first_generation  # lower if it was set after the data was lost
 
     def _is_due(self, leaves: bool) -> bool:
         if leaves:
             return self._since != b""
         return self._first_generation is not None and self._client.now() >= self._began + REGISTER_AFTER
 
-    def _register(self, script: BoundScript, deadline: float, leaves: bool) -> Steps[tuple[int, int]]:
+    def _register(self, script: BoundScript, deadline: float, leaves: bool) -> Steps[tuple[bool, int]]:
         waited = (self._client.now() - self._began) / MICROSECOND
         arguments = (self._token, b"%d" % (self._first_generation or 0), b"%d" % waited, self._since, b"%d" % leaves)
-        (flag, generation, self._since), _ = yield from run(self._client, script, *arguments, deadline=deadline)
+        flag, generation, self._since = yield from ask(
+            self._client, _parse_registered, script, *arguments, deadline=deadline
+        )
         return flag, generation
 
     def on_message(self, message: bytes) -> Steps[bool]:
@@ -94,3 +100,14 @@ class _FlagCondition:
         self.recheck_at = 0.0  # of an earlier wait, or set after the data was lost, or no generation: `check` tells
         return False
         yield  # a generator, as of every condition
+
+
+def parse_flag(reply: Any) -> tuple[bool, int]:
+    """Return a flag and its generation."""
+    flag, generation = integers(reply, 2)
+    return flag != 0, generation
+
+
+def _parse_registered(reply: Any) -> tuple[bool, int, bytes]:
+    *flag, since = reply
+    return *parse_flag(flag), string(since)

@@ -12,7 +12,7 @@ import redis
 
 from broker.engine.operations import Client, Steps
 from broker.engine.owner import Owner, default_owner
-from broker.engine.requests import run
+from broker.engine.requests import ask, run
 from broker.engine.session import Session, get_session
 from broker.errors import BrokerError, DataLostError, InvalidArgumentError, MismatchError
 from broker.transport.scripts import BoundScript, Command, PackedKeys, Script
@@ -139,6 +139,10 @@ class Handle:
     def _run(self, script: BoundScript | Command, *arguments: bytes) -> tuple[Any, bool]:
         """Run a script as `requests.run` does; its only argument is a new token if none is given."""
         return self._drive(lambda client: run(client, script, *(arguments or (client.new_token(),))))
+
+    def _ask(self, parse: Callable[[Any], T], script: BoundScript | Command, *arguments: bytes) -> T:
+        """Run a script as `_run` does; return what `parse` makes of its reply, as `requests.ask` does."""
+        return self._drive(lambda client: ask(client, parse, script, *(arguments or (client.new_token(),))))
 
     def _drive(self, steps: Callable[[Client], Steps[T]]) -> T:
         """Drive the steps that are made for a client of this process's session."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 from urllib.parse import unquote
 
 from broker.engine.request import MICROSECOND
@@ -50,6 +51,12 @@ class Waiter(_Requester):
     call: str
     place: int
     since: float
+
+
+def read_holders(reply: Any) -> list[Holder]:
+    """Return the holders in a reply of `READ_PERMITS`, the oldest first."""
+    now, fields, *_ = reply
+    return parse_holders(now, fields)
 
 
 def parse_holders(now: int, fields: Iterable[bytes]) -> list[Holder]:

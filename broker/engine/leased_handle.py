@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar
 
 from broker.engine.arguments import check_duration
 from broker.engine.handle import Handle
 from broker.engine.lease import CONFIRMED, SENT, Holdings, Lease
 from broker.engine.operations import Client, Steps
-from broker.engine.requests import run
+from broker.engine.requests import ask, run, unexpected
 from broker.errors import LeaseLostError
 from broker.transport.scripts import BoundScript, Command
 
@@ -65,6 +66,8 @@ class LeasedHandle(Handle):
         try:
             lease.release = SENT
             released, retried = (1, False) if before == CONFIRMED else (yield from run(client, script, lease.token))
+            if type(released) is not int:
+                raise unexpected(client, released)
             if released == 0 and (retried or before == SENT):  # unless the first request has released it
                 released = yield from self._has_data_since(client, lease)
             holdings.drop(self._key, lease)
@@ -83,8 +86,12 @@ class LeasedHandle(Handle):
         if not lease.fence:  # an item, which a getter that was let in may have got a second time
             return 1
         fields = b"created", b"fence"
-        (created, fence), _ = yield from run(client, Command(b"HMGET", self._key), *fields)
-        return int(created is not None and int(created) <= lease.fence <= int(fence))
+        return (yield from ask(client, partial(_includes, lease.fence), Command(b"HMGET", self._key), *fields))
+
+
+def _includes(granted: int, reply: Any) -> int:
+    created, fence = reply
+    return int(created is not None and int(created) <= granted <= int(fence))
 
 
 def check_lease(lease: float) -> float:

@@ -35,6 +35,9 @@ class Client(Clock, Protocol):
     def is_subscribed(self, channel: bytes) -> bool:
         """Return whether it is subscribed to `channel`, as far as it knows."""
 
+    def disconnect(self) -> None:
+        """Send the next request on a new connection: a reply on this one was none to its request."""
+
     def retire(self) -> None:
         """Be used by no later call: the next request of a client replaces what a queue remembers of its last one."""
 

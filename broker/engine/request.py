@@ -9,12 +9,11 @@ from typing import Any
 from broker.engine.handle import Handle
 from broker.engine.lease import Holdings, Lease, Withdrawal
 from broker.engine.operations import Client, Steps
-from broker.engine.requests import RETRY_TIMEOUT, run
+from broker.engine.requests import RETRY_TIMEOUT, run, unexpected
 from broker.engine.waiting import wait
 from broker.errors import ServerUnavailableError, UnsuitableServerError
 from broker.transport.connection import NEVER
 from broker.transport.scripts import BoundScript
-from broker.transport.server_errors import UnexpectedReplyError, translate
 
 ACK_TIMEOUT = 1.0  # seconds within which a waiter must acknowledge its grant, as in engine/lua/handoff.lua
 STAGGER = 0.5  # seconds by which each waiter checks later than the one before it in the queue
@@ -133,7 +132,7 @@ class Request(ABC):
             self._on_grant(reply)
             return True
         if [type(part) for part in reply] != [int, int, int, int]:
-            raise translate(UnexpectedReplyError(reply))
+            raise unexpected(self._client, reply)
         self._server_time, next_expiry, rank, self._server_fence = reply
         self._recheck_at_expiry(self._to_local_time(next_expiry), delay=min(rank * STAGGER, self._lease))
         return False

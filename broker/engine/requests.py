@@ -7,14 +7,15 @@ what it replied before.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import redis
 
 from broker.engine.operations import Client, Clock, Execute, Operation, Sleep, Steps, Subscribe
+from broker.errors import BrokerError
 from broker.transport.connection import NEVER
 from broker.transport.scripts import BoundScript, Command
-from broker.transport.server_errors import LASTING, PASSING, translate
+from broker.transport.server_errors import LASTING, PASSING, UnexpectedReplyError, translate
 
 RETRY_TIMEOUT = 30.0  # seconds of retries after which the server counts as unavailable
 RETRY_DELAYS = (0.0, 0.01, 0.05, 0.2, 0.5)  # seconds between attempts; the last one repeats
@@ -22,6 +23,11 @@ NONBLOCKING_TIMEOUT = 1.0  # seconds that a call which must not block waits for 
 
 # After these it is unknown whether the request was carried out, or the server will accept it soon.
 RETRYABLE = (redis.ConnectionError, redis.TimeoutError, *PASSING)
+
+# What it raises to take apart what has another form.
+MALFORMED = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
+
+T = TypeVar("T")
 
 
 def run(
@@ -38,6 +44,34 @@ def run(
         return (yield Execute(script, arguments, deadline)), False
     except RETRYABLE as error:
         return (yield from retry(client, lambda until: Execute(script, arguments, until), deadline, error)), True
+
+
+def ask(
+    client: Client,
+    parse: Callable[[Any], T],
+    script: BoundScript | Command,
+    *arguments: bytes,
+    deadline: float = NEVER,
+) -> Steps[T]:
+    """Run a script as `run` does; return what `parse` makes of its reply, as `parsed` does."""
+    reply, _ = yield from run(client, script, *arguments, deadline=deadline)
+    return parsed(client, parse, reply)
+
+
+def parsed(client: Client, parse: Callable[[Any], T], reply: Any) -> T:
+    """Return what `parse` makes of a reply; raise `UnsuitableServerError` if it expects one of another form."""
+    try:
+        return parse(reply)
+    except BrokerError:  # what the reply says
+        raise
+    except MALFORMED as error:
+        raise unexpected(client, reply) from error
+
+
+def unexpected(client: Client, reply: Any) -> BrokerError:
+    """Return the error for a reply that is none to its request; the connection is closed, since others may follow."""
+    client.disconnect()
+    return translate(UnexpectedReplyError(reply))
 
 
 def subscribe(client: Client, channel: bytes, deadline: float) -> Steps[None]:

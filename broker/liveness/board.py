@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import redis
 
@@ -11,11 +12,12 @@ from broker.engine.blocking import drive
 from broker.engine.handle import INDEX_KEY, Handle, check_name
 from broker.engine.operations import Client, Receive, Sleep, Steps
 from broker.engine.owner import Owner
-from broker.engine.requests import run, subscribe
+from broker.engine.requests import ask, run, subscribe
 from broker.engine.waiting import deadline_of
 from broker.liveness.snapshot import MICROSECOND, Change, Reading, Snapshot, State, changes
 from broker.liveness.timing import Timing
 from broker.transport.connection import NEVER
+from broker.transport.replies import integer, string
 from broker.transport.scripts import PackedKeys, Script
 
 JOIN = Script("liveness/lua/join_board.lua", arguments=2)
@@ -127,8 +129,11 @@ class Board(Handle):
         self._drive(lambda client: run(client, self._leave_script, *arguments, deadline=0.0))
 
     def _read(self, client: Client, version: bytes = NO_VERSION, deadline: float = NEVER) -> Steps[Reading]:
-        reply, _ = yield from run(client, self._snapshot_script, version, deadline=deadline)
-        return Reading(self.timing, *reply)
+        return ask(client, self._parse, self._snapshot_script, version, deadline=deadline)
+
+    def _parse(self, reply: Any) -> Reading:
+        now, certain_from, version, reports, dead = reply
+        return Reading(self.timing, integer(now), integer(certain_from), string(version), reports, dead)
 
     def _subscribe_and_read(self, client: Client, version: bytes, deadline: float) -> Steps[tuple[Reading, float]]:
         yield from subscribe(client, self._key, deadline)

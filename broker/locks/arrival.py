@@ -9,12 +9,11 @@ from typing import Any
 from broker.engine.lease import Holdings, Withdrawal
 from broker.engine.operations import Client, Steps
 from broker.engine.request import MARGIN, MICROSECOND
-from broker.engine.requests import RETRY_TIMEOUT, run
+from broker.engine.requests import RETRY_TIMEOUT, parsed, run
 from broker.engine.waiting import wait
 from broker.errors import BrokenBarrierError, ServerUnavailableError
 from broker.transport.connection import NEVER
 from broker.transport.scripts import BoundScript, Script
-from broker.transport.server_errors import UnexpectedReplyError, translate
 
 ARRIVE = Script("locks/lua/arrive.lua", arguments=4)
 BREAK = Script("locks/lua/break_barrier.lua", arguments=4)
@@ -84,7 +83,7 @@ class Arrival:
         self.sent_at = self._client.now()
         reply, sent_again = yield from run(self._client, self._script, *self.arrived, self._action, deadline=deadline)
         self._sent_again = self._sent_again or sent_again
-        return self.read(reply)
+        return parsed(self._client, self.read, reply)
 
     def on_message(self, message: bytes) -> Steps[bool]:
         """Process the news that the generation is complete, or that the server is to be asked."""
@@ -97,12 +96,15 @@ class Arrival:
         yield  # a generator, as of every condition
 
     def read(self, reply: Any) -> bool:
-        """Return whether a reply says that the wait is over; raise `BrokenBarrierError` if the barrier is broken."""
+        """Return whether a reply says that the wait is over; raise `BrokenBarrierError` if the barrier is broken.
+
+        Raises `ValueError` if it is none of the barrier's scripts.
+        """
         kinds = [type(part) for part in reply] if type(reply) is list else []
         if kinds == [int, bytes] and reply[0] == BROKEN:
             raise self._fail(reply[1])
         if kinds != [int] * 5 or not FILLING <= reply[0] <= BUSY:
-            raise translate(UnexpectedReplyError(reply))
+            raise ValueError(reply)
         state, generation, place, now, expiry = reply
         if state != BUSY:
             self.generation, self.place = b"%d" % generation, place
@@ -116,7 +118,7 @@ class Arrival:
             raise self._fail(b"timeout " + self.token)
         arguments = *self.arrived, b"timeout"
         reply, _ = yield from run(self._client, self._bind(BREAK), *arguments, deadline=self._client.now())
-        self.read(reply)
+        parsed(self._client, self.read, reply)
 
     def _leave(self) -> Steps[None]:
         answered = False

@@ -18,6 +18,7 @@ from broker.engine.requests import run
 from broker.engine.waiting import deadline_of
 from broker.errors import BrokenBarrierError, BrokerError, InvalidArgumentError
 from broker.locks.arrival import BREAK, Arrival
+from broker.transport.replies import integers
 from broker.transport.scripts import BoundScript, PackedKeys, Script
 
 COMPLETE = Script("locks/lua/complete_barrier.lua", arguments=3)
@@ -70,7 +71,7 @@ class Barrier(Handle):
         deadline_of(True, timeout)  # it is a number
         super().__init__(name, context=context, parties=parties, lease=lease)
         if name is not None:
-            self._run(self._bind_script(READ))  # it raises if there is another one
+            self._read()  # it raises if there is another one
 
     @classmethod
     def at(cls: type[B], url: str, name: str, **options: Any) -> B:
@@ -96,16 +97,19 @@ class Barrier(Handle):
     @property
     def n_waiting(self) -> int:
         """How many parties wait now."""
-        return int(self._run(self._bind_script(READ))[0][0])
+        return self._read()[0]
 
     @property
     def broken(self) -> bool:
         """Whether the barrier is broken now."""
-        return bool(self._run(self._bind_script(READ))[0][1])
+        return self._read()[1]
 
     def waiters(self) -> list[Waiter]:
         """Return which parties wait, the one that arrived first at the head."""
-        return parse_waiters("wait", self._run(self._bind_script(READ))[0][2])
+        return self._read()[2]
+
+    def _read(self) -> tuple[int, bool, list[Waiter]]:
+        return self._ask(_parse_state, self._bind_script(READ))
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait until all parties have arrived; return this one's number.
@@ -141,14 +145,13 @@ class Barrier(Handle):
         try:
             holdings.hold(self._key, lease)
             self._action()
-            reply, _ = self._run(self._bind_script(COMPLETE), *arrival.arrived)
+            self._ask(arrival.read, self._bind_script(COMPLETE), *arrival.arrived)
         except BaseException:
             with contextlib.suppress(BrokerError):  # then its lease expires
                 self._run(self._bind_script(BREAK), *arrival.arrived, b"action")
             raise
         finally:
             holdings.drop(self._key, lease)
-        arrival.read(reply)
 
     def _broken_error(self, reason: bytes) -> BrokenBarrierError:
         how, _, token = reason.partition(b" ")
@@ -158,6 +161,12 @@ class Barrier(Handle):
     def _bind_script(self, script: Script) -> BoundScript:
         lease = round(self.lease / MICROSECOND)
         return script.bind(self._packed_keys, self._parties, lease, more_keys=INDEX_KEY)
+
+
+def _parse_state(reply: Any) -> tuple[int, bool, list[Waiter]]:
+    *numbers, waiters = reply
+    waiting, broken = integers(numbers, 2)
+    return waiting, broken != 0, parse_waiters("wait", waiters)
 
 
 def _check_parties(parties: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import Any, TypeAlias, TypeVar
 
@@ -15,13 +16,14 @@ from broker.engine.lease import NOT_SENT, Holdings, Lease
 from broker.engine.leased_handle import DEFAULT_LEASE
 from broker.engine.operations import Client, Steps
 from broker.engine.owner import Owner
-from broker.engine.requests import run
+from broker.engine.requests import ask
 from broker.engine.waiting import deadline_of
 from broker.errors import InvalidArgumentError, NotOwnedError, UnsupportedError
 from broker.locks.lock import Lock
 from broker.locks.rlock import RLock
 from broker.locks.wait_request import WaitRequest
 from broker.transport.connection import NEVER
+from broker.transport.replies import integer
 from broker.transport.scripts import BoundScript, Command, PackedKeys, Script
 
 NOTIFY = Script("locks/lua/notify_condition.lua", arguments=3)
@@ -135,8 +137,8 @@ class Condition(Handle):
 
     def waiters(self) -> list[Waiter]:
         """Return who waits to be notified, the next one first; this changes nothing."""
-        waiting, _ = self._run(Command(b"ZRANGE"), self._keys[1], b"0", b"-1", b"WITHSCORES")
-        return parse_waiters("wait", waiting)
+        command = Command(b"ZRANGE")
+        return self._ask(partial(parse_waiters, "wait"), command, self._keys[1], b"0", b"-1", b"WITHSCORES")
 
     def _wait(self, holdings: Holdings, client: Client, deadline: float) -> Steps[bool]:
         request = WaitRequest(self._lock, self._bind_script, holdings, client, self._held_lease(holdings))
@@ -148,8 +150,7 @@ class Condition(Handle):
         if count <= 0:
             return
         numbers = b"%d" % next(_notify_numbers), b"%d" % count
-        notified, _ = yield from run(client, self._bind_script(NOTIFY), held.token, *numbers)
-        if notified != 1:
+        if not (yield from ask(client, integer, self._bind_script(NOTIFY), held.token, *numbers)):
             held.lost = True
             raise self._lock._lease_lost()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from broker.engine.flag_wait import wait_for_flag
+from broker.engine.flag_wait import parse_flag, wait_for_flag
 from broker.engine.handle import INDEX_KEY, Handle
 from broker.engine.holders import Waiter, parse_event_waiters
 from broker.engine.operations import Client, Steps
@@ -39,7 +39,7 @@ class Event(Handle):
 
     def is_set(self) -> bool:
         """Return whether the flag is set now."""
-        return bool(self._run(self._read_script)[0][0])
+        return self._ask(parse_flag, self._read_script)[0]
 
     def set(self) -> None:
         """Set the flag and wake all waiters."""
@@ -58,7 +58,7 @@ class Event(Handle):
 
         A waiter that was killed or interrupted is listed for up to 15 seconds.
         """
-        return parse_event_waiters(self._run(self._waiters_script)[0])
+        return self._ask(parse_event_waiters, self._waiters_script)
 
     @property
     def _waiters_script(self) -> BoundScript:

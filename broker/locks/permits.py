@@ -7,19 +7,20 @@ permit, waits for it, holds it and releases it.
 from __future__ import annotations
 
 from types import TracebackType
+from typing import Any
 
 from broker.engine.handle import INDEX_KEY
-from broker.engine.holders import READ_PERMITS, Holder, Waiter, parse_holders, parse_waiters
+from broker.engine.holders import READ_PERMITS, Holder, Waiter, parse_waiters, read_holders
 from broker.engine.lease import Holdings, Lease
 from broker.engine.leased_handle import DEFAULT_LEASE, LeasedHandle, check_lease
 from broker.engine.operations import Client, Post, Steps
 from broker.engine.request import MICROSECOND, Request
-from broker.engine.requests import run
+from broker.engine.requests import run, unexpected
 from broker.engine.shared_scripts import RELEASE, RENEW, WITHDRAW
 from broker.engine.waiting import deadline_of
 from broker.errors import NotHeldError
+from broker.transport.replies import integer
 from broker.transport.scripts import NO_KEYS, BoundScript, PackedKeys, Script
-from broker.transport.server_errors import UnexpectedReplyError, translate
 
 ACQUIRE = Script("locks/lua/acquire.lua", arguments=2)
 ADD_PERMIT = Script("locks/lua/add_permit.lua")
@@ -104,15 +105,17 @@ class Permits(LeasedHandle):
 
         A holder that was killed is listed until its lease expires, and a waiter as soon as a permit is granted to it.
         """
-        now, holders, _ = self._run(self._read_script)[0]
-        return parse_holders(now, holders)
+        return self._ask(read_holders, self._read_script)
 
     def waiters(self) -> list[Waiter]:
         """Return who waits in `acquire`, the next one first; this changes nothing.
 
         A waiter that was killed is listed until it would be the next.
         """
-        _, _, waiters = self._run(self._read_script)[0]
+        return self._ask(self._parse_waiters, self._read_script)
+
+    def _parse_waiters(self, reply: Any) -> list[Waiter]:
+        _, _, waiters = reply
         return parse_waiters("acquire", waiters)
 
     def __enter__(self) -> bool:
@@ -143,7 +146,7 @@ class Permits(LeasedHandle):
         return None if lease is None else lease.fence
 
     def _count_free(self) -> int:
-        return int(self._run(self._count_free_script)[0])
+        return self._ask(integer, self._count_free_script)
 
 
 class PermitRequest(Request):
@@ -161,7 +164,7 @@ class PermitRequest(Request):
 
     def _on_grant(self, fence: int) -> None:
         if type(fence) is not int or fence <= 0:
-            raise translate(UnexpectedReplyError(fence))
+            raise unexpected(self._client, fence)
         self._accept(self._new_lease(fence, self._sent_at, self._sent_at + self._lease, self._permits._renew_script))
 
     def _on_grant_message(self, fence: int, expires_at: float) -> Steps[bool]:
@@ -192,5 +195,5 @@ class PermitRequest(Request):
             return False
         self._on_grant(raised)
         if self._is_outdated:
-            raise translate(UnexpectedReplyError(raised))
+            raise unexpected(self._client, raised)
         return True

@@ -8,11 +8,12 @@ import redis
 
 from broker.engine.lease import NOT_SENT, SENT, Holdings, Lease
 from broker.engine.operations import Client, Post, Steps
-from broker.engine.requests import run
+from broker.engine.requests import ask
 from broker.engine.waiting import wait
 from broker.errors import ServerUnavailableError, UnsuitableServerError
 from broker.locks.permits import PermitRequest, Permits
 from broker.transport.connection import NEVER
+from broker.transport.replies import integer
 from broker.transport.scripts import BoundScript, Script
 
 WAIT = Script("locks/lua/wait_condition.lua", arguments=6)
@@ -68,8 +69,7 @@ class WaitRequest(PermitRequest):
         if self._arguments[0] == FOR_NOTIFICATION:
             granted = yield from wait(self._client, self, deadline, retry_until)
             if not granted:
-                stopped, _ = yield from run(self._client, self._bind(STOP_WAITING), self._token)
-                self.was_notified = stopped == 0
+                self.was_notified = not (yield from ask(self._client, integer, self._bind(STOP_WAITING), self._token))
             self._arguments = (FOR_LOCK, *self._arguments[1:])
             if granted:
                 return True

@@ -10,9 +10,10 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 from broker.engine.handle import INDEX_KEY, Handle
 from broker.engine.operations import Client, Post, Steps
 from broker.engine.owner import Owner
-from broker.engine.requests import run
+from broker.engine.requests import ask, parsed, run
 from broker.managers.kept_objects import keep_objects
 from broker.managers.keys import field_of
+from broker.transport.replies import either, expect, integer, string
 from broker.transport.scripts import BoundScript, Script
 
 CREATE = Script("managers/lua/create.lua")
@@ -43,37 +44,39 @@ class Store(Handle):
 
     def __init__(self, *, context: Owner) -> None:
         super().__init__(None, context=context)
-        self._created: int = self._run(CREATE.bind(self._keys, more_keys=INDEX_KEY))[0]
+        self._created = self._ask(integer, CREATE.bind(self._keys, more_keys=INDEX_KEY))
 
     def _configure(self) -> None:
         self._bound: dict[Script, BoundScript] = {}  # those that were run
 
     def count(self) -> int:
         """Return how many items there are."""
-        return int(self._call(COUNT))
+        return int(self._call(integer, COUNT))
 
-    def _call(self, script: Script, *arguments: bytes) -> Any:
-        """Run a script; raise `DataLostError` if the container is no longer there."""
-        bound = self._bind_script(script)
-        reply = self._drive(lambda client: run(client, bound, client.new_token(), *arguments))[0]
+    def _call(self, parse: Callable[[Any], Any], script: Script, *arguments: bytes) -> Any:
+        """Run a script; return what `parse` makes of its reply, or raise `DataLostError` if there is no container."""
+        bound, any_reply = self._bind_script(script), either(parse, LOST)
+        reply = self._drive(lambda client: ask(client, any_reply, bound, client.new_token(), *arguments))
         if reply == LOST:
             raise self._data_lost()
         return reply
 
-    def _take(self, script: Script, *arguments: bytes) -> Any:
+    def _take(self, parse: Callable[[Any], Any], script: Script, *arguments: bytes) -> Any:
         """Do as `_call` for a script that removes what it returns."""
-        bound = self._bind_script(script)
-        reply = self._drive(lambda client: self._take_result(client, bound, arguments))
+        bound, any_reply = self._bind_script(script), either(parse, LOST)
+        reply = self._drive(lambda client: self._take_result(client, any_reply, bound, arguments))
         if reply == LOST:
             raise self._data_lost()
         return reply
 
-    def _take_result(self, client: Client, script: BoundScript, arguments: tuple[bytes, ...]) -> Steps[Any]:
+    def _take_result(
+        self, client: Client, parse: Callable[[Any], Any], script: BoundScript, arguments: tuple[bytes, ...]
+    ) -> Steps[Any]:
         token = client.new_token()
         reply, _ = yield from run(client, script, token, *arguments)
         if isinstance(reply, bytes) and len(reply) > KEPT_SIZE:
             yield Post(self._bind_script(FORGET_RESULT), (token,))
-        return reply
+        return parsed(client, parse, reply)
 
     def _bind_script(self, script: Script) -> BoundScript:
         bound = self._bound.get(script)
@@ -108,7 +111,7 @@ class ListStore(Store):
 
     def read(self, first: int, last: int) -> list[Any]:
         """Return the items from `first` to `last`, which count from the end if they are negative."""
-        return [self._loads(item) for item in self._call(LIST_READ, b"%d" % first, b"%d" % last)[1:]]
+        return [self._loads(item) for item in self._call(_versioned, LIST_READ, b"%d" % first, b"%d" % last)[1:]]
 
     def splice(self, start: int, stop: int, items: Iterable[Any] = ()) -> None:
         """Replace the items from `start` to before `stop`, as in a slice."""
@@ -120,14 +123,14 @@ class ListStore(Store):
 
     def pop(self, place: int) -> Any:
         """Remove one item and return it; raise `IndexError` if there is none at this place."""
-        [item] = unpack(self._splice(place, b"", wanted=b"1"))
-        return self._loads(item)
+        return self._loads(self._splice(place, b"", wanted=True))
 
-    def _splice(self, start: int, stop: bytes, items: Iterable[Any] = (), wanted: bytes = b"0") -> bytes:
-        reply = self._take(LIST_SPLICE, b"%d" % start, stop, pack(map(self._pickle, items)), wanted)
-        if reply == MISSING:
+    def _splice(self, start: int, stop: bytes, items: Iterable[Any] = (), wanted: bool = False) -> bytes:
+        arguments = b"%d" % start, stop, pack(map(self._pickle, items)), b"%d" % wanted
+        parse = either(_one_changed if wanted else _changed, MISSING)
+        replaced: bytes | int = self._take(parse, LIST_SPLICE, *arguments)
+        if isinstance(replaced, int):
             raise IndexError("list index out of range")
-        replaced: bytes = reply[1:]
         return replaced
 
     def modify(self, function: Callable[[list[Any]], T]) -> T:
@@ -136,10 +139,11 @@ class ListStore(Store):
         If another process changes the list meanwhile, this begins again with what it is by then.
         """
         while True:
-            version, *packed = self._call(LIST_READ, b"0", b"-1")
+            version, *packed = self._call(_versioned, LIST_READ, b"0", b"-1")
             items = [self._loads(item) for item in packed]
             result = function(items)
-            if self._call(LIST_REPLACE, b"%d" % version, pack(map(self._pickle, items))) != MISSING:
+            arguments = b"%d" % version, pack(map(self._pickle, items))
+            if self._call(either(_changed, MISSING), LIST_REPLACE, *arguments) != MISSING:
                 return result
 
     def __repr__(self) -> str:
@@ -154,40 +158,40 @@ class MappingStore(Store):
 
     def read(self, key: Any) -> tuple[Any, ...]:
         """Return the value of `key` as a tuple of one; an empty one if there is none."""
-        entry = self._call(MAPPING_READ, field_of(key))
+        entry = self._call(either(string, MISSING), MAPPING_READ, field_of(key))
         return () if entry == MISSING else (self._value(entry),)
 
     def read_all(self) -> list[tuple[Any, Any]]:
         """Return all keys and values."""
-        return [self._loads(entry) for entry in self._call(MAPPING_READ_ALL)]
+        return [self._loads(entry) for entry in self._call(_strings, MAPPING_READ_ALL)]
 
     def put(self, entries: Iterable[tuple[Any, Any]]) -> None:
         """Put values under keys."""
-        self._call(MAPPING_PUT, b"0", self._pack(entries))
+        self._call(_changed, MAPPING_PUT, b"0", self._pack(entries))
 
     def put_if_new(self, key: Any, value: Any) -> Any:
         """Put a value under a key that has none; return the value that is there then."""
-        before = self._call(MAPPING_PUT, b"1", self._pack([(key, value)]))[1:]
+        before = self._call(_changed, MAPPING_PUT, b"1", self._pack([(key, value)]))
         return self._value(before) if before else value
 
     def remove(self, key: Any) -> Any:
         """Remove a key and return its value; raise `KeyError` if it has none."""
-        entry = self._take(MAPPING_REMOVE, b"field", field_of(key))
+        entry = self._take(either(_changed, MISSING), MAPPING_REMOVE, b"field", field_of(key))
         if entry == MISSING:
             raise KeyError(key)
-        return self._value(entry[1:])
+        return self._value(entry)
 
     def remove_last(self) -> tuple[Any, Any]:
         """Remove the key that was inserted last, and return it with its value; raise `KeyError` if there is none."""
-        entry = self._take(MAPPING_REMOVE, b"last", b"")
+        entry = self._take(either(_changed, MISSING), MAPPING_REMOVE, b"last", b"")
         if entry == MISSING:
             raise KeyError("popitem(): dictionary is empty")
-        key, value = self._loads(entry[1:])
+        key, value = self._loads(entry)
         return key, value
 
     def clear(self) -> None:
         """Remove all keys."""
-        self._take(MAPPING_REMOVE, b"all", b"")
+        self._take(_changed, MAPPING_REMOVE, b"all", b"")
 
     def _pack(self, entries: Iterable[tuple[Any, Any]]) -> bytes:
         return pack(part for entry in entries for part in (field_of(entry[0]), self._pickle(tuple(entry))))
@@ -206,7 +210,7 @@ class SetStore(MappingStore):
 
     def select(self, which: bytes, elements: Iterable[Any]) -> None:
         """Compare the elements with others and change the set; `which` is that of mapping_select.lua."""
-        self._call(MAPPING_SELECT, which, self._pack((element, None) for element in elements))
+        self._call(_changed, MAPPING_SELECT, which, self._pack((element, None) for element in elements))
 
 
 class NamespaceStore(MappingStore):
@@ -219,6 +223,27 @@ Stores: TypeAlias = Mapping[type[Store], type[Store]]
 STORES: Stores = {
     each: each for each in (ListStore, MappingStore, SetStore, NamespaceStore)
 }  # what a context creates of each
+
+
+def _strings(reply: Any) -> list[bytes]:
+    return [string(each) for each in expect(list, reply)]
+
+
+def _versioned(reply: Any) -> list[Any]:
+    version, *strings = reply
+    return [integer(version), *_strings(strings)]
+
+
+def _changed(reply: Any) -> bytes:
+    """Return what follows the "+" with which the replies of scripts begin that change a container."""
+    if string(reply)[:1] != b"+":
+        raise ValueError(reply)
+    return string(reply)[1:]
+
+
+def _one_changed(reply: Any) -> bytes:
+    [item] = unpack(_changed(reply))
+    return item
 
 
 def pack(strings: Iterable[bytes]) -> bytes:

@@ -17,11 +17,11 @@ from broker.engine.lease import Holdings
 from broker.engine.leased_handle import DEFAULT_LEASE, LeasedHandle, check_lease
 from broker.engine.operations import Client, Post, Steps
 from broker.engine.request import MICROSECOND, Request
-from broker.engine.requests import run
+from broker.engine.requests import ask, unexpected
 from broker.errors import ServerUnavailableError
 from broker.messages.pickling import dumps
+from broker.transport.replies import integer
 from broker.transport.scripts import BoundScript, PackedKeys, Script
-from broker.transport.server_errors import UnexpectedReplyError, translate
 
 PUT = Script("messages/lua/put.lua", arguments=4)
 GET = Script("messages/lua/get.lua", arguments=4)
@@ -91,7 +91,7 @@ class Items(LeasedHandle):
 
         A waiter that was killed is listed until it would be the next.
         """
-        return self._parse_waiters(self._run(self._read_script)[0])
+        return self._ask(self._parse_waiters, self._read_script)
 
     def _parse_waiters(self, permits: Sequence[Any]) -> list[Waiter]:
         _, _, getters, _, putters = permits
@@ -139,8 +139,7 @@ class Items(LeasedHandle):
         return self._drive(self._count_items)
 
     def _count_items(self, client: Client) -> Steps[int]:
-        reply, _ = yield from run(client, self._count_script, client.new_token(), b"0", self._size)
-        return int(reply)
+        return ask(client, integer, self._count_script, client.new_token(), b"0", self._size)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -180,7 +179,7 @@ class _GetRequest(Request):
 
     def _on_grant(self, item: bytes) -> None:
         if type(item) is not bytes:
-            raise translate(UnexpectedReplyError(item))
+            raise unexpected(self._client, item)
         self.item = item
         if self._items._keep == b"1":
             self._hold(self._new_lease(0, self._sent_at, self._sent_at + self._lease, self._items._renew_script))

@@ -7,10 +7,11 @@ import redis
 from broker.engine.handle import Handle
 from broker.engine.lease import Lease
 from broker.engine.request import MICROSECOND
-from broker.engine.requests import NONBLOCKING_TIMEOUT, run
+from broker.engine.requests import NONBLOCKING_TIMEOUT, ask
 from broker.engine.session import Session
 from broker.messages.items import Items
 from broker.transport.connection import NEVER
+from broker.transport.replies import integer
 from broker.transport.scripts import BoundScript, PackedKeys, Script
 
 OPEN_END = Script("messages/lua/open_end.lua")
@@ -86,7 +87,7 @@ class EndUsers(Handle):
 
     def remove(self, token: bytes) -> int:
         """Remove a user; return how many are left."""
-        return int(self._run(self.remove_script, token)[0])
+        return self._ask(integer, self.remove_script, token)
 
     def remaining_open(self, asking: EndUsers, token: bytes, deadline: float = NEVER) -> float:
         """Return for how many seconds the end is certain to stay open; 0 if it has no users.
@@ -94,8 +95,8 @@ class EndUsers(Handle):
         `asking` are the users of the other end, and `token` is that of the one who asks.
         """
         script = REMAINING_OPEN.bind((self._key, *asking._keys), round(END_LEASE / MICROSECOND))
-        remaining, _ = self._drive(lambda client: run(client, script, token, deadline=deadline))
-        return int(remaining) * MICROSECOND
+        parse = integer
+        return self._drive(lambda client: ask(client, parse, script, token, deadline=deadline)) * MICROSECOND
 
     def _open_script(self, lease: float) -> BoundScript:
         return OPEN_END.bind(self.renew_script.keys, round(lease / MICROSECOND), 0)

@@ -6,7 +6,7 @@ from typing import Any
 
 from broker.engine.flag_wait import wait_for_flag
 from broker.engine.handle import INDEX_KEY
-from broker.engine.holders import Holder, parse_holders
+from broker.engine.holders import Holder, read_holders
 from broker.engine.lease import Holdings
 from broker.engine.leased_handle import DEFAULT_LEASE
 from broker.engine.operations import Client, Steps
@@ -156,8 +156,7 @@ class JoinableQueue(Queue):
 
         A holder that was killed is listed until its lease expires, and a waiter as soon as an item is reserved for it.
         """
-        now, holders, *_ = self._run(self._read_script)[0]
-        return parse_holders(now, holders)
+        return self._ask(read_holders, self._read_script)
 
     def join(self) -> None:
         """Block until all items are done."""

@@ -12,8 +12,9 @@ import redis
 from broker.engine.handle import INDEX
 from broker.engine.holders import Holder, Waiter, parse_event_waiters, parse_holders, parse_waiters
 from broker.engine.operations import Client, Steps
-from broker.engine.requests import run
+from broker.engine.requests import ask
 from broker.engine.session import Session
+from broker.transport.replies import string
 from broker.transport.scripts import Script
 from broker.transport.server_errors import translate
 
@@ -53,18 +54,25 @@ def list_primitives(session: Session, busy: bool) -> list[PrimitiveInfo]:
     cursor = FIRST
     try:
         while cursor != NO_MORE:
-            (now, cursor, *primitives), _ = session.run(partial(_read, busy, cursor))
-            found.update((key, _parse(now, key, figures)) for key, figures in primitives)
+            cursor, primitives = session.run(partial(_read, busy, cursor))
+            found.update(primitives)
     except redis.ResponseError as error:
         raise translate(error, key=INDEX) from error
     return sorted(found.values(), key=lambda primitive: (primitive.kind, primitive.name))
 
 
-def _read(busy: bool, cursor: bytes, client: Client) -> Steps[tuple[Any, bool]]:
-    return run(client, LIST, b"%d" % busy, cursor)
+def _read(busy: bool, cursor: bytes, client: Client) -> Steps[tuple[bytes, dict[bytes, PrimitiveInfo]]]:
+    return ask(client, partial(_parse, cursor), LIST, b"%d" % busy, cursor)
 
 
-def _parse(now: int, key: bytes, figures: Sequence[Any]) -> PrimitiveInfo:
+def _parse(cursor: bytes, reply: Any) -> tuple[bytes, dict[bytes, PrimitiveInfo]]:
+    now, following, *primitives = reply
+    if following != NO_MORE and not float(cursor) < float(following):  # else it would be asked without end
+        raise ValueError(reply)
+    return string(following), {key: _parse_primitive(now, key, figures) for key, figures in primitives}
+
+
+def _parse_primitive(now: int, key: bytes, figures: Sequence[Any]) -> PrimitiveInfo:
     kind, _, name = key.decode().removeprefix("broker:{").removesuffix("}").partition(":")
     described, parse = _KINDS[kind]
     return PrimitiveInfo(described, name, **parse(now, *figures))

@@ -99,6 +99,10 @@ class Connection(Clock):
         """Whether it has an open socket for requests, as far as it knows."""
         return self._request_wire is not None
 
+    def disconnect(self) -> None:
+        """Send the next request on a new socket."""
+        self._close_request_wire()
+
     def retire(self) -> None:
         """Be used by no later call."""
         self.is_retired = True

@@ -7,7 +7,8 @@ length explains.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from broker.transport.scripts import BoundScript, Command
 from broker.transport.server_errors import UnexpectedReplyError, server_error
@@ -21,6 +22,8 @@ MAX_DEPTH = 16  # of nested arrays
 MIN_INTEGER, MAX_INTEGER, MAX_DIGITS = -(1 << 63), (1 << 63) - 1, 19
 
 CHUNK_SIZE, MAX_CHUNK_SIZE = 65536, 1 << 20  # bytes per receive
+
+T = TypeVar("T")
 
 INCOMPLETE: Any = object()
 """What `ReplyParser.next` returns if more bytes are needed."""
@@ -155,6 +158,36 @@ class ReplyParser:
 def may_be_reply(script: BoundScript | Command, reply: Any) -> bool:
     """Return whether this can be the reply to a script or a command: no script replies null or a simple string."""
     return (reply is not None and type(reply) is not str) or type(script) is Command
+
+
+def expect(kind: type[T], reply: Any) -> T:
+    """Return a reply of this type; raise `ValueError` for another one."""
+    if type(reply) is not kind:
+        raise ValueError(reply)
+    return reply
+
+
+def integer(reply: Any) -> int:
+    """Return a reply that is an integer; raise `ValueError` for another one."""
+    return expect(int, reply)
+
+
+def string(reply: Any) -> bytes:
+    """Return a reply that is a string; raise `ValueError` for another one."""
+    return expect(bytes, reply)
+
+
+def integers(reply: Any, count: int) -> list[int]:
+    """Return a reply of so many integers; raise `ValueError` for another one."""
+    if type(reply) is not list or [type(part) for part in reply] != [int] * count:
+        raise ValueError(reply)
+    numbers: list[int] = reply
+    return numbers
+
+
+def either(parse: Callable[[Any], Any], *statuses: int) -> Callable[[Any], Any]:
+    """Return what returns a reply that is one of these integers, and what `parse` makes of any other one."""
+    return lambda reply: reply if reply in statuses else parse(reply)
 
 
 def parse_message(reply: Any) -> tuple[bytes, bytes, Any]:

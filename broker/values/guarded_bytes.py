@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from broker.engine.lease import NOT_SENT, Lease
 from broker.errors import LeaseLostError, NotHeldError
 from broker.locks.lock import Lock
 from broker.locks.rlock import RLock
+from broker.transport.replies import either, integer
 from broker.transport.scripts import BoundScript
-from broker.values.stored_bytes import NO_PERMIT, Memory, StoredBytes
+from broker.values.stored_bytes import NO_PERMIT, Memory, StoredBytes, sized, sum_of
 
 LOCKED, LEASE_LOST = -2, -3  # replies to a guarded access, see values/lua/stored_bytes.lua
 
@@ -98,36 +99,40 @@ class GuardedBytes(LockedBytes):
 
     def read(self, offset: int, size: int) -> bytes:
         """Return `size` bytes from `offset` on."""
-        data: bytes = self._access(self._read_script, b"%d" % offset, b"%d" % (offset + size - 1))
+        arguments = b"%d" % offset, b"%d" % (offset + size - 1)
+        data: bytes = self._access(sized(size), self._read_script, *arguments)
         return data
 
     def write(self, offset: int, data: bytes, size: int, distance: int) -> None:
         """Write pieces of `size` bytes: the first one at `offset`, each of the others `distance` behind the last."""
-        self._access(self._write_script, b"%d" % offset, data, b"%d" % size, b"%d" % distance)
+        self._access(integer, self._write_script, b"%d" % offset, data, b"%d" % size, b"%d" % distance)
 
     def add(self, offset: int, number_format: bytes, addend: bytes) -> bytes:
         """Add to a number; the arguments and the result are those of add.lua."""
-        total: bytes = self._access(self._add_script, b"%d" % offset, number_format, addend)
+        arguments = b"%d" % offset, number_format, addend
+        total: bytes = self._access(sum_of(number_format, addend), self._add_script, *arguments)
         return total
 
-    def _access(self, script: BoundScript, *arguments: bytes) -> Any:
-        before = self._own_lease()
+    def _access(self, parse: Callable[[Any], Any], script: BoundScript, *arguments: bytes) -> Any:
+        before, parse = self._own_lease(), either(parse, LOCKED, LEASE_LOST)
         if before is not None and (self._is_held or isinstance(self._lock, RLock)):
-            return self._access_as_holder(before, script, *arguments)
-        reply = self.stored.access(script, NO_PERMIT, *arguments)
+            return self._access_as_holder(before, parse, script, *arguments)
+        reply = self.stored.access(parse, script, NO_PERMIT, *arguments)
         if reply != LOCKED:
             return reply
         try:
             with self._lock:
-                return self._access_as_holder(self._own_lease(), script, *arguments)
+                return self._access_as_holder(self._own_lease(), parse, script, *arguments)
         except BaseException:
             if self._own_lease() is not before:  # Ctrl-C within acquire or release; nobody else would release it
                 with contextlib.suppress(NotHeldError):
                     self._lock.release()
             raise
 
-    def _access_as_holder(self, lease: Lease | None, script: BoundScript, *arguments: bytes) -> Any:
-        reply = LEASE_LOST if lease is None else self.stored.access(script, lease.token, *arguments)
+    def _access_as_holder(
+        self, lease: Lease | None, parse: Callable[[Any], Any], script: BoundScript, *arguments: bytes
+    ) -> Any:
+        reply = LEASE_LOST if lease is None else self.stored.access(parse, script, lease.token, *arguments)
         if reply == LEASE_LOST:
             raise LeaseLostError(f"the lease of {self._lock!r} expired before an access to {self.stored!r}")
         return reply

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import struct
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from broker.engine.handle import INDEX_KEY, Handle
 from broker.engine.owner import Owner
-from broker.engine.requests import run
+from broker.engine.requests import ask
 from broker.errors import BrokerError, MismatchError
+from broker.transport.replies import either, integer, string
 from broker.transport.scripts import BoundScript, PackedKeys, Script
 
 CREATE = Script("values/lua/create.lua", arguments=3)
@@ -55,7 +58,7 @@ class StoredBytes(Handle):
     ) -> None:
         super().__init__(name, context=context)
         create = CREATE.bind(self._keys, more_keys=INDEX_KEY)
-        self._bind_scripts(self._run(create, b"%d" % size, description.encode(), initial)[0])
+        self._bind_scripts(self._ask(integer, create, b"%d" % size, description.encode(), initial))
 
     def _bind_scripts(self, created: int) -> None:
         self._created = created  # when these bytes were created, by the server's clock
@@ -74,25 +77,31 @@ class StoredBytes(Handle):
 
     def read(self, offset: int, size: int) -> bytes:
         """Return `size` bytes from `offset` on."""
-        data: bytes = self.access(self._read_script, NO_PERMIT, b"%d" % offset, b"%d" % (offset + size - 1))
+        arguments = b"%d" % offset, b"%d" % (offset + size - 1)
+        data: bytes = self.access(sized(size), self._read_script, NO_PERMIT, *arguments)
         return data
 
     def write(self, offset: int, data: bytes, size: int, distance: int) -> None:
         """Write pieces of `size` bytes: the first one at `offset`, each of the others `distance` behind the last."""
-        self.access(self._write_script, NO_PERMIT, b"%d" % offset, data, b"%d" % size, b"%d" % distance)
+        self.access(integer, self._write_script, NO_PERMIT, b"%d" % offset, data, b"%d" % size, b"%d" % distance)
 
     def add(self, offset: int, number_format: bytes, addend: bytes) -> bytes:
         """Add to a number; the arguments and the result are those of add.lua."""
-        total: bytes = self.access(self._add_script, NO_PERMIT, b"%d" % offset, number_format, addend)
+        arguments = b"%d" % offset, number_format, addend
+        total: bytes = self.access(sum_of(number_format, addend), self._add_script, NO_PERMIT, *arguments)
         return total
 
     def exclusive(self) -> contextlib.AbstractContextManager[Memory]:
         """Lock nothing."""
         return contextlib.nullcontext(self)
 
-    def access(self, script: BoundScript, permit: bytes, *arguments: bytes) -> Any:
-        """Run one of the `scripts`; raise `DataLostError` if the bytes are no longer there."""
-        reply = self._drive(lambda client: run(client, script, client.new_token(), permit, *arguments))[0]
+    def access(self, parse: Callable[[Any], Any], script: BoundScript, permit: bytes, *arguments: bytes) -> Any:
+        """Run one of the `scripts`; return what `parse` makes of its reply.
+
+        Raises `DataLostError` if the bytes are no longer there.
+        """
+        any_reply = either(parse, LOST)
+        reply = self._drive(lambda client: ask(client, any_reply, script, client.new_token(), permit, *arguments))
         if reply == LOST:
             raise self._data_lost()
         return reply
@@ -110,6 +119,22 @@ class StoredBytes(Handle):
         if code == "MISMATCH":
             return MismatchError(f"{self!r} already exists with the type {existing}; use that type, or another name")
         return super()._translate_error(error)
+
+
+def sized(size: int) -> Callable[[Any], bytes]:
+    """Return what parses a reply of so many bytes."""
+
+    def parse(reply: Any) -> bytes:
+        if len(string(reply)) != size:
+            raise ValueError(reply)
+        return string(reply)
+
+    return parse
+
+
+def sum_of(number_format: bytes, addend: bytes) -> Callable[[Any], bytes]:
+    """Return what parses the reply to these arguments of add.lua."""
+    return sized(struct.calcsize(number_format) or len(addend))  # the format of an integer is only its byte order
 
 
 class StoredValue(StoredBytes):

@@ -73,6 +73,9 @@ class SimulatedConnection:
     def is_subscribed(self, channel: bytes) -> bool:
         return channel in self.channels
 
+    def disconnect(self) -> None:
+        self.close_request_wire()
+
     def retire(self) -> None:
         self.is_retired = True
 

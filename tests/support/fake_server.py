@@ -5,15 +5,16 @@ from __future__ import annotations
 import socket
 from contextlib import suppress
 
+from broker.transport.replies import INCOMPLETE, ReplyParser
 from tests.support.listener import Listener
 
 
 class FakeServer(Listener):
-    """Replies `reply` to whatever it receives, and counts its connections."""
+    """Replies `reply`, which a test may change, to every request, and counts its connections."""
 
     def __init__(self, reply: bytes) -> None:
         self.connections = 0
-        self._reply = reply
+        self.reply = reply
         super().__init__()
 
     def serve(self, connection: socket.socket) -> None:
@@ -22,8 +23,11 @@ class FakeServer(Listener):
 
     def _answer(self, connection: socket.socket) -> None:
         with connection, suppress(OSError):
-            while connection.recv(65536):
-                connection.sendall(self._reply)
+            requests = ReplyParser()
+            while data := connection.recv(65536):
+                requests.feed(data)
+                while requests.next() is not INCOMPLETE:
+                    connection.sendall(self.reply)
 
     def __enter__(self) -> FakeServer:
         return self

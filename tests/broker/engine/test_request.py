@@ -45,6 +45,9 @@ class FakeServer:
     def is_subscribed(self, channel: bytes) -> bool:
         return True
 
+    def disconnect(self) -> None:
+        pass
+
     def retire(self) -> None:
         pass
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from broker.transport.replies import INCOMPLETE, MAX_DEPTH, MAX_LINE, ReplyParser, parse_message
 from broker.transport.server_errors import UnexpectedReplyError
+from tests.support.resp import encode
 
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
 STATUSES = st.text(st.characters(codec="utf-8", exclude_characters="\r\n"))
@@ -20,18 +21,6 @@ VALUES = st.recursive(
     INTEGERS | st.binary() | STATUSES | st.none(), lambda value: st.lists(value, max_size=4), max_leaves=20
 )
 NOISE = st.lists(st.sampled_from([b"\r\n", b":", b"$", b"*", b"-", b"+", b"1", b"3", b"99", b"-1", b"OK", b"\xff"]))
-
-
-def encode(value: Any) -> bytes:
-    if isinstance(value, list):
-        return b"*%d\r\n" % len(value) + b"".join(map(encode, value))
-    if value is None:
-        return b"$-1\r\n"
-    if isinstance(value, int):
-        return b":%d\r\n" % value
-    if isinstance(value, str):
-        return b"+%b\r\n" % value.encode()
-    return b"$%d\r\n%b\r\n" % (len(value), value)
 
 
 def replies(pieces: Iterable[bytes]) -> list[Any]:
