@@ -16,6 +16,7 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, ClassVar
 
+from broker.engine.keeper import check_keeper
 from broker.engine.leased_handle import DEFAULT_LEASE
 from broker.engine.owner import Primitive
 from broker.engine.session import drain, existing_session, get_session, leave_session
@@ -56,6 +57,9 @@ class Context(ValueFactories, BaseContext):  # type: ignore[misc]
     `LAB_REDIS_URL_FILE`), else a private server, which is started when it is first needed and runs until `close` or
     until this process ends. `method` is multiprocessing's start method for `Process`.
 
+    `keeper` is what renews leases: a "thread" of this process, which C code that keeps the GIL delays, or also a small
+    "process" beside it, which goes on. The choice is a part of `url`, so it goes with all handles to other processes.
+
     The methods take the arguments of multiprocessing's, and as keywords `name` and, if the primitive can be held,
     `lease` in seconds. The same name is the same primitive in any context on any host; without a name, a new primitive
     is created.
@@ -67,8 +71,8 @@ class Context(ValueFactories, BaseContext):  # type: ignore[misc]
     _joinable_queue: ClassVar[type[JoinableQueue]] = JoinableQueue
     _stores: ClassVar[Stores] = STORES
 
-    def __init__(self, url: str | None = None, *, method: str | None = None) -> None:
-        self._server = ServerChoice(url)
+    def __init__(self, url: str | None = None, *, method: str | None = None, keeper: str = "thread") -> None:
+        self._server = ServerChoice(url, check_keeper(keeper))
         self._unnamed: weakref.WeakSet[Primitive] = weakref.WeakSet()
         self._deletions: deque[BoundScript] = deque()  # of what others may use until this context is closed
         self._heartbeats: list[Heartbeat] = []
@@ -301,11 +305,12 @@ def _leave_primitives_to_the_parent() -> None:
 os.register_at_fork(after_in_child=_leave_primitives_to_the_parent)
 
 
-def get_context(url: str | None = None, *, method: str | None = None) -> Context:
+def get_context(url: str | None = None, *, method: str | None = None, keeper: str = "thread") -> Context:
     """Return a context, with the arguments of `Context`, after checking that its server is available and suitable.
 
-    Raises `InvalidArgumentError`, `ServerUnavailableError` or `UnsuitableServerError`, whose message says what to do.
+    Raises `InvalidArgumentError`, `ServerUnavailableError` or `UnsuitableServerError`, whose message says what to do,
+    and `UnsupportedError` where `keeper` cannot be "process".
     """
-    context = Context(url, method=method)
+    context = Context(url, method=method, keeper=keeper)
     context.check()
     return context

@@ -36,7 +36,8 @@ class Context(broker.Context):
     A process that no worker has started after `start_timeout` seconds ends with exit code 1; by default it waits. If
     processes wait for more than a second, a line on standard error says how many, and what to do. `method` is
     multiprocessing's start method, which decides what a process inherits. A Ctrl-C in the terminal of this process
-    reaches the processes as it reaches multiprocessing's, unless `forward_interrupts` is false.
+    reaches the processes as it reaches multiprocessing's, unless `forward_interrupts` is false. `keeper` is
+    that of `broker.Context`, here and in the processes.
 
     As with multiprocessing, a process terminates its daemonic children and joins the others before it ends; then a
     context that has started any is closed. An unpickled context belongs to the job that has received it: what the job
@@ -58,8 +59,9 @@ class Context(broker.Context):
         method: str | None = None,
         start_timeout: float | None = None,
         forward_interrupts: bool = True,
+        keeper: str = "thread",
     ) -> None:
-        super().__init__(url, method=method)
+        super().__init__(url, method=method, keeper=keeper)
         self._method = method
         self.start_timeout = check_start_timeout(start_timeout)
         self.queue = queue
@@ -143,10 +145,16 @@ def get_context(
     method: str | None = None,
     start_timeout: float | None = None,
     forward_interrupts: bool = True,
+    keeper: str = "thread",
 ) -> Context:
     """Return a context after checking its server; raises what `broker.get_context` raises."""
     context = Context(
-        url, queue=queue, method=method, start_timeout=start_timeout, forward_interrupts=forward_interrupts
+        url,
+        queue=queue,
+        method=method,
+        start_timeout=start_timeout,
+        forward_interrupts=forward_interrupts,
+        keeper=keeper,
     )
     context.check()
     return context

@@ -20,6 +20,7 @@ from broker.aio.wire import SharedWire, WireOpener
 from broker.engine.lease import Holdings
 from broker.engine.operations import Client, Clock, Operation, Steps
 from broker.engine.session import RENEWAL_TIMEOUT, REPLY_TIMEOUT, prepare_request
+from broker.transport.address import split_keeper
 from broker.transport.connection import new_client_id
 
 CLOSE_TIMEOUT = 2.0  # seconds in which requests that withdraw what was cancelled are sent when a session is closed
@@ -127,9 +128,9 @@ _sessions: dict[asyncio.AbstractEventLoop, dict[str, Session]] = {}
 
 def get_session(url: str) -> Session:
     """Return the running loop's session at `url`; create it if there is none."""
-    sessions = _sessions.get(asyncio.get_running_loop(), {})
-    session = sessions.get(url)
-    return session if session is not None and not session.closed else register_session(url)
+    address, _ = split_keeper(url)
+    session = _sessions.get(asyncio.get_running_loop(), {}).get(address)
+    return session if session is not None and not session.closed else register_session(address)
 
 
 def register_session(url: str, reply_timeout: float = REPLY_TIMEOUT) -> Session:
@@ -144,7 +145,7 @@ def register_session(url: str, reply_timeout: float = REPLY_TIMEOUT) -> Session:
 
 async def leave_session(url: str, context: object) -> None:
     """Close the running loop's session at `url`, if there is one and no other context uses it."""
-    session = _sessions.get(asyncio.get_running_loop(), {}).get(url)
+    session = _sessions.get(asyncio.get_running_loop(), {}).get(split_keeper(url)[0])
     if session is not None:
         session.contexts.discard(context)
         if not session.contexts:

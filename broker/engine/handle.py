@@ -15,6 +15,7 @@ from broker.engine.owner import Owner, default_owner
 from broker.engine.requests import ask, run
 from broker.engine.session import Session, get_session
 from broker.errors import BrokerError, DataLostError, InvalidArgumentError, MismatchError
+from broker.transport.address import split_keeper
 from broker.transport.scripts import BoundScript, Command, PackedKeys, Script
 from broker.transport.server_errors import translate
 
@@ -68,6 +69,11 @@ class Handle:
 
     def _configure(self, *args: Any, **options: Any) -> None:
         """Check the options of this kind of primitive, and bind the scripts that are run often to the keys."""
+
+    @property
+    def _server(self) -> str:
+        """The address of the server, which is the same in URLs that differ in what renews leases."""
+        return split_keeper(self._url)[0]
 
     @property
     def _keys(self) -> tuple[bytes, ...]:

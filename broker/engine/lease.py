@@ -12,6 +12,17 @@ from broker.transport.scripts import BoundScript
 RETRY_DELAY = 0.1  # seconds until a failed renewal is retried
 
 
+class Keeping(Protocol):
+    """The registration of a lease with a program that renews it, too."""
+
+    @property
+    def deadline(self) -> float:
+        """Until when the lease is certain, as far as that program knows; negative if it is lost."""
+
+    def end(self, lease: Lease) -> None:
+        """Have the lease renewed by it no longer."""
+
+
 NOT_SENT, SENT, CONFIRMED = range(3)  # the release of a lease
 
 
@@ -25,6 +36,8 @@ class Lease:
     server has confirmed the release, so that a release that fails or is interrupted can be repeated. `depth` is how
     often its owner has acquired a reentrant lock, less how often it has released it.
 
+    `keeping` is set while a program beside this process renews it, too.
+
     `brief_until` is until when the hold counts as brief, if that is to be remembered for the next one, else 0.
     """
 
@@ -34,6 +47,7 @@ class Lease:
         "depth",
         "duration",
         "fence",
+        "keeping",
         "lost",
         "owner",
         "release",
@@ -61,6 +75,7 @@ class Lease:
         self.renew_at = since + (deadline - since) / 3
         self.brief_until = 0.0
         self.renew_script = renew_script
+        self.keeping: Keeping | None = None
         self.owner = owner
         self.lost = False
         self.release = NOT_SENT
@@ -70,7 +85,10 @@ class Lease:
     @property
     def has_expired(self) -> bool:
         """Whether another process may hold this permit; once that is so, the lease is lost for good."""
-        if time.monotonic() >= self.deadline:
+        now = time.monotonic()
+        if now >= self.deadline and (keeping := self.keeping) is not None:
+            self.deadline = max(self.deadline, keeping.deadline)
+        if now >= self.deadline:
             self.lost = True
         return self.lost
 
@@ -83,6 +101,19 @@ class Lease:
     def is_valid(self) -> bool:
         """Whether it is certain that no other process holds this permit, and its release has not been sent."""
         return self.release == NOT_SENT and not self.has_expired
+
+    def is_kept(self, now: float) -> bool:
+        """Return whether its keeper has renewed it in time, or knows that it is lost; take over what that knows."""
+        keeping = self.keeping  # another thread may end it at any point
+        if keeping is None:
+            return False
+        deadline = keeping.deadline
+        if deadline < 0 and self.release == NOT_SENT:
+            self.lost = True
+        if deadline - self.duration / 2 <= now:
+            return self.lost
+        self.deadline, self.renew_at = deadline, deadline - self.duration / 2
+        return True
 
 
 def renew(clock: Clock, lease: Lease) -> Steps[None]:

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from broker.engine.blocking import drive
+from broker.engine.keeper import Keeper
 from broker.engine.lease import Lease, Withdrawal, renew
 from broker.engine.operations import Clock, Steps
 from broker.errors import BrokerError
@@ -23,6 +24,8 @@ class LeaseRenewer:
 
     A lock that is acquired and released in a loop must not wake the thread each time: a lease whose renewal is due
     after the next wake-up is only added to the dictionary, and costs nothing more if it is released before.
+
+    With a `keeper`, that renews them as well, and the thread renews what it has not.
     """
 
     def __init__(self, connect: Callable[[], Connection]) -> None:
@@ -34,16 +37,26 @@ class LeaseRenewer:
         self._connection: Connection | None = None
         self._next_wakeup = NEVER
         self._stopped = False
+        self.keeper: Keeper | None = None
+
+    def use_keeper(self, url: str) -> None:
+        """Have leases that are added from now on renewed by a keeper, too."""
+        if self.keeper is None:
+            self.keeper = Keeper(url, self._leases)
 
     def add(self, lease: Lease) -> None:
-        """Renew `lease` until it is removed or lost; raise `BrokerError` if no thread can be started."""
+        """Renew `lease` until it is removed or lost; raise `BrokerError` if no thread or keeper can be started."""
         self._leases[lease.token] = lease
+        if self.keeper is not None:
+            self.keeper.keep(lease)
         if lease.renew_at < self._next_wakeup:
             self._wake_by(lease.renew_at)
 
     def remove(self, lease: Lease) -> None:
         """Stop renewing `lease`."""
         self._leases.pop(lease.token, None)
+        if self.keeper is not None:
+            self.keeper.end(lease)
 
     def withdraw(self, withdrawal: Withdrawal) -> None:
         """Send `withdrawal` in the background; without a thread, the lease expires instead."""
@@ -56,6 +69,8 @@ class LeaseRenewer:
         with self._wakeup_changed:
             self._stopped = True
             self._wakeup_changed.notify()
+        if self.keeper is not None:
+            self.keeper.stop()
 
     def _wake_by(self, moment: float) -> None:
         with self._wakeup_changed:
@@ -77,7 +92,7 @@ class LeaseRenewer:
             # _next_wakeup is NEVER now: a lease added from here on calls _wake_by, so it cannot be missed below.
             for lease in list(self._leases.values()):
                 if lease.renew_at <= time.monotonic():
-                    self._drive(partial(renew, lease=lease))
+                    self._renew(lease)
                 if not lease.needs_renewal:
                     self.remove(lease)
             for withdrawal in list(self._withdrawals):
@@ -95,6 +110,14 @@ class LeaseRenewer:
                 self._wakeup_changed.wait(left if left < NEVER else None)
             self._next_wakeup = NEVER
             return not self._stopped
+
+    def _renew(self, lease: Lease) -> None:
+        if self.keeper is None:
+            self._drive(partial(renew, lease=lease))
+        elif not lease.is_kept(time.monotonic()):
+            self._drive(partial(renew, lease=lease))
+            with contextlib.suppress(BrokerError):  # then this thread alone renews it
+                self.keeper.keep(lease)
 
     def _drive(self, steps: Callable[[Clock], Steps[T]]) -> T:
         if self._connection is None:

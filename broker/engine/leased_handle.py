@@ -65,6 +65,8 @@ class LeasedHandle(Handle):
         script = self._withdrawal if lease.sent_again else release
         try:
             lease.release = SENT
+            if (keeping := lease.keeping) is not None:
+                keeping.end(lease)
             released, retried = (1, False) if before == CONFIRMED else (yield from run(client, script, lease.token))
             if type(released) is not int:
                 raise unexpected(client, released)

@@ -17,6 +17,7 @@ from broker.engine.lease import Holdings
 from broker.engine.lease_renewer import LeaseRenewer
 from broker.engine.operations import Client, Steps
 from broker.engine.requests import run
+from broker.transport.address import split_keeper
 from broker.transport.connection import Connection
 from broker.transport.scripts import BoundScript
 from broker.transport.wire import WireFactory, wire_factory
@@ -140,20 +141,25 @@ _inherited_sessions: list[Session] = []
 
 
 def get_session(url: str) -> Session:
-    """Return this process's session at `url`; create it if there is none."""
+    """Return this process's session at `url`; create it if there is none, and from now on use the keeper of `url`."""
+    address, keeper = split_keeper(url)
     with _sessions_lock:
-        session = _sessions.get(url)
-        return session if session is not None and not session.closed else register_session(url, wire_factory(url))
+        session = _sessions.get(address)
+        if session is None or session.closed:
+            session = register_session(address, wire_factory(address))
+        if keeper == "process":
+            session.lease_renewer.use_keeper(address)
+        return session
 
 
 def existing_session(url: str) -> Session | None:
     """Return this process's session at `url`, if there is one."""
-    return _sessions.get(url)
+    return _sessions.get(split_keeper(url)[0])
 
 
 def leave_session(url: str, context: object) -> None:
     """Close this process's session at `url`, if there is one and no other context uses it."""
-    session = _sessions.get(url)
+    session = existing_session(url)
     if session is not None:
         session.contexts.discard(context)
         if not session.contexts:

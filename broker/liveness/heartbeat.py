@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import secrets
 import socket
-import subprocess
-import sys
-import threading
 from types import TracebackType
 
 from broker.engine.handle import check_name
 from broker.liveness.board import Board
-from broker.subprocesses.parent_pipe import ParentPipe
+from broker.subprocesses.restarted_program import RestartedProgram
 
-RESTART_DELAY = 0.1  # seconds until a reporter that has ended is restarted
 
-# The reporter gets this process's import path as arguments, which all users can see; the rest goes through a pipe.
-_REPORTER_CODE = "import sys; sys.path[:] = sys.argv[1:]; from broker.liveness.reporter import main; main()"
+class _Reporter(RestartedProgram):
+    _module = "broker.liveness.reporter"
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__()
+        self._arguments = json.dumps(arguments).encode()
+
+    def _launch(self) -> None:
+        self._start(self._arguments)
 
 
 class Heartbeat:
@@ -41,17 +43,13 @@ class Heartbeat:
         self.who = check_name(f"{socket.gethostname()}/{os.getpid()}" if who is None else who)
         self._pid = os.getpid()
         self._token = secrets.token_hex(8)
-        self._lock = threading.Lock()
-        self._stopped = threading.Event()
-        self._supervisor: threading.Thread | None = None
+        self._reporter = _Reporter(board._url, board.name, board.interval, self._token, self.who, self._pid)
         if daemon:  # before joining: once this process is on the board, a reporter must notice its end
-            self._start_reporter()
-            self._supervisor = threading.Thread(target=self._supervise, name="broker-heartbeat", daemon=True)
-            self._supervisor.start()
+            self._reporter.start()
         try:
             self._join()
         except BaseException:
-            self._stop_reporter()
+            self._reporter.stop()
             raise
 
     def beat(self) -> None:
@@ -64,7 +62,7 @@ class Heartbeat:
 
         Raises `ServerUnavailableError` if the server cannot be reached; the name is then dead after an interval.
         """
-        if os.getpid() == self._pid and self._stop_reporter():
+        if os.getpid() == self._pid and self._reporter.stop():
             self.board._leave(self._token, self.who)
 
     def __enter__(self) -> Heartbeat:
@@ -80,42 +78,3 @@ class Heartbeat:
 
     def _join(self) -> None:
         self.board._run(self.board._join_script, self._token.encode(), self.who.encode())
-
-    def _start_reporter(self) -> None:
-        self._parent_pipe = ParentPipe()
-        try:
-            self._reporter = subprocess.Popen(
-                [sys.executable, "-c", _REPORTER_CODE, *sys.path],
-                stdin=self._parent_pipe.reader,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C must not reach it
-            )
-        finally:
-            self._parent_pipe.close_reader()
-        board = self.board
-        arguments = (board._url, board.name, board.interval, self._token, self.who, self._pid)
-        self._parent_pipe.write(json.dumps(arguments).encode() + b"\n")
-
-    def _supervise(self) -> None:
-        while True:
-            self._reporter.wait()
-            if self._stopped.wait(RESTART_DELAY):
-                return
-            with self._lock, contextlib.suppress(OSError):
-                if not self._stopped.is_set():
-                    self._parent_pipe.close()
-                    self._start_reporter()
-
-    def _stop_reporter(self) -> bool:
-        """Return False if it was stopped before."""
-        with self._lock:
-            if self._stopped.is_set():
-                return False
-            self._stopped.set()
-            if self._supervisor is None:
-                return True
-            self._reporter.kill()
-        self._supervisor.join()
-        self._parent_pipe.close()
-        return True

@@ -65,7 +65,7 @@ class Condition(Handle):
     ) -> None:
         self._lock = RLock(name, lease=lease, context=context) if lock is None else _check_lock(lock)
         super().__init__(name, context=context)
-        if self._url != self._lock._url:
+        if self._server != self._lock._server:
             raise InvalidArgumentError(f"{self!r} and its lock must be on the same server")
 
     @classmethod

@@ -101,10 +101,13 @@ class WaitRequest(PermitRequest):
         self._accept(self._new_lease(fence, self._client.now(), expires_at, self._confirmation))
         return True
 
+    def _new_lease(self, fence: int, since: float, deadline: float, _: BoundScript) -> Lease:
+        # Each renewal confirms, too, in case the first confirmation was lost.
+        return super()._new_lease(fence, since, deadline, self._confirmation)
+
     def _accept(self, lease: Lease) -> None:
         super()._accept(lease)
         self._take_over(lease)
-        lease.renew_script = self._confirmation  # in case the first one was lost
 
     def _take_over(self, granted: Lease) -> None:
         granted.depth = self._held.depth

@@ -5,20 +5,25 @@ from __future__ import annotations
 from broker.errors import InvalidArgumentError
 from broker.server.environment import URL, server_url
 from broker.server.private_server import PrivateServer
+from broker.transport.address import with_keeper
 
 
 class ServerChoice:
-    """The server at `url`; without one, it is chosen when it is first needed."""
+    """The server at `url`; without one, it is chosen when it is first needed.
 
-    def __init__(self, url: str | None) -> None:
-        self.chosen = url
+    Its URL also says whether a thread or a process renews leases.
+    """
+
+    def __init__(self, url: str | None, keeper: str = "thread") -> None:
+        self.chosen = None if url is None else with_keeper(url, keeper)
+        self._keeper = keeper
         self._private: PrivateServer | None = None
 
     @property
     def url(self) -> str:
         """The server's URL; a private server is started if no other was named."""
         if self.chosen is None:
-            self.chosen = server_url() or self._start_server()
+            self.chosen = with_keeper(server_url() or self._start_server(), self._keeper)
         return self.chosen
 
     @property

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+import select
 import weakref
 
 
@@ -20,6 +23,21 @@ class ParentPipe:
     def write(self, message: bytes) -> None:
         """Send a message to the subprocess; raise `BrokenPipeError` if it has ended."""
         os.write(self._writer, message)
+
+    def write_at_once(self, message: bytes) -> bool:
+        """Send a message if that needs no waiting; return whether all of it was sent, and else none of it."""
+        if not self.is_open or len(message) > select.PIPE_BUF:  # up to that size, it is written as a whole
+            return False
+        try:
+            os.set_blocking(self._writer, False)
+            return os.write(self._writer, message) == len(message)
+        except (BlockingIOError, BrokenPipeError):
+            return False
+
+    def enlarge(self, size: int) -> None:
+        """Have it take so many bytes that were not read, if the system permits it."""
+        with contextlib.suppress(OSError, AttributeError):  # only Linux has this
+            fcntl.fcntl(self._writer, fcntl.F_SETPIPE_SZ, size)
 
     def close_reader(self) -> None:
         """Close this process's copy of the reading end."""

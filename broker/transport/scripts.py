@@ -107,12 +107,16 @@ class Script:
     file may include others.
     """
 
-    __slots__ = ("arguments", "sha", "text")
+    __slots__ = ("arguments", "path", "sha", "text")
 
     def __init__(self, path: str, arguments: int = 1) -> None:
+        self.path = path
         self.arguments = arguments
         self.text = _read(path)
         self.sha = hashlib.sha1(self.text, usedforsecurity=False).hexdigest().encode()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _unpickle, (self.path, self.arguments)
 
     def bind(
         self, keys: PackedKeys | Sequence[bytes], *fixed_arguments: int, more_keys: PackedKeys = NO_KEYS
@@ -120,6 +124,11 @@ class Script:
         """Return the script bound to these keys and fixed arguments; `more_keys` follow the others."""
         packed = keys if isinstance(keys, PackedKeys) else PackedKeys(keys)
         return BoundScript(self, packed, more_keys, fixed_arguments)
+
+
+@functools.cache
+def _unpickle(path: str, arguments: int) -> Script:
+    return Script(path, arguments)
 
 
 def _read(path: str) -> bytes:

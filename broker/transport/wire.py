@@ -19,7 +19,7 @@ import redis
 from redis.connection import UnixDomainSocketConnection, parse_url
 
 from broker.errors import InvalidArgumentError
-from broker.transport.address import without_password
+from broker.transport.address import split_keeper, without_password
 from broker.transport.replies import INCOMPLETE, ReplyParser
 from broker.transport.scripts import pack_command
 from broker.transport.server_errors import TlsError, UnexpectedReplyError, connection_error, is_tls_disagreement
@@ -152,8 +152,9 @@ class WireFactory(Protocol):
 @functools.lru_cache(maxsize=16)  # in a worker, its processes have it from their parent
 def wire_factory(url: str) -> WireFactory:
     """Return a function that opens a wire to `url`; raise `InvalidArgumentError` if `url` is not a Redis URL."""
+    address, _ = split_keeper(url)
     try:
-        options: dict[str, Any] = {"driver_info": None} | parse_url(url)
+        options: dict[str, Any] = {"driver_info": None} | parse_url(address)
         connection_class = options.pop("connection_class", redis.Connection)
         connection_class(**options)  # rejects unknown options
     except (ValueError, AttributeError, TypeError, redis.RedisError):

@@ -29,7 +29,7 @@ class AnyLock(Protocol):
 
 def guard(stored: StoredBytes, lock: AnyLock) -> Memory:
     """Return these bytes under a lock."""
-    if isinstance(lock, (Lock, RLock)) and lock._url == stored._url and _is_original(lock):
+    if isinstance(lock, (Lock, RLock)) and lock._server == stored._server and _is_original(lock):
         return GuardedBytes(stored, lock)
     return LockedBytes(stored, lock)
 

@@ -17,6 +17,7 @@ from multiprocessing.connection import wait
 import psutil
 import pytest
 
+import jobs
 from tests.support.actors import TIMEOUT
 from tests.support.waiting import wait_until
 
@@ -336,3 +337,9 @@ def test_a_main_module_without_a_file_has_no_name_of_one(either):
     process.start()
     process.join(TIMEOUT)
     assert process.exitcode == 0
+
+
+def test_what_renews_leases_goes_with_a_context(url):
+    with jobs.Context(url, keeper="process") as ctx:
+        _, arguments = ctx.__reduce__()
+        assert arguments[0] == ctx.url == f"{url}#keeper=process"

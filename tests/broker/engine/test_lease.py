@@ -11,6 +11,7 @@ import pytest
 from broker import BrokerError
 from broker.engine import lease as lease_module
 from broker.engine.blocking import drive
+from broker.engine.keeper import LOST
 from broker.engine.lease import RETRY_DELAY, SENT, Lease, renew
 from broker.engine.lease_renewer import LeaseRenewer
 from broker.engine.shared_scripts import RENEW
@@ -148,3 +149,29 @@ def test_thread_that_cannot_be_started_is_an_error_now_and_no_obstacle_later(mon
     renewer.add(due_at_once(now))
     assert connection.renewed.get(timeout=TIMEOUT) == b"due at once"
     renewer.stop()
+
+
+class FakeKeeping:
+    def __init__(self, deadline: float) -> None:
+        self.deadline = deadline
+
+    def end(self, lease: Lease) -> None:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(("left", "is_kept"), [(DURATION, True), (DURATION / 3, False), (-1.0, False)])
+def test_lease_is_valid_for_as_long_as_its_keeper_has_renewed_it(left: float, is_kept: bool) -> None:
+    now = time.monotonic()
+    lease = make_lease(deadline=now - 1)
+    lease.keeping = FakeKeeping(now + left)
+    assert lease.is_kept(now) is is_kept, "the thread renews what the keeper has not renewed in time"
+    assert lease.is_valid is (left > 0)
+
+
+def test_holder_learns_from_the_keeper_that_a_lease_is_lost() -> None:
+    now = time.monotonic()
+    lease = make_lease(deadline=now + LEFT)
+    lease.keeping = FakeKeeping(LOST)
+    assert lease.is_kept(now), "there is nothing to renew"
+    assert lease.lost
+    assert not lease.is_valid
