@@ -81,7 +81,7 @@ def test_programs(program, tmp_path):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands(command, tmp_path):
-    (tmp_path / "tests").symlink_to(ROOT / "tests")
+    (tmp_path / "lab").symlink_to(ROOT / "lab")
     for each in [WRITES_RUNS, command] if command in READ_RUNS else [command]:
         words = each.split()[1:]
         small = SMALL.get(words[1], "") if words[0] in ("run", "compare") else ""

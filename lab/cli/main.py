@@ -23,6 +23,7 @@ from lab.cli.exit_status import exit_with, interrupt_status
 from lab.cli.locks_command import locks
 from lab.cli.report_command import report_command
 from lab.cli.top_command import top
+from lab.course import QUESTIONS
 from lab.errors import InterruptedRunError, LabError
 from lab.exercise import Exercise
 from lab.exercises import EXERCISES
@@ -79,18 +80,29 @@ def list_exercises() -> None:
         click.echo(f"{name.ljust(width)}  {exercise.summary}")
 
 
-@cli.command(short_help="Show what an exercise asks, and its source.")
+@cli.command(short_help="Show the course's program and its question.")
 @click.argument("name", metavar="EXERCISE")
-def show(name: str) -> None:
-    """Show what the course asks in an exercise, and the exercise's source."""
+@click.option("--source", is_flag=True, help="Also show the exercise's description and its code.")
+def show(name: str, source: bool) -> None:
+    """Show the course's own program, what it asks about it, and the command that answers this.
+
+    Of an exercise for which the course has no program, show the description.
+    """
     exercise = _find(name)
-    source = _without_docstring(inspect.getsource(sys.modules[exercise.__module__]))
-    click.echo(f"{exercise.name}: {exercise.summary}\n\n{exercise.statement()}\n")
-    console = Console()
-    if console.is_terminal:
-        console.print(Syntax(source, "python", word_wrap=True, background_color="default"))
+    question = QUESTIONS.get(name)
+    if question is None:
+        click.echo(f"{name}: {exercise.summary}\n")
     else:
-        click.echo(source)
+        click.echo(f"{name}: the course's program {question.program}.py\n")
+        _print_python(question.source())
+        click.echo(f"\n{click.wrap_text(question.text)}\n\nWhat do you expect?\n\n    {question.command}")
+    if source and question is not None:
+        click.echo()
+    if source or question is None:
+        click.echo(exercise.statement())
+    if source:
+        click.echo()
+        _print_python(_without_docstring(inspect.getsource(sys.modules[exercise.__module__])))
 
 
 @cli.group(
@@ -159,6 +171,14 @@ def _find(name: str) -> type[Exercise]:
         return EXERCISES[name]
     except KeyError:
         raise LabError(f"there is no exercise {name!r}; there are: {', '.join(EXERCISES)}") from None
+
+
+def _print_python(source: str) -> None:
+    console = Console()
+    if console.is_terminal:
+        console.print(Syntax(source, "python", word_wrap=True, background_color="default"))
+    else:
+        click.echo(source)
 
 
 def _without_docstring(source: str) -> str:

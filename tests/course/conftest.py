@@ -12,11 +12,12 @@ from types import MappingProxyType
 
 import pytest
 
+import lab.course
 from broker.server.private_server import PrivateServer
 from tests.support.actors import TIMEOUT
 from tests.support.waiting import wait_until
 
-PROGRAMS = Path(__file__).parent / "programs"
+PROGRAMS = Path(lab.course.__file__).parent / "programs"
 BACKENDS = ("local", "redis", "rq")
 STOCK = {"tickets_query": 5, "tickets_unlocked": 1, "tickets_locked": 5}  # the course's content of `db`
 LONGEST = ("tickets_locked", "traffic")

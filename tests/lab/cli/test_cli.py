@@ -13,6 +13,7 @@ import pytest
 import redis
 
 from broker.server.private_server import PrivateServer
+from lab.course import QUESTIONS
 from lab.exercises import EXERCISES
 from tests.support.actors import TIMEOUT
 from tests.support.lab import COMMAND, FinishedLab, RunLab, StartLab, table_rows
@@ -35,15 +36,30 @@ def test_local_backend_needs_no_server(lab: RunLab, monkeypatch: pytest.MonkeyPa
     assert "server:" not in done.stdout
 
 
-@pytest.mark.slow
-def test_list_and_show(lab: RunLab):
-    lines = lab("list").stdout.splitlines()
+def test_list(lab_in_process: RunLab):
+    lines = lab_in_process("list").stdout.splitlines()
     assert ", ".join(line.split()[0] for line in lines) == f"{COURSE}, {BESIDE}"
     assert max(map(len, lines)) <= 80
+
+
+def test_show_asks_about_the_courses_program(lab_in_process: RunLab):
+    assert set(QUESTIONS) <= set(EXERCISES)
     for name, exercise in EXERCISES.items():
-        shown = lab("show", name).stdout
-        assert exercise.statement().splitlines()[0] in shown
-        assert shown.count(exercise.statement().splitlines()[-1]) == 1
+        shown = lab_in_process("show", name).stdout
+        if question := QUESTIONS.get(name):
+            program, _, rest = shown.partition("\nWhat do you expect?\n")
+            assert question.source() in program
+            assert question.text.split() == program.split()[-len(question.text.split()) :]
+            assert rest.split() == question.command.split()
+        else:
+            assert shown == f"{name}: {exercise.summary}\n\n{exercise.statement()}\n"
+
+
+def test_show_source(lab_in_process: RunLab):
+    for name, exercise in EXERCISES.items():
+        shown = lab_in_process("show", name, "--source").stdout
+        assert shown.startswith(lab_in_process("show", name).stdout)
+        assert shown.count(exercise.statement()) == 1
         assert "@actor\ndef " in shown
 
 
