@@ -28,12 +28,13 @@ COMMANDS = [
     pytest.param(
         command,
         id=f"{page.stem}-{number}",
-        marks=[pytest.mark.slow] if "compare" in command or page.stem == "course" else [],
+        marks=[pytest.mark.slow] if "compare" in command or page.stem in ("course", "teaching") else [],
     )
     for page, commands in SHOWN.items()
     for number, command in enumerate(commands)
 ]
 WRITES_RUNS, READ_RUNS = "lab compare tickets --trace runs", {"lab check runs", "lab report runs"}
+STARTS_RUNG, CHECKS_RUNG = "lab learn start 1", "lab learn check 1"
 LAB = Path(sys.executable).with_name("lab")
 SMALL = {  # quick, and still wrong without what keeps the actors apart
     "daemon": "--pace 0.2",
@@ -82,7 +83,8 @@ def test_programs(program, tmp_path):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands(command, tmp_path):
     (tmp_path / "lab").symlink_to(ROOT / "lab")
-    for each in [WRITES_RUNS, command] if command in READ_RUNS else [command]:
+    before = [WRITES_RUNS] if command in READ_RUNS else [STARTS_RUNG] if CHECKS_RUNG in command else []
+    for each in [*before, command]:
         words = each.split()[1:]
         small = SMALL.get(words[1], "") if words[0] in ("run", "compare") else ""
         run = subprocess.run(
@@ -98,9 +100,11 @@ def test_commands(command, tmp_path):
 
 
 def expected_status(words):
-    """Return the exit status of a command: 1 for a variant that goes wrong, 2 if a death leaves the others waiting."""
+    """Return the exit status of a command: 1 for what goes wrong, 2 if a death leaves the others waiting."""
     if "kill" in words:
         return 2
+    if words[0] == "learn":
+        return int("check" in words)  # a version that nobody has repaired
     named = words[words.index("--how") + 1].split(",") if "--how" in words else []
     wrong = WRONG | ({"unfenced"} if "pause" in words else set())
     return int(not wrong.isdisjoint(EXERCISES[words[1]].variants() if named == ["all"] else named))
@@ -109,6 +113,7 @@ def expected_status(words):
 def test_the_readme_has_commands():
     assert len(SHOWN[ROOT / "README.md"]) >= 6
     assert {WRITES_RUNS, *READ_RUNS} <= set(SHOWN[ROOT / "README.md"])
+    assert {STARTS_RUNG, CHECKS_RUNG} <= set(SHOWN[ROOT / "docs" / "teaching.md"])
 
 
 def test_links_lead_somewhere():

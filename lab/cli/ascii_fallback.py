@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 
-SUBSTITUTES = str.maketrans("▁▂▃▄▅▆▇█·─━│µ±…", ".:-=+*#@_--|u+.")  # a block's substitute grows with it
+SUBSTITUTES = str.maketrans("▁▂▃▄▅▆▇█·─━│µ±…→", ".:-=+*#@_--|u+.>")  # a block's substitute grows with it
 HANDLER = "lab.ascii_fallback"
 
 

@@ -20,6 +20,7 @@ from lab.checks.verdicts import Verdict
 from lab.cli import ascii_fallback, exercise_commands, program_commands, worker_commands
 from lab.cli.doctor_command import doctor
 from lab.cli.exit_status import exit_with, interrupt_status
+from lab.cli.learn_command import learn
 from lab.cli.locks_command import locks
 from lab.cli.report_command import report_command
 from lab.cli.top_command import top
@@ -156,6 +157,7 @@ def check(folder: Path) -> int:
 cli.add_command(worker_commands.worker)
 cli.add_command(worker_commands.workers)
 cli.add_command(doctor)
+cli.add_command(learn)
 cli.add_command(locks)
 cli.add_command(top)
 cli.add_command(report_command())

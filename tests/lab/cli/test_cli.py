@@ -93,7 +93,17 @@ def test_progress_bar_on_a_terminal(tmp_path: Path):
 
 @pytest.mark.parametrize(
     "arguments",
-    [(), ("--help",), ("compare",), ("compare", "--help"), ("compare", "ktv", "-h"), ("run",), ("run", "ktv", "-h")],
+    [
+        (),
+        ("--help",),
+        ("compare",),
+        ("compare", "--help"),
+        ("compare", "ktv", "-h"),
+        ("run",),
+        ("run", "ktv", "-h"),
+        ("learn", "-h"),
+        ("learn", "check", "-h"),
+    ],
 )
 def test_help(lab_in_process: RunLab, arguments: tuple[str, ...]):
     done = lab_in_process(*arguments)

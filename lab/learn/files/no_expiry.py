@@ -1,0 +1,11 @@
+class Lock:
+    def __init__(self, client, name, lease):
+        self.client = client
+        self.name = name
+        self.lease = lease
+
+    def acquire(self):
+        return bool(self.client.set(self.name, "taken", nx=True))
+
+    def release(self):
+        self.client.delete(self.name)

@@ -1,0 +1,104 @@
+"""What the actors do with a learner's lock: the plays from which the trials are made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from lab.learn.errors import UnjudgedError
+from lab.learn.judging import ACTS, JOB, LATE, NOT_HELD, REFUSED, TIMES_OUT, WRITES
+from lab.learn.stage import Actor
+
+LEASE = 30.0  # seconds, on the stage
+POLL = 1.0  # seconds between two questions of one that is refused
+
+Play: TypeAlias = Callable[[Actor, Any], None]
+
+
+def hold(seconds: float) -> Play:
+    """Ask every second until the lock is granted; hold it for so long."""
+
+    def play(me: Actor, lock: Any) -> None:
+        ends = _enter(me, lock)
+        me.work(seconds)
+        me.leave()
+        _release(me, lock, ends)
+
+    return play
+
+
+def write(seconds: float) -> Play:
+    """Do as `hold` does, and write into the store at the end of the work."""
+
+    def play(me: Actor, lock: Any) -> None:
+        ends = _enter(me, lock)
+        me.work(seconds)
+        fence = getattr(lock, "fence", None)
+        if not isinstance(fence, int) or isinstance(fence, bool):
+            raise UnjudgedError(f"fence must be a whole number after acquire(), not {fence!r}")
+        accepted = fence >= me.stage.newest_fence
+        me.stage.newest_fence = max(me.stage.newest_fence, fence)
+        me.record(WRITES if accepted else REFUSED, fence=fence)
+        me.leave()
+        _release(me, lock, ends)
+
+    return play
+
+
+def wait_and_hold(seconds: float, timeout: float = 200.0, rounds: int = 1) -> Play:
+    """Wait for the lock in acquire(timeout), and hold it for so long; the next round follows at once."""
+
+    def play(me: Actor, lock: Any) -> None:
+        for _ in range(rounds):
+            me.record("requests", on=JOB)
+            if not me.call("acquire", lock.acquire, timeout):
+                me.record(TIMES_OUT, on=JOB)
+                return
+            me.enter(JOB, me.stage.clock.now + LEASE)
+            me.work(seconds)
+            me.leave()
+            me.call("release", lock.release)
+
+    return play
+
+
+def act(seconds: float) -> Play:
+    """Hold the lock for so long, and ask before each act, every second, whether it is still held."""
+
+    def play(me: Actor, lock: Any) -> None:
+        ends = _enter(me, lock)
+        me.point()
+        for _ in range(int(seconds)):
+            me.sleep(1)
+            if not me.call("held", lock.held):
+                me.record(NOT_HELD)
+                break
+            me.record(ACTS)
+        me.leave()
+        _release(me, lock, ends)
+
+    return play
+
+
+def _enter(me: Actor, lock: Any) -> float:
+    """Ask until the lock is granted; return when its lease ends: it counts from the call that got it."""
+    me.record("requests", on=JOB)
+    while True:
+        called = me.stage.clock.now
+        if me.call("acquire", lock.acquire):
+            break
+        me.sleep(POLL)
+    if called + LEASE > me.stage.clock.now:
+        me.enter(JOB, called + LEASE)
+    else:
+        me.record(LATE, on=JOB, value=int(called + LEASE), why="its lease has ended already")
+    return called + LEASE
+
+
+def _release(me: Actor, lock: Any, ends: float) -> None:
+    """Release the lock; whoever does so late may be told by an exception."""
+    try:
+        me.call("release", lock.release)
+    except UnjudgedError:
+        if me.stage.clock.now < ends:
+            raise
