@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
-from broker.aio import event, locks, queues
+from broker.aio import barrier, condition, event, locks, queues, values
 from broker.aio.handle import Handle
 from broker.aio.session import get_session, leave_session
 from broker.engine.leased_handle import DEFAULT_LEASE
@@ -45,6 +46,24 @@ class Context:
         """Return a lock."""
         return locks.Lock(name, lease=lease, context=self)
 
+    def RLock(self, *, name: str | None = None, lease: float = DEFAULT_LEASE) -> locks.RLock:
+        """Return a reentrant lock."""
+        return locks.RLock(name, lease=lease, context=self)
+
+    def Condition(
+        self,
+        lock: locks.Lock | locks.RLock | None = None,
+        *,
+        name: str | None = None,
+        lease: float = DEFAULT_LEASE,
+    ) -> condition.Condition:
+        """Return a condition with this lock, or with a reentrant lock of its own."""
+        return condition.Condition(lock, name=name, lease=lease, context=self)
+
+    def Barrier(self, parties: int, *, name: str | None = None, lease: float = DEFAULT_LEASE) -> barrier.Barrier:
+        """Return a barrier for `parties` tasks."""
+        return barrier.Barrier(parties, name=name, lease=lease, context=self)
+
     def Semaphore(self, value: int = 1, *, name: str | None = None, lease: float = DEFAULT_LEASE) -> locks.Semaphore:
         """Return a semaphore of `value` permits."""
         return locks.Semaphore(value, name=name, lease=lease, context=self)
@@ -72,6 +91,23 @@ class Context:
     ) -> queues.JoinableQueue:
         """Return a queue whose items are held until they are done."""
         return queues.JoinableQueue(maxsize, name=name, lease=lease, context=self)
+
+    def Value(
+        self, typecode_or_type: Any, *args: Any, lock: locks.RLock | bool | None = True, name: str | None = None
+    ) -> values.Value:
+        """Return a value of this type of ctypes, or typecode; `args` are what it is if it does not exist."""
+        return values.Value(typecode_or_type, *args, lock=lock, name=name, context=self)
+
+    def Array(
+        self,
+        typecode_or_type: Any,
+        size_or_initializer: int | Sequence[Any],
+        *,
+        lock: locks.RLock | bool | None = True,
+        name: str | None = None,
+    ) -> values.Array:
+        """Return an array of so many zeros, or of what the initializer contains, if it does not exist."""
+        return values.Array(typecode_or_type, size_or_initializer, lock=lock, name=name, context=self)
 
     def url_for(self, name: str | None) -> str:
         """Return the server's URL; raise `InvalidArgumentError` for a name on a private server."""

@@ -85,9 +85,10 @@ class Handle(Generic[B]):
         """Run a script whose only argument is a new token, and return what `parse` makes of its reply."""
         return await self._drive(lambda client: ask(client, parse, script, client.new_token()))
 
-    async def _drive(self, steps: Callable[[Client], Steps[T]]) -> T:
-        """Drive the steps that are made for a client of the running loop's session."""
+    async def _drive(self, steps: Callable[[Client], Steps[T]], to_end: bool = False) -> T:
+        """Drive the steps that are made for a client of the running loop's session; see `Session.run_to_end`."""
+        session = self._get_session()
         try:
-            return await self._get_session().run(steps)
+            return await (session.run_to_end if to_end else session.run)(steps)
         except redis.ResponseError as error:
             raise self._blocking._translate_error(error) from error

@@ -9,7 +9,7 @@ from broker.aio.handle import Handle, Owner
 from broker.engine.holders import Holder, Waiter, read_holders
 from broker.engine.leased_handle import DEFAULT_LEASE
 from broker.engine.waiting import deadline_of
-from broker.locks import lock, semaphore
+from broker.locks import lock, rlock, semaphore
 from broker.locks.permits import Permits
 from broker.transport.replies import integer
 
@@ -97,6 +97,48 @@ class Lock(_AsyncPermits[lock.Lock]):
 
     def __init__(self, name: str | None = None, *, lease: float = DEFAULT_LEASE, context: Owner) -> None:
         super().__init__(name, context, lease=lease)
+
+
+class RLock(_AsyncPermits[rlock.RLock]):
+    """The `broker.RLock` of the same name, for tasks: the task that holds it may acquire it again; see `Lock`.
+
+    asyncio has none. Its owner is a task: others of its loop wait as threads and processes do, also those that the
+    owner has created, and `release` by another task raises `NotOwnedError`. All handles for it in one loop count
+    together.
+
+        async with lock:
+            async with lock:
+                await store.write(value, fence=lock.fence)
+    """
+
+    _blocking_class = rlock.RLock
+
+    def __init__(self, name: str | None = None, *, lease: float = DEFAULT_LEASE, context: Owner) -> None:
+        super().__init__(name, context, lease=lease)
+
+    async def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
+        """Acquire the lock for this task; return whether it was acquired.
+
+        The task that holds it does not wait. Others wait until it is free, as in `Lock.acquire`. Raises
+        `LeaseLostError` if this task has lost its lease, and has not released the lock as often as it had acquired it.
+        """
+        deadline_of(block, timeout)  # what is no number is refused in any case
+        again = self._blocking._acquire_again(self._get_session().holdings)
+        return again or await super().acquire(block, timeout)
+
+    async def release(self) -> None:
+        """Release one level of the lock; it is free when its owner has released it as often as it had acquired it.
+
+        If the task is cancelled meanwhile, the release is completed in the background. Raises `NotOwnedError` if this
+        task does not hold it, and `LeaseLostError` if the lease expired before.
+        """
+        if not self._blocking._release_level(self._get_session().holdings):
+            await super().release()
+
+    @property
+    def depth(self) -> int:
+        """How often this task has acquired the lock and not released it, also if the lease is lost."""
+        return self._blocking._depth(self._get_session().holdings)
 
 
 class _AsyncSemaphore(_AsyncPermits[P]):

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from broker.aio.connection import Connection
-from broker.aio.driving import abandon, drive, has_ended, interrupt
+from broker.aio.driving import abandon, drive, interrupt
 from broker.aio.lease_renewer import LeaseRenewer
 from broker.aio.messages import MessageWire
 from broker.aio.requests import RequestWire
@@ -26,10 +26,6 @@ from broker.transport.connection import new_client_id
 CLOSE_TIMEOUT = 2.0  # seconds in which requests that withdraw what was cancelled are sent when a session is closed
 
 T = TypeVar("T")
-
-
-def _current_task() -> int:
-    return id(asyncio.current_task())
 
 
 class Session:
@@ -47,7 +43,9 @@ class Session:
         self._loop = asyncio.get_running_loop()
         self._reply_timeout = reply_timeout
         self._renewer = LeaseRenewer(self._loop, self)
-        self.holdings = Holdings(self._renewer, _current_task)
+        self.holdings = Holdings(self._renewer, self._current_task_number)
+        self._task_numbers = itertools.count(1)
+        self._numbered_tasks: weakref.WeakKeyDictionary[asyncio.Task[Any], int] = weakref.WeakKeyDictionary()
         self._call_numbers = itertools.count(1)
         self._free_call_numbers: list[int] = []
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -61,18 +59,27 @@ class Session:
         prepare_request()
         return await self._drive(make_steps, self._reply_timeout)
 
+    async def run_to_end(self, make_steps: Callable[[Client], Steps[T]]) -> T:
+        """Drive steps as `run` does; but if the calling task is cancelled, this raises when they have ended."""
+        prepare_request()
+        return await self._drive(make_steps, self._reply_timeout, to_end=True)
+
     async def run_renewal(self, make_steps: Callable[[Clock], Steps[T]]) -> T:
         """Drive steps that renew or withdraw a lease."""
         return await self._drive(make_steps, min(RENEWAL_TIMEOUT, self._reply_timeout))
 
     def spawn(self, coroutine: Coroutine[Any, Any, object]) -> None:
         """Run a coroutine as a task of its own; `close` waits for it, and when it has waited, none is run any more."""
+        self._spawn(coroutine)
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, object]) -> asyncio.Task[object] | None:
         if self._ended:
             coroutine.close()
-            return
+            return None
         task = self._loop.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def close(self) -> None:
         """Stop renewing and close both wires; what the tasks hold becomes free when its leases expire."""
@@ -94,21 +101,24 @@ class Session:
             if wire is not None:
                 wire.close_inherited()
 
-    async def _drive(self, make_steps: Callable[..., Steps[T]], reply_timeout: float) -> T:
+    async def _drive(self, make_steps: Callable[..., Steps[T]], reply_timeout: float, to_end: bool = False) -> T:
         numbers = self._free_call_numbers
         connection = Connection(self, numbers.pop() if numbers else next(self._call_numbers), reply_timeout)
         steps = make_steps(connection)
+        undoing: asyncio.Task[object] | None = None  # which is going to release the connection
         try:
             return await drive(steps, connection)
         except (asyncio.CancelledError, GeneratorExit) as error:
             operation = interrupt(steps, error)
             if operation is not None and not self._loop.is_closed():
-                self.spawn(self._undo(steps, operation, connection))
-            else:
+                undoing = self._spawn(self._undo(steps, operation, connection))
+            if undoing is None:
                 abandon(steps)
+            elif to_end and isinstance(error, asyncio.CancelledError):
+                await _completed(undoing)
             raise
         finally:
-            if has_ended(steps):
+            if undoing is None:
                 self._release(connection)
 
     async def _undo(self, steps: Steps[Any], operation: Operation, connection: Connection) -> None:
@@ -121,6 +131,23 @@ class Session:
         connection.close()
         if not connection.is_retired:
             self._free_call_numbers.append(connection.number)
+
+    def _current_task_number(self) -> int:
+        # Not its id, which a later task can have: that one would own what the task has left behind.
+        task = asyncio.current_task()
+        if task is None:
+            return 0
+        number = self._numbered_tasks.get(task)
+        if number is None:
+            self._numbered_tasks[task] = number = next(self._task_numbers)
+        return number
+
+
+async def _completed(task: asyncio.Task[object]) -> None:
+    """Wait until `task` is done, however often this one is cancelled meanwhile."""
+    while not task.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait((task,))
 
 
 _sessions: dict[asyncio.AbstractEventLoop, dict[str, Session]] = {}

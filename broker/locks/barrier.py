@@ -117,7 +117,7 @@ class Barrier(Handle):
         Raises `BrokenBarrierError` if the barrier is or becomes broken, or is reset; if a party does not come within
         `timeout` seconds (by default, the barrier's), this breaks it.
         """
-        deadline = deadline_of(True, self._timeout if timeout is None else timeout)
+        deadline = self._deadline(timeout)
         holdings = self._get_session().holdings
         arrival = self._drive(lambda client: self._arrive(holdings, client, deadline))
         if arrival.acts:
@@ -126,11 +126,17 @@ class Barrier(Handle):
 
     def abort(self) -> None:
         """Break the barrier: parties that wait, and those that come before `reset`, get `BrokenBarrierError`."""
-        self._drive(lambda client: run(client, self._bind_script(BREAK), client.new_token(), b"", b"0", b"aborted"))
+        self._drive(self._abort)
 
     def reset(self) -> None:
         """Begin anew, with no parties and not broken; parties that wait get `BrokenBarrierError`."""
         self._run(self._bind_script(RESET))
+
+    def _deadline(self, timeout: float | None) -> float:
+        return deadline_of(True, self._timeout if timeout is None else timeout)
+
+    def _abort(self, client: Client) -> Steps[object]:
+        return run(client, self._bind_script(BREAK), client.new_token(), b"", b"0", b"aborted")
 
     def _arrive(self, holdings: Holdings, client: Client, deadline: float) -> Steps[Arrival]:
         has_action = self._action is not None
@@ -140,8 +146,7 @@ class Barrier(Handle):
 
     def _act(self, holdings: Holdings, arrival: Arrival) -> None:
         assert self._action is not None
-        renew = self._bind_script(RENEW)
-        lease = Lease(arrival.token, 0, self.lease, arrival.sent_at, arrival.sent_at + self.lease, renew)
+        lease = self._action_lease(arrival)
         try:
             holdings.hold(self._key, lease)
             self._action()
@@ -152,6 +157,10 @@ class Barrier(Handle):
             raise
         finally:
             holdings.drop(self._key, lease)
+
+    def _action_lease(self, arrival: Arrival) -> Lease:
+        renew, since = self._bind_script(RENEW), arrival.sent_at
+        return Lease(arrival.token, 0, self.lease, since, since + self.lease, renew)
 
     def _broken_error(self, reason: bytes) -> BrokenBarrierError:
         how, _, token = reason.partition(b" ")

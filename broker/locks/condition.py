@@ -65,8 +65,6 @@ class Condition(Handle):
     ) -> None:
         self._lock = RLock(name, lease=lease, context=context) if lock is None else _check_lock(lock)
         super().__init__(name, context=context)
-        if self._server != self._lock._server:
-            raise InvalidArgumentError(f"{self!r} and its lock must be on the same server")
 
     @classmethod
     def at(cls: type[C], url: str, name: str, **options: Any) -> C:
@@ -77,6 +75,8 @@ class Condition(Handle):
         return condition
 
     def _configure(self) -> None:
+        if self._server != self._lock._server:
+            raise InvalidArgumentError(f"{self!r} and its lock must be on the same server")
         self._packed_keys = PackedKeys([*self._lock._keys, *self._keys])
 
     def _pickled_options(self) -> dict[str, Any]:
@@ -113,7 +113,7 @@ class Condition(Handle):
         """
         deadline = deadline_of(True, timeout)
         holdings = self._get_session().holdings
-        return self._drive(lambda client: self._wait(holdings, client, deadline))
+        return self._drive(lambda client: self._wait(holdings, client, holdings.owner(), deadline))
 
     def wait_for(self, predicate: Callable[[], T], timeout: float | None = None) -> T:
         """Wait until `predicate` returns something true, or until the timeout; return what it returned last."""
@@ -137,16 +137,19 @@ class Condition(Handle):
 
     def waiters(self) -> list[Waiter]:
         """Return who waits to be notified, the next one first; this changes nothing."""
-        command = Command(b"ZRANGE")
-        return self._ask(partial(parse_waiters, "wait"), command, self._keys[1], b"0", b"-1", b"WITHSCORES")
+        return self._drive(self._list_waiters)
 
-    def _wait(self, holdings: Holdings, client: Client, deadline: float) -> Steps[bool]:
-        request = WaitRequest(self._lock, self._bind_script, holdings, client, self._held_lease(holdings))
+    def _list_waiters(self, client: Client) -> Steps[list[Waiter]]:
+        command = Command(b"ZRANGE")
+        return ask(client, partial(parse_waiters, "wait"), command, self._keys[1], b"0", b"-1", b"WITHSCORES")
+
+    def _wait(self, holdings: Holdings, client: Client, owner: int, deadline: float) -> Steps[bool]:
+        request = WaitRequest(self._lock, self._bind_script, holdings, client, self._held_lease(holdings, owner))
         yield from request.complete(deadline)
         return request.was_notified
 
     def _notify(self, holdings: Holdings, client: Client, count: int) -> Steps[None]:
-        held = self._held_lease(holdings)
+        held = self._held_lease(holdings, holdings.owner())
         if count <= 0:
             return
         numbers = b"%d" % next(_notify_numbers), b"%d" % count
@@ -154,8 +157,7 @@ class Condition(Handle):
             held.lost = True
             raise self._lock._lease_lost()
 
-    def _held_lease(self, holdings: Holdings) -> Lease:
-        owner = holdings.owner()
+    def _held_lease(self, holdings: Holdings, owner: int) -> Lease:
         for lease in reversed(holdings.leases(self._lock._key)):
             if lease.owner == owner and lease.release == NOT_SENT:
                 if lease.has_expired:

@@ -40,28 +40,16 @@ class RLock(Permits):
         at most `timeout` seconds, and not at all if `block` is false or `timeout` is 0 or less. Raises `LeaseLostError`
         if this thread has lost its lease, and has not released the lock as often as it had acquired it.
         """
-        lease = self._current_lease(self._get_session().holdings)
-        if lease is None or lease.release != NOT_SENT:
-            return super().acquire(block, timeout)
-        deadline_of(block, timeout)  # what is no number is refused here, too
-        if lease.has_expired:
-            raise self._lease_lost()
-        lease.depth += 1
-        return True
+        deadline_of(block, timeout)  # what is no number is refused in any case
+        return self._acquire_again(self._get_session().holdings) or super().acquire(block, timeout)
 
     def release(self) -> None:
         """Release one level of the lock; it is free when its owner has released it as often as it had acquired it.
 
         Raises `NotOwnedError` if this thread does not hold it, and `LeaseLostError` if the lease expired before.
         """
-        lease = self._current_lease(self._get_session().holdings)
-        if lease is None or lease.depth == 1:
+        if not self._release_level(self._get_session().holdings):
             super().release()
-            return
-        lost = self._lease_lost() if lease.has_expired else None
-        lease.depth -= 1  # nothing that can be interrupted follows
-        if lost is not None:
-            raise lost
 
     @property
     def held(self) -> bool:
@@ -75,12 +63,36 @@ class RLock(Permits):
     @property
     def depth(self) -> int:
         """How often this thread has acquired the lock and not released it, also if the lease is lost."""
-        lease = self._current_lease(self._get_session().holdings)
-        return 0 if lease is None or lease.release != NOT_SENT else lease.depth
+        return self._depth(self._get_session().holdings)
 
     def locked(self) -> bool:
         """Return whether a thread of any process holds the lock now."""
         return self._count_free() == 0
+
+    def _acquire_again(self, holdings: Holdings) -> bool:
+        """Acquire one level more, without a request; return False if the caller does not hold the lock."""
+        lease = self._current_lease(holdings)
+        if lease is None or lease.release != NOT_SENT:
+            return False
+        if lease.has_expired:
+            raise self._lease_lost()
+        lease.depth += 1
+        return True
+
+    def _release_level(self, holdings: Holdings) -> bool:
+        """Release one level, without a request; return False, and change nothing, if it is the last one."""
+        lease = self._current_lease(holdings)
+        if lease is None or lease.depth == 1:
+            return False
+        lost = self._lease_lost() if lease.has_expired else None
+        lease.depth -= 1  # nothing that can be interrupted follows
+        if lost is not None:
+            raise lost
+        return True
+
+    def _depth(self, holdings: Holdings) -> int:
+        lease = self._current_lease(holdings)
+        return 0 if lease is None or lease.release != NOT_SENT else lease.depth
 
     def _candidates(self, holdings: Holdings, order: int) -> Iterator[Lease]:
         owner = holdings.owner()

@@ -19,7 +19,7 @@ from broker.transport.scripts import BoundScript, Script
 WAIT = Script("locks/lua/wait_condition.lua", arguments=6)
 STOP_WAITING = Script("locks/lua/stop_waiting.lua")
 CONFIRM_WAIT = Script("locks/lua/confirm_wait.lua")
-CANCEL_WAIT = Script("locks/lua/cancel_wait.lua", arguments=2)
+CANCEL_WAIT = Script("locks/lua/cancel_wait.lua", arguments=3)
 
 # The phases of wait_condition.lua.
 FOR_NOTIFICATION, FOR_LOCK = b"1", b"0"
@@ -94,7 +94,7 @@ class WaitRequest(PermitRequest):
 
     def _undo(self) -> tuple[BoundScript, tuple[bytes, ...]]:
         held = self._held.token if self._held.release == SENT else b""
-        return self._bind(CANCEL_WAIT), (self._token, held)
+        return self._bind(CANCEL_WAIT), (self._token, held, b"%d" % self.was_notified)
 
     def _on_grant_message(self, fence: int, expires_at: float) -> Steps[bool]:
         yield Post(self._confirmation, (self._token,))
@@ -110,7 +110,7 @@ class WaitRequest(PermitRequest):
         self._take_over(lease)
 
     def _take_over(self, granted: Lease) -> None:
-        granted.depth = self._held.depth
+        granted.depth, granted.owner = self._held.depth, self._held.owner
         self._holdings.drop(self._key, self._held)
 
     def _give_up_lease(self) -> None:

@@ -19,10 +19,11 @@ S = TypeVar("S", bound=SharedObject)
 
 def default_lock(stored: StoredBytes, name: str | None, owner: Owner) -> RLock:
     """Return the lock of new bytes, or the one that all processes use for bytes of this name."""
-    return RLock(None if name is None else _lock_name(stored), context=owner)
+    return RLock(None if name is None else lock_name(stored), context=owner)
 
 
-def _lock_name(stored: StoredBytes) -> str:
+def lock_name(stored: StoredBytes) -> str:
+    """Return the name of the lock that all processes use for bytes of this name."""
     return f"{stored._kind}:{stored._name}"
 
 
@@ -70,7 +71,7 @@ class SynchronizedBase(Generic[S]):
     def delete(self) -> None:
         """Delete the bytes from the server, and the lock that was created with them under their name."""
         self.__obj.delete()
-        if isinstance(self.__lock, RLock) and self.__lock._name == _lock_name(region(self.__obj).memory.stored):
+        if isinstance(self.__lock, RLock) and self.__lock._name == lock_name(region(self.__obj).memory.stored):
             self.__lock.delete()
 
     def __enter__(self) -> Any:

@@ -1,7 +1,7 @@
 -- What all scripts of a barrier share.
 --
 -- KEYS  1 state     hash  parties, created, generation, broken (why), acting (token of the party that runs the action),
---                         free (places of parties that have left), touched
+--                         free (places of parties that have left), touched, ended (the last generations before this one)
 --       2 waiting   zset  token -> when it arrived, of the parties of this generation
 --       3 leases    zset  token -> when its lease expires
 --       4 entering  zset  token -> when; parties that come while the action runs, and arrive after it
@@ -20,6 +20,7 @@ local PARTIES, LEASE, TOKEN = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 local SECOND, DAY = 1000000, 86400000000
 local RETRY_WINDOW = 300 * SECOND -- longer than any client retries a request
 local IDLE_TTL = 7 * DAY / 1000   -- milliseconds after which untouched keys expire
+local MAX_ENDED = 64 * 17         -- characters: generations that are remembered, with a space after each
 
 local clock = redis.call('TIME')
 local now = clock[1] * SECOND + clock[2]
@@ -34,8 +35,9 @@ local ARRIVALS, PREVIOUS_ARRIVALS = KEYS[7 + PERIOD % 2], KEYS[8 - PERIOD % 2]
 
 -- A generation is the time in microseconds, or one more than the last; so it rises, also if the data was lost.
 local function begin_generation()
+  local ended = generation and (redis.call('HGET', STATE, 'ended') or '') .. generation .. ' ' or ''
   generation = string.format('%.0f', math.max((generation or 0) + 1, now))
-  redis.call('HSET', STATE, 'generation', generation)
+  redis.call('HSET', STATE, 'generation', generation, 'ended', string.sub(ended, -MAX_ENDED))
   redis.call('HDEL', STATE, 'acting', 'free')
   redis.call('UNLINK', WAITING, LEASES)
   acting, free = false, false
@@ -117,10 +119,13 @@ end
 local BROKEN, FILLING, COMPLETE, ACTING, BUSY = -1, 0, 1, 2, 3
 
 -- Has the server lost the arrival, with all of its data or with the last of it? Then it is unknown what became of its
--- generation.
+-- generation. Others may have begun since, so it is looked for among those that have ended.
 local function is_lost(arrived)
   if arrived == generation then return not broken and not redis.call('ZSCORE', WAITING, TOKEN) end
-  return tonumber(arrived) < tonumber(created) or tonumber(arrived) > tonumber(generation)
+  if tonumber(arrived) < tonumber(created) or tonumber(arrived) > tonumber(generation) then return true end
+  local ended = redis.call('HGET', STATE, 'ended') or ''
+  local oldest = tonumber(string.match(ended, '^%d+') or generation)
+  return tonumber(arrived) >= oldest and not string.find(ended, arrived .. ' ', 1, true)
 end
 
 -- Returns what has become of an arrival: {BROKEN, why}, or {state, generation, place, now, next expiry}.

@@ -9,8 +9,13 @@
 local CONDITION, WAITING, NOTIFIED = KEYS[4], KEYS[5], KEYS[6]
 local has_new_head = false -- whether the lock's queue has a head that was not told when to check
 
+-- Later than those of all that wait.
+local function latest_ticket()
+  return math.max((redis.call('HGET', CONDITION, 'ticket') or 0) + 1, now)
+end
+
 local function next_ticket()
-  local ticket = math.max((redis.call('HGET', CONDITION, 'ticket') or 0) + 1, now)
+  local ticket = latest_ticket()
   redis.call('HSET', CONDITION, 'ticket', ticket)
   return ticket
 end
@@ -34,8 +39,10 @@ local function notify_waiter(token, notification)
 end
 
 -- Notifies the first waiters, up to `count`, of those that have waited since before `ticket`; returns how many. Those
--- that can be reached come first. One that is skipped may live and ask again: it is recorded, so that it is known then.
-local function notify_waiters(count, ticket)
+-- that can be reached come first. If there are enough, those that were passed over are dropped; one of them may live and
+-- ask again: it is recorded, so that it is known then. If there are not, all may live: after a restart of the server,
+-- they have to connect again. They are notified, too, unless `must_be_reachable`.
+local function notify_waiters(count, ticket, must_be_reachable)
   local notified, unreachable = 0, {}
   local earlier = string.format('(%.0f', ticket)
   while notified < count do
@@ -48,26 +55,27 @@ local function notify_waiters(count, ticket)
       table.insert(unreachable, token)
     end
   end
+  local are_enough = notified == count
   for _, token in ipairs(unreachable) do
-    if notified < count then
-      notify_waiter(token, ticket)
-      notified = notified + 1
-    else
+    if are_enough then
       redis.call('ZREM', WAITING, token)
       record_ended(token)
+    elseif notified < count and not must_be_reachable then
+      notify_waiter(token, ticket)
+      notified = notified + 1
     end
   end
   return notified
 end
 
--- Passes on the notifications of those that neither queue for the lock nor hold it: they are dead, or paused. One that
--- nobody else can get is kept for its owner.
+-- Passes on the notifications of those that neither queue for the lock nor hold it: they are dead, or paused, or have
+-- to connect again. One that nobody else can get now is kept for its owner.
 local function pass_on()
   local notified = redis.call('ZRANGE', NOTIFIED, 0, -1, 'WITHSCORES')
   for i = 1, #notified, 2 do
     local token, ticket = notified[i], tonumber(notified[i + 1])
     local on_its_way = redis.call('ZSCORE', QUEUE, token) or redis.call('HGET', STATE, token)
-    if not on_its_way and notify_waiters(1, ticket) == 1 then
+    if not on_its_way and notify_waiters(1, ticket, true) == 1 then
       redis.call('ZREM', NOTIFIED, token)
       record_ended(token)
     end

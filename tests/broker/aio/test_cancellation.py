@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from broker import Context, aio
+from broker import Condition, Context, aio
 from broker.aio.connection import Connection
 from broker.aio.session import get_session
 from broker.engine.shared_scripts import WITHDRAW
@@ -223,6 +224,149 @@ def test_wait_for_an_event(run: Run, ctx: Context, when: str) -> None:
             await until(nobody_is_subscribed)
 
         assert await cancel_each(begin, check, when) >= 2
+
+    run(main)
+
+
+@moments
+@pytest.mark.parametrize("timeout", [None, 0.0])
+def test_wait_for_a_condition(run: Run, when: str, timeout: float | None) -> None:
+    """The task comes back with the lock; if it was notified, a thread that has come later is notified instead."""
+
+    async def main(ctx: aio.Context) -> None:
+        conditions = [ctx.Condition(lease=LEASE) for _ in range(20)]
+        notified = set[int]()
+        followers: list[asyncio.Task[bool]] = []
+
+        async def use(at: int) -> None:
+            async with conditions[at]:
+                try:
+                    if await conditions[at].wait(timeout):
+                        notified.add(at)
+                finally:
+                    assert conditions[at].lock.held
+
+        def follow(condition: Condition) -> bool:
+            with condition:
+                return condition.wait(TIMEOUT)
+
+        async def notify(at: int) -> None:
+            async with conditions[at]:
+                await conditions[at].notify()
+
+        async def begin(at: int) -> Any:
+            task = asyncio.create_task(use(at))
+
+            async def go_on() -> None:
+                await until(lambda: is_done(task, conditions[at], 1))
+                followers.append(asyncio.create_task(asyncio.to_thread(follow, conditions[at].blocking)))
+                await until(lambda: waits_in_a_thread(followers[-1], conditions[at]))
+                await notify(at)
+
+            return task, go_on
+
+        async def check(at: int) -> None:
+            if at in notified:
+                await notify(at)
+            assert await followers.pop()
+            assert await conditions[at].waiters() == []
+            assert await conditions[at].acquire(timeout=SLACK)
+            assert await conditions[at].lock.waiters() == []
+            await conditions[at].release()
+
+        assert await cancel_each(begin, check, when) >= 5
+        assert notified or timeout == 0.0
+
+    run(main)
+
+
+async def is_done(task: asyncio.Task[Any], handle: aio.Condition | aio.Barrier | aio.RLock, count: int) -> bool:
+    return task.done() or len(await handle.waiters()) == count
+
+
+async def waits_in_a_thread(call: asyncio.Task[Any], handle: aio.Condition | aio.Barrier) -> bool:
+    return call.done() or any(each.thread != threading.get_native_id() for each in await handle.waiters())
+
+
+@moments
+def test_wait_at_a_barrier(run: Run, when: str) -> None:
+    """The party has left, and another can take its place; or all had arrived already."""
+
+    async def main(ctx: aio.Context) -> None:
+        barriers = [ctx.Barrier(2, lease=LEASE) for _ in range(20)]
+        others: list[asyncio.Task[int]] = []
+
+        async def begin(at: int) -> Any:
+            task = asyncio.create_task(barriers[at].wait())
+
+            async def go_on() -> None:
+                await until(lambda: is_done(task, barriers[at], 1))
+                others.append(asyncio.create_task(asyncio.to_thread(barriers[at].blocking.wait, TIMEOUT)))
+                await until(lambda: waits_in_a_thread(others[-1], barriers[at]))
+
+            return task, go_on
+
+        async def check(at: int) -> None:
+            other = others.pop()
+            if not other.done():
+                assert sorted(await asyncio.gather(other, barriers[at].wait(SLACK))) == [0, 1]
+            assert await other in (0, 1)
+            assert (await barriers[at].n_waiting, await barriers[at].broken) == (0, False)
+
+        assert await cancel_each(begin, check, when) >= 3
+
+    run(main)
+
+
+@moments
+def test_notify(run: Run, when: str) -> None:
+    """It is notified or not, and the lock is as it was."""
+
+    async def main(ctx: aio.Context) -> None:
+        condition = ctx.Condition(lease=LEASE)
+
+        async def begin(at: int) -> Any:
+            return asyncio.create_task(notify()), lambda: asyncio.sleep(0)
+
+        async def notify() -> None:
+            async with condition:
+                await condition.notify()
+
+        async def check(at: int) -> None:
+            assert await condition.acquire(timeout=SLACK)
+            await condition.release()
+
+        assert await cancel_each(begin, check, when) >= 3
+
+    run(main)
+
+
+@moments
+def test_access_to_a_value_whose_lock_is_held(run: Run, when: str) -> None:
+    """The lock is not held afterwards; the number was added once, or not."""
+
+    async def main(ctx: aio.Context) -> None:
+        lock = ctx.RLock(lease=LEASE)
+        total = ctx.Value("i", lock=lock)
+        await total.open()
+
+        async def begin(at: int) -> Any:
+            await lock.acquire()
+            task = asyncio.create_task(total.add(1))
+
+            async def go_on() -> None:
+                await until(lambda: is_done(task, lock, 1))
+                await lock.release()
+
+            return task, go_on
+
+        async def check(at: int) -> None:
+            assert await lock.acquire(timeout=SLACK)
+            assert await lock.waiters() == []
+            await lock.release()
+            assert await total.get() <= at
+
+        assert await cancel_each(begin, check, when) >= 5
 
     run(main)
 

@@ -13,13 +13,24 @@ import broker
 from broker import Context, aio
 from tests.broker.aio.conftest import Run
 
-KINDS = ["Lock", "Semaphore", "BoundedSemaphore", "Event", "SimpleQueue", "Queue", "JoinableQueue"]
+KINDS = {
+    "Lock": (),
+    "RLock": (),
+    "Condition": (),
+    "Barrier": (2,),
+    "Semaphore": (),
+    "BoundedSemaphore": (),
+    "Event": (),
+    "SimpleQueue": (),
+    "Queue": (),
+    "JoinableQueue": (),
+}
 kinds = pytest.mark.parametrize("kind", KINDS)
 
 
 @kinds
 def test_handle_and_blocking_handle_are_one_primitive(ctx: Context, kind: str) -> None:
-    there = getattr(ctx, kind)()
+    there = getattr(ctx, kind)(*KINDS[kind])
     here = getattr(aio, kind).of(there)
     assert type(here) is getattr(aio, kind)
     assert here.name == there.name
@@ -30,7 +41,7 @@ def test_handle_and_blocking_handle_are_one_primitive(ctx: Context, kind: str) -
 @kinds
 def test_handle_is_pickled(ctx: Context, kind: str) -> None:
     """Also when no loop runs; the blocking handle takes the same way."""
-    handle = getattr(aio.Context(ctx.url), kind)(name="pickled")
+    handle = getattr(aio.Context(ctx.url), kind)(*KINDS[kind], name="pickled")
     pickled = pickle.dumps(handle)
     assert len(pickled) < 400
     copy = pickle.loads(pickled)

@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import pytest
 import redis
@@ -375,6 +376,37 @@ def test_lost_arrival_breaks_the_barrier(
         transaction.execute()
     fails(party, "the server has lost its data", timeout=1.0 + SLACK)
     assert barrier.broken
+
+
+def arrive(barrier: Barrier, client: int, generation: bytes = b"", place: bytes = b"0") -> Any:
+    """Send the request of a party's arrival; return the reply."""
+    token = b"host/1/party/%d:1/1" % client
+    return barrier._run(barrier._bind_script(ARRIVE), token, generation, place, b"0")[0]
+
+
+def test_lost_arrival_is_no_success_although_later_generations_are_complete(ctx: Context, client: redis.Redis) -> None:
+    barrier = ctx.Barrier(2, lease=LONG)
+    arrive(barrier, 1)
+    saved = {key: client.dump(key) for key in barrier._keys if client.exists(key)}
+    arrive(barrier, 2)
+    _, generation, place, *_ = arrive(barrier, 3)
+    client.delete(*barrier._keys)
+    for key, value in saved.items():
+        client.restore(key, 0, value)
+    for number in range(4, 9):
+        arrive(barrier, number)
+    assert arrive(barrier, 3, b"%d" % generation, b"%d" % place) == [-1, b"data"]
+    assert barrier.broken
+
+
+def test_party_that_was_paused_while_many_generations_passed_has_passed_too(ctx: Context) -> None:
+    barrier = ctx.Barrier(2, lease=LONG)
+    _, generation, place, *_ = arrive(barrier, 0)
+    for number in range(1, 200):
+        arrive(barrier, number)
+        state, *_ = arrive(barrier, 0, b"%d" % generation, b"%d" % place)
+        assert state == 1
+    assert not barrier.broken
 
 
 def test_name_with_another_number_of_parties_is_refused(ctx: Context) -> None:

@@ -27,7 +27,7 @@ from broker.engine import requests
 from broker.engine.handle import INDEX
 from broker.locks.condition import NOTIFY
 from broker.locks.permits import ACQUIRE
-from broker.locks.wait_request import CONFIRM_WAIT, STOP_WAITING, WAIT
+from broker.locks.wait_request import CANCEL_WAIT, CONFIRM_WAIT, STOP_WAITING, WAIT
 from broker.transport.scripts import Script
 from tests.support.actors import SLACK, Actor, Actors
 from tests.support.proxy import Fault, Proxy
@@ -269,6 +269,25 @@ def test_ctrl_c_of_a_notified_waiter_passes_the_notification_on(ctx: Context, pr
     assert nothing_is_left(condition)
 
 
+@pytest.mark.parametrize("may_be_notified", [True, False])
+def test_interrupted_wait_passes_a_notification_on_that_was_confirmed(
+    ctx: Context, process: Process, may_be_notified: bool
+) -> None:
+    """As long as `wait` has not returned, it has not used it; but a wait that has timed out had none."""
+    condition = ctx.Condition(lease=LONG)
+    first, second = process(condition), process(condition)
+    begin_wait(condition, [first, second])
+    notify(condition)
+    assert first.result() is True
+    wait_until(lambda: not notified(condition))
+    [token] = holders(condition.lock)
+    condition._run(condition._bind_script(CANCEL_WAIT), token, b"", b"%d" % may_be_notified)
+    if may_be_notified:
+        gets_the_lock(second)
+    assert holders(condition.lock) == []
+    assert count_waiters(condition) == (not may_be_notified)
+
+
 @pytest.mark.parametrize("call", ["wait", "notify"])
 def test_lost_lease_fails_the_call_and_every_release(ctx: Context, call: str) -> None:
     condition = ctx.Condition(lease=LONG)
@@ -430,6 +449,28 @@ def test_only_waiter_is_notified_although_its_connection_is_broken(
         direct.notify()
     proxy.stop_injecting()
     gets_the_lock(waiter)
+    direct.delete()
+    direct.lock.delete()
+
+
+def test_waiters_that_have_to_connect_again_are_notified_in_turn(
+    both: tuple[Condition, Condition], proxy: Proxy, actors: Actors
+) -> None:
+    """As after a restart of the server: nobody is passed over, since nobody can be reached."""
+    condition, direct = both
+    waiters = [actors.thread(condition) for _ in range(2)]
+    begin_wait(direct, waiters)
+    with direct:
+        proxy.cut_messages()
+        wait_until(lambda: count_reachable_waiters(direct) == 0)
+        direct.notify()
+        direct.notify()
+    proxy.stop_injecting()
+    while waiters:  # in the order in which they connect
+        wait_until(lambda: not all(waiter.blocked(0.01) for waiter in waiters))
+        first = next(waiter for waiter in waiters if not waiter.blocked(0.01))
+        waiters.remove(first)
+        gets_the_lock(first)
     direct.delete()
     direct.lock.delete()
 
