@@ -6,6 +6,25 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from broker.engine.request import ACK_TIMEOUT, STAGGER
 from broker.errors import ServerUnavailableError
+from tests.simulation.barrier_checks import (
+    a_dead_party_breaks_the_barrier,
+    a_generation_ends_alike_for_all,
+    all_arrive_before_anybody_passes,
+    no_timeout_breaks_a_barrier_early,
+    nobody_arrives_after_it_has_left,
+    numbers_are_distinct,
+    the_action_is_run_once_before_all_pass,
+)
+from tests.simulation.condition_checks import (
+    longest_waiters_are_notified_first,
+    no_notification_is_lost,
+    nobody_is_woken_without_a_notification,
+    notify_wakes_as_many_as_it_says,
+    only_who_waits_is_notified,
+    the_lock_is_granted_in_order,
+    the_lock_is_held_on_return,
+    who_has_got_the_lock_goes_on_at_once,
+)
 from tests.simulation.event_checks import no_set_is_missed, waiters_are_woken_at_once
 from tests.simulation.history import Call, Ended, Entry, Happened, Held, Ran
 from tests.simulation.queue_checks import every_item_is_got_once, items_are_got_in_order
@@ -298,6 +317,29 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     "event": (no_set_is_missed, waiters_are_woken_at_once, everybody_gets_in),
     "queue": QUEUES,
     "joinable": QUEUES,
+    "condition": (
+        exclusion,
+        fences_of_a_process_rise,
+        notify_wakes_as_many_as_it_says,
+        longest_waiters_are_notified_first,
+        no_notification_is_lost,
+        nobody_is_woken_without_a_notification,
+        only_who_waits_is_notified,
+        the_lock_is_held_on_return,
+        the_lock_is_granted_in_order,
+        who_has_got_the_lock_goes_on_at_once,
+        everybody_gets_in,
+    ),
+    "barrier": (
+        numbers_are_distinct,
+        all_arrive_before_anybody_passes,
+        a_generation_ends_alike_for_all,
+        a_dead_party_breaks_the_barrier,
+        the_action_is_run_once_before_all_pass,
+        no_timeout_breaks_a_barrier_early,
+        nobody_arrives_after_it_has_left,
+        everybody_gets_in,
+    ),
 }
 
 

@@ -35,6 +35,7 @@ class Ran:
     messages: list[Message]
     delivered: bool = False  # whether the reply has arrived
     events: Any = None  # what follows from it; the first check that asks computes this for all, see server_events.py
+    state: Any = None  # what is on the server then, if checks ask for that, see states.py
 
 
 @dataclass(slots=True)

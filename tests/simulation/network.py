@@ -110,11 +110,21 @@ class Network:
         name = world.script_names[script.sha]
         time = world.server.time(world.now)
         world.history.append(
-            Ran(world.now, connection.process.number, time, name, arguments[0], arguments[1:], reply, messages)
+            Ran(
+                world.now,
+                connection.process.number,
+                time,
+                name,
+                arguments[0],
+                arguments[1:],
+                reply,
+                messages,
+                state=world.workload.read_state(world.server),
+            )
         )
         for message in messages:
             self._publish(message)
-        if messages or name in ("acquire", "raise_fence"):  # it may be a grant
+        if messages or name in ("acquire", "raise_fence", "condition wait"):  # it may be a grant
             world.record_held()
         return reply
 

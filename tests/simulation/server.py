@@ -32,6 +32,9 @@ local function sim_publish(channel, message)
   table.insert(sim_out, receivers)
   return receivers
 end
+local function sim_count_subscribers(channel)
+  return { channel, string.find(sim_channels, ' ' .. channel .. ' ', 1, true) and 1 or 0 }
+end
 local function sim_expire_at(key, milliseconds)
   table.insert(sim_out, '')
   table.insert(sim_out, key)
@@ -152,6 +155,11 @@ class SimulatedServer:
         """Run a command that reads data."""
         return self._send(*command)
 
+    def read_all(self, *commands: tuple[bytes, ...]) -> list[Any]:
+        """Run commands that read data; return their replies."""
+        self._wire.send(b"".join(pack_command(*command) for command in commands))
+        return [self._wire.read() for _ in commands]
+
     def _update_channels(self) -> None:
         self._channels = b" " + b" ".join(sorted(self.subscriptions)) + b" "
 
@@ -173,15 +181,19 @@ class SimulatedServer:
     def _load(self, text: bytes) -> bytes:
         text = text.replace(b"redis.call('TIME')", b"{ sim_seconds, sim_microseconds }")
         text = text.replace(b"redis.call('PUBLISH', ", b"sim_publish(")
+        text = text.replace(b"redis.call('PUBSUB', 'NUMSUB', ", b"sim_count_subscribers(")
         text = text.replace(b"redis.call('PEXPIREAT', ", b"sim_expire_at(")
-        assert not re.search(rb"TIME'|PUBLISH|EXPIREAT", text)
+        assert not re.search(rb"TIME'|PUBLISH|PUBSUB|EXPIREAT", text)
         text = _PRELUDE + text + _POSTLUDE
         assert self._send(b"SCRIPT", b"LOAD", text) == hashlib.sha1(text, usedforsecurity=False).hexdigest().encode()
         return hashlib.sha1(text, usedforsecurity=False).hexdigest().encode()
 
 
-def scripts_in(modules: Iterable[Any]) -> dict[str, Script]:
+def scripts_in(modules: Iterable[Any], prefix: str = "") -> dict[str, Script]:
     """Return all scripts that these modules define, by their names."""
     return {
-        name.lower(): value for module in modules for name, value in vars(module).items() if isinstance(value, Script)
+        prefix + name.lower(): value
+        for module in modules
+        for name, value in vars(module).items()
+        if isinstance(value, Script)
     }

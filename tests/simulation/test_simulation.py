@@ -14,6 +14,7 @@ from tests.simulation.schedule import Schedule, make_schedule
 from tests.simulation.workloads import WORKLOADS
 
 GRANTS = 8_000  # of each part, with a tenth as many faults
+FEWER = {"condition": 800, "barrier": 800}  # in the first part: a state is read after each of their scripts
 PARTS = [pytest.param(part, marks=[pytest.mark.slow] if part else []) for part in range(5)]
 SEEDS = 1000  # of each part, at most
 
@@ -29,11 +30,12 @@ def url() -> Iterator[str]:
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("primitive", WORKLOADS)
 def test_nothing_is_found(url, primitive, part):
-    totals, found = run_seeds(url, primitive, range(SEEDS * part, SEEDS * (part + 1)), GRANTS)
+    grants = GRANTS if part else FEWER.get(primitive, GRANTS)
+    totals, found = run_seeds(url, primitive, range(SEEDS * part, SEEDS * (part + 1)), grants)
     if found:
         pytest.fail(report(url, found))
-    assert totals.grants >= GRANTS
-    assert totals.faults.total() >= GRANTS / 11, "some come after the last grant"
+    assert totals.grants >= grants
+    assert totals.faults.total() >= grants / 11, "some come after the last grant"
 
 
 @pytest.mark.parametrize("primitive", WORKLOADS)

@@ -1,178 +1,26 @@
-"""What simulated processes do with a primitive."""
+"""What simulated processes do with an event or a queue; and the workloads of all primitives."""
 
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-import redis
-
 from broker.engine.operations import Sleep
 from broker.engine.requests import run
-from broker.errors import BrokerError, LeaseLostError
+from broker.errors import LeaseLostError
 from broker.locks.event import Event
-from broker.locks.lock import Lock
-from broker.locks.permits import PermitRequest, Permits
-from broker.locks.semaphore import BoundedSemaphore
 from broker.messages.queues import JoinableQueue, Queue
-from broker.transport.connection import NEVER
+from tests.simulation.barrier_workload import BarrierWorkload
+from tests.simulation.condition_workload import ConditionWorkload
 from tests.simulation.history import Ended
+from tests.simulation.permits_workload import PermitsWorkload
 from tests.simulation.process import Process, SimulatedConnection
-from tests.simulation.schedule import LONGEST_HOLD
+from tests.simulation.workload import FINAL_ROUNDS, NAME, URL, Steps, Workload
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
-
-Steps = Generator[Any, Any, Any]
-URL = "redis://simulated"
-NAME = "simulated"
-ERROR_DELAY = 0.2  # seconds until a program goes on after an error
-FINAL_ROUNDS = 2  # of every process, when faults are over
-
-
-class Workload:
-    """What the processes of a simulation do; each works until faults are over, and then a little more."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._calls = 0
-
-    def start(self, process: Process, rng: Random) -> None:
-        """Start the tasks of a process."""
-        raise NotImplementedError
-
-    def end(self, now: float, stuck: list[str]) -> Ended:
-        """Return what is left on the server."""
-        raise NotImplementedError
-
-    def _count_living(self, tokens: list[bytes]) -> int:
-        # A waiter that was killed is in the queue until it would be the next: nobody needs to be, at the end.
-        alive = {b"%d" % process.number for process in self._world.processes}
-        return sum(token.split(b"/")[1] in alive for token in tokens)
-
-    def _call(
-        self,
-        process: Process,
-        call: str,
-        prepare: Callable[[SimulatedConnection], tuple[bytes | None, Steps]],
-        failures: tuple[Any, ...] = (),
-        deadline: float = 0.0,
-    ) -> Steps:
-        """Run a call, which is prepared for a connection: its token and its steps. Record it, and what came of it.
-
-        Return its result, or None if it failed or if that is unknown.
-        """
-        self._calls += 1
-        number, world, token = self._calls, self._world, None
-
-        def run(client: SimulatedConnection) -> Steps:
-            nonlocal token
-            token, steps = prepare(client)
-            world.record(process, number, call, "invoked", deadline, token)
-            return steps
-
-        try:
-            result = yield from process.run(run)
-        except failures as error:
-            world.record(process, number, call, "failed", error, token)
-            return None
-        except (BrokerError, redis.RedisError, KeyboardInterrupt) as error:
-            world.record(process, number, call, "unknown", error, token)
-            if isinstance(error, KeyboardInterrupt):
-                raise
-            yield Sleep(world.now + ERROR_DELAY)
-            return None
-        world.record(process, number, call, "succeeded", result, token)
-        return result
-
-
-class PermitsWorkload(Workload):
-    """Processes acquire and release a lock or a semaphore."""
-
-    def start(self, process: Process, rng: Random) -> None:
-        permits = self._make()
-        for number in range(1 if rng.random() < 0.7 else 2):
-            task_rng = Random(f"{rng.random()}/{number}")
-            process.start_worker(self._work(process, permits, task_rng))
-
-    def end(self, now: float, stuck: list[str]) -> Ended:
-        permits, server = self._make(), self._world.server
-        fields = server.read(b"HGETALL", permits._keys[0])
-        waiters = server.read(b"ZRANGE", permits._keys[1], b"0", b"-1")
-        time = server.time(now)
-        held = zip(fields[::2], map(bytes.split, fields[1::2]), strict=True)
-        holders = [token for token, parts in held if len(parts) == 3 and int(parts[1]) > time]
-        return Ended(now, None, self._count_living(waiters), self._count_living(holders), stuck)
-
-    def _make(self) -> Permits:
-        schedule = self._world.schedule
-        if schedule.primitive == "lock":
-            return Lock.at(URL, NAME, lease=schedule.lease)
-        return BoundedSemaphore.at(URL, NAME, value=schedule.value, lease=schedule.lease)
-
-    def _work(self, process: Process, permits: Permits, rng: Random) -> Steps:
-        left = FINAL_ROUNDS
-        while left:
-            final = self._world.calm
-            try:
-                acquired = yield from self._round(process, permits, rng, final)
-            except KeyboardInterrupt:
-                continue
-            if final and acquired:
-                left -= 1
-
-    def _round(self, process: Process, permits: Permits, rng: Random, final: bool) -> Steps:
-        think = rng.choice((0.0, 0.001, 0.05, 0.5)) * rng.random()
-        timeout = rng.choice((NEVER, NEVER, NEVER, 0.0, 0.05, 1.0, 5.0))
-        hold = rng.choice((0.0, 0.001, 0.01, 0.05, 0.02))
-        if rng.random() < 0.08:  # needs renewals
-            hold = permits.lease * rng.uniform(0.5, LONGEST_HOLD)
-        yield Sleep(self._world.now + think)
-        deadline = NEVER if final else self._world.now + timeout if timeout else 0.0
-        request: PermitRequest | None = None
-
-        def acquire(client: SimulatedConnection) -> tuple[bytes, Steps]:
-            nonlocal request
-            request = PermitRequest(permits, process.holdings, client)
-            return request._token, self._acquire(request, deadline)
-
-        acquired = yield from self._call(process, "acquire", acquire, deadline=deadline)
-        if acquired:
-            assert request is not None
-            lease = request._granted
-            try:
-                yield Sleep(self._world.now + hold)
-                if lease is not None:
-                    self._world.record(process, 0, "hold", "succeeded", lease.is_valid)
-            finally:
-                yield from self._release(process, permits, rng)
-        return acquired
-
-    def _acquire(self, request: PermitRequest, deadline: float) -> Steps:
-        if not (yield from request.complete(deadline)):
-            return False
-        self._world.record_held()
-        self._world.count_progress()
-        return request._granted.fence if request._granted is not None else False
-
-    def _release(self, process: Process, permits: Permits, rng: Random) -> Steps:
-        order = permits._release_order
-        while True:
-            lease = next(permits._candidates(process.holdings, order), None)
-            token, deadline = (lease.token, lease.deadline) if lease else (None, 0.0)
-
-            def release(client: SimulatedConnection, token: bytes | None = token) -> tuple[bytes | None, Steps]:
-                return token, permits._release(process.holdings, client, permits._release_script, order)
-
-            try:
-                yield from self._call(process, "release", release, (LeaseLostError,), deadline)
-            except KeyboardInterrupt:
-                if rng.random() < 0.5:
-                    raise  # the release is completed in the background
-            else:
-                return
 
 
 class EventWorkload(Workload):
@@ -307,4 +155,6 @@ WORKLOADS: dict[str, Callable[[Any], Workload]] = {
     "event": EventWorkload,
     "queue": QueueWorkload,
     "joinable": QueueWorkload,
+    "condition": ConditionWorkload,
+    "barrier": BarrierWorkload,
 }

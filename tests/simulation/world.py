@@ -11,7 +11,7 @@ from unittest import mock
 
 from broker.engine import handle, holders, lease, shared_scripts, waiting
 from broker.engine.lease import NOT_SENT
-from broker.locks import event, permits
+from broker.locks import arrival, barrier, condition, event, permits, wait_request
 from broker.messages import items, queues
 from broker.transport.server_errors import server_error
 from tests.simulation.history import Call, Entry, Happened, Held
@@ -21,7 +21,11 @@ from tests.simulation.schedule import DATA_LOSS, PROCESS_FAULTS, STALE_DATA, Fau
 from tests.simulation.server import SECOND, Message, SimulatedServer, Snapshot, scripts_in
 from tests.simulation.workloads import WORKLOADS, Workload
 
-SCRIPTS = scripts_in((handle, holders, shared_scripts, event, permits, items, queues))
+SCRIPTS = (
+    scripts_in((handle, holders, shared_scripts, event, permits, items, queues))
+    | scripts_in((condition, wait_request), "condition ")
+    | scripts_in((barrier, arrival), "barrier ")
+)
 SCRIPT_NAMES = {script.sha: name for name, script in SCRIPTS.items()}
 START = 1000.0  # the virtual time when a simulation begins
 STALL_TIMEOUT = 120.0  # virtual seconds without progress after which a simulation ends
@@ -76,7 +80,11 @@ class World:
     def run(self) -> list[Entry]:
         """Run until all is done, or nothing happens any more; return the history."""
         try:
-            with mock.patch.object(lease, "time", self), mock.patch.object(waiting, "time", self):
+            with (
+                mock.patch.object(lease, "time", self),
+                mock.patch.object(waiting, "time", self),
+                mock.patch.object(condition, "_notify_numbers", itertools.count(1)),
+            ):
                 self._run()
         finally:
             for process in self.processes:
