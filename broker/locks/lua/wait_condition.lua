@@ -59,7 +59,7 @@ if not redis.call('ZSCORE', WAITING, TOKEN) then
     redis.call('ZREM', NOTIFIED, HELD) -- it was confirmed, but the message may be lost
     if REFUSE == '1' then refuse_copies(HELD) end
   elseif HELD ~= '' and not redis.call('ZSCORE', ENDED, TOKEN) then
-    return redis.error_reply('LOST')
+    return redis.error_reply('LOST the lease has ended') -- Redis 7 puts ERR before an error of one word
   else -- it was skipped, or has not acknowledged its grant, or the data are lost
     initialize_condition()
     local is_new = not created or tonumber(created) > SINCE
