@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from broker import errors
 from broker.aio.handle import Handle, Owner
-from broker.engine.holders import Waiter, parse_waiters
+from broker.engine.holders import Waiter
 from broker.engine.leased_handle import DEFAULT_LEASE
 from broker.errors import UnsupportedError
 from broker.locks import barrier
@@ -92,7 +92,7 @@ class Barrier(Handle[barrier.Barrier]):
 
     async def waiters(self) -> list[Waiter]:
         """Return which parties wait, the one that arrived first at the head."""
-        return parse_waiters("wait", (await self._read())[2])
+        return (await self._read())[2]
 
     async def open(self) -> None:
         """Create it on the server unless it exists; raise `MismatchError` if it exists with other parties."""
@@ -106,11 +106,11 @@ class Barrier(Handle[barrier.Barrier]):
     ) -> None:
         pass
 
-    async def _read(self) -> Any:
-        return await self._run(self._blocking._bind_script(barrier.READ))
+    async def _read(self) -> tuple[int, bool, list[Waiter]]:
+        return await self._ask(barrier.parse_state, self._blocking._bind_script(barrier.READ))
 
     async def _count_waiting(self) -> int:
-        return int((await self._read())[0])
+        return (await self._read())[0]
 
     async def _is_broken(self) -> bool:
-        return bool((await self._read())[1])
+        return (await self._read())[1]

@@ -14,13 +14,14 @@ from broker.aio.handle import Handle, Owner
 from broker.aio.locks import RLock
 from broker.engine.handle import INDEX_KEY
 from broker.engine.lease import NOT_SENT, Lease
-from broker.engine.requests import run
+from broker.engine.requests import ask
 from broker.errors import LeaseLostError, UnsupportedError
+from broker.transport.replies import either, integer
 from broker.transport.scripts import BoundScript
 from broker.values.guarded_bytes import LEASE_LOST, LOCKED
 from broker.values.layout import CType, check_size, ctype_of, describe, is_simple, reads_as_python
 from broker.values.shared import SharedObject, region, view
-from broker.values.stored_bytes import CREATE, LOST, NO_PERMIT, StoredArray, StoredBytes, StoredValue
+from broker.values.stored_bytes import CREATE, LOST, NO_PERMIT, StoredArray, StoredBytes, StoredValue, sized, sum_of
 from broker.values.synchronized import SynchronizedBase, lock_name, synchronized
 
 B = TypeVar("B", bound="_AsyncBytes[Any]")
@@ -34,18 +35,21 @@ class _Plan:
     """Stands in for the bytes: it notes the one access that it is asked for, whose result is `reply`, or zeros."""
 
     kind = READ
+    parse: Callable[[Any], Any]
     arguments: tuple[bytes, ...] | None = None
     reply: bytes | None = None
 
     def read(self, offset: int, size: int) -> bytes:
-        self.arguments = b"%d" % offset, b"%d" % (offset + size - 1)
+        self.parse, self.arguments = sized(size), (b"%d" % offset, b"%d" % (offset + size - 1))
         return bytes(size) if self.reply is None else self.reply
 
     def write(self, offset: int, data: bytes, size: int, distance: int) -> None:
-        self.kind, self.arguments = WRITE, (b"%d" % offset, data, b"%d" % size, b"%d" % distance)
+        self.kind, self.parse = WRITE, integer
+        self.arguments = b"%d" % offset, data, b"%d" % size, b"%d" % distance
 
     def add(self, offset: int, number_format: bytes, addend: bytes) -> bytes:
-        self.kind, self.arguments = ADD, (b"%d" % offset, number_format, addend)
+        self.kind, self.parse = ADD, sum_of(number_format, addend)
+        self.arguments = b"%d" % offset, number_format, addend
         return bytes(8) if self.reply is None else self.reply
 
 
@@ -99,7 +103,7 @@ class _AsyncBytes(Handle[S]):
         if not self._is_open:
             create = CREATE.bind(self._blocking._keys, more_keys=INDEX_KEY)
             arguments = b"%d" % ctypes.sizeof(self._ctype), describe(self._ctype).encode(), self._initial
-            created, _ = await self._drive(lambda client: run(client, create, *arguments))
+            created = await self._drive(lambda client: ask(client, integer, create, *arguments))
             self._blocking._bind_scripts(created)
             self._is_open = True
 
@@ -117,27 +121,25 @@ class _AsyncBytes(Handle[S]):
             return result
         await self.open()
         scripts = self._blocking.scripts(*([] if self._lock is None else [self._lock.blocking._key]))
-        reply = await self._run_guarded(scripts[plan.kind], *plan.arguments)
+        reply = await self._run_guarded(plan.parse, scripts[plan.kind], *plan.arguments)
         if plan.kind == WRITE:
             return result
         plan.reply = reply
         return use(view(self._ctype, plan))
 
-    async def _run_guarded(self, script: BoundScript, *arguments: bytes) -> Any:
+    async def _run_guarded(self, parse: Callable[[Any], Any], script: BoundScript, *arguments: bytes) -> Any:
         """Run a script; as the holder of the lock, or if nobody holds it, else when it has been acquired."""
         lease = self._own_lease()
-        reply = await self._request(script, NO_PERMIT if lease is None else lease.token, *arguments)
-        if reply == LOCKED and self._lock is not None:
-            async with self._lock:
-                return await self._run_guarded(script, *arguments)
-        if reply == LEASE_LOST:
-            raise LeaseLostError(f"the lease of {self._lock!r} expired before an access to {self!r}")
-        return reply
-
-    async def _request(self, script: BoundScript, permit: bytes, *arguments: bytes) -> Any:
-        reply, _ = await self._drive(lambda client: run(client, script, client.new_token(), permit, *arguments))
+        permit = NO_PERMIT if lease is None else lease.token
+        any_reply = either(parse, LOST, LOCKED, LEASE_LOST)
+        reply = await self._drive(lambda client: ask(client, any_reply, script, client.new_token(), permit, *arguments))
         if reply == LOST:
             raise self._blocking._data_lost()
+        if reply == LOCKED and self._lock is not None:
+            async with self._lock:
+                return await self._run_guarded(parse, script, *arguments)
+        if reply == LEASE_LOST:
+            raise LeaseLostError(f"the lease of {self._lock!r} expired before an access to {self!r}")
         return reply
 
     def _own_lease(self) -> Lease | None:

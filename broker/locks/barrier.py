@@ -109,7 +109,7 @@ class Barrier(Handle):
         return self._read()[2]
 
     def _read(self) -> tuple[int, bool, list[Waiter]]:
-        return self._ask(_parse_state, self._bind_script(READ))
+        return self._ask(parse_state, self._bind_script(READ))
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait until all parties have arrived; return this one's number.
@@ -172,7 +172,8 @@ class Barrier(Handle):
         return script.bind(self._packed_keys, self._parties, lease, more_keys=INDEX_KEY)
 
 
-def _parse_state(reply: Any) -> tuple[int, bool, list[Waiter]]:
+def parse_state(reply: Any) -> tuple[int, bool, list[Waiter]]:
+    """Return how many parties wait, whether the barrier is broken, and who waits, by a reply of `READ`."""
     *numbers, waiters = reply
     waiting, broken = integers(numbers, 2)
     return waiting, broken != 0, parse_waiters("wait", waiters)
