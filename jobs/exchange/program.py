@@ -34,10 +34,11 @@ AWAITED = (PipeConnection, *SOCKET_REDUCERS)  # their pickles wait to be unpickl
 SIMPLE = (type(None), bool, int, float, str, bytes, ModuleType, BuiltinFunctionType)
 
 
-class _Structure(ctypes.Structure):
+class _Structure(ctypes.Structure):  # for the type of its field's descriptor, which ctypes has no name for
     _fields_ = (("field", ctypes.c_int),)
 
 
+# What a class has from its definition, also in another process.
 DESCRIPTORS = (FunctionType, property, classmethod, staticmethod, MemberDescriptorType, type(_Structure.field))
 
 
