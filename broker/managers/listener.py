@@ -92,7 +92,7 @@ class AcceptedConnection:
 
     def close(self) -> None:
         """Wait until the client has closed its end, as it does when it has read the reply; then close this one."""
-        with contextlib.suppress(EOFError, OSError):
+        with contextlib.suppress(EOFError, OSError, queue.Empty):  # the last one if `end` is called meanwhile
             while True:
                 self._end.recv_bytes()
         self.end()

@@ -20,6 +20,9 @@ from broker import Context, InvalidArgumentError, Lock, ManagerLostError, Unsupp
 from broker.engine import session
 from broker.errors import ArgumentTypeError
 from broker.managers import BaseManager, BaseProxy, RemoteError, SyncManager
+from broker.managers.address import manager_address
+from broker.managers.listener import CLIENT, AcceptedConnection
+from broker.messages.pipe import PipeConnection
 from tests.support.actors import TIMEOUT, Actor
 from tests.support.waiting import wait_until
 
@@ -220,6 +223,21 @@ def test_a_process_that_does_not_start(server: Any) -> None:
         Bank(ctx=ctx).start(fail)
     with Context(server.url, method="spawn") as ctx, pytest.raises((AttributeError, pickle.PicklingError)):
         Bank(ctx=ctx).start(fail)
+
+
+@pytest.mark.slow
+def test_a_connection_that_is_ended_while_it_waits_for_its_client(ctx: Context) -> None:
+    address = manager_address(None, ctx, PipeConnection)
+    client = PipeConnection(ctx.url, "connection", CLIENT, True, True)
+    accepted = AcceptedConnection(address, set(), "connection", b"token")
+    results: list[object] = []
+    waiting = threading.Thread(target=lambda: results.append(accepted.close()))
+    waiting.start()
+    wait_until(lambda: len(accepted._end._inbox.waiters()) == 1)
+    accepted.end()
+    waiting.join(TIMEOUT)
+    assert results == [None], "it has raised an exception"
+    client.close()
 
 
 @pytest.mark.slow
