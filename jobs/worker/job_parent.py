@@ -5,10 +5,16 @@ from __future__ import annotations
 import functools
 import multiprocessing
 import threading
+import time
+from contextlib import suppress
 from multiprocessing.connection import Connection, Pipe
 from multiprocessing.process import BaseProcess, _ParentProcess  # type: ignore[attr-defined]
 
+from broker.engine.waiting import deadline_of
+from broker.errors import BrokerError
 from broker.locks.lock import Lock
+
+REACQUIRE_TIME = 3.0  # seconds within which a parent has its lock again that has lost it, as with the server's data
 
 
 class JobParent(_ParentProcess):  # type: ignore[misc]
@@ -32,8 +38,12 @@ class JobParent(_ParentProcess):  # type: ignore[misc]
 
     def join(self, timeout: float | None = None) -> None:
         """Wait until it has ended, for at most `timeout` seconds."""
-        if self._lock.acquire(timeout=timeout):  # nobody else waits for it but the parent's other children
+        deadline = deadline_of(True, timeout)
+        while self._lock.acquire(timeout=deadline - time.monotonic()):  # who else waits is another child
             self._lock.release()
+            time.sleep(max(0.0, min(REACQUIRE_TIME, deadline - time.monotonic())))
+            if not self.is_alive():
+                return
 
     @property
     def sentinel(self) -> int:
@@ -45,8 +55,9 @@ class JobParent(_ParentProcess):  # type: ignore[misc]
         pipe = Pipe(duplex=False)
 
         def report_end() -> None:
-            self.join()
-            pipe[1].send_bytes(b"")
+            with suppress(BrokerError):  # this process ends, or the server is down
+                self.join()
+                pipe[1].send_bytes(b"")
 
         threading.Thread(target=report_end, daemon=True).start()
         return pipe

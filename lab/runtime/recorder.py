@@ -14,6 +14,7 @@ from typing import Any, Concatenate, ParamSpec
 import redis
 
 from broker import BrokerError, LeaseLostError
+from jobs.worker.job_parent import JobParent
 from lab.errors import LabError, RunEndedError
 from lab.runtime.context import Permits
 from lab.runtime.event_log import EventLog
@@ -109,7 +110,7 @@ def actor(function: Callable[Concatenate[Recorder, P], None]) -> Callable[Concat
 @functools.cache  # once per process: a pool's process runs several actors
 def _exit_with_parent(_: int) -> None:
     parent = multiprocessing.parent_process()
-    if parent is not None:
+    if parent is not None and not isinstance(parent, JobParent):  # a job ends with the process that runs it
         threading.Thread(target=_exit_after, args=(parent,), daemon=True).start()
 
 
