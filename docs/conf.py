@@ -42,7 +42,8 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:obj", ".*"),  # what docstrings set as code: a link if it is a public name, else plain code
     ("py:.*", r"(?!broker|jobs).*"),  # other projects' types: their indexes are not at hand
-    ("py:class", r".*\.[A-Z]|broker\.managers\.proxies\..*"),  # type variables; multiprocessing documents the proxies
+    # Type variables; what multiprocessing documents: proxies, and the server of a manager.
+    ("py:class", r".*\.[A-Z]|broker\.managers\.proxies\..*|broker\.managers\.base_manager\.Server"),
 ]
 myst_heading_anchors = 4  # as GitHub makes them
 default_role = "py:obj"
@@ -60,6 +61,7 @@ PUBLIC = {  # what signatures name as a protocol, and a reader knows by its clas
     "broker.aio.handle.Owner": "broker.aio.Context",
     "broker.values.guarded_bytes.AnyLock": "broker.RLock",
     "jobs.job_context.JobContext": "jobs.Context",
+    "jobs.exchange.queues.SimpleQueue": "broker.SimpleQueue",
 }
 
 html_theme = "furo"

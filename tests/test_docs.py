@@ -16,14 +16,24 @@ from lab.exercises import EXERCISES
 from tests.support.actors import TIMEOUT
 
 ROOT = Path(__file__).parents[1]
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+IN_CHINESE = {
+    ROOT / "README.md": ROOT / "README.zh-CN.md",
+    ROOT / "docs" / "course.md": ROOT / "docs" / "zh" / "course.md",
+}
+PAGES = [*sorted({*ROOT.glob("*.md")} - {*IN_CHINESE.values()}), *sorted((ROOT / "docs").glob("*.md"))]
 PROGRAMS = [
     pytest.param(block, id=f"{page.stem}-{number}")
     for page in PAGES
     for number, block in enumerate(re.findall(r"^```python\n(.*?)^```", page.read_text(), re.M | re.S))
     if "FastAPI(" not in block  # tests/broker/aio/test_web_application.py runs that one
 ]
-SHOWN = {page: re.findall(r"^    (lab \S.*?)(?:  .*)?$", page.read_text(), re.M) for page in PAGES}
+
+
+def commands_of(page):
+    return re.findall(r"^    (lab \S.*?)(?:  .*)?$", page.read_text(), re.M)
+
+
+SHOWN = {page: commands_of(page) for page in PAGES}
 COMMANDS = [
     pytest.param(
         command,
@@ -117,9 +127,19 @@ def test_the_readme_has_commands():
 
 
 def test_links_lead_somewhere():
-    for page in PAGES:
+    for page in [*PAGES, *IN_CHINESE.values()]:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize(("english", "chinese"), IN_CHINESE.items(), ids=lambda page: page.name)
+def test_both_languages_show_the_same(english, chinese):
+    commands = [re.sub(r"--lang \w+", "--lang zh", command) for command in SHOWN[english]]
+    assert [re.sub(r"--lang \w+", "--lang zh", command) for command in commands_of(chinese)] == commands
+    for pattern in (r"^```(?:python|sh)\n.*?^```", r"^#+ ", r"^    python3 [^\n]*"):  # code, headings, how to install
+        texts = [re.findall(pattern, page.read_text(), re.M | re.S) for page in (english, chinese)]
+        assert len(texts[0]) == len(texts[1])
+        assert texts[0] == texts[1]
 
 
 @pytest.mark.parametrize("package", [broker, broker.aio, jobs], ids=lambda package: package.__name__)

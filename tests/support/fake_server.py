@@ -1,4 +1,4 @@
-"""A server that is none of Redis: it answers every request with the same bytes."""
+"""A server that is none of Redis: it answers every request with the same bytes, also what is no request of Redis."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import socket
 from contextlib import suppress
 
 from broker.transport.replies import INCOMPLETE, ReplyParser
+from broker.transport.server_errors import UnexpectedReplyError
 from tests.support.listener import Listener
 
 
@@ -26,7 +27,10 @@ class FakeServer(Listener):
             requests = ReplyParser()
             while data := connection.recv(65536):
                 requests.feed(data)
-                while requests.next() is not INCOMPLETE:
+                try:
+                    while requests.next() is not INCOMPLETE:
+                        connection.sendall(self.reply)
+                except UnexpectedReplyError:  # the client speaks TLS, for instance
                     connection.sendall(self.reply)
 
     def __enter__(self) -> FakeServer:
