@@ -53,10 +53,10 @@ class Children:
     """All jobs of a context that the process `pid` has started, and what they share.
 
     If `forward_interrupts`, they get the SIGINT of a Ctrl-C in the terminal of this process. `source` is where
-    its workers come from.
+    its workers come from; without it, nobody is told that jobs wait for one.
     """
 
-    def __init__(self, url: str, queue: str, forward_interrupts: bool, source: WorkerSource) -> None:
+    def __init__(self, url: str, queue: str, forward_interrupts: bool, source: WorkerSource | None) -> None:
         self.pid = os.getpid()
         self._url, self._queue = url, queue
         self._source = source
@@ -80,7 +80,7 @@ class Children:
 
     def warn_of_waiting(self) -> None:
         """Write to standard error, once, how many jobs wait for a worker, if no worker is idle and no more start."""
-        if time.monotonic() < self._next_look:
+        if self._source is None or time.monotonic() < self._next_look:
             return
         self._next_look = time.monotonic() + POLL_INTERVAL
         waiting = self.rq_queue.count_waiting({child.id for child in self._children})

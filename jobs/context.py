@@ -44,7 +44,7 @@ class Context(broker.Context):
     creates and starts with it ends with the job.
     """
 
-    _workers = WorkerSource()
+    _workers: WorkerSource | None = WorkerSource()
     _simple_queue = queues.SimpleQueue
     _queue = queues.Queue
     _joinable_queue = queues.JoinableQueue

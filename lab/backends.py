@@ -89,6 +89,12 @@ def redis(exercise: Exercise, settings: Settings) -> Iterator[Run]:
             children.terminate()
 
 
+class _JobContext(jobs.Context):
+    """A context for the actors of an exercise."""
+
+    _workers = None  # the comparison says what too few workers have changed
+
+
 @contextmanager
 def rq(exercise: Exercise, settings: Settings) -> Iterator[Run]:
     """Run as RQ jobs: on the workers that are running, on any host; if there are none, on new local workers."""
@@ -98,7 +104,8 @@ def rq(exercise: Exercise, settings: Settings) -> Iterator[Run]:
     workers = nullcontext() if running else jobs.Workers(settings.url, queue, count, preload=["lab.exercises"])
     # The context is closed before the workers end: they still have to finish their jobs and delete them. At a Ctrl-C
     # the lab terminates the actors, as those on the other backends.
-    ctx = jobs.get_context(settings.url, queue=queue, forward_interrupts=False)
+    ctx = _JobContext(settings.url, queue=queue, forward_interrupts=False)
+    ctx.check()
     _set_leases(ctx, settings)
     with workers, _redis_data(settings) as (log, make_store), ctx:
         yield Run(ctx, log, make_store, workers=count, server=settings.server, url=settings.url)
