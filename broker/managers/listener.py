@@ -80,21 +80,46 @@ class Listener:
 
 
 class AcceptedConnection:
-    """The end of a connection in the process that serves an address."""
+    """The end of a connection in the process that serves an address.
+
+    If the server has failed, `recv` raises `EOFError`, and `send` closes it: else multiprocessing's server would send
+    one message more, and the client would get it as the reply to its next call.
+    """
 
     def __init__(self, address: ManagerAddress, others: set[AcceptedConnection], name: str, token: bytes) -> None:
         self._end = address.end_type(address.url, name, SERVER, True, True)
         self._end._users.remove(token)
-        self.send, self.send_bytes = self._end.send, self._end.send_bytes
-        self.recv, self.recv_bytes = self._end.recv, self._end.recv_bytes
         self._open_ones = others
         others.add(self)
 
+    def send(self, obj: Any) -> None:
+        """Send an object."""
+        self.send_bytes(self._end._dumps(obj))
+
+    def send_bytes(self, buf: bytes) -> None:
+        """Send bytes as one message."""
+        try:
+            self._end.send_bytes(buf)
+        except BaseException:  # it may have been sent
+            self.end()
+            raise
+
+    def recv(self) -> Any:
+        """Wait for the next object."""
+        return pickle.loads(self.recv_bytes())  # noqa: S301 - as with any pipe
+
+    def recv_bytes(self, maxlength: int | None = None) -> bytes:
+        """Wait for the next message."""
+        try:
+            return self._end.recv_bytes(maxlength)
+        except (BrokerError, queue.Empty) as error:  # the latter if `end` is called meanwhile
+            raise EOFError from error
+
     def close(self) -> None:
         """Wait until the client has closed its end, as it does when it has read the reply; then close this one."""
-        with contextlib.suppress(EOFError, OSError, queue.Empty):  # the last one if `end` is called meanwhile
+        with contextlib.suppress(EOFError, OSError):
             while True:
-                self._end.recv_bytes()
+                self.recv_bytes()
         self.end()
 
     def end(self) -> None:

@@ -18,7 +18,7 @@ import redis
 
 from broker import Context, InvalidArgumentError, Lock, ManagerLostError, UnsupportedError
 from broker.engine import session
-from broker.errors import ArgumentTypeError
+from broker.errors import ArgumentTypeError, ServerUnavailableError
 from broker.managers import BaseManager, BaseProxy, RemoteError, SyncManager
 from broker.managers.address import manager_address
 from broker.managers.listener import CLIENT, AcceptedConnection
@@ -201,6 +201,33 @@ def test_a_call_after_one_that_was_interrupted_gets_its_own_reply(ctx: Context, 
     finally:
         signal.signal(signal.SIGALRM, before)
     assert account.deposit(5) == 5
+
+
+def test_an_outage_leaves_no_reply_that_the_next_call_would_get(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    server: Any = Bank(ctx=ctx).get_server()
+    server.stop_event = threading.Event()
+    client = PipeConnection(ctx.url, "connection", CLIENT, True, True)
+    accepted = AcceptedConnection(manager_address(None, ctx, PipeConnection), set(), "connection", b"token")
+    errors = iter([ServerUnavailableError("it did not answer"), EOFError()])
+
+    def fail(*_: object) -> None:
+        raise next(errors)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(accepted._end, "recv_bytes", fail)
+        with pytest.raises(SystemExit):
+            server.serve_client(accepted)
+    errors = iter([ServerUnavailableError("it is unknown whether the reply was sent")])
+    with monkeypatch.context() as patch:
+        patch.setattr(accepted._end, "send_bytes", fail)
+        with pytest.raises(ServerUnavailableError):
+            accepted.send(("#RETURN", 1))
+    with pytest.raises(OSError, match="closed"):
+        accepted.send(("#UNSERIALIZABLE", ""))
+    with pytest.raises(EOFError):
+        client.recv()
+    client.close()
+    server.listener.close()
 
 
 @pytest.mark.slow
