@@ -87,9 +87,9 @@ class Condition(Handle):
         """The lock."""
         return self._lock
 
-    def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
+    def acquire(self, block: bool = True, timeout: float | None = None, *, blocking: bool = True) -> bool:
         """Acquire the lock; see its `acquire`."""
-        return self._lock.acquire(block, timeout)
+        return self._lock.acquire(block and blocking, timeout)
 
     def release(self) -> None:
         """Release the lock; see its `release`."""

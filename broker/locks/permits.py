@@ -68,13 +68,14 @@ class Permits(LeasedHandle):
     def _read_script(self) -> BoundScript:
         return READ_PERMITS.bind(self._keys[:2])
 
-    def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
+    def acquire(self, block: bool = True, timeout: float | None = None, *, blocking: bool = True) -> bool:
         """Acquire a permit; return whether it was acquired.
 
         Waits until a permit is free, in order of arrival: for at most `timeout` seconds, and not at all if `block` is
-        false or `timeout` is 0 or less. The permit is held under a lease, which is renewed until `release`.
+        false or `timeout` is 0 or less. The permit is held under a lease, which is renewed until `release`. `blocking`
+        is what threading and the managers of multiprocessing call `block`.
         """
-        deadline = deadline_of(block, timeout)
+        deadline = deadline_of(block and blocking, timeout)
         holdings = self._get_session().holdings
         return self._drive(lambda client: self._acquire_permit(holdings, client, deadline))
 

@@ -33,7 +33,7 @@ class RLock(Permits):
     def __init__(self, name: str | None = None, *, lease: float = DEFAULT_LEASE, context: Owner | None = None) -> None:
         super().__init__(name, context=context, lease=lease)
 
-    def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
+    def acquire(self, block: bool = True, timeout: float | None = None, *, blocking: bool = True) -> bool:
         """Acquire the lock for this thread; return whether it was acquired.
 
         The thread that holds it does not wait. Others wait until it is free, in order of arrival: for
@@ -41,7 +41,7 @@ class RLock(Permits):
         if this thread has lost its lease, and has not released the lock as often as it had acquired it.
         """
         deadline_of(block, timeout)  # what is no number is refused in any case
-        return self._acquire_again(self._get_session().holdings) or super().acquire(block, timeout)
+        return self._acquire_again(self._get_session().holdings) or super().acquire(block and blocking, timeout)
 
     def release(self) -> None:
         """Release one level of the lock; it is free when its owner has released it as often as it had acquired it.

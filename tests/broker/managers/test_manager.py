@@ -56,6 +56,16 @@ def test_nested_containers_and_primitives(ctx: Context, process: Callable[[objec
         assert len(looped[0][0]) == 1
 
 
+@pytest.mark.parametrize("kind", ["Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition"])
+def test_arguments_of_acquire_in_multiprocessing(ctx: Context, kind: str, process: Callable[[object], Actor]) -> None:
+    with ctx.Manager() as manager:
+        permits = getattr(manager, kind)()
+        other = process(permits)
+        assert permits.acquire(blocking=True, timeout=TIMEOUT)
+        assert [other.call("acquire", blocking=False), other.call("acquire", block=False)] == [False, False]
+        permits.release()
+
+
 def append_often(items: Any, counts: Any, times: int) -> None:
     for number in range(times):
         items.append(number)
