@@ -110,9 +110,12 @@ class Keeper(RestartedProgram):
 
     def _tell_ends(self) -> None:
         """Tell the keeper what has ended, unless the pipe is full: then later, and the server refuses to renew it."""
-        while self._to_end and self._parent_pipe.write_at_once(pack(cell := next(iter(self._to_end)), None)):
-            del self._to_end[cell]
-            self._ended.append(cell)
+        for cell in list(self._to_end):
+            if not self._parent_pipe.write_at_once(pack(cell, None)):
+                return
+            if cell in self._to_end:  # a finalizer that interrupts this tells what has ended, too
+                del self._to_end[cell]
+                self._ended.append(cell)
 
     def _register(self, lease: Lease) -> None:
         self._tell_ends()

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from broker import Context, InvalidArgumentError, LeaseLostError, Lock
+from broker.engine import keeper
 from broker.engine.keeper import FREE, Keeper
 from broker.server.private_server import PrivateServer
 from tests.support.actors import SLACK, Actor, Actors
@@ -180,6 +181,25 @@ def test_keeper_is_told_when_a_lease_ends(kept: Context) -> None:
         lock.release()
         wait_until(lambda: keeping.deadline == FREE)  # noqa: B023 - called in this round only
         assert keeping.cell == 0, "it was used again"
+
+
+def test_lease_that_a_finalizer_ends_while_the_keeper_is_told_of_another(
+    kept: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locks = kept.Lock(), kept.Lock()
+    for lock in locks:
+        lock.acquire()
+    [lease] = locks[1]._get_session().holdings.leases(locks[1]._key)
+
+    def pack_after_finalizer(*message: Any) -> bytes:
+        monkeypatch.undo()
+        keeper_of(locks[1]).end(lease)
+        return keeper.pack(*message)
+
+    monkeypatch.setattr(keeper, "pack", pack_after_finalizer)
+    locks[0].release()
+    assert sorted(keeper_of(locks[0])._ended) == [0, 1]
+    locks[1].release()
 
 
 def test_keeper_ends_with_its_context_and_is_out_of_reach_of_the_terminal(server: PrivateServer) -> None:
