@@ -21,6 +21,8 @@ from multiprocessing import managers, util
 from multiprocessing.connection import answer_challenge, deliver_challenge
 from typing import Any, TypeVar
 
+import redis
+
 from broker.errors import BrokerError, ManagerLostError, NotHeldError, ServerUnavailableError
 from broker.managers.address import LEASE, ManagerAddress
 from broker.managers.disposal import disposal
@@ -30,6 +32,7 @@ from broker.transport.connection import NEVER
 
 SERIALIZER = "broker"
 ACCEPT_LEASE = 60.0  # seconds within which a busy process must accept a connection
+RETRY_DELAY = 0.2  # seconds until it is asked for connections again after an error
 FAIL_FAST = 5.0  # seconds after it was unavailable, within which a server counts as unavailable to new connections
 CLIENT, SERVER = 0, 1  # the ends of a connection
 
@@ -51,14 +54,18 @@ class Listener:
             raise OSError(errno.EADDRINUSE, f"another process serves the manager at {address}")
 
     def accept(self) -> AcceptedConnection:
-        """Wait for the next connection."""
+        """Wait for the next connection, also while the server refuses to say whether there is one."""
         while True:
-            self._hold_address()
-            with contextlib.suppress(queue.Empty):
+            try:
+                self._hold_address()
                 request = self._requests._get(time.monotonic() + LEASE)
                 if self._lock.held:
                     return AcceptedConnection(self.address, self._connections, *pickle.loads(request))  # noqa: S301 - as with any pipe
                 self._requests._put(request, NEVER)  # for the process that serves the address by now
+            except queue.Empty:
+                pass
+            except (BrokerError, redis.RedisError):  # its memory is full, for instance
+                time.sleep(RETRY_DELAY)
 
     def close(self) -> None:
         """Make the address free, and close the connections."""

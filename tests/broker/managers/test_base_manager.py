@@ -16,13 +16,15 @@ from typing import Any
 import pytest
 import redis
 
-from broker import Context, InvalidArgumentError, Lock, ManagerLostError, UnsupportedError
+from broker import BrokerError, Context, InvalidArgumentError, Lock, ManagerLostError, UnsupportedError
 from broker.engine import session
 from broker.errors import ArgumentTypeError, ServerUnavailableError
 from broker.managers import BaseManager, BaseProxy, RemoteError, SyncManager
 from broker.managers.address import manager_address
-from broker.managers.listener import CLIENT, AcceptedConnection
+from broker.managers.listener import CLIENT, AcceptedConnection, Listener
 from broker.messages.pipe import PipeConnection
+from broker.messages.pipe_ends import Inbox
+from broker.transport.connection import NEVER
 from tests.support.actors import TIMEOUT, Actor
 from tests.support.waiting import wait_until
 
@@ -201,6 +203,22 @@ def test_a_call_after_one_that_was_interrupted_gets_its_own_reply(ctx: Context, 
     finally:
         signal.signal(signal.SIGALRM, before)
     assert account.deposit(5) == 5
+
+
+@pytest.mark.parametrize("error", [BrokerError("no memory left"), redis.ResponseError("refused")])
+def test_an_error_of_the_server_does_not_end_accepting(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    listener = Listener(manager_address(None, ctx, PipeConnection))
+    listener.address.requests()._put(pickle.dumps(("connection", b"token")), NEVER)
+
+    def fail(*_: object) -> None:
+        monkeypatch.undo()
+        raise error
+
+    monkeypatch.setattr(Inbox, "_get", fail)
+    listener.accept().end()
+    listener.close()
 
 
 def test_an_outage_leaves_no_reply_that_the_next_call_would_get(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
