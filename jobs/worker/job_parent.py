@@ -55,9 +55,12 @@ class JobParent(_ParentProcess):  # type: ignore[misc]
         pipe = Pipe(duplex=False)
 
         def report_end() -> None:
-            with suppress(BrokerError):  # this process ends, or the server is down
-                self.join()
-                pipe[1].send_bytes(b"")
+            while True:
+                with suppress(BrokerError):  # the server is down, or this process has closed its context
+                    self.join()
+                    pipe[1].send_bytes(b"")
+                    return
+                time.sleep(REACQUIRE_TIME)
 
         threading.Thread(target=report_end, daemon=True).start()
         return pipe
