@@ -96,6 +96,7 @@ class AcceptedConnection:
     def __init__(self, address: ManagerAddress, others: set[AcceptedConnection], name: str, token: bytes) -> None:
         self._end = address.end_type(address.url, name, SERVER, True, True)
         self._end._users.remove(token)
+        self._closing = threading.Lock()
         self._open_ones = others
         others.add(self)
 
@@ -130,9 +131,10 @@ class AcceptedConnection:
         self.end()
 
     def end(self) -> None:
-        """Close it at once."""
+        """Close it at once; if another thread does so, return when it is closed: the process may end then."""
+        with self._closing:
+            _close_end(self._end)
         self._open_ones.discard(self)
-        _close_end(self._end)
 
 
 class ClientConnection:

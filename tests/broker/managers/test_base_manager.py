@@ -285,6 +285,33 @@ def test_a_connection_that_is_ended_while_it_waits_for_its_client(ctx: Context) 
     client.close()
 
 
+def test_a_process_that_ends_waits_until_its_threads_have_deleted_their_pipes(
+    ctx: Context, client: redis.Redis
+) -> None:
+    connections: set[AcceptedConnection] = set()
+    accepted: Any = AcceptedConnection(manager_address(None, ctx, PipeConnection), connections, "connection", b"token")
+    is_closed, go_on = threading.Event(), threading.Event()
+    close = accepted._end.close
+
+    def close_slowly() -> None:
+        close()
+        is_closed.set()
+        go_on.wait(TIMEOUT)
+
+    accepted._end.close = close_slowly
+    threads = [threading.Thread(target=accepted.end) for _ in range(2)]
+    threads[0].start()
+    assert is_closed.wait(TIMEOUT)
+    assert connections == {accepted}
+    threads[1].start()
+    threads[1].join(0.1)
+    assert threads[1].is_alive()
+    go_on.set()
+    threads[1].join(TIMEOUT)
+    assert client.keys("broker:{*:connection:*") == []
+    threads[0].join(TIMEOUT)
+
+
 @pytest.mark.slow
 def test_one_process_serves_an_address(ctx: Context) -> None:
     with Bank("savings", ctx=ctx) as bank:
