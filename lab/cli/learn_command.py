@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -33,6 +34,7 @@ def learn(ctx: click.Context, path: Path) -> None:
 
     The lab tries your version against the fault that breaks it, and shows a run in which it goes wrong.
     """
+    ctx.default_map = {name: {"path": path} for name in learn.commands}  # also before the command
     if ctx.invoked_subcommand is not None:
         return
     folder = Folder.load(path)
@@ -124,4 +126,4 @@ def _check_command(rung: Rung, path: Path) -> str:
 
 
 def _in(path: Path) -> str:
-    return "" if path == Path("learn") else f" --in {path}"
+    return "" if path == Path("learn") else f" --in {shlex.quote(str(path))}"

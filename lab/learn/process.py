@@ -91,7 +91,7 @@ def main(name: str, file: str, url: str) -> None:
         os.dup2(nothing, output)
     (rung,) = (rung for rung in RUNGS if rung.name == name)
     try:
-        found = _report(check(rung, Path(file).read_text("utf-8"), url))
+        found = _report(check(rung, Path(file).read_text("utf-8-sig"), url))
     except (UnjudgedError, UnicodeDecodeError) as error:
         found = {"error": str(error)}
     with open(results, "w", encoding="utf-8") as stream:

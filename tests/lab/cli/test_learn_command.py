@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -14,9 +13,9 @@ from tests.support.lab import RunLab
 SOLUTIONS = Path(__file__).parents[1] / "learn" / "solutions"
 
 
-def solve(file: Path) -> None:
+def solve(file: Path, encoding: str = "utf-8") -> None:
     """Replace a rung's file by a right version."""
-    shutil.copy(SOLUTIONS / f"{file.stem[3:]}.py", file)
+    file.write_text((SOLUTIONS / f"{file.stem[3:]}.py").read_text("utf-8"), encoding)
 
 
 def test_rungs_are_started_by_number_or_name(lab_in_process: RunLab, tmp_path: Path):
@@ -26,6 +25,7 @@ def test_rungs_are_started_by_number_or_name(lab_in_process: RunLab, tmp_path: P
     assert started.stdout.endswith("\nEdit the file, then: lab learn check 3\n")
     assert (tmp_path / "learn" / "03_two_step_release.py").read_text() == RUNGS[2].file()
     assert "lab learn check 10 --in mine" in lab_in_process("learn", "start", "barging", "--in", "mine").stdout
+    assert "lab learn check 10 --in 'a folder'" in lab_in_process("learn", "--in", "a folder", "start", 10).stdout
     lines = lab_in_process("learn").stdout.splitlines()
     assert [line.split()[:2] for line in lines] == [[str(n), rung.name] for n, rung in enumerate(RUNGS, 1)]
     assert ["started" in line for line in lines] == [number == 3 for number in range(1, 11)]
@@ -82,7 +82,7 @@ def test_the_last_rung_ends_the_ladder(lab: RunLab, tmp_path: Path):
     lab("learn", "start", 10)
     held = [rung.name for rung in RUNGS[:-1]]
     (tmp_path / "learn" / "progress.json").write_text(json.dumps({"held": held, "hints": {}}))
-    solve(tmp_path / "learn" / "10_barging.py")
+    solve(tmp_path / "learn" / "10_barging.py", "utf-8-sig")  # as editors on Windows save it
     assert lab("learn", "check", 10).stdout.endswith("\n\nThat was the last one.\n")
     assert [line.split()[2] for line in lab("learn").stdout.splitlines()] == ["holds"] * 10
 
