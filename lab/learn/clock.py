@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as datetime_
 import time
 from collections.abc import Callable
+from datetime import datetime, timezone, tzinfo
 from types import ModuleType
+from typing import Any
 
 import redis
 
 DATABASES = 3  # of the server: each stands for a server of its own where a rung needs several
-MONOTONIC_START = 1000.0  # seconds; a monotonic clock may begin anywhere
+MONOTONIC_START = 1000.0  # seconds, at most; a monotonic clock may begin anywhere, on each host elsewhere
 
 # ARGV[1] milliseconds pass: what would have expired by then expires now.
 _ADVANCE = """
@@ -41,14 +44,47 @@ class Clock:
         self._server.eval(_ADVANCE, 0, round((moment - self.now) * 1000), DATABASES)
         self.now = moment
 
-    def module(self, offset: Callable[[], float], sleep: Callable[[float], None]) -> ModuleType:
-        """Return the module `time` for a process whose time of day is `offset()` seconds ahead."""
-        module = ModuleType("time")
-        functions = {
-            "time": lambda: self.time_of_day + offset(),
-            "monotonic": lambda: MONOTONIC_START + self.now,
-            "perf_counter": lambda: MONOTONIC_START + self.now,
+    def modules(
+        self, offset: Callable[[], float], sleep: Callable[[float], None], monotonic_start: float
+    ) -> dict[str, ModuleType]:
+        """Return the modules `time` and `datetime` for a process whose time of day is `offset()` seconds ahead."""
+
+        def time_of_day() -> float:
+            return self.time_of_day + offset()
+
+        def monotonic() -> float:
+            return monotonic_start + self.now
+
+        def clock_gettime(clock: int) -> float:
+            return time_of_day() if clock == time.CLOCK_REALTIME else monotonic()
+
+        functions: dict[str, Callable[..., float]] = {
+            "time": time_of_day,
+            "monotonic": monotonic,
+            "perf_counter": monotonic,
         }
-        in_nanoseconds = {f"{name}_ns": lambda read=read: int(read() * 1e9) for name, read in functions.items()}
-        vars(module).update(vars(time) | functions | in_nanoseconds | {"sleep": sleep})
-        return module
+        functions |= {"clock_gettime": clock_gettime}
+        in_nanoseconds = {
+            f"{name}_ns": lambda *clock, read=read: int(read(*clock) * 1e9) for name, read in functions.items()
+        }
+        of_time, of_datetime = ModuleType("time"), ModuleType("datetime")
+        vars(of_time).update(vars(time) | functions | in_nanoseconds | {"sleep": sleep})
+        vars(of_datetime).update(vars(datetime_) | {"datetime": _datetime_class(time_of_day)})
+        return {"time": of_time, "datetime": of_datetime}
+
+
+def _datetime_class(time_of_day: Callable[[], float]) -> type[datetime]:
+    class StageDatetime(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Any:
+            return cls.fromtimestamp(time_of_day(), tz)
+
+        @classmethod
+        def utcnow(cls) -> Any:
+            return cls.now(timezone.utc).replace(tzinfo=None)
+
+        @classmethod
+        def today(cls) -> Any:
+            return cls.now()
+
+    return StageDatetime

@@ -38,11 +38,19 @@ class Scripts:
             name, request = "EVAL", ("EVAL", self._texts[str(request[1])], *request[2:])
         if name == "EVAL":
             self._remember(str(request[1]))
-            return ("EVAL", _TIME.format(seconds, microseconds) + str(request[1]), *request[2:])
+            return ("EVAL", _with_prefix(_TIME.format(seconds, microseconds), str(request[1])), *request[2:])
         return request
 
     def _remember(self, text: str) -> None:
         self._texts[hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()] = text
+
+
+def _with_prefix(prefix: str, script: str) -> str:
+    """Return the script after the prefix; a line such as `#!lua` stays the first."""
+    if not script.startswith("#!"):
+        return prefix + script
+    first, _, rest = script.partition("\n")
+    return f"{first}\n{prefix}{rest}"
 
 
 def command(request: Request) -> str:
@@ -55,7 +63,7 @@ def without_timeout(request: Request) -> tuple[Request, float | None]:
     name = command(request)
     if name in _BLOCKS_LAST:
         return (*request[:-1], 0), float(request[-1]) or FOREVER
-    words = [str(word).upper() for word in request]
+    words = [(word.decode(errors="replace") if isinstance(word, bytes) else str(word)).upper() for word in request]
     if name in _BLOCKS and "BLOCK" in words:
         place = words.index("BLOCK") + 1
         return (*request[:place], 0, *request[place + 1 :]), float(request[place]) / 1000 or FOREVER

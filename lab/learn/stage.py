@@ -17,7 +17,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from lab.learn.clock import Clock
+from lab.learn.clock import MONOTONIC_START, Clock
 from lab.learn.connection import StageConnection
 from lab.learn.errors import Killed, UnjudgedError, describe_error
 from lab.learn.faults import KILL, LOSE_REPLY, PAUSE, STEP_CLOCK, WORK, Fault
@@ -154,9 +154,9 @@ class Actor:
         """Return a request that reads the stage's time."""
         return self.stage.scripts.with_time(request, self.stage.clock.time_of_day)
 
-    def time_module(self) -> ModuleType:
-        """Return the module `time` as it is in this process."""
-        return self.stage.clock.module(lambda: self.clock_offset, self.sleep)
+    def time_modules(self) -> dict[str, ModuleType]:
+        """Return the modules `time` and `datetime` as they are in this process."""
+        return self.stage.clock.modules(lambda: self.clock_offset, self.sleep, MONOTONIC_START / self._number)
 
     def print(self, *values: object, sep: str = " ", **_: object) -> None:
         """Record what the learner's version prints."""
@@ -198,6 +198,8 @@ class Actor:
             pass
         except UnjudgedError as error:
             self.stage.problem = self.stage.problem or error
+        except Exception as error:  # the version's object has no such method, for example
+            self.stage.problem = self.stage.problem or UnjudgedError(f"a process raised {describe_error(error)}")
         finally:
             self.wakes_at, self.readable = FOREVER, None
             self.stage.turn.release()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import sys
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -13,7 +14,7 @@ from lab.learn.stage import Actor
 def compile_version(source: str) -> CodeType:
     """Return a learner's file compiled; raise `UnjudgedError` if it is no Python."""
     try:
-        return compile(source, FILE_NAME, "exec")
+        return compile(source, FILE_NAME, "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
         line = f" in line {error.lineno}" if isinstance(error, SyntaxError) else ""
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
@@ -23,13 +24,15 @@ def compile_version(source: str) -> CodeType:
 def create(me: Actor, code: CodeType, class_name: str, *args: Any) -> Any:
     """Import the file in the actor's process, and return an instance of its class.
 
-    Each process has a module of its own. There, `time` is the stage's, and what is printed becomes part of the run.
+    Each process has a module of its own. There, `time` and `datetime` are the stage's, and what is printed becomes part
+    of the run.
     """
     module = ModuleType("version")
-    clock = me.time_module()
+    sys.modules[module.__name__] = module  # dataclasses looks there
+    modules = me.time_modules()
 
     def import_(name: str, *rest: Any) -> Any:
-        return clock if name == "time" else builtins.__import__(name, *rest)
+        return modules.get(name) or builtins.__import__(name, *rest)
 
     module.__dict__["__builtins__"] = {**vars(builtins), "__import__": import_, "print": me.print}
     me.call("", exec, code, vars(module))

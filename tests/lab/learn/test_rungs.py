@@ -113,6 +113,56 @@ class Semaphore:
     def release(self):
         self.client.eval(RELEASE, 1, self.key, self.token)
 """
+DATACLASS = """
+from dataclasses import dataclass
+
+
+@dataclass
+class Lock:
+    client: object
+    name: str
+    lease: float
+
+    def acquire(self):
+        return bool(self.client.set(self.name, "taken", nx=True, ex=int(self.lease)))
+
+    def release(self):
+        self.client.delete(self.name)
+"""
+STREAM = """
+import time
+import uuid
+
+RELEASE = '''
+if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('del', KEYS[1])
+return redis.call('xadd', KEYS[2], '*', 'lock', 'free')
+'''
+
+
+class Lock:
+    def __init__(self, client, name, lease):
+        self.client = client
+        self.name = name
+        self.stream = name + ":releases"
+        self.lease = lease
+        self.token = uuid.uuid4().hex
+
+    def acquire(self, timeout):
+        deadline = time.monotonic() + timeout
+        newest = self.client.xrevrange(self.stream, count=1)
+        last = newest[0][0] if newest else "0-0"
+        while not self.client.set(self.name, self.token, nx=True, ex=int(self.lease)):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            for _, entries in self.client.xread({self.stream: last}, block=max(1, int(left * 1000))):
+                last = entries[-1][0]
+        return True
+
+    def release(self):
+        self.client.eval(RELEASE, 2, self.name, self.stream, self.token)
+"""
 OTHERS = {  # other right versions
     "watch": (
         "two_step_release",
@@ -128,6 +178,17 @@ OTHERS = {  # other right versions
             "late_expiry",
             {"eval(RELEASE, 1, self.name, self.token)": "register_script(RELEASE)([self.name], [self.token])"},
         ),
+    ),
+    "a script that names its language": (
+        "late_expiry",
+        solution("late_expiry", {'RELEASE = """': 'RELEASE = """#!lua'}),
+    ),
+    "a dataclass": ("no_expiry", DATACLASS),
+    "a dataclass, with annotations as text": ("no_expiry", f"from __future__ import annotations\n{DATACLASS}"),
+    "a stream": ("lost_wakeup", STREAM),
+    "clock_gettime": (
+        "stepped_clock",
+        solution("stepped_clock", {"time.monotonic()": "time.clock_gettime(time.CLOCK_MONOTONIC)"}),
     ),
     "a key for each permit": ("leaked_permit", SLOTS),
     "gives back what may be granted": (
@@ -178,6 +239,19 @@ WRONG = {  # versions that avoid the rung's fault and are still wrong, and what 
         solution("no_fence", {"self.fence = fence or 0": "self.fence = int(__import__('time').time())"}),
         "B held the lock and was refused at 25 s",
     ),
+    "reads the fence from a monotonic clock": (
+        "no_fence",
+        solution("no_fence", {"self.fence = fence or 0": "self.fence = __import__('time').monotonic_ns()"}),
+        "B held the lock and was refused at 25 s",
+    ),
+    "reads the fence from datetime": (
+        "no_fence",
+        solution(
+            "no_fence",
+            {"self.fence = fence or 0": "self.fence = int(__import__('datetime').datetime.now().timestamp())"},
+        ),
+        "B held the lock and was refused at 25 s",
+    ),
     "polls": (
         "lost_wakeup",
         solution("lost_wakeup", {"get_message(timeout=left)": "get_message(timeout=0.1)", "message and ": ""}),
@@ -221,6 +295,7 @@ UNJUDGED = {
     "import sys\nsys.exit()\n": "the file raised SystemExit in line 2",
     "lock = None\n": "the file has no class Lock any more",
     "class Lock:\n    pass\n": "__init__() raised TypeError: Lock() takes no arguments",
+    solution("no_expiry", {"def acquire": "def aquire"}): "a process raised AttributeError: 'Lock' object has no ",
     solution(
         "no_expiry", {RETURN: "        1 / 0\n" + RETURN}
     ): "acquire() raised ZeroDivisionError: division by zero in line 8",
