@@ -8,7 +8,7 @@ from lab.learn.roles import LEASE, hold
 from lab.learn.rung import Rung, Trial
 
 JUDGE = all_of(at_most(2), served)
-# When A's lease has ended, B and C are inside at once; neither would leave before the end.
+# When A's lease has ended, B and C are inside at once; neither would leave before the end, nor does a longer lease end.
 BOTH_FREE = ((hold(20), 0), (hold(25), 35), (hold(25), 36))
 # B and C come after the end of A's lease; A's late release must not let in D, who must wait for B.
 LATE_RELEASE = ((hold(20), 0), (hold(25), 31), (hold(25), 32), (hold(5), 40))
@@ -37,9 +37,9 @@ as well. multiprocessing's semaphore is a counter, too: a killed holder's
 permit is gone for ever.""",
     trials=(
         Trial(((hold(20), 0), (hold(20), 1), (hold(5), 2), (hold(5), 3)), JUDGE, until=28),
-        Trial(BOTH_FREE, JUDGE, 55, Fault(KILL, "A", WORK)),
-        Trial(BOTH_FREE, JUDGE, 55, Fault(KILL, "A", "acquire")),
-        Trial(BOTH_FREE, JUDGE, 55, Fault(KILL, "A", "release")),
+        Trial(BOTH_FREE, JUDGE, 41, Fault(KILL, "A", WORK)),
+        Trial(BOTH_FREE, JUDGE, 41, Fault(KILL, "A", "acquire")),
+        Trial(BOTH_FREE, JUDGE, 41, Fault(KILL, "A", "release")),
         Trial(LATE_RELEASE, JUDGE, 90, Fault(PAUSE, "A", WORK, 30)),
         Trial(LATE_RELEASE, JUDGE, 90, Fault(PAUSE, "A", "release", 30)),
     ),

@@ -17,7 +17,7 @@ STEPPED_CLOCK = Rung(
     task="""\
 A Redlock asks several servers, and holds the lock if most of them grant it. It
 holds it for what is left of the lease then, so it has to measure time: held()
-says whether it still may act.
+says whether it still may act. The lease counts from the call of acquire().
 
 The lab sets the process's clock, back and forward, and pauses it, at each
 request of acquire() and inside. Repair the class, so that held() is True as

@@ -60,7 +60,7 @@ def test_a_counterexample_hints_and_what_comes_next(lab: RunLab, tmp_path: Path)
     failed = lab("learn", "check", 4)
     assert (failed.returncode, failed.stderr) == (1, "")
     assert "\nIn this run: A was killed before request 2 of acquire().\n" in failed.stdout
-    assert "\nA  x\nB   ·······" in failed.stdout
+    assert "\nA  x\nB    ·······" in failed.stdout
     assert "\n    0 s  A  SETNX job <A's token> → 1\n    0 s  A  is killed\n" in failed.stdout
     assert failed.stdout.endswith("\nA hint: lab learn check 4 --hint\n")
     assert max(map(len, failed.stdout.splitlines())) <= 90
