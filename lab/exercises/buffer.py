@@ -205,8 +205,8 @@ class BoundedBuffer(Exercise):
         """Check that each item is taken once, in order, and that there are never too many."""
         return verdicts.worst(
             [
+                verdicts.all_finished(trace, self.actors),  # first: it says why items are missing
                 buffer.items_in_order(trace, self.capacity, self.items),
-                verdicts.all_finished(trace, self.actors),
             ]
         )
 

@@ -6,7 +6,8 @@ import pytest
 
 from lab.checks import buffer, verdicts
 from lab.checks.verdicts import Judgement
-from tests.support.traces import parse_trace
+from lab.exercises.buffer import BoundedBuffer
+from tests.support.traces import end_of_run, parse_trace
 
 VALID, UNKNOWN, INVALID = Judgement.VALID, Judgement.UNKNOWN, Judgement.INVALID
 
@@ -57,3 +58,8 @@ def test_whoever_takes_from_the_empty_buffer_is_shown_with_whoever_took_the_last
 def test_woken_in_vain():
     trace = parse_trace(ITEMS, "buffer")
     assert (buffer.woken_in_vain(trace), buffer.taken_from_empty(trace)) == (1, 0)
+
+
+def test_why_items_are_missing_comes_before_how_many():
+    text = ITEMS + end_of_run("a", "b", "p").replace("90 b ends\n", "").replace("joins b 0", "joins b 1")
+    assert BoundedBuffer().check(parse_trace(text, "buffer")) == verdicts.unknown("b ended with exit code 1")
