@@ -87,6 +87,6 @@ def test_ten_thousand_tasks_that_wait(run: Run, client: redis.Redis) -> None:
         assert connections(client) - before <= 2
         await lock.release()
         await asyncio.gather(*tasks)
-        assert sorted(order) == list(range(10_000))  # a task that gets its turn a second late has lost its place
+        assert sorted(order) == list(range(10_000))  # on a busy machine, tasks whose replies are late ask again
 
     run(main)
