@@ -16,7 +16,7 @@ SUPPRESSED = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]  # a bu
 
 # Each of these runs on one worker, and they start first: their tests share what is expensive, or run side by side.
 TOGETHER = ("tests/packaging/", "tests/compose/", "tests/course/", "tests/hosts/")
-LONGEST = (*TOGETHER, "tests/lab/", "tests/jobs/", "tests/contract/", "tests/broker/")
+LONGEST = (*TOGETHER, "tests/simulation/", "tests/lab/", "tests/jobs/", "tests/contract/", "tests/broker/")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

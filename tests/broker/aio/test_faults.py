@@ -21,6 +21,7 @@ from broker.transport.scripts import Script
 from tests.broker.aio.conftest import Run
 from tests.support.actors import SLACK, TIMEOUT
 from tests.support.aio import run_with_context, until, waiting
+from tests.support.fake_server import FakeServer
 from tests.support.proxy import Fault, Proxy
 from tests.support.servers import Server
 
@@ -362,19 +363,11 @@ def test_what_is_no_redis_server(monkeypatch: pytest.MonkeyPatch) -> None:
     """A reply that makes no sense closes the connection; it grants nothing."""
     monkeypatch.setattr("broker.engine.requests.RETRY_TIMEOUT", 0.2)
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(1)
-        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-        await reader.read()
-        writer.close()
-
-    async def main() -> None:
-        server = await asyncio.start_server(answer, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        ctx = aio.Context(f"redis://127.0.0.1:{port}")
+    async def main(url: str) -> None:
+        ctx = aio.Context(url)
         with pytest.raises(ServerUnavailableError):
             await ctx.Lock(name="x").acquire()
         await get_session(ctx.url).close()
-        server.close()
 
-    asyncio.run(main())
+    with FakeServer(b"HTTP/1.1 400 Bad Request\r\n\r\n") as server:
+        asyncio.run(main(server.url))
