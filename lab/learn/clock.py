@@ -12,6 +12,7 @@ from typing import Any
 import redis
 
 DATABASES = 3  # of the server: each stands for a server of its own where a rung needs several
+TOLERANCE = 0.1  # seconds that the keys on the server may age while actors run
 MONOTONIC_START = 1000.0  # seconds, at most; a monotonic clock may begin anywhere, on each host elsewhere
 
 # ARGV[1] milliseconds pass: what would have expired by then expires now.
@@ -33,6 +34,7 @@ class Clock:
         self.now = 0.0
         self._server = server
         self._started = time.time()
+        self._held = time.monotonic()  # until when the keys on the server have not aged
 
     @property
     def time_of_day(self) -> float:
@@ -41,8 +43,18 @@ class Clock:
 
     def move_to(self, moment: float) -> None:
         """Let the time pass until then, also for the keys on the server."""
-        self._server.eval(_ADVANCE, 0, round((moment - self.now) * 1000), DATABASES)
+        self._age_keys(moment - self.now)
         self.now = moment
+
+    def hold(self) -> None:
+        """Let no time pass for the keys on the server, whose own clock goes on: on a busy machine, for seconds."""
+        if time.monotonic() - self._held > TOLERANCE:  # to set an expiry changes a key, also for WATCH
+            self._age_keys(0.0)
+
+    def _age_keys(self, seconds: float) -> None:
+        held, self._held = self._held, time.monotonic()
+        aged = max(0.0, self._held - held - TOLERANCE)  # not all: what expires at a moment has expired then
+        self._server.eval(_ADVANCE, 0, round((seconds - aged) * 1000), DATABASES)
 
     def modules(
         self, offset: Callable[[], float], sleep: Callable[[float], None], monotonic_start: float

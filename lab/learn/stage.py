@@ -152,6 +152,7 @@ class Actor:
 
     def with_time(self, request: Request) -> Request:
         """Return a request that reads the stage's time."""
+        self.stage.clock.hold()
         return self.stage.scripts.with_time(request, self.stage.clock.time_of_day)
 
     def time_modules(self) -> dict[str, ModuleType]:
