@@ -22,7 +22,7 @@ CONFIRM_WAIT = Script("locks/lua/confirm_wait.lua")
 CANCEL_WAIT = Script("locks/lua/cancel_wait.lua", arguments=3)
 
 # The phases of wait_condition.lua.
-FOR_NOTIFICATION, FOR_LOCK = b"1", b"0"
+FOR_NOTIFICATION, FOR_LOCK, UNNOTIFIED = b"1", b"0", b"2"
 UNKNOWN = b"0"  # the server's time, before the first reply
 
 
@@ -70,7 +70,7 @@ class WaitRequest(PermitRequest):
             granted = yield from wait(self._client, self, deadline, retry_until)
             if not granted:
                 self.was_notified = not (yield from ask(self._client, integer, self._bind(STOP_WAITING), self._token))
-            self._arguments = (FOR_LOCK, *self._arguments[1:])
+            self._arguments = (FOR_LOCK if self.was_notified else UNNOTIFIED, *self._arguments[1:])
             if granted:
                 return True
         return (yield from wait(self._client, self, NEVER, retry_until))
@@ -82,10 +82,13 @@ class WaitRequest(PermitRequest):
         try:
             granted = yield from super()._send(join_queue, deadline)
         except redis.ResponseError as error:  # the script has changed nothing
-            is_lost = str(error).startswith("LOST")
+            reason = str(error).partition(" ")[0]
+            if reason == "PASSED":  # it has taken the lock too late
+                self.was_notified, self._arguments = False, (UNNOTIFIED, *self._arguments[1:])
+                return (yield from self._send(join_queue, deadline))
             if since == UNKNOWN:
-                self._keep_lease(is_lost)
-            if is_lost:
+                self._keep_lease(is_lost=reason == "LOST")
+            if reason == "LOST":
                 raise self._permits._lease_lost() from None
             raise
         if not granted and since == UNKNOWN:

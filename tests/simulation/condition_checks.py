@@ -83,9 +83,8 @@ def no_notification_is_lost(history: Sequence[Entry], schedule: Schedule) -> Ite
 
 
 def nobody_is_woken_without_a_notification(history: Sequence[Entry], schedule: Schedule) -> Iterator[Violation]:
-    """A wait says truly whether it was notified by its deadline; False comes at its deadline, not before."""
+    """A wait says truly whether it was notified; False comes at its deadline, not before."""
     notified, excused = set[bytes](), set[bytes]()
-    told = set[bytes]()  # at their deadlines; if one then takes the lock too late, its notification is passed on
     waits = dict[bytes, float]()  # token -> deadline
     for entry, before in with_states(history):
         if isinstance(entry, Happened) and entry.kind in DATA_LOSS:
@@ -95,8 +94,6 @@ def nobody_is_woken_without_a_notification(history: Sequence[Entry], schedule: S
             if before is not None:
                 notified |= set(_notified(before, entry))
                 notified -= set(_gone(before, entry))
-            if entry.script == "condition stop_waiting" and entry.reply == 0:
-                told.add(entry.token)
         elif isinstance(entry, Call) and entry.call == "wait" and entry.token is not None:
             if entry.status == "invoked":
                 waits[entry.token] = entry.value
@@ -104,7 +101,7 @@ def nobody_is_woken_without_a_notification(history: Sequence[Entry], schedule: S
             deadline = waits.pop(entry.token)
             if entry.status != "succeeded" or entry.token in excused:
                 continue
-            if entry.value and entry.token not in notified | told:
+            if entry.value and entry.token not in notified:
                 yield Violation("wake-up", entry.time, f"{entry.token!r} was woken, and not notified")
             elif not entry.value and entry.token in notified:
                 yield Violation("wake-up", entry.time, f"{entry.token!r} was notified, and returned False")

@@ -17,6 +17,7 @@ GRANTS = 8_000  # of each part, with a tenth as many faults
 FEWER = {"condition": 800, "barrier": 800}  # in the first part: a state is read after each of their scripts
 PARTS = [pytest.param(part, marks=[pytest.mark.slow] if part else []) for part in range(5)]
 SEEDS = 1000  # of each part, at most
+FAULTS = {"condition": 13}  # grants for one fault, at most: its schedules have more grants than they ask for
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def test_nothing_is_found(url, primitive, part):
     if found:
         pytest.fail(report(url, found))
     assert totals.grants >= grants
-    assert totals.faults.total() >= grants / 13, "some come after the last grant"
+    assert totals.faults.total() >= grants / FAULTS.get(primitive, 11), "some come after the last grant"
 
 
 @pytest.mark.parametrize("primitive", WORKLOADS)

@@ -78,6 +78,7 @@ local function pass_on()
     if not on_its_way and notify_waiters(1, ticket, true) == 1 then
       redis.call('ZREM', NOTIFIED, token)
       record_ended(token)
+      record_ended('passed on ' .. token)
     end
   end
 end

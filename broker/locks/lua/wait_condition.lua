@@ -4,12 +4,13 @@
 -- KEYS  see condition.lua
 -- ARGV  1-3 see state.lua; the token is that of the wait, and under it the lock will be held
 --       4 join    not used
---       5 phase   1: wait for a notification; 0: it has been decided whether there was one, only the lock is waited for
+--       5 phase   1: wait for a notification; 0: there was one, only the lock is waited for; 2: there was none, or it has
+--                 been passed on
 --       6 held    token under which the lock is held, to be released; '' when it is known to be released
 --       7 refuse  1: a copy of the request that acquired the lock under that token may be under way
 --       8 since   the server's time at the first reply to this wait; 0 before
 -- Returns as request_permit.lua; while it waits for a notification, the rank is that among the condition's waiters.
---         Error LOST: the lease of the held token had ended
+--         Error LOST: the lease of the held token had ended; PASSED: in phase 0, the notification was passed on
 -- include engine/lua/state.lua
 -- include engine/lua/handoff.lua
 -- include engine/lua/maintenance.lua
@@ -50,7 +51,10 @@ end
 initialize()
 if now < touched and redis.call('ZSCORE', ENDED, 'withdrawn ' .. TOKEN) then return redis.error_reply('WITHDRAWN') end
 expire_leases()
-if PHASE == '0' or is_for_the_lock() then return request_lock() end
+if PHASE == '0' and redis.call('ZSCORE', ENDED, 'passed on ' .. TOKEN) then
+  return redis.error_reply('PASSED the notification is that of another waiter')
+end
+if PHASE ~= '1' or is_for_the_lock() then return request_lock() end
 if not redis.call('ZSCORE', WAITING, TOKEN) then
   if HELD ~= '' and redis.call('HGET', STATE, HELD) then
     initialize_condition()
@@ -64,6 +68,7 @@ if not redis.call('ZSCORE', WAITING, TOKEN) then
     initialize_condition()
     local is_new = not created or tonumber(created) > SINCE
     if SINCE > 0 and is_new then return request_lock() end -- a notification may be lost with the data
+    redis.call('ZREM', ENDED, 'passed on ' .. TOKEN) -- it may be notified again
     wait_since(SINCE > 0 and SINCE or next_ticket())
   end
 else

@@ -215,6 +215,24 @@ def test_paused_waiter_waits_again_when_its_notification_was_passed_on(ctx: Cont
     assert nothing_is_left(condition)
 
 
+def test_paused_waiter_whose_time_is_up_returns_false_when_its_notification_was_passed_on(
+    ctx: Context, process: Process
+) -> None:
+    condition = ctx.Condition(lease=1.0)
+    paused, other = process(condition), process(condition)
+    begin_wait(condition, [paused], 0.5)
+    begin_wait(condition, [other])
+    with condition:
+        condition.notify()
+        assert paused.blocked(0.8)  # it has been told that it was notified in time
+        paused.signal(signal.SIGSTOP)
+    gets_the_lock(other, timeout=3.0 + SLACK)
+    paused.signal(signal.SIGCONT)
+    assert paused.result() is False, "one notification wakes one"
+    paused.call("release")
+    assert nothing_is_left(condition)
+
+
 def test_paused_waiter_keeps_a_notification_that_nobody_else_can_get(ctx: Context, process: Process) -> None:
     condition = ctx.Condition(lease=1.0)
     paused = process(condition)
