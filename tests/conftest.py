@@ -27,8 +27,9 @@ def pytest_configure(config: pytest.Config) -> None:
     signals.at_default()
     for name in AMBIENT:
         os.environ.pop(name, None)
-    if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):  # else each program under test would compile all its modules
-        os.environ["PYTHONPYCACHEPREFIX"] = str(config.cache.mkdir("bytecode"))
+    cache = getattr(config, "cache", None)  # there is none with `-p no:cacheprovider`
+    if cache and os.environ.pop("PYTHONDONTWRITEBYTECODE", None):  # else each program under test compiles its modules
+        os.environ["PYTHONPYCACHEPREFIX"] = str(cache.mkdir("bytecode"))
 
 
 @pytest.fixture(autouse=True)

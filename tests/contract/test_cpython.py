@@ -41,8 +41,7 @@ EXCLUDED_ON = {
         "_TestProcess-test_process": "what a process has sent may arrive before its pid does",
     },
 }
-FAST = [("broker", "fork", case) for case in cpython.PRIMITIVES]
-SLOW = {"test_thousand"}
+pytestmark = pytest.mark.slow
 
 
 def _runs(name: str, package: str, method: str) -> bool:
@@ -51,14 +50,7 @@ def _runs(name: str, package: str, method: str) -> bool:
 
 
 TESTS = [
-    pytest.param(
-        package,
-        method,
-        case,
-        test,
-        id=f"{package}-{method}-{case}-{test}",
-        marks=[] if (package, method, case) in FAST and test not in SLOW else [pytest.mark.slow],
-    )
+    pytest.param(package, method, case, test, id=f"{package}-{method}-{case}-{test}")
     for package in ("broker", "jobs")
     for method in ("fork", "spawn")
     for case, test in cpython.TESTS

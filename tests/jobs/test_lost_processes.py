@@ -136,6 +136,7 @@ def test_local_workers_kill_their_process_when_they_stop(url):
         assert exited(child)
 
 
+@pytest.mark.slow
 def test_a_process_survives_an_outage_that_is_longer_than_its_lease(tmp_path):
     with (
         Server(tmp_path) as server,

@@ -153,6 +153,7 @@ def test_a_task_that_was_run_twice_counts_once(ctx):
     assert [dispatcher.get_result() for _ in range(3)] == [(7, 0, (True, 0)), (7, 1, (True, 1)), None]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:unclosed running multiprocessing pool:ResourceWarning")
 def test_a_pool_that_is_dropped_frees_its_workers(ctx):
     for _ in range(3):  # each needs all workers that there are

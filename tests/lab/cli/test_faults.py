@@ -56,7 +56,8 @@ def test_what_a_killed_actor_held_on_local_is_lost(
     assert f"which {killed.who} (killed) holds" in " ".join(again.stdout.split())
 
 
-@pytest.mark.parametrize("backend", ["redis", pytest.param("rq", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["redis", "rq"])
 def test_an_actor_that_is_cut_off_inside_loses_the_lock(lab: RunLab, url: str, tmp_path: Path, backend: str):
     options = ("--fault", "cut", "--on", backend, "--redis-url", url)
     figures, (trace,), text = compare(lab, tmp_path, 0, *TICKETS, *options)

@@ -52,7 +52,7 @@ def test_lines_are_printed_during_the_run(start: StartLab, url: str, backend: st
     [
         ({"FORCE_COLOR": "1"}, "\x1b[43m剩余票数2\x1b[0m"),
         ({}, "剩余票数2"),
-        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, "剩余票数2"),
+        pytest.param({"FORCE_COLOR": "1", "NO_COLOR": "1"}, "剩余票数2", marks=pytest.mark.slow),
     ],
 )
 def test_colours_are_used_on_terminals_only(

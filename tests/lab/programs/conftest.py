@@ -32,7 +32,7 @@ def program(tmp_path: Path) -> Program:
     return write
 
 
-@pytest.fixture(params=[pytest.param("local", marks=pytest.mark.slow), "redis", "rq"])
+@pytest.fixture(params=[*(pytest.param(name, marks=pytest.mark.slow) for name in ("local", "redis")), "rq"])
 def where(request: pytest.FixtureRequest, url: str) -> list[object]:
     """The options for one backend."""
     return ["--on", request.param, "--redis-url", url, "--workers", 2]

@@ -121,10 +121,15 @@ def test_every_run_starts_with_a_copy_of_the_same_files(lab: RunLab, program: Pr
             "0 are the same on all backends. Apart from these, local printed 1: 'here'; redis printed 1: 'over redis'.",
             marks=pytest.mark.slow,
         ),
-        ("print(7 + redis)", "All backends printed the same lines except for the numbers in them."),
-        (
+        pytest.param(
+            "print(7 + redis)",
+            "All backends printed the same lines except for the numbers in them.",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
             "child = Process(target=sys.exit, args=(redis,)); child.start(); child.join()",
             "The number of failed processes differs: 0 on local, 1 on redis.",
+            marks=pytest.mark.slow,
         ),
     ],
 )
@@ -338,6 +343,7 @@ def test_shared_values_and_managed_objects_are_counted(lab: RunLab, program: Pro
     assert lab("check", "traces").returncode == 0
 
 
+@pytest.mark.slow
 def test_conditions_and_barriers_are_recorded(lab: RunLab, program: Program, url: str, tmp_path: Path):
     path = program(
         """
