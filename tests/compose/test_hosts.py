@@ -70,8 +70,8 @@ def wait_until_actors_run(lab: LabContainer, words: tuple[str, ...]) -> None:
     wait_until(lambda: lab.output.count(line) >= count, COMMAND_TIMEOUT)
 
 
-# A host that is paused or cut off stays so until the lab has ended: how soon the lab counts its actors as killed depends
-# on how busy the machine is.
+# A host that is paused or cut off stays so until the lab has ended: how soon the lab counts its actors as killed
+# depends on how busy the machine is.
 
 
 @contextmanager
