@@ -15,7 +15,7 @@ def every_item_is_got_once(history: Sequence[Entry], schedule: Schedule) -> Iter
     may lose one."""
     put, got, refused = set[bytes](), dict[bytes, int](), set[bytes]()
     old, stored = set[bytes](), set[bytes]()  # what a server may have lost; what was ever on it
-    taken, done = dict[bytes, int](), set[bytes]()  # by which process, unless it was returned since
+    taken, done = dict[bytes, tuple[int, bytes]](), set[bytes]()  # by which process and token, unless returned since
     items = dict[bytes, bytes]()  # by token
     killed = set[int | None]()
     joinable = schedule.primitive == "joinable"
@@ -29,12 +29,14 @@ def every_item_is_got_once(history: Sequence[Entry], schedule: Schedule) -> Iter
             if entry.script == "put":
                 stored.add(entry.arguments[2])
             elif entry.script == "get" and isinstance(entry.reply, bytes) and entry.reply:
-                taken[entry.reply] = entry.process
+                taken[entry.reply] = entry.process, entry.token
                 items[entry.token] = entry.reply
                 if entry.reply in done and entry.reply not in old:
                     yield Violation("items", entry.time, f"item {entry.reply!r} was got after it was done")
             elif entry.script == "return_item" and entry.token in items:
-                taken.pop(items[entry.token], None)
+                item = items[entry.token]
+                if item in taken and taken[item][1] == entry.token:  # else this is a late copy
+                    del taken[item]
             elif entry.script == "task_done" and entry.reply == 1:
                 done.add(items[entry.token])
         elif isinstance(entry, Call) and entry.call == "put" and entry.token is not None:
@@ -50,7 +52,7 @@ def every_item_is_got_once(history: Sequence[Entry], schedule: Schedule) -> Iter
             if got[item] > 1 and item not in old and not joinable:
                 yield Violation("items", entry.time, f"item {item!r} was got twice")
         elif isinstance(entry, Ended):
-            excused = () if joinable else (item for item, process in taken.items() if process in killed)
+            excused = () if joinable else (item for item, (process, _) in taken.items() if process in killed)
             lost = put.difference(got, entry.value, old, excused)
             if lost:
                 yield Violation("items", entry.time, f"items {sorted(lost)} are lost")

@@ -15,7 +15,7 @@ from tests.simulation.workloads import WORKLOADS
 
 GRANTS = 8_000  # of each part, with a tenth as many faults
 FEWER = {"condition": 800, "barrier": 800}  # in the first part: a state is read after each of their scripts
-PARTS = [pytest.param(part, marks=[pytest.mark.slow] if part else []) for part in range(5)]
+PARTS = [pytest.param(part, marks=[pytest.mark.slow] if part else []) for part in range(13)]
 SEEDS = 1000  # of each part, at most
 FAULTS = {"condition": 13}  # grants for one fault, at most: its schedules have more grants than they ask for
 

@@ -15,7 +15,10 @@ if arrived == '' then
   if is_late or arrived == '-' then return redis.error_reply('WITHDRAWN') end
 end
 if not arrived then
-  if broken then return { BROKEN, broken } end
+  if broken then
+    record_arrival(generation, 0) -- so that a late copy of the request does not arrive after reset()
+    return { BROKEN, broken }
+  end
   if acting then
     redis.call('ZADD', ENTERING, now, TOKEN)
     redis.call('PEXPIRE', ENTERING, IDLE_TTL)

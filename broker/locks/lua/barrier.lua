@@ -134,6 +134,7 @@ local function outcome(arrived, place)
     if not broken then break_barrier('data') end
     return { BROKEN, 'data' }
   end
+  if arrived == generation and broken then return { BROKEN, broken } end
   local failure = redis.call('ZRANGEBYSCORE', FAILED, arrived, arrived)[1]
   if failure then return { BROKEN, string.match(failure, ' (.*)$') } end
   local state = arrived ~= generation and COMPLETE or acting == TOKEN and ACTING or FILLING

@@ -6,7 +6,7 @@
 -- include locks/lua/barrier.lua
 initialize()
 if is_first_call() then
-  if not broken then record_failure('reset ' .. TOKEN) end
+  record_failure(broken or 'reset ' .. TOKEN) -- again, if it has been broken for longer than failures are kept
   redis.call('HDEL', STATE, 'broken')
   admit_entering()
   begin_generation()

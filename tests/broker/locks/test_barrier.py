@@ -289,6 +289,20 @@ def test_copy_of_an_arrival_is_refused_after_its_party_has_left(ctx: Context) ->
     assert barrier.n_waiting == 0
 
 
+def test_copy_of_an_arrival_at_a_broken_barrier_does_not_arrive_after_its_reset(
+    ctx: Context, client: redis.Redis
+) -> None:
+    barrier = ctx.Barrier(2)
+    barrier.abort()
+    broken = arrive(barrier, 1)
+    assert broken[0] == -1
+    client.delete(barrier._keys[4])  # the failures are forgotten after a day
+    assert arrive(barrier, 1) == broken
+    barrier.reset()
+    assert arrive(barrier, 1) == broken
+    assert (barrier.n_waiting, barrier.broken) == (0, False)
+
+
 @pytest.mark.parametrize(("script", "arguments"), [(RESET, ()), (BREAK, (b"", b"0", b"aborted"))])
 def test_copy_of_abort_or_reset_has_no_effect(
     ctx: Context, process: Process, script: Script, arguments: tuple[bytes, ...]
