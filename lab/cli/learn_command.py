@@ -12,11 +12,11 @@ from rich.text import Text
 from lab.cli.output import PATH
 from lab.errors import LabError
 from lab.learn.errors import UnjudgedError
+from lab.learn.narration import describe_fault, narrate
 from lab.learn.process import check_in_process
 from lab.learn.progress import Folder, find_rung, number_of
 from lab.learn.rung import Outcome, Rung
 from lab.learn.rungs import RUNGS
-from lab.learn.words import describe_fault, narrate
 from lab.report.lanes import draw_lanes
 
 MAX_WIDTH = 100  # columns of the lanes

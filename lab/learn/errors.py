@@ -16,7 +16,7 @@ class Killed(BaseException):
 
 
 def describe_error(error: BaseException) -> str:
-    """Return an exception in words, with the line of the learner's file that raised it."""
+    """Return an exception's type and message, with the line of the learner's file that raised it."""
     line, trace = 0, error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == FILE_NAME:

@@ -1,4 +1,4 @@
-"""Pure functions from the trace of a run on the stage to a verdict."""
+"""Pure functions from the trace of a run to a verdict."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from lab.checks import verdicts
 from lab.checks.verdicts import Verdict
-from lab.learn.stage import SENDS, WAITS
+from lab.learn.actor import SENDS, WAITS
 from lab.trace import DIES, RESUMES, Event, Trace
 
 JOB = "the job"  # what the lock protects

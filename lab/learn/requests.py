@@ -1,4 +1,4 @@
-"""Requests as the stage sends them: with its own time instead of the server's, and as the learner reads them."""
+"""Requests as they are sent: with the virtual time instead of the server's, and as the learner reads them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 Request: TypeAlias = "tuple[Any, ...]"
 
-# In the server, TIME is not the stage's time: inside a script, this answers instead.
+# In the server, TIME is not the virtual time: inside a script, this answers instead.
 _TIME = (
     "local server = redis local function timed(call) return function(name, ...) "
     "if string.upper(name) == 'TIME' then return {{'{0}', '{1}'}} end return server[call](name, ...) end end "
@@ -21,7 +21,7 @@ MAX_ARGUMENT = 24  # characters of an argument that are shown
 
 
 class Scripts:
-    """The scripts that were sent, so that EVALSHA, too, can be sent with the stage's time."""
+    """The scripts that were sent, so that EVALSHA, too, can be sent with the virtual time."""
 
     def __init__(self) -> None:
         self._texts: dict[str, str] = {}
@@ -63,15 +63,15 @@ def without_timeout(request: Request) -> tuple[Request, float | None]:
     name = command(request)
     if name in _BLOCKS_LAST:
         return (*request[:-1], 0), float(request[-1]) or FOREVER
-    words = [(word.decode(errors="replace") if isinstance(word, bytes) else str(word)).upper() for word in request]
-    if name in _BLOCKS and "BLOCK" in words:
-        place = words.index("BLOCK") + 1
+    options = [(each.decode(errors="replace") if isinstance(each, bytes) else str(each)).upper() for each in request]
+    if name in _BLOCKS and "BLOCK" in options:
+        place = options.index("BLOCK") + 1
         return (*request[:place], 0, *request[place + 1 :]), float(request[place]) / 1000 or FOREVER
     return request, None
 
 
 def describe(request: Request, tokens: Tokens, who: str) -> str:
-    """Return a request in words: a script as such, long values as whose they are."""
+    """Return a request as it is shown: a script as such, long values as whose they are."""
     name, arguments = str(request[0]).upper(), list(request[1:])
     if name in _BLOCKS_LAST:
         del arguments[-1]

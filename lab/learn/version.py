@@ -7,8 +7,8 @@ import sys
 from types import CodeType, ModuleType
 from typing import Any
 
+from lab.learn.actor import Actor
 from lab.learn.errors import FILE_NAME, UnjudgedError
-from lab.learn.stage import Actor
 
 
 def compile_version(source: str) -> CodeType:
@@ -24,8 +24,8 @@ def compile_version(source: str) -> CodeType:
 def create(me: Actor, code: CodeType, class_name: str, *args: Any) -> Any:
     """Import the file in the actor's process, and return an instance of its class.
 
-    Each process has a module of its own. There, `time` and `datetime` are the stage's, and what is printed becomes part
-    of the run.
+    Each process has a module of its own. There, `time` and `datetime` are those of virtual time, and what is printed
+    becomes part of the run.
     """
     module = ModuleType("version")
     sys.modules[module.__name__] = module  # dataclasses looks there

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from lab.learn.behaviors import wait_and_hold
 from lab.learn.faults import PAUSE, Fault
 from lab.learn.judging import all_of, at_most, not_overtaken, served, times_out
-from lab.learn.roles import wait_and_hold
 from lab.learn.rung import Rung, Trial
 
 JUDGE = all_of(not_overtaken(1), at_most(1), served)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from lab.learn.behaviors import LEASE, hold
 from lab.learn.faults import KILL, PAUSE, WORK, Fault
 from lab.learn.judging import all_of, at_most, served
-from lab.learn.roles import LEASE, hold
 from lab.learn.rung import Rung, Trial
 
 JUDGE = all_of(at_most(2), served)

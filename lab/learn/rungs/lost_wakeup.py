@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from lab.learn.behaviors import wait_and_hold
 from lab.learn.faults import PAUSE, Fault
 from lab.learn.judging import all_of, at_most, does_not_poll, prompt, served, times_out
-from lab.learn.roles import wait_and_hold
 from lab.learn.rung import Rung, Trial
 
 JUDGE = all_of(at_most(1), prompt(within=1.0), served, does_not_poll)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from lab.learn.behaviors import write
 from lab.learn.faults import PAUSE, WORK, Fault
 from lab.learn.judging import all_of, at_most, late_writes_are_refused, served
-from lab.learn.roles import write
 from lab.learn.rung import Rung, Trial
 from lab.learn.trials import LONG
 

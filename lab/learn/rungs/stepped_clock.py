@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from lab.learn.behaviors import act
 from lab.learn.faults import PAUSE, STEP_CLOCK, WORK, Fault
 from lab.learn.judging import all_of, at_most, knows_its_lease, served
-from lab.learn.roles import act
 from lab.learn.rung import Rung, Trial
 from lab.learn.trials import LONG
 
 JUDGE = all_of(knows_its_lease, at_most(1), served)
-PLAYS = ((act(45), 0), (act(5), 1))  # A wants to act for longer than its lease
+ACTORS = ((act(45), 0), (act(5), 1))  # A wants to act for longer than its lease
 
 STEPPED_CLOCK = Rung(
     name="stepped_clock",
@@ -35,12 +35,12 @@ stepped, and a pause after held() remains. So a Redlock needs a fence, too,
 which several independent servers cannot count.""",
     trials=(
         Trial(((act(20), 0), (act(5), 1)), JUDGE, until=28),
-        Trial(PLAYS, JUDGE, 90, Fault(STEP_CLOCK, "A", WORK, -60)),
-        Trial(PLAYS, JUDGE, 90, Fault(STEP_CLOCK, "A", WORK, 60)),
-        Trial(PLAYS, JUDGE, 90, Fault(STEP_CLOCK, "A", "acquire", -60)),
-        Trial(PLAYS, JUDGE, 90, Fault(PAUSE, "A", "acquire", 20)),
-        Trial(PLAYS, JUDGE, 120, Fault(PAUSE, "A", "acquire", LONG)),
-        Trial(PLAYS, JUDGE, 90, Fault(PAUSE, "A", WORK, LONG)),
+        Trial(ACTORS, JUDGE, 90, Fault(STEP_CLOCK, "A", WORK, -60)),
+        Trial(ACTORS, JUDGE, 90, Fault(STEP_CLOCK, "A", WORK, 60)),
+        Trial(ACTORS, JUDGE, 90, Fault(STEP_CLOCK, "A", "acquire", -60)),
+        Trial(ACTORS, JUDGE, 90, Fault(PAUSE, "A", "acquire", 20)),
+        Trial(ACTORS, JUDGE, 120, Fault(PAUSE, "A", "acquire", LONG)),
+        Trial(ACTORS, JUDGE, 90, Fault(PAUSE, "A", WORK, LONG)),
     ),
     class_name="Redlock",
     clients=3,

@@ -1,4 +1,4 @@
-"""A run on the stage in words, a line for each thing that an actor did."""
+"""A run in sentences, a line for each thing that an actor did."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
+from lab.learn.actor import BLOCKS, CLOCK_STEPS, PRINTS, SENDS
 from lab.learn.faults import KILL, LOSE_REPLY, PAUSE, STEP_CLOCK, WORK, Fault
 from lab.learn.judging import ACTS, JOB, LATE, NOT_HELD, REFUSED, TIMES_OUT, WRITES
-from lab.learn.stage import BLOCKS, CLOCK_STEPS, PRINTS, SENDS
 from lab.trace import DIES, PAUSES, RESUMES, Event, Trace
 
 PHRASES = {
