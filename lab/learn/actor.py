@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from gettext import gettext as _
 from types import ModuleType
 from typing import Any, NoReturn
 
@@ -83,7 +84,8 @@ class Actor:
         except Killed:
             raise
         except BaseException as error:
-            raise UnjudgedError(f"{self._running} raised {describe_error(error)}") from error
+            sentence = _("{call} raised {error}").format(call=self._running, error=describe_error(error))
+            raise UnjudgedError(sentence) from error
         finally:
             self._call = ""
 
@@ -133,23 +135,25 @@ class Actor:
     def before_request(self) -> None:
         """Meet the fault if it comes now; end the run if its requests cannot be judged."""
         if threading.current_thread() is not self.thread:
-            self._give_up("a thread of your own sent a request; here, a process has only one thread")
+            self._give_up(_("a thread of your own sent a request; here, a process has only one thread"))
         self.run.requests += 1
         if self.run.requests > MAX_REQUESTS:
-            self._give_up(f"{self._running} sends one request after the other; use time.sleep(), or wait for a message")
+            sentence = _("{call} sends one request after the other; use time.sleep(), or wait for a message")
+            self._give_up(sentence.format(call=self._running))
         self._meet_fault()
 
     def loses_reply(self, request: Request) -> bool:
         """Return whether the reply to this request is lost."""
         lost = self.run.fault_comes(LOSE_REPLY, self.name, self._call, self._requests)
         if lost:
-            self.record(SENDS, why=f"{describe(request, self.run.tokens, self.name)} → the reply is lost")
+            sent = describe(request, self.run.tokens, self.name)
+            self.record(SENDS, why=_("{request} → the reply is lost").format(request=sent))
         return lost
 
     def receive(self, request: Request | None, reply: object) -> None:
         """Record a request and its reply, or a message."""
         tokens = self.run.tokens
-        sent = "a message" if request is None else describe(request, tokens, self.name)
+        sent = _("a message") if request is None else describe(request, tokens, self.name)
         self.record(SENDS, why=f"{sent} → {tokens.describe_reply(reply)}")
 
     def with_time(self, request: Request) -> Request:
@@ -161,7 +165,7 @@ class Actor:
         """Return the modules `time` and `datetime` as they are in this process."""
         return self.run.clock.modules(lambda: self.clock_offset, self.sleep, MONOTONIC_START / self._number)
 
-    def print(self, *values: object, sep: str = " ", **_: object) -> None:
+    def print(self, *values: object, sep: str = " ", **__: object) -> None:
         """Record what the learner's version prints."""
         self.record(PRINTS, why=sep.join(map(str, values)))
 
@@ -175,9 +179,8 @@ class Actor:
             self.thread.start()
         self._go.release()
         if not self.run.turn.acquire(timeout=MAX_SILENCE):
-            raise UnjudgedError(
-                f"{self._running} has run for {MAX_SILENCE:g} s without a request or a sleep; is it an endless loop?"
-            )
+            sentence = _("{call} has run for {seconds:g} s without a request or a sleep; is it an endless loop?")
+            raise UnjudgedError(sentence.format(call=self._running, seconds=MAX_SILENCE))
 
     def close(self) -> None:
         """End it where it waits."""
@@ -190,7 +193,7 @@ class Actor:
 
     @property
     def _running(self) -> str:
-        return f"{self._call}()" if self._call else "the file"
+        return f"{self._call}()" if self._call else _("the file")
 
     def _run(self, behave: Callable[[Actor], None]) -> None:
         self._go.acquire()
@@ -202,7 +205,8 @@ class Actor:
         except UnjudgedError as error:
             self.run.problem = self.run.problem or error
         except Exception as error:  # the version's object has no such method, for example
-            self.run.problem = self.run.problem or UnjudgedError(f"a process raised {describe_error(error)}")
+            sentence = _("a process raised {error}").format(error=describe_error(error))
+            self.run.problem = self.run.problem or UnjudgedError(sentence)
         finally:
             self.wakes_at, self.readable = FOREVER, None
             self.run.turn.release()
@@ -212,7 +216,8 @@ class Actor:
             raise Killed
         self.run.waits += 1
         if self.run.waits > MAX_WAITS:
-            self._give_up(f"{self._running} sleeps again and again, too briefly; sleep longer, or wait for a message")
+            sentence = _("{call} sleeps again and again, too briefly; sleep longer, or wait for a message")
+            self._give_up(sentence.format(call=self._running))
         self.wakes_at, self.readable = until, readable
         self.run.turn.release()
         self._go.acquire()

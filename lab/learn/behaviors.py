@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from gettext import gettext as _
 from typing import Any, TypeAlias
 
 from lab.learn.actor import Actor
@@ -35,7 +36,8 @@ def write(seconds: float) -> Behavior:
         me.work(seconds)
         fence = getattr(lock, "fence", None)
         if not isinstance(fence, int) or isinstance(fence, bool):
-            raise UnjudgedError(f"fence must be a whole number after acquire(), not {fence!r}")
+            sentence = _("fence must be a whole number after acquire(), not {value!r}")
+            raise UnjudgedError(sentence.format(value=fence))
         accepted = fence >= me.run.newest_fence
         me.run.newest_fence = max(me.run.newest_fence, fence)
         me.record(WRITES if accepted else REFUSED, fence=fence)
@@ -49,7 +51,7 @@ def wait_and_hold(seconds: float, timeout: float = 200.0, rounds: int = 1) -> Be
     """Wait for the lock in acquire(timeout), and hold it for so long; the next round follows at once."""
 
     def behave(me: Actor, lock: Any) -> None:
-        for _ in range(rounds):
+        for _round in range(rounds):
             me.record("requests", on=JOB)
             if not me.call("acquire", lock.acquire, timeout):
                 me.record(TIMES_OUT, on=JOB)
@@ -68,7 +70,7 @@ def act(seconds: float) -> Behavior:
     def behave(me: Actor, lock: Any) -> None:
         ends = _enter(me, lock)
         me.point()
-        for _ in range(int(seconds)):
+        for _second in range(int(seconds)):
             me.sleep(1)
             if not me.call("held", lock.held):
                 me.record(NOT_HELD)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gettext import gettext as _
+
 from lab.errors import LabError
 
 FILE_NAME = "<version>"  # of the learner's file, in tracebacks
@@ -23,5 +25,5 @@ def describe_error(error: BaseException) -> str:
             line = trace.tb_lineno
         trace = trace.tb_next
     text = str(error).splitlines()
-    where = f" in line {line}" if line else ""
-    return f"{type(error).__name__}{': ' + text[0] if text else ''}{where}"
+    what = f"{type(error).__name__}{': ' + text[0] if text else ''}"
+    return _("{error} in line {line}").format(error=what, line=line) if line else what

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from gettext import gettext as _
 from typing import Any, TypeAlias
 
 Request: TypeAlias = "tuple[Any, ...]"
@@ -49,7 +50,7 @@ def _with_prefix(prefix: str, script: str) -> str:
     """Return the script after the prefix; a line such as `#!lua` stays the first."""
     if not script.startswith("#!"):
         return prefix + script
-    first, _, rest = script.partition("\n")
+    first, _newline, rest = script.partition("\n")
     return f"{first}\n{prefix}{rest}"
 
 
@@ -76,7 +77,7 @@ def describe(request: Request, tokens: Tokens, who: str) -> str:
     if name in _BLOCKS_LAST:
         del arguments[-1]
     if name in ("EVAL", "EVALSHA"):
-        arguments = ["script", *arguments[2:]]
+        arguments = [_("script"), *arguments[2:]]
     return " ".join([name, *(tokens.describe(argument, who) for argument in arguments)])
 
 
@@ -92,13 +93,14 @@ class Tokens:
         text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
         if len(text) >= 16 and any(letter.isdigit() for letter in text) and who and text not in self._names:
             count = self._counts[who] = self._counts.get(who, 0) + 1
-            self._names[text] = f"<{who}'s token>" if count == 1 else f"<{who}'s token {count}>"
+            name = _("<{who}'s token>") if count == 1 else _("<{who}'s token {count}>")
+            self._names[text] = name.format(who=who, count=count)
         return self._names.get(text, text if len(text) <= MAX_ARGUMENT else text[: MAX_ARGUMENT - 1] + "…")
 
     def describe_reply(self, reply: object) -> str:
         """Return a reply as it is shown."""
         if reply is None:
-            return "nothing"
+            return _("nothing")
         if isinstance(reply, Sequence) and not isinstance(reply, (str, bytes)):
             return f"[{', '.join(map(self.describe_reply, reply))}]"
         return self.describe(reply)

@@ -6,6 +6,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from gettext import gettext as _
 from importlib.resources import files
 from itertools import chain, repeat
 from types import CodeType
@@ -47,7 +48,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Rung:
-    """A broken lock or semaphore. What a learner reads is in `title`, `task`, `hints` and `explanation`."""
+    """A broken lock or semaphore. What a learner reads is in `title`, `task`, `hints` and `explanation`, in English."""
 
     name: str
     title: str
@@ -64,8 +65,8 @@ class Rung:
         return (files(__package__ or "") / "files" / f"{self.name}.py").read_text("utf-8")
 
     def file(self) -> str:
-        """Return the learner's file."""
-        return f'"""{self.title}\n\n{self.task}\n"""\n\n{self.code()}'
+        """Return the learner's file, with the task in the learner's language."""
+        return f'"""{_(self.title)}\n\n{_(self.task)}\n"""\n\n{self.code()}'
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def check(rung: Rung, source: str, url: str) -> Outcome:
 
 
 def _run(rung: Rung, trial: Trial, fault: Fault | None, code: CodeType, url: str) -> tuple[Trace, bool]:
-    for _ in range(ATTEMPTS):
+    for _attempt in range(ATTEMPTS):
         begun = time.monotonic()
         with VirtualRun(url, fault) as run:
             offsets = chain(trial.clock_offsets, repeat(0.0))
