@@ -43,7 +43,7 @@ def doctor(url: str | None, queue: str, as_json: bool) -> int:
     else:
         console = Console()
         console.print(Text(_("queue {queue} at {url}").format(queue=queue, url=without_password(url)), style="bold"))
-        console.print(_table(findings))
+        console.print(findings_table(findings))
     return int(any(finding.status is Status.PROBLEM for finding in findings))
 
 
@@ -58,7 +58,8 @@ def _worker_findings(url: str, queue: str) -> list[Finding]:
         return [Finding(WORKERS, Status.UNKNOWN, text)]
 
 
-def _table(findings: Sequence[Finding]) -> Table:
+def findings_table(findings: Sequence[Finding]) -> Table:
+    """Return a table of findings."""
     table = Table(show_header=False)
     for finding in findings:
         lines = [WrappedText(finding.text)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from gettext import gettext as _
+from gettext import pgettext
 from typing import Any, TypeAlias
 
 Request: TypeAlias = "tuple[Any, ...]"
@@ -100,7 +101,7 @@ class Tokens:
     def describe_reply(self, reply: object) -> str:
         """Return a reply as it is shown."""
         if reply is None:
-            return _("nothing")
+            return pgettext("reply", "nothing")
         if isinstance(reply, Sequence) and not isinstance(reply, (str, bytes)):
             return f"[{', '.join(map(self.describe_reply, reply))}]"
         return self.describe(reply)

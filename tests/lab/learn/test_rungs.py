@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from gettext import gettext
 
+import pytest
+from rich.cells import cell_len
+
+from lab.language import LANGUAGES, language
 from lab.learn.faults import KILL, LOSE_REPLY, PAUSE, STEP_CLOCK, WORK, Fault
 from lab.learn.narration import narrate
 from lab.learn.requests import Scripts
@@ -54,9 +58,11 @@ def test_a_scripts_first_line_stays_the_first() -> None:
     assert request[1].endswith("return redis.call('TIME')")
 
 
-def test_texts_fit_a_terminal() -> None:
-    for rung in RUNGS:
-        assert max(map(len, rung.file().splitlines())) <= 100
-        assert max(map(len, rung.task.splitlines())) <= 80
-        assert len(rung.title) <= 50
-        assert len(rung.code().splitlines()) <= 45
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_texts_fit_a_terminal(name: str) -> None:
+    with language(name):
+        for rung in RUNGS:
+            assert max(map(cell_len, rung.file().splitlines())) <= 100
+            assert max(map(cell_len, gettext(rung.task).splitlines())) <= 80
+            assert cell_len(gettext(rung.title)) <= 50
+            assert len(rung.code().splitlines()) <= 45
