@@ -19,8 +19,6 @@ from lab.trace import (
     Event,
 )
 
-LANGUAGES = ("zh", "en")
-
 
 @dataclass(frozen=True)
 class PrintedLine:
@@ -56,9 +54,3 @@ def format_line(lines: Mapping[str, PrintedLine], event: Event, language: str) -
     fields = {name: "" if value is None else value for name, value in vars(event).items()}
     text = template.format(number=event.who.rpartition(" ")[2], **fields)
     return Text(text, style=line.style) if text else None
-
-
-def locale_language(environment: Mapping[str, str]) -> str:
-    """Return the language of the environment's locale: Chinese, or English for every other."""
-    chosen = next((environment[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environment.get(name)), "")
-    return "zh" if chosen.lower().startswith("zh") else "en"

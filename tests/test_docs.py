@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 IN_CHINESE = {
     ROOT / "README.md": ROOT / "README.zh-CN.md",
     ROOT / "docs" / "course.md": ROOT / "docs" / "zh" / "course.md",
+    ROOT / "docs" / "teaching.md": ROOT / "docs" / "zh" / "teaching.md",
 }
 PAGES = [*sorted({*ROOT.glob("*.md")} - {*IN_CHINESE.values()}), *sorted((ROOT / "docs").glob("*.md"))]
 PROGRAMS = [

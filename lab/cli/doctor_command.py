@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from gettext import gettext as _
 
 import click
 import redis
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
@@ -15,11 +16,12 @@ from broker.transport.address import without_password
 from jobs.exchange.signing import SecretError
 from jobs.exchange.worker_list import list_workers
 from lab.cli.server import require_url, worker_options
+from lab.cli.wrapped_text import WrappedText
 from lab.doctor.findings import Finding, Status
 from lab.doctor.probes import probe_workers, versions_here
 from lab.doctor.server_facts import inspect_server
 from lab.doctor.server_findings import secret_finding, server_findings
-from lab.doctor.worker_findings import worker_findings
+from lab.doctor.worker_findings import WORKERS, worker_findings
 
 STYLES = {Status.OK: "green", Status.PROBLEM: "bold red", Status.UNKNOWN: "yellow"}
 
@@ -37,11 +39,11 @@ def doctor(url: str | None, queue: str, as_json: bool) -> int:
     secret = secret_finding(facts.local)
     findings = [*server_findings(facts), secret, *_worker_findings(url, queue)]
     if as_json:
-        click.echo(json.dumps([vars(finding) | {"status": finding.status.value} for finding in findings], indent=2))
+        click.echo(json.dumps([finding.figures() for finding in findings], indent=2))
     else:
         console = Console()
-        console.print(Text(f"queue {queue} at {without_password(url)}", style="bold"))
-        console.print(_table(findings))
+        console.print(Text(_("queue {queue} at {url}").format(queue=queue, url=without_password(url)), style="bold"))
+        console.print(findings_table(findings))
     return int(any(finding.status is Status.PROBLEM for finding in findings))
 
 
@@ -50,16 +52,19 @@ def _worker_findings(url: str, queue: str) -> list[Finding]:
         workers = list_workers(url, queue)
         return worker_findings(workers, probe_workers(url, queue, workers), versions_here())
     except SecretError:
-        return [Finding("workers", Status.UNKNOWN, "not probed, as a probe would have to be signed")]
+        return [Finding(WORKERS, Status.UNKNOWN, _("not probed, as a probe would have to be signed"))]
     except redis.exceptions.NoPermissionError as error:
-        return [Finding("workers", Status.UNKNOWN, f"this user may not list them ({error})")]
+        text = _("this user may not list them ({error})").format(error=error)
+        return [Finding(WORKERS, Status.UNKNOWN, text)]
 
 
-def _table(findings: Sequence[Finding]) -> Table:
+def findings_table(findings: Sequence[Finding]) -> Table:
+    """Return a table of findings."""
     table = Table(show_header=False)
     for finding in findings:
-        text = Text(finding.text)
+        lines = [WrappedText(finding.text)]
         if finding.fix:
-            text.append(f"\nfix: {finding.fix}", style="bold")
-        table.add_row(Text(finding.status.value, style=STYLES[finding.status]), Text(finding.subject), text)
+            lines.append(WrappedText(_("fix: {fix}").format(fix=finding.fix), "bold"))
+        status = Text(_(finding.status.value), style=STYLES[finding.status])
+        table.add_row(status, Text(finding.title()), Group(*lines))
     return table

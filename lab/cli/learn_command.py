@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import shlex
+from gettext import gettext as _
 from pathlib import Path
 
 import click
+from rich.cells import set_cell_size
 from rich.console import Console
 from rich.text import Text
 
 from lab.cli.output import PATH
 from lab.errors import LabError
 from lab.learn.errors import UnjudgedError
+from lab.learn.narration import describe_fault, narrate
 from lab.learn.process import check_in_process
 from lab.learn.progress import Folder, find_rung, number_of
 from lab.learn.rung import Outcome, Rung
 from lab.learn.rungs import RUNGS
-from lab.learn.words import describe_fault, narrate
 from lab.report.lanes import draw_lanes
+from lab.wrapping import wrap
 
 MAX_WIDTH = 100  # columns of the lanes
 TEXT_WIDTH = 79  # columns of what is to be read
+STATE_WIDTH = 7  # columns of how far the learner has come with a rung
 IN = click.option(
     "--in", "path", type=PATH, default="learn", show_default=True, metavar="FOLDER", help="Your folder for the files."
 )
@@ -40,7 +44,8 @@ def learn(ctx: click.Context, path: Path) -> None:
     folder = Folder.load(path)
     width = max(len(rung.name) for rung in RUNGS)
     for number, rung in enumerate(RUNGS, 1):
-        click.echo(f"{number:2}  {rung.name.ljust(width)}  {folder.state_of(rung):7}  {rung.title}")
+        state = set_cell_size(folder.state_of(rung), STATE_WIDTH)
+        click.echo(f"{number:2}  {rung.name.ljust(width)}  {state}  {_(rung.title)}")
 
 
 @learn.command(short_help="Write the file of a rung.")
@@ -50,7 +55,8 @@ def start(rung: str, path: Path) -> None:
     """Write the file of a rung, which you then edit, and show it."""
     chosen = find_rung(rung)
     file = Folder.load(path).start(chosen)
-    click.echo(f"{file}\n\n{chosen.title}\n\n{chosen.task}\n\nEdit the file, then: {_check_command(chosen, path)}")
+    click.echo(f"{file}\n\n{_(chosen.title)}\n\n{_(chosen.task)}\n")
+    click.echo(_("Edit the file, then: {command}").format(command=_check_command(chosen, path)))
 
 
 @learn.command(short_help="Try your version of a rung.")
@@ -65,7 +71,8 @@ def check(rung: str, path: Path, hint: bool) -> int:
     chosen, folder = find_rung(rung), Folder.load(path)
     file = folder.file_of(chosen)
     if not file.is_file():
-        raise LabError(f"there is no file {file}; write it with: lab learn start {number_of(chosen)}{_in(path)}")
+        command = f"lab learn start {number_of(chosen)}{_in(path)}"
+        raise LabError(_("there is no file {file}; write it with: {command}").format(file=file, command=command))
     try:
         outcome = check_in_process(chosen, file)
     except UnjudgedError as error:
@@ -82,16 +89,18 @@ def check(rung: str, path: Path, hint: bool) -> int:
 
 
 def _print_success(rung: Rung, outcome: Outcome, folder: Folder) -> None:
-    click.echo(f"{number_of(rung)}. {rung.title}: your version holds, in {outcome.runs} runs.\n")
-    click.echo(click.wrap_text(rung.explanation, TEXT_WIDTH) + "\n")
+    sentence = _("{number}. {title}: your version holds, in {count} runs.")
+    click.echo(sentence.format(number=number_of(rung), title=_(rung.title), count=outcome.runs) + "\n")
+    click.echo(wrap(_(rung.explanation), TEXT_WIDTH) + "\n")
     later = RUNGS[number_of(rung) :] + RUNGS
     following = next((each for each in later if each.name not in folder.held), None)
     if following is None:
-        click.echo("That was the last one.")
+        click.echo(_("That was the last one."))
     elif folder.file_of(following).exists():
-        click.echo(f"Next: {folder.file_of(following)}")
+        click.echo(_("Next: {file}").format(file=folder.file_of(following)))
     else:
-        click.echo(f"Next: {following.title}. The file is {folder.start(following)}")
+        sentence = _("Next: {title}. The file is {file}")
+        click.echo(sentence.format(title=_(following.title), file=folder.start(following)))
 
 
 def _print_counterexample(rung: Rung, outcome: Outcome) -> None:
@@ -99,9 +108,11 @@ def _print_counterexample(rung: Rung, outcome: Outcome) -> None:
     verdict, trace = outcome.verdict, outcome.trace
     assert verdict is not None
     assert trace is not None
-    console.print(Text(f"{number_of(rung)}. {rung.title}: your version does not hold.", style="bold"))
-    console.print(Text(f"{verdict.evidence}."))
-    console.print(Text(f"In this run: {describe_fault(outcome.fault)}"))
+    heading = _("{number}. {title}: your version does not hold.").format(number=number_of(rung), title=_(rung.title))
+    in_this_run = _("In this run: {fault}").format(fault=describe_fault(outcome.fault))
+    console.print(Text(wrap(heading, console.width), style="bold"))
+    for sentence in (_("{evidence}.").format(evidence=verdict.evidence), in_this_run):
+        console.print(Text(wrap(sentence, console.width)))
     console.print()
     here = verdict.events[-1] if verdict.events else None
     console.print(draw_lanes(trace, min(console.width, MAX_WIDTH), here))
@@ -116,9 +127,10 @@ def _print_hints(rung: Rung, folder: Folder, more: bool) -> None:
     if more:
         shown = folder.hints[rung.name] = min(shown + 1, len(rung.hints))
         for number, hint in enumerate(rung.hints[:shown], 1):
-            click.echo(click.wrap_text(f"Hint {number}: {hint}", TEXT_WIDTH))
+            click.echo(wrap(_("Hint {number}: {hint}").format(number=number, hint=_(hint)), TEXT_WIDTH))
     if shown < len(rung.hints):
-        click.echo(f"{'One more' if shown else 'A'} hint: {_check_command(rung, folder.path)} --hint")
+        sentence = _("One more hint: {command}") if shown else _("A hint: {command}")
+        click.echo(sentence.format(command=f"{_check_command(rung, folder.path)} --hint"))
 
 
 def _check_command(rung: Rung, path: Path) -> str:

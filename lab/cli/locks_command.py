@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from gettext import gettext as _
 
 import click
 from rich.console import Console
@@ -14,6 +15,7 @@ from broker.server.check import check_server
 from jobs.exchange.client import client
 from lab.cli.server import require_url, server_option
 from lab.report.primitives import explain_circular_wait, primitives_table, summarize_primitives
+from lab.wrapping import wrap
 
 
 @server_option
@@ -36,8 +38,9 @@ def locks(url: str | None, show_all: bool, as_json: bool) -> None:
         click.echo(json.dumps([dataclasses.asdict(primitive) for primitive in primitives], indent=2))
         return
     console = Console()
-    console.print(Text(f"{server}: {summarize_primitives(primitives, not show_all)}", style="bold"))
+    heading = _("{server}: {summary}").format(server=server, summary=summarize_primitives(primitives, not show_all))
+    console.print(Text(wrap(heading, console.width), style="bold"))
     if primitives:
         console.print(primitives_table(primitives, seconds + micros / 1e6))
     if circle := explain_circular_wait(primitives):
-        console.print(Text(circle, style="bold red"))
+        console.print(Text(wrap(circle, console.width), style="bold red"))

@@ -13,7 +13,7 @@ from lab.backends import BACKENDS, DEFAULT_WORKERS, MAX_WORKERS
 from lab.cli.output import Output, json_option, output_options
 from lab.errors import InvalidParameterError
 from lab.exercise import Exercise, check_number
-from lab.printed_lines import LANGUAGES, locale_language
+from lab.language import LANGUAGES, locale_language
 from lab.runtime.fault_plan import KINDS, FaultPlan, parse_fault
 
 MIN_WORKERS = 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from gettext import gettext as _
 
 import click
 import redis
@@ -19,6 +20,7 @@ from jobs.exchange.worker_list import list_workers
 from lab.cli.keyboard import BACKSPACE, ENTER, ESCAPE, keyboard
 from lab.cli.server import require_url, worker_options
 from lab.cli.worker_commands import summary, workers_table
+from lab.cli.wrapped_text import WrappedText
 from lab.report.primitives import (
     ORDERS,
     explain_circular_wait,
@@ -113,10 +115,10 @@ class Controls:
     def __str__(self) -> str:
         chosen = f"/{self.text}_" if self._typing else f"/{self.text}" if self.text else ""
         if self.only:
-            return f"only {self.only} (ESC: all, q: quit)"
-        below = f" from place {self.position + 1}" if self.position else ""
-        keys = "(s: next order, /: filter, j, k: down, up, ENTER: only the first, q: quit)"
-        return f"first: {self.order}{below} {keys} {chosen}".strip()
+            return _("only {name} (ESC: all, q: quit)").format(name=self.only)
+        keys = _("s: next order, /: filter, j, k: down, up, ENTER: only the first, q: quit")
+        text = _("first: {order} from place {place} ({keys})") if self.position else _("first: {order} ({keys})")
+        return f"{text.format(order=_(self.order), place=self.position + 1, keys=keys)} {chosen}".strip()
 
 
 class _View:
@@ -147,11 +149,11 @@ class _View:
         rows = max(1, self._height // (4 if workers else 2)) if self._height else None  # a row has up to two lines
         parts: list[RenderableType] = [
             Text(f"{self._server}{load}", style="bold"),
-            Text(summarize_primitives(primitives, busy_only=True)),
-            Text(explain_circular_wait(primitives), style="bold red"),
-            Text(str(self.controls), style="dim"),
+            WrappedText(summarize_primitives(primitives, busy_only=True)),
+            WrappedText(explain_circular_wait(primitives), "bold red"),
+            WrappedText(str(self.controls), "dim"),
             *([primitives_table(selected, self._sample.time, rows)] if selected else []),
-            Text(f"queue {self._queue}: {summary(workers)}"),
+            WrappedText(_("queue {queue}: {summary}").format(queue=self._queue, summary=summary(workers))),
             *([workers_table(workers)] if workers else []),
         ]
         return Group(*parts)

@@ -10,6 +10,8 @@ import socket
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from gettext import gettext as _
+from gettext import ngettext, pgettext
 
 import click
 from rich.console import Console
@@ -20,9 +22,18 @@ from broker.server.check import check_server
 from jobs.exchange.worker_list import WorkerInfo, list_workers
 from jobs.worker.supervisor import Supervisor
 from lab.cli.server import require_url, warn_if_unsigned, worker_options
+from lab.cli.wrapped_text import WrappedText
 from lab.formatting import format_age
+from lab.language import N_
+from lab.wrapping import wrap
 
 LOG_FORMAT = "%(asctime)s %(message)s"
+COLUMNS = (N_("host"), N_("pid"), N_("job or state"))
+COLUMNS_OF_TIMES = (N_("running for"), N_("last heartbeat"), N_("uptime"))
+NOT_RESPONDING = N_("not responding")
+# What RQ and `jobs` say of a worker.
+STATES = (N_("started"), N_("idle"), N_("busy"), N_("suspended"))
+PROBLEMS = (N_("killed or cut off"), N_("paused or cut off"))
 
 
 @worker_options
@@ -38,8 +49,12 @@ def worker(count: int | None, url: str | None, queue: str) -> None:
     count = count or os.cpu_count() or 1
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stdout)
     sys.path.append(os.getcwd())  # jobs may use functions of modules in the current folder
-    workers = "1 worker" if count == 1 else f"{count} workers"
-    logging.info("%s on %s for queue %s of %s", workers, socket.gethostname(), queue, server)
+    sentence = ngettext(
+        "{count} worker on {host} for queue {queue} of {server}",
+        "{count} workers on {host} for queue {queue} of {server}",
+        count,
+    )
+    logging.info(sentence.format(count=count, host=socket.gethostname(), queue=queue, server=server))
     Supervisor(url, queue, count).run()
 
 
@@ -56,7 +71,8 @@ def workers(url: str | None, queue: str, here: bool, as_json: bool) -> int:
         click.echo(json.dumps([dataclasses.asdict(worker) for worker in found], indent=2))
     else:
         console = Console()
-        console.print(Text(f"queue {queue} of {server}: {summary(found)}", style="bold"))
+        heading = _("queue {queue} of {server}: {summary}").format(queue=queue, server=server, summary=summary(found))
+        console.print(Text(wrap(heading, console.width), style="bold"))
         if found:
             console.print(workers_table(found))
     return 2 if here and not any(worker.responds for worker in found) else 0
@@ -65,20 +81,24 @@ def workers(url: str | None, queue: str, here: bool, as_json: bool) -> int:
 def summary(workers: Sequence[WorkerInfo]) -> str:
     """Return in words how many workers there are, and in which states."""
     if not workers:
-        return "no workers; start some with `lab worker`"
+        return _("no workers; start some with `lab worker`")
+    states = Counter(worker.state if worker.responds else NOT_RESPONDING for worker in workers)
+    counts = [_("{count} {state}").format(count=count, state=_(state)) for state, count in sorted(states.items())]
     hosts = len({worker.host for worker in workers})
-    states = Counter(worker.state if worker.responds else "not responding" for worker in workers)
-    counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
-    return f"{hosts} host{'s' * (hosts > 1)}, {len(workers)} worker{'s' * (len(workers) > 1)}: {counts}"
+    return _("{hosts}, {workers}: {counts}").format(
+        hosts=ngettext("{count} host", "{count} hosts", hosts).format(count=hosts),
+        workers=ngettext("{count} worker", "{count} workers", len(workers)).format(count=len(workers)),
+        counts=pgettext("list", ", ").join(counts),
+    )
 
 
 def workers_table(workers: Sequence[WorkerInfo]) -> Table:
     """Return a table of the workers."""
     table = Table()
-    for column in ("host", "pid", "job or state"):
-        table.add_column(column)
-    for column in ("running for", "last heartbeat", "uptime"):
-        table.add_column(column, justify="right")
+    for column in COLUMNS:
+        table.add_column(_(column))
+    for column in COLUMNS_OF_TIMES:
+        table.add_column(_(column), justify="right")
     for worker in workers:
         running_for = "" if worker.running_for is None else format_age(worker.running_for)
         ages = format_age(worker.heartbeat_age), format_age(worker.uptime)
@@ -86,8 +106,8 @@ def workers_table(workers: Sequence[WorkerInfo]) -> Table:
     return table
 
 
-def _job_or_state(worker: WorkerInfo) -> Text:
+def _job_or_state(worker: WorkerInfo) -> WrappedText:
     if worker.problem:
-        last = f" ({worker.current_job})" if worker.current_job else ""
-        return Text(f"not responding: {worker.problem}{last}", style="bold red")
-    return Text(worker.current_job) if worker.current_job else Text(worker.state, style="dim")
+        text = _("not responding: {problem} ({job})") if worker.current_job else _("not responding: {problem}")
+        return WrappedText(text.format(problem=_(worker.problem), job=worker.current_job), "bold red")
+    return WrappedText(worker.current_job) if worker.current_job else WrappedText(_(worker.state), "dim")

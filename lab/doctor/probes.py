@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from contextlib import closing
+from gettext import gettext as _
 from typing import TypeAlias, cast
 
 import redis
@@ -73,7 +74,7 @@ class _Probes:
         self._jobs: list[Job] = []
 
     def send(self, count: int) -> None:
-        for _ in range(count):
+        for _number in range(count):
             name = uuid.uuid4().hex
             self._jobs.append(self._context.enqueue("a probe of lab doctor", name, probe, self._all_started))
 
@@ -104,7 +105,7 @@ def _refreshed(job: Job) -> bool:
     try:
         job.refresh()
     except Exception as error:
-        raise LabError("the doctor's probes were deleted from the server; try again") from error
+        raise LabError(_("the doctor's probes were deleted from the server; try again")) from error
     return True
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from gettext import gettext as _
 from typing import Any
 
 import redis
@@ -28,9 +29,8 @@ def inspect_server(url: str) -> ServerFacts:
         try:
             _permitted(connection.ping)
         except redis.AuthenticationError as error:
-            raise LabError(
-                f"the Redis server rejects the credentials ({error}); put the right ones into LAB_REDIS_URL"
-            ) from error
+            sentence = _("the Redis server rejects the credentials ({error}); put the right ones into LAB_REDIS_URL")
+            raise LabError(sentence.format(error=error)) from error
         except (redis.ConnectionError, redis.TimeoutError):
             check_server(url)  # its error says in a sentence what is wrong
             raise
@@ -39,7 +39,7 @@ def inspect_server(url: str) -> ServerFacts:
             info=_permitted(lambda: _strings(connection.info())),
             settings=_settings(connection),
             clock=samples and clock_offset(samples),
-            round_trip=samples and statistics.median(after - before for before, _, after in samples),
+            round_trip=samples and statistics.median(after - before for before, _server, after in samples),
             needs_credentials=_needs_credentials(url),
             local=_is_local(connection.connection_pool.connection_kwargs),
         )

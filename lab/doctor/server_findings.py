@@ -4,18 +4,34 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from gettext import gettext as _
 
 from broker.server.check import MIN_VERSION
 from jobs.exchange.signing import SECRET_VARIABLE, SecretError, key
 from lab.doctor.facts import ServerFacts
-from lab.doctor.findings import Finding, Status, clock_finding, not_permitted, ok, problem, size
+from lab.doctor.findings import Finding, Status, not_permitted, ok, problem, size, wrong_clock
 from lab.formatting import format_seconds
+from lab.language import N_
 
 MAX_MEMORY_USE = 0.8  # of the limit: above it, the next run may reach the limit
 PROCESSES = 100  # in the course's largest exercise
 CONNECTIONS_PER_PROCESS = 3  # at most
 MAX_ROUND_TRIP = 0.02  # seconds
 MIN_BUFFER = 1 << 20  # bytes of messages that a delayed process must be allowed to leave unread
+
+# The subjects of findings.
+VERSION, EVICTION, MEMORY, PERSISTENCE = N_("version"), N_("eviction"), N_("memory"), N_("persistence")
+CLIENTS, MESSAGES, CLOCK, ROUND_TRIP = N_("clients"), N_("messages"), N_("clock"), N_("round trip")
+ACCESS, SECRET = N_("access"), N_("secret")
+
+OWN_CLOCK_AHEAD = N_(
+    "this host's clock is {difference} ahead of the server's: RQ compares the clocks of hosts, and abandons running "
+    "jobs from a difference of {limit} s on"
+)
+OWN_CLOCK_BEHIND = N_(
+    "this host's clock is {difference} behind the server's: RQ compares the clocks of hosts, and abandons running "
+    "jobs from a difference of {limit} s on"
+)
 
 
 def server_findings(facts: ServerFacts) -> list[Finding]:
@@ -27,145 +43,145 @@ def server_findings(facts: ServerFacts) -> list[Finding]:
 def version(facts: ServerFacts) -> Finding:
     """Judge the server's version."""
     if facts.info is None:
-        return not_permitted("version", "INFO")
+        return not_permitted(VERSION, "INFO")
     number = facts.info["redis_version"]
     if tuple(int(part) for part in number.split(".")[:2]) < MIN_VERSION:
-        wanted = ".".join(map(str, MIN_VERSION))
-        return problem("version", f"Redis {number}: scripts and queues will fail", f"update it to {wanted} or later")
+        text = _("Redis {number}: scripts and queues will fail").format(number=number)
+        return problem(
+            VERSION, text, _("update it to {version} or later").format(version=".".join(map(str, MIN_VERSION)))
+        )
     return ok(
-        "version", f"Valkey {facts.info['valkey_version']}" if "valkey_version" in facts.info else f"Redis {number}"
+        VERSION, f"Valkey {facts.info['valkey_version']}" if "valkey_version" in facts.info else f"Redis {number}"
     )
 
 
 def eviction(facts: ServerFacts) -> Finding:
     """Judge what the server does when its memory is full."""
     if facts.info is None:
-        return not_permitted("eviction", "INFO")
+        return not_permitted(EVICTION, "INFO")
     policy = facts.info.get("maxmemory_policy", "noeviction")
     if policy != "noeviction" and facts.info.get("maxmemory", "0") != "0":
-        return problem(
-            "eviction",
-            f"maxmemory-policy {policy}: after an eviction two processes may hold a lock, or a job is lost",
-            "CONFIG SET maxmemory-policy noeviction, and in its configuration file",
-        )
-    return ok("eviction", "no key is evicted")
+        text = _("maxmemory-policy {policy}: after an eviction two processes may hold a lock, or a job is lost")
+        fix = _("CONFIG SET maxmemory-policy noeviction, and in its configuration file")
+        return problem(EVICTION, text.format(policy=policy), fix)
+    return ok(EVICTION, _("no key is evicted"))
 
 
 def memory(facts: ServerFacts) -> Finding:
     """Judge how much memory is left."""
     if facts.info is None:
-        return not_permitted("memory", "INFO")
+        return not_permitted(MEMORY, "INFO")
     used = int(facts.info.get("used_memory", 0))
     limit = int(facts.info.get("maxmemory", 0)) or int(facts.info.get("total_system_memory", 0))
     if limit and used > MAX_MEMORY_USE * limit:
-        return problem(
-            "memory",
-            f"{size(used)} of {size(limit)} are used: when memory is full, every acquire, put and start fails",
-            "raise maxmemory, or delete data",
-        )
-    return ok("memory", f"{size(used)} of {size(limit)} are used" if limit else f"{size(used)} are used")
+        text = _("{used} of {limit} are used: when memory is full, every acquire, put and start fails")
+        return problem(MEMORY, text.format(used=size(used), limit=size(limit)), _("raise maxmemory, or delete data"))
+    text = _("{used} of {limit} are used") if limit else _("{used} are used")
+    return ok(MEMORY, text.format(used=size(used), limit=size(limit)))
 
 
 def persistence(facts: ServerFacts) -> Finding:
     """Judge what survives a restart."""
     if facts.info is None:
-        return not_permitted("persistence", "INFO")
+        return not_permitted(PERSISTENCE, "INFO")
     for name in ("aof_last_write_status", "rdb_last_bgsave_status"):
         if facts.info.get(name, "ok") != "ok":
-            return problem(
-                "persistence",
-                f"{name} is {facts.info[name]}: the server may refuse to write",
-                "see its log; its disk may be full",
-            )
+            text = _("{name} is {status}: the server may refuse to write").format(name=name, status=facts.info[name])
+            return problem(PERSISTENCE, text, _("see its log; its disk may be full"))
     if facts.info.get("aof_enabled") != "1":
-        saves = bool((facts.settings or {}).get("save"))
-        lost = "everything since its last snapshot" if saves else "every lock, queue and job"
-        return problem(
-            "persistence",
-            f"no append-only file: a restart loses {lost}",
-            "CONFIG SET appendonly yes, and in its configuration file",
-        )
+        return _without_append_only_file(saves=bool((facts.settings or {}).get("save")))
     if facts.settings is None:
-        return ok("persistence", "append-only file; this user may not see how often it is flushed (CONFIG GET)")
+        return ok(PERSISTENCE, _("append-only file; this user may not see how often it is flushed (CONFIG GET)"))
     flush = facts.settings.get("appendfsync", "everysec")
     if flush == "no":
-        return problem(
-            "persistence",
-            "appendfsync no: a power failure loses what the operating system had not yet written",
-            "CONFIG SET appendfsync everysec",
-        )
-    return ok(
-        "persistence",
-        "append-only file; " + ("a crash loses nothing" if flush == "always" else "a crash loses up to a second"),
-    )
+        text = _("appendfsync no: a power failure loses what the operating system had not yet written")
+        return problem(PERSISTENCE, text, "CONFIG SET appendfsync everysec")
+    if flush == "always":
+        return ok(PERSISTENCE, _("append-only file; a crash loses nothing"))
+    return ok(PERSISTENCE, _("append-only file; a crash loses up to a second"))
+
+
+def _without_append_only_file(saves: bool) -> Finding:
+    if saves:
+        text = _("no append-only file: a restart loses everything since its last snapshot")
+    else:
+        text = _("no append-only file: a restart loses every lock, queue and job")
+    return problem(PERSISTENCE, text, _("CONFIG SET appendonly yes, and in its configuration file"))
 
 
 def clients(facts: ServerFacts) -> Finding:
     """Judge how many connections are left."""
     if facts.info is None or "maxclients" not in facts.info:
-        return not_permitted("clients", "INFO")
+        return not_permitted(CLIENTS, "INFO")
     maximum, connected = int(facts.info["maxclients"]), int(facts.info["connected_clients"])
     if maximum - connected < CONNECTIONS_PER_PROCESS * PROCESSES:
+        text = _("{used} of {limit} connections are used: a run of {processes} processes may be refused")
+        fix = _("CONFIG SET maxclients {limit}, and allow the server as many open files")
         return problem(
-            "clients",
-            f"{connected} of {maximum} connections are used: a run of {PROCESSES} processes may be refused",
-            f"CONFIG SET maxclients {max(10000, 2 * maximum)}, and allow the server as many open files",
+            CLIENTS,
+            text.format(used=connected, limit=maximum, processes=PROCESSES),
+            fix.format(limit=max(10000, 2 * maximum)),
         )
-    return ok("clients", f"{connected} of {maximum} connections are used")
+    return ok(CLIENTS, _("{used} of {limit} connections are used").format(used=connected, limit=maximum))
 
 
 def messages(facts: ServerFacts) -> Finding:
     """Judge what the server does with messages that a delayed process has not read."""
-    subject = "messages"
     if facts.settings is None:
-        return not_permitted(subject, "CONFIG GET")
-    words = facts.settings.get("client-output-buffer-limit", "").split()
-    hard, soft = (int(words[words.index("pubsub") + place]) for place in (1, 2))
+        return not_permitted(MESSAGES, "CONFIG GET")
+    limits = facts.settings.get("client-output-buffer-limit", "").split()
+    hard, soft = (int(limits[limits.index("pubsub") + place]) for place in (1, 2))
     fix = 'CONFIG SET client-output-buffer-limit "pubsub 33554432 8388608 60"'
     if 0 < hard < MIN_BUFFER or 0 < soft < MIN_BUFFER:
         limit = min(limit for limit in (hard, soft) if limit)
-        return problem(
-            subject,
-            f"a process with {size(limit)} of unread messages is disconnected: a delayed waiter wakes late",
-            fix,
-        )
+        text = _("a process with {size} of unread messages is disconnected: a delayed waiter wakes late")
+        return problem(MESSAGES, text.format(size=size(limit)), fix)
     if not hard and not soft:
-        return problem(subject, "the unread messages of a stopped process fill the server's memory without limit", fix)
-    return ok(subject, f"a process may have {size(hard or soft)} of unread messages")
+        text = _("the unread messages of a stopped process fill the server's memory without limit")
+        return problem(MESSAGES, text, fix)
+    return ok(MESSAGES, _("a process may have {size} of unread messages").format(size=size(hard or soft)))
 
 
 def clock(facts: ServerFacts) -> Finding:
     """Judge this host's clock."""
-    return not_permitted("clock", "TIME") if facts.clock is None else clock_finding("clock", "this host's", facts.clock)
+    offset = facts.clock
+    if offset is None:
+        return not_permitted(CLOCK, "TIME")
+    if wrong := wrong_clock(CLOCK, offset, OWN_CLOCK_AHEAD, OWN_CLOCK_BEHIND):
+        return wrong
+    if abs(offset.ahead) <= offset.error:
+        text = _("this host's agrees with the server's, ± {error}")
+    elif offset.ahead > 0:
+        text = _("this host's is {difference} ahead of the server's, ± {error}")
+    else:
+        text = _("this host's is {difference} behind the server's, ± {error}")
+    return ok(CLOCK, text.format(difference=format_seconds(abs(offset.ahead)), error=format_seconds(offset.error)))
 
 
 def round_trip(facts: ServerFacts) -> Finding:
     """Judge the time of a round trip to the server."""
     if facts.round_trip is None:
-        return not_permitted("round trip", "TIME")
-    median = f"median {format_seconds(facts.round_trip)}"
+        return not_permitted(ROUND_TRIP, "TIME")
+    median = format_seconds(facts.round_trip)
     if facts.round_trip > MAX_ROUND_TRIP:
-        text = f"{median}: each acquire and each release takes one, so even a short hold takes long"
-        return problem("round trip", text, "run the server closer to its clients")
-    return ok("round trip", median)
+        text = _("median {median}: each acquire and each release takes one, so even a short hold takes long")
+        return problem(ROUND_TRIP, text.format(median=median), _("run the server closer to its clients"))
+    return ok(ROUND_TRIP, _("median {median}").format(median=median))
 
 
 def access(facts: ServerFacts) -> Finding:
     """Judge who may use the server."""
     if facts.needs_credentials:
-        return ok("access", "a client needs a password or a certificate")
+        return ok(ACCESS, _("a client needs a password or a certificate"))
     if facts.settings is None and facts.local:
-        return Finding(
-            "access",
-            Status.UNKNOWN,
-            "no password; this user may not see whether other hosts can connect (CONFIG GET)",
-        )
+        text = _("no password; this user may not see whether other hosts can connect (CONFIG GET)")
+        return Finding(ACCESS, Status.UNKNOWN, text)
     if facts.settings is not None and _refuses_other_hosts(facts.settings):
-        return ok("access", "no password, but only its own host can connect")
+        return ok(ACCESS, _("no password, but only its own host can connect"))
     return problem(
-        "access",
-        "no password, and other hosts can connect: whoever does can read, change and delete everything",
-        "set a password (docs/security.md), or CONFIG SET bind 127.0.0.1",
+        ACCESS,
+        _("no password, and other hosts can connect: whoever does can read, change and delete everything"),
+        _("set a password (docs/security.md), or CONFIG SET bind 127.0.0.1"),
     )
 
 
@@ -174,16 +190,16 @@ def secret_finding(local: bool) -> Finding:
     try:
         secret = key()
     except SecretError as error:
-        return problem("secret", str(error), "`lab worker` refuses to start until this is corrected")
+        return problem(SECRET, str(error), _("`lab worker` refuses to start until this is corrected"))
+    name = SECRET_VARIABLE
     if secret is not None:
-        return ok("secret", f"{SECRET_VARIABLE} is set: jobs are signed")
+        return ok(SECRET, _("{variable} is set: jobs are signed").format(variable=name))
     if local:
-        return ok("secret", f"{SECRET_VARIABLE} is not set: jobs are not signed, which only matters to other hosts")
-    return problem(
-        "secret",
-        f"{SECRET_VARIABLE} is not set: whoever can write to the server can run code on its workers",
-        f"set the same {SECRET_VARIABLE} on every host (docs/security.md)",
-    )
+        text = _("{variable} is not set: jobs are not signed, which only matters to other hosts")
+        return ok(SECRET, text.format(variable=name))
+    text = _("{variable} is not set: whoever can write to the server can run code on its workers")
+    fix = _("set the same {variable} on every host (docs/security.md)")
+    return problem(SECRET, text.format(variable=name), fix.format(variable=name))
 
 
 def is_loopback(host: str) -> bool:

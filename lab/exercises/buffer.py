@@ -16,8 +16,15 @@ put, and no other until all consumers have been woken by it: one gets it, and th
 others find the buffer empty. What they take then was never put; later, items are
 overwritten and lost.
 
---fault pause pauses a process while it waits. Nobody waits for it but those that
-need its items, or its room.
+--fault kill and --fault pause kill or pause a process while it waits. Nobody
+waits for it but those that need its items, or its room. What a killed consumer
+would have taken, the others take. What a killed producer would have put never
+comes: in a run with faults, whoever waits for too long gives up. On Redis, a
+killed process that was notified lets the next one have the lock, after its lease
+at the latest. multiprocessing's `notify_all` keeps the lock until all that it
+wakes are awake, and a killed one never is: there the run comes to a standstill.
+A paused process whose lease ends meanwhile finds that it has lost the lock, and
+fails.
 """
 
 from __future__ import annotations
@@ -33,53 +40,71 @@ from lab.checks.buffer import BUFFER
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import OutcomeValue
 from lab.printed_lines import PrintedLine
-from lab.runtime.context import Condition, Context, Event, SimpleQueue
-from lab.runtime.fault_plan import WAITING, FaultPlan
+from lab.runtime.context import Condition, Context, Event
+from lab.runtime.fault_plan import FAULT_SECONDS, WAITING, FaultPlan
 from lab.runtime.recorder import Recorder, actor
 from lab.runtime.run import Run
 from lab.trace import LAB, Trace
 
-PUT, TAKEN = 0, 1  # places of the numbers of items that were put and taken so far
+# Places of the counts: of items put and taken, and of consumers that have waited and were woken for the first time.
+PUT, TAKEN, WAITING_FIRST, WOKEN_FIRST = range(4)
+PATIENCE = FAULT_SECONDS + 3.0  # seconds that a process waits for a change if faults are to happen
 
 
 class Buffer:
-    """A ring in shared memory; whoever changes it, notifies all."""
+    """A ring in shared memory, for `items` in all; whoever changes it, notifies all.
 
-    def __init__(self, ctx: Context, capacity: int, recheck: bool) -> None:
+    `all_wait` is set when all consumers wait for the first item, and `all_woken` when it has woken all of them. Nobody
+    waits for longer than `patience` seconds; None is for ever.
+    """
+
+    def __init__(self, ctx: Context, capacity: int, items: int, consumers: int, recheck: bool, patience: float | None):
+        self.all_wait: Event = ctx.Event()
+        self.all_woken: Event = ctx.Event()
+        self.patience = patience
         self._changed: Condition = ctx.Condition()
         self._slots: Any = ctx.Array("i", capacity, lock=False)
-        self._counts: Any = ctx.Array("i", 2, lock=False)
+        self._counts: Any = ctx.Array("i", 4, lock=False)
         self._capacity = capacity
+        self._items = items
+        self._consumers = consumers
         self._recheck = recheck  # whether whoever is woken tests again what it has waited for
 
-    def put(self, me: Recorder, item: int) -> None:
-        """Wait for room, and put an item."""
+    def put(self, me: Recorder, item: int) -> bool:
+        """Wait for room, and put an item; return False if there is none for too long."""
         with self._changed:
-            if self._recheck:
-                while self._is_full():
-                    self._wait(me)
-            elif self._is_full():
-                self._wait(me)
+            while self._is_full():
+                if not self._wait(me):
+                    return False
+                if not self._recheck:
+                    break
             place = self._counts[PUT]
             self._slots[place % self._capacity] = item
             self._counts[PUT] = place + 1
             me.record("puts", on=BUFFER, value=item)
             self._changed.notify_all()
+        return True
 
-    def take(self, me: Recorder, opening: SimpleQueue | None = None) -> None:
-        """Wait for an item, and take it; say in `opening` when this waits and when it is woken, for the first time."""
+    def take(self, me: Recorder, first: bool = False) -> bool:
+        """Wait for an item, and take it; return False if all were taken, or none comes for too long.
+
+        `first` says that it is this consumer's first one: then it is counted when it waits, and when it is woken.
+        """
         with self._changed:
-            if self._recheck:
-                while self._is_empty():
-                    self._wait(me, opening)
-                    opening = None
-            elif self._is_empty():
-                self._wait(me, opening)
+            while self._is_empty() and not self._is_done():
+                if not self._wait(me, first):
+                    return False
+                first = False
+                if not self._recheck:
+                    break
+            if self._is_done():
+                return False
             place = self._counts[TAKEN]
             item = self._slots[place % self._capacity]
             self._counts[TAKEN] = place + 1
             me.record("gets", on=BUFFER, value=item)
             self._changed.notify_all()
+        return True
 
     def _is_full(self) -> bool:
         return bool(self._counts[PUT] - self._counts[TAKEN] >= self._capacity)
@@ -87,54 +112,59 @@ class Buffer:
     def _is_empty(self) -> bool:
         return bool(self._counts[PUT] <= self._counts[TAKEN])
 
-    def _wait(self, me: Recorder, opening: SimpleQueue | None = None) -> None:
-        """Wait for a change. Both events, and what is said in `opening`, are recorded and said under the lock."""
+    def _is_done(self) -> bool:
+        return bool(self._counts[TAKEN] >= self._items)
+
+    def _wait(self, me: Recorder, first: bool = False) -> bool:
+        """Wait for a change; return False if none comes for too long. All events are recorded under the lock."""
         me.record("waits", on=BUFFER)
-        if opening is not None:
-            opening.put(me.who)
-        self._changed.wait()
+        if first:
+            self._count(WAITING_FIRST, self.all_wait)
+        if not self._changed.wait(self.patience):
+            me.record("gives up", on=BUFFER)
+            return False
         me.record("wakes", on=BUFFER)
-        if opening is not None:
-            opening.put(me.who)
+        if first:
+            self._count(WOKEN_FIRST, self.all_woken)
+        return True
+
+    def _count(self, place: int, event: Event) -> None:
+        """Count a consumer; with the last one, set the event."""
+        self._counts[place] += 1
+        if self._counts[place] == self._consumers:
+            event.set()
 
 
 @actor
-def first_producer(
-    me: Recorder,
-    shared: Buffer,
-    items: Sequence[int],
-    opening: SimpleQueue,
-    consumers: int,
-    opened: Event,
-) -> None:
-    """Put an item when all consumers wait, and the others when it has woken all of them."""
+def first_producer(me: Recorder, shared: Buffer, items: Sequence[int]) -> None:
+    """Put an item when all consumers wait, and the others when it has woken all of them, or all but killed ones."""
     first, *others = items
-    for _ in range(consumers):
-        opening.get()
+    shared.all_wait.wait()
     shared.put(me, first)
-    for _ in range(consumers):
-        opening.get()
-    opened.set()
+    shared.all_woken.wait(shared.patience)
+    shared.all_woken.set()
     for item in others:
-        shared.put(me, item)
+        if not shared.put(me, item):
+            return
 
 
 @actor
-def producer(me: Recorder, shared: Buffer, items: Sequence[int], opened: Event) -> None:
+def producer(me: Recorder, shared: Buffer, items: Sequence[int]) -> None:
     """Put items, after the first one."""
-    opened.wait()
+    shared.all_woken.wait()
     for item in items:
-        shared.put(me, item)
+        if not shared.put(me, item):
+            return
 
 
 @actor
-def consumer(me: Recorder, shared: Buffer, count: int, opening: SimpleQueue, seed: str, pace: float) -> None:
-    """Take so many items, and work with each of them for a while."""
+def consumer(me: Recorder, shared: Buffer, seed: str, pace: float) -> None:
+    """Take items until there are no more, and work with each of them for a while."""
     rng = random.Random(seed)  # noqa: S311 - the same work on every backend
-    shared.take(me, opening)
-    for _ in range(count - 1):
+    taken = shared.take(me, first=True)
+    while taken:
         time.sleep(rng.random() * pace)
-        shared.take(me)
+        taken = shared.take(me)
 
 
 @dataclass(frozen=True)
@@ -147,6 +177,7 @@ class BoundedBuffer(Exercise):
         "puts": PrintedLine("{who} 放入 {value}", "{who} puts {value}", "green"),
         "gets": PrintedLine("{who} 取走 {value}", "{who} takes {value}"),
         "waits": PrintedLine("{who} 等待", "{who} waits", "yellow"),
+        "gives up": PrintedLine("{who} 不再等待", "{who} gives up waiting", "red"),
     }
 
     producers: int = parameter(2, "number of producers", minimum=1, maximum=32)
@@ -181,25 +212,20 @@ class BoundedBuffer(Exercise):
 
     def run_actors(self, run: Run) -> None:
         """Start all consumers and producers."""
-        shared = Buffer(run.ctx, self.capacity, recheck=self.how == "loop")
+        patience = PATIENCE if run.fault_plan else None
+        shared = Buffer(run.ctx, self.capacity, self.items, self.consumers, self.how == "loop", patience)
         run.recorder(LAB).record("creates", on=BUFFER, why="condition")
-        opening, opened = run.ctx.SimpleQueue(), run.ctx.Event()
         processes = []
         for number in range(self.consumers):
             name = f"consumer {number}"
-            count = len(range(number, self.items, self.consumers))
-            args = (run.recorder(name), shared, count, opening, f"{self.seed}/{number}", self.pace)
+            args = (run.recorder(name), shared, f"{self.seed}/{number}", self.pace)
             processes.append(run.ctx.Process(target=consumer, args=args, name=name))
         for number in range(self.producers):
             name = f"producer {number}"
             items = range(number + 1, self.items + 1, self.producers)
-            if number == 0:
-                first_args = (run.recorder(name), shared, items, opening, self.consumers, opened)
-                processes.append(run.ctx.Process(target=first_producer, args=first_args, name=name))
-            else:
-                producer_args = (run.recorder(name), shared, items, opened)
-                processes.append(run.ctx.Process(target=producer, args=producer_args, name=name))
-        run.start_and_join(processes, max_silence=self.pace)
+            target = first_producer if number == 0 else producer
+            processes.append(run.ctx.Process(target=target, args=(run.recorder(name), shared, items), name=name))
+        run.start_and_join(processes, max_silence=self.pace + (patience or 0))
 
     def check(self, trace: Trace) -> verdicts.Verdict:
         """Check that each item is taken once, in order, and that there are never too many."""

@@ -1,4 +1,4 @@
-"""The stage's clock: it stands still while actors run, and jumps to the moment at which the next one can."""
+"""The clock of virtual time: it stands still while actors run, and jumps to the moment at which the next one can."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Clock:
 
 
 def _datetime_class(time_of_day: Callable[[], float]) -> type[datetime]:
-    class StageDatetime(datetime):
+    class VirtualDatetime(datetime):
         @classmethod
         def now(cls, tz: tzinfo | None = None) -> Any:
             return cls.fromtimestamp(time_of_day(), tz)
@@ -99,4 +99,4 @@ def _datetime_class(time_of_day: Callable[[], float]) -> type[datetime]:
         def today(cls) -> Any:
             return cls.now()
 
-    return StageDatetime
+    return VirtualDatetime

@@ -1,4 +1,4 @@
-"""redis-py's connection for an actor on the stage: each request and each wait goes through the actor."""
+"""redis-py's connection for an actor: each request and each wait goes through the actor."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Client(Protocol):
         """Return when the next request may be sent."""
 
     def with_time(self, request: Request) -> Request:
-        """Return a request that reads the stage's time."""
+        """Return a request that reads the virtual time."""
 
     def wait(self, seconds: float, readable: Callable[[], bool]) -> bool:
         """Wait until there is something to read, or the time is over; return whether there is."""
@@ -33,11 +33,11 @@ class Client(Protocol):
         """Learn of a reply, or of a message, which no request has caused."""
 
 
-class StageConnection(UnixDomainSocketConnection):
+class ActorConnection(UnixDomainSocketConnection):
     """A connection whose requests are recorded, and delayed or lost by the user's fault.
 
-    A request that blocks, and the wait for a message, take the stage's time: the user waits on the stage until there
-    is something to read, or the time is over.
+    A request that blocks, and the wait for a message, take virtual time: the user waits until there is something to
+    read, or the time is over.
     """
 
     def __init__(self, *args: Any, user: Client, **more: Any) -> None:
@@ -67,7 +67,7 @@ class StageConnection(UnixDomainSocketConnection):
         return super().pack_commands([self._prepare(each, first=place == 0) for place, each in enumerate(commands)])
 
     def can_read(self, timeout: float = 0) -> bool:
-        """Return whether there is something to read, within `timeout` seconds of the stage."""
+        """Return whether there is something to read, within `timeout` seconds of virtual time."""
         if timeout and not super().can_read(0):
             self._user.wait(timeout, self._has_data)
         return super().can_read(0)

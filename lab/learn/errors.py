@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gettext import gettext as _
+
 from lab.errors import LabError
 
 FILE_NAME = "<version>"  # of the learner's file, in tracebacks
@@ -16,12 +18,12 @@ class Killed(BaseException):
 
 
 def describe_error(error: BaseException) -> str:
-    """Return an exception in words, with the line of the learner's file that raised it."""
+    """Return an exception's type and message, with the line of the learner's file that raised it."""
     line, trace = 0, error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == FILE_NAME:
             line = trace.tb_lineno
         trace = trace.tb_next
     text = str(error).splitlines()
-    where = f" in line {line}" if line else ""
-    return f"{type(error).__name__}{': ' + text[0] if text else ''}{where}"
+    what = f"{type(error).__name__}{': ' + text[0] if text else ''}"
+    return _("{error} in line {line}").format(error=what, line=line) if line else what

@@ -1,13 +1,17 @@
-"""Pure functions from the trace of a run on the stage to a verdict."""
+"""Pure functions from the trace of a run to a verdict."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from gettext import gettext as _
+from gettext import ngettext
 from typing import TypeAlias
 
 from lab.checks import verdicts
-from lab.checks.verdicts import Verdict
-from lab.learn.stage import SENDS, WAITS
+from lab.checks.verdicts import Judgement, Verdict
+from lab.formatting import join_names
+from lab.language import N_
+from lab.learn.actor import SENDS, WAITS
 from lab.trace import DIES, RESUMES, Event, Trace
 
 JOB = "the job"  # what the lock protects
@@ -16,6 +20,20 @@ TIMES_OUT = "times out"
 ANSWERS = ("enters", LATE, TIMES_OUT)  # to a request
 MAX_WAITING_REQUESTS = 20  # of one that waits for a minute without polling
 TOLERANCE = 0.5  # seconds
+HOLDS = verdicts.valid("")  # only what goes wrong is shown
+NOT_SERVED = {  # by whether somebody else was inside, or has been since
+    "inside": N_("{who} asked at {asked:g} s and was not let in until {until:g} s"),
+    "free": N_("{who} asked at {asked:g} s and was not let in until {until:g} s, although nobody was inside"),
+    "left": N_(
+        "{who} asked at {asked:g} s and was not let in until {until:g} s, although nobody has been inside since "
+        "{left:g} s"
+    ),
+}
+NOT_PROMPT = {  # by how the wait ended
+    "enters": N_("{who} entered only at {end:g} s, although nobody has been inside since {free:g} s"),
+    TIMES_OUT: N_("{who} gave up at {end:g} s, although nobody has been inside since {free:g} s"),
+    "": N_("{who} was still waiting at {end:g} s, although nobody has been inside since {free:g} s"),
+}
 
 Judge: TypeAlias = Callable[[Trace], Verdict]
 
@@ -27,7 +45,22 @@ def all_of(*judges: Judge) -> Judge:
 
 def at_most(limit: int) -> Judge:
     """Return a judge of how many may be inside at once."""
-    return lambda trace: verdicts.within_limit(trace, JOB, limit)
+
+    def judge(trace: Trace) -> Verdict:
+        found = verdicts.within_limit(trace, JOB, limit)
+        if found.judgement is Judgement.UNKNOWN:
+            return verdicts.unknown(_("nobody was let in"))
+        if found.judgement is Judgement.INVALID:
+            *others, last = (event.who for event in found.events)
+            sentence = ngettext(
+                "{who} entered the job while {others} was still inside",
+                "{who} entered the job while {others} were still inside",
+                len(others),
+            )
+            return verdicts.invalid(sentence.format(who=last, others=join_names(others)), *found.events)
+        return HOLDS
+
+    return judge
 
 
 def served(trace: Trace) -> Verdict:
@@ -36,13 +69,11 @@ def served(trace: Trace) -> Verdict:
     for request, answer in _requests(trace):
         if answer is None or answer.what == TIMES_OUT:
             left = [event.when for event in trace.of("leaves") if event.who != request.who]
-            since = f"has been inside since {left[-1]:g} s" if left else "was inside"
-            although = f", although nobody {since}" if _is_empty(trace) else ""
+            sentence = NOT_SERVED["inside" if not _is_empty(trace) else "left" if left else "free"]
             until = end if answer is None else answer.when
-            return verdicts.invalid(
-                f"{request.who} asked at {request.when:g} s and was not let in until {until:g} s{although}"
-            )
-    return verdicts.valid("everybody was let in")
+            values = {"who": request.who, "asked": request.when, "until": until, "left": max(left, default=0.0)}
+            return verdicts.invalid(_(sentence).format(**values))
+    return HOLDS
 
 
 def prompt(within: float) -> Judge:
@@ -56,13 +87,9 @@ def prompt(within: float) -> Judge:
             resumed = [event.when for event in before if event.what == RESUMES and event.who == request.who]
             since = max([request.when, *free[-1:], *resumed[-1:]])
             if free and end.when - since > within:
-                did = {"enters": "entered only", TIMES_OUT: "gave up"}.get(end.what, "was still waiting")
-                return verdicts.invalid(
-                    f"{request.who} {did} at {end.when:g} s, although nobody has been inside since {free[-1]:g} s",
-                    request,
-                    end,
-                )
-        return verdicts.valid("whoever waited was let in at once")
+                sentence = NOT_PROMPT.get(end.what, NOT_PROMPT[""])
+                return verdicts.invalid(_(sentence).format(who=request.who, end=end.when, free=free[-1]), request, end)
+        return HOLDS
 
     return judge
 
@@ -74,8 +101,9 @@ def does_not_poll(trace: Trace) -> Verdict:
         waiting = trace.events[trace.events.index(request) : end]
         count = sum(event.what == SENDS and event.who == request.who for event in waiting)
         if count > MAX_WAITING_REQUESTS:
-            return verdicts.invalid(f"{request.who} sent {count} requests while it waited: it polls", request)
-    return verdicts.valid("nobody polls")
+            sentence = _("{who} sent {count} requests while it waited: it polls")
+            return verdicts.invalid(sentence.format(who=request.who, count=count), request)
+    return HOLDS
 
 
 def times_out(who: str, timeout: float) -> Judge:
@@ -85,13 +113,13 @@ def times_out(who: str, timeout: float) -> Judge:
         (asked,) = (event for event in trace.of("requests") if event.who == who)
         given_up = [event for event in trace.of(TIMES_OUT) if event.who == who]
         if not given_up:
-            return verdicts.invalid(
-                f"{who} asked at {asked.when:g} s with a timeout of {timeout:g} s and has not got False"
-            )
+            sentence = _("{who} asked at {asked:g} s with a timeout of {timeout:g} s and has not got False")
+            return verdicts.invalid(sentence.format(who=who, asked=asked.when, timeout=timeout))
         waited = given_up[0].when - asked.when
         if abs(waited - timeout) > 2 * TOLERANCE:
-            return verdicts.invalid(f"{who} gave up after {waited:g} s; its timeout is {timeout:g} s", *given_up)
-        return verdicts.valid("the timeout is kept")
+            sentence = _("{who} gave up after {waited:g} s; its timeout is {timeout:g} s")
+            return verdicts.invalid(sentence.format(who=who, waited=waited, timeout=timeout), *given_up)
+        return HOLDS
 
     return judge
 
@@ -107,11 +135,10 @@ def not_overtaken(limit: int) -> Judge:
             since = own.index(waits[0]) if waits else len(own)
             others = [event for event in own[since:] if event.what == "enters" and event.who != request.who]
             if len(others) > limit:
-                sentence = "{0} has waited since {1:g} s, and {2} has entered {3} times since then"
-                return verdicts.invalid(
-                    sentence.format(request.who, waits[0].when, others[0].who, len(others)), waits[0], *others
-                )
-        return verdicts.valid("nobody is overtaken")
+                sentence = _("{who} has waited since {since:g} s, and {other} has entered {count} times since then")
+                values = {"who": request.who, "since": waits[0].when, "other": others[0].who, "count": len(others)}
+                return verdicts.invalid(sentence.format(**values), waits[0], *others)
+        return HOLDS
 
     return judge
 
@@ -128,21 +155,19 @@ def late_writes_are_refused(trace: Trace) -> Verdict:
             ended[event.who] = event.when if event.value is None else event.value
         elif event.what == WRITES:
             if last and entered.get(last.who, 0) >= ended.get(event.who, trace.events[-1].when):
-                return verdicts.invalid(
-                    f"{event.who} wrote at {event.when:g} s under fence {event.fence}, and its lease had ended; "
-                    f"{last.who} had written at {last.when:g} s under fence {last.fence}, so the store could not tell",
-                    last,
-                    event,
+                sentence = _(
+                    "{who} wrote at {when:g} s under fence {fence}, and its lease had ended; {other} had written at "
+                    "{before:g} s under fence {newest}, so the store could not tell"
                 )
+                return verdicts.invalid(sentence.format(**_writes(event, last)), last, event)
             last = event
         elif event.what == REFUSED and last and event.who not in ended:
-            return verdicts.invalid(
-                f"{event.who} held the lock and was refused at {event.when:g} s: its fence {event.fence} is lower than "
-                f"{last.fence}, under which {last.who} wrote before",
-                last,
-                event,
+            sentence = _(
+                "{who} held the lock and was refused at {when:g} s: its fence {fence} is lower than {newest}, under "
+                "which {other} wrote before"
             )
-    return verdicts.valid("late writes were refused")
+            return verdicts.invalid(sentence.format(**_writes(event, last)), last, event)
+    return HOLDS
 
 
 def knows_its_lease(trace: Trace) -> Verdict:
@@ -155,14 +180,19 @@ def knows_its_lease(trace: Trace) -> Verdict:
             inside.discard(event.who)
             ended[event.who] = event.when
         elif event.what == ACTS and event.when > ended.get(event.who, event.when) + TOLERANCE:
-            sentence = "believed at {0:g} s that it held the lock, but its lease had ended at {1:g} s"
-            return verdicts.invalid(f"{event.who} {sentence.format(event.when, ended[event.who])}", event)
+            sentence = _("{who} believed at {when:g} s that it held the lock, but its lease had ended at {ended:g} s")
+            values = {"who": event.who, "when": event.when, "ended": ended[event.who]}
+            return verdicts.invalid(sentence.format(**values), event)
         elif event.what == NOT_HELD and event.who in inside:
-            return verdicts.invalid(
-                f"{event.who} believed at {event.when:g} s that it had lost the lock, but its lease had not ended",
-                event,
-            )
-    return verdicts.valid("each holder knew whether it held the lock")
+            sentence = _("{who} believed at {when:g} s that it had lost the lock, but its lease had not ended")
+            return verdicts.invalid(sentence.format(who=event.who, when=event.when), event)
+    return HOLDS
+
+
+def _writes(event: Event, last: Event) -> dict[str, object]:
+    """Return what a sentence on a write and the last one before it says."""
+    values = {"who": event.who, "when": event.when, "fence": event.fence}
+    return values | {"other": last.who, "before": last.when, "newest": last.fence}
 
 
 def _requests(trace: Trace) -> Iterator[tuple[Event, Event | None]]:

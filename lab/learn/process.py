@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import closing
 from dataclasses import asdict
+from gettext import gettext as _
 from io import FileIO
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def check_in_process(rung: Rung, file: Path) -> Outcome:
     try:
         return _parse(json.loads(text))
     except json.JSONDecodeError as error:
-        raise UnjudgedError("the file has ended its process") from error
+        raise UnjudgedError(_("the file has ended its process")) from error
 
 
 def _read(results: FileIO) -> bytes:
@@ -55,7 +56,7 @@ def _read(results: FileIO) -> bytes:
         if not part:
             return text
         text += part
-    raise UnjudgedError(f"the trials have not ended after {TIME_LIMIT:g} s")
+    raise UnjudgedError(_("the trials have not ended after {seconds:g} s").format(seconds=TIME_LIMIT))
 
 
 def _parse(found: dict[str, object]) -> Outcome:

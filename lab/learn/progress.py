@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from gettext import gettext as _
+from gettext import pgettext
 from pathlib import Path
 
 from lab import files
@@ -31,7 +33,8 @@ class Folder:
         except FileNotFoundError:
             return cls(path)
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-            raise LabError(f"{path / PROGRESS} cannot be read ({error}); delete it to begin again") from error
+            sentence = _("{file} cannot be read ({error}); delete it to begin again")
+            raise LabError(sentence.format(file=path / PROGRESS, error=error)) from error
 
     def save(self) -> None:
         """Record how far the learner has come."""
@@ -45,18 +48,19 @@ class Folder:
     def state_of(self, rung: Rung) -> str:
         """Return how far the learner has come with a rung, in a word."""
         if rung.name in self.held:
-            return "holds"
-        return "started" if self.file_of(rung).exists() else ""
+            return pgettext("rung", "holds")
+        return pgettext("rung", "started") if self.file_of(rung).exists() else ""
 
     def start(self, rung: Rung) -> Path:
         """Write a rung's file and return its path; raise `LabError` if there is one."""
         file = self.file_of(rung)
         if file.exists():
-            raise LabError(f"{file} exists; edit it, or delete it to begin again")
+            raise LabError(_("{file} exists; edit it, or delete it to begin again").format(file=file))
         try:
             self.path.mkdir(exist_ok=True)
         except OSError as error:
-            raise LabError(f"{self.path} cannot be made ({error.strerror}); name another folder") from error
+            sentence = _("{folder} cannot be made ({error}); name another folder")
+            raise LabError(sentence.format(folder=self.path, error=error.strerror)) from error
         files.write_file(file, rung.file())
         return file
 
@@ -71,4 +75,5 @@ def find_rung(word: str) -> Rung:
     for rung in RUNGS:
         if word in (rung.name, str(number_of(rung))):
             return rung
-    raise LabError(f"there is no rung {word!r}; there are: 1 to {len(RUNGS)}, {', '.join(rung.name for rung in RUNGS)}")
+    sentence = _("there is no rung {name!r}; there are: 1 to {last}, {names}")
+    raise LabError(sentence.format(name=word, last=len(RUNGS), names=", ".join(rung.name for rung in RUNGS)))

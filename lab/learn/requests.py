@@ -1,14 +1,16 @@
-"""Requests as the stage sends them: with its own time instead of the server's, and as the learner reads them."""
+"""Requests as they are sent: with the virtual time instead of the server's, and as the learner reads them."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from gettext import gettext as _
+from gettext import pgettext
 from typing import Any, TypeAlias
 
 Request: TypeAlias = "tuple[Any, ...]"
 
-# In the server, TIME is not the stage's time: inside a script, this answers instead.
+# In the server, TIME is not the virtual time: inside a script, this answers instead.
 _TIME = (
     "local server = redis local function timed(call) return function(name, ...) "
     "if string.upper(name) == 'TIME' then return {{'{0}', '{1}'}} end return server[call](name, ...) end end "
@@ -21,7 +23,7 @@ MAX_ARGUMENT = 24  # characters of an argument that are shown
 
 
 class Scripts:
-    """The scripts that were sent, so that EVALSHA, too, can be sent with the stage's time."""
+    """The scripts that were sent, so that EVALSHA, too, can be sent with the virtual time."""
 
     def __init__(self) -> None:
         self._texts: dict[str, str] = {}
@@ -49,7 +51,7 @@ def _with_prefix(prefix: str, script: str) -> str:
     """Return the script after the prefix; a line such as `#!lua` stays the first."""
     if not script.startswith("#!"):
         return prefix + script
-    first, _, rest = script.partition("\n")
+    first, _newline, rest = script.partition("\n")
     return f"{first}\n{prefix}{rest}"
 
 
@@ -63,20 +65,20 @@ def without_timeout(request: Request) -> tuple[Request, float | None]:
     name = command(request)
     if name in _BLOCKS_LAST:
         return (*request[:-1], 0), float(request[-1]) or FOREVER
-    words = [(word.decode(errors="replace") if isinstance(word, bytes) else str(word)).upper() for word in request]
-    if name in _BLOCKS and "BLOCK" in words:
-        place = words.index("BLOCK") + 1
+    options = [(each.decode(errors="replace") if isinstance(each, bytes) else str(each)).upper() for each in request]
+    if name in _BLOCKS and "BLOCK" in options:
+        place = options.index("BLOCK") + 1
         return (*request[:place], 0, *request[place + 1 :]), float(request[place]) / 1000 or FOREVER
     return request, None
 
 
 def describe(request: Request, tokens: Tokens, who: str) -> str:
-    """Return a request in words: a script as such, long values as whose they are."""
+    """Return a request as it is shown: a script as such, long values as whose they are."""
     name, arguments = str(request[0]).upper(), list(request[1:])
     if name in _BLOCKS_LAST:
         del arguments[-1]
     if name in ("EVAL", "EVALSHA"):
-        arguments = ["script", *arguments[2:]]
+        arguments = [_("script"), *arguments[2:]]
     return " ".join([name, *(tokens.describe(argument, who) for argument in arguments)])
 
 
@@ -92,13 +94,14 @@ class Tokens:
         text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
         if len(text) >= 16 and any(letter.isdigit() for letter in text) and who and text not in self._names:
             count = self._counts[who] = self._counts.get(who, 0) + 1
-            self._names[text] = f"<{who}'s token>" if count == 1 else f"<{who}'s token {count}>"
+            name = _("<{who}'s token>") if count == 1 else _("<{who}'s token {count}>")
+            self._names[text] = name.format(who=who, count=count)
         return self._names.get(text, text if len(text) <= MAX_ARGUMENT else text[: MAX_ARGUMENT - 1] + "…")
 
     def describe_reply(self, reply: object) -> str:
         """Return a reply as it is shown."""
         if reply is None:
-            return "nothing"
+            return pgettext("reply", "nothing")
         if isinstance(reply, Sequence) and not isinstance(reply, (str, bytes)):
             return f"[{', '.join(map(self.describe_reply, reply))}]"
         return self.describe(reply)

@@ -6,21 +6,24 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from gettext import gettext as _
 from importlib.resources import files
+from itertools import chain, repeat
 from types import CodeType
 
 from lab.checks.verdicts import Judgement, Verdict
+from lab.learn.actor import Actor
+from lab.learn.behaviors import LEASE, Behavior
 from lab.learn.faults import WORK, Fault
 from lab.learn.judging import Judge
-from lab.learn.roles import LEASE, Play
-from lab.learn.stage import Actor, Stage
 from lab.learn.version import compile_version, create
+from lab.learn.virtual_run import VirtualRun
 from lab.trace import Trace
 
 MAX_REAL_TIME = 5.0  # seconds that a run may take: by so much earlier, keys expire
 ATTEMPTS = 3  # until a run is as short as that
 MAX_POINTS = 100  # at which a fault meets one call
-ACTORS = "ABCDE"
+NAMES = "ABCDE"  # of the actors
 KEY = "job"  # the lock's name on the server
 
 
@@ -28,7 +31,7 @@ KEY = "job"  # the lock's name on the server
 class Trial:
     """A run with a fault, at each request of a call in turn, or without one."""
 
-    plays: tuple[tuple[Play, float], ...]  # of A, B and so on, and when each begins
+    actors: tuple[tuple[Behavior, float], ...]  # of A, B and so on, and when each begins
     judge: Judge
     until: float  # seconds; whoever still waits then waits in vain
     fault: Fault | None = None
@@ -45,7 +48,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Rung:
-    """A broken lock or semaphore. What a learner reads is in `title`, `task`, `hints` and `explanation`."""
+    """A broken lock or semaphore. What a learner reads is in `title`, `task`, `hints` and `explanation`, in English."""
 
     name: str
     title: str
@@ -62,8 +65,8 @@ class Rung:
         return (files(__package__ or "") / "files" / f"{self.name}.py").read_text("utf-8")
 
     def file(self) -> str:
-        """Return the learner's file."""
-        return f'"""{self.title}\n\n{self.task}\n"""\n\n{self.code()}'
+        """Return the learner's file, with the task in the learner's language."""
+        return f'"""{_(self.title)}\n\n{_(self.task)}\n"""\n\n{self.code()}'
 
 
 @dataclass(frozen=True)
@@ -95,22 +98,23 @@ def check(rung: Rung, source: str, url: str) -> Outcome:
 
 
 def _run(rung: Rung, trial: Trial, fault: Fault | None, code: CodeType, url: str) -> tuple[Trace, bool]:
-    for _ in range(ATTEMPTS):
+    for _attempt in range(ATTEMPTS):
         begun = time.monotonic()
-        with Stage(url, fault) as stage:
-            for name, (play, start) in zip(ACTORS, trial.plays, strict=False):
-                stage.add(name, _actor(rung, play, code), start)
-            for actor, offset in zip(stage.actors, trial.clock_offsets, strict=False):
-                actor.clock_offset = offset
-            trace = stage.run(trial.until)
+        with VirtualRun(url, fault) as run:
+            offsets = chain(trial.clock_offsets, repeat(0.0))
+            for name, (behavior, start), offset in zip(NAMES, trial.actors, offsets, strict=False):
+                run.add(Actor(run, name, len(run.actors) + 1, _behavior(rung, behavior, code), start, offset))
+            trace = run.run(trial.until)
         if time.monotonic() - begun < MAX_REAL_TIME:
             break
-    return trace, stage.fault_met
+    return trace, run.fault_met
 
 
-def _actor(rung: Rung, play: Play, code: CodeType) -> Callable[[Actor], None]:
-    def run(me: Actor) -> None:
+def _behavior(rung: Rung, behavior: Behavior, code: CodeType) -> Callable[[Actor], None]:
+    def behave(me: Actor) -> None:
         clients = me.clients(rung.clients)
-        play(me, create(me, code, rung.class_name, clients if rung.clients > 1 else clients[0], KEY, *rung.arguments))
+        behavior(
+            me, create(me, code, rung.class_name, clients if rung.clients > 1 else clients[0], KEY, *rung.arguments)
+        )
 
-    return run
+    return behave

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from lab.learn.behaviors import LEASE, hold
 from lab.learn.faults import KILL, LOSE_REPLY, PAUSE, WORK, Fault
 from lab.learn.judging import all_of, at_most, served
-from lab.learn.roles import LEASE, hold
 from lab.learn.rung import Trial
 
 LONG = 35.0  # seconds, longer than the lease
@@ -17,7 +17,7 @@ ORDINARY = Trial(((hold(20), 0), (hold(5), 1)), LOCK, until=28)
 KILLED_INSIDE = Trial(((hold(20), 0), (hold(5), 1)), LOCK, until=SOON, fault=Fault(KILL, "A", WORK))
 # A's lease ends while it is paused. B follows, and is inside when A releases late; C must wait for B.
 PAUSED_INSIDE = Trial(((hold(20), 0), (hold(25), 1), (hold(5), 40)), LOCK, 90, Fault(PAUSE, "A", WORK, LEASE))
-PAUSED_IN_RELEASE = Trial(PAUSED_INSIDE.plays, LOCK, 90, Fault(PAUSE, "A", "release", LEASE))
+PAUSED_IN_RELEASE = Trial(PAUSED_INSIDE.actors, LOCK, 90, Fault(PAUSE, "A", "release", LEASE))
 KILLED_IN_ACQUIRE = Trial(((hold(20), 0), (hold(5), 1)), LOCK, until=SOON, fault=Fault(KILL, "A", "acquire"))
 KILLED_IN_RELEASE = Trial(((hold(20), 0), (hold(5), 1)), LOCK, until=SOON, fault=Fault(KILL, "A", "release"))
 # One of the two is let in soon: nobody else holds the lock.

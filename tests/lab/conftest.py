@@ -13,6 +13,7 @@ import redis
 
 from broker.server.private_server import PrivateServer
 from lab.__main__ import main
+from lab.language import language
 from tests.support.lab import FinishedLab, LabProcess, RunLab, StartLab
 from tests.support.rq_worker import RQ_MAINTENANCE_KEY
 from tests.support.waiting import wait_until
@@ -77,3 +78,10 @@ def url(server: PrivateServer, client: redis.Redis) -> Iterator[str]:
     before = set(client.keys("*")) | {RQ_MAINTENANCE_KEY}
     yield server.url
     wait_until(lambda: set(client.keys("*")) <= before, fails_with=lambda: f"left: {set(client.keys('*')) - before}")
+
+
+@pytest.fixture
+def chinese() -> Iterator[None]:
+    """Prints in Chinese within the test."""
+    with language("zh"):
+        yield

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from lab.language import N_
 from lab.learn.rung import Rung
 from lab.learn.trials import KILLED_INSIDE, ORDINARY
 
 NO_EXPIRY = Rung(
     name="no_expiry",
-    title="A lock that outlives its holder",
-    task="""\
+    title=N_("A lock that outlives its holder"),
+    task=N_("""\
 SET with NX stores a key only if there is none. So whoever stores it holds the
 lock, and release() deletes it.
 
@@ -17,17 +18,17 @@ The lab kills a holder. Repair the lock, so that another process gets it within
 
 acquire() returns at once: True if the lock was granted, False if not.
 release() is called by the holder.
-`client` is a redis.Redis; its replies are str.""",
+`client` is a redis.Redis; its replies are str."""),
     hints=(
-        "A dead process cannot delete its key. Who else can?",
-        "The server deletes a key when its time to live is over. See SET's options.",
-        "client.set(name, value, nx=True, ex=int(self.lease)), in one request.",
+        N_("A dead process cannot delete its key. Who else can?"),
+        N_("The server deletes a key when its time to live is over. See SET's options."),
+        N_("client.set(name, value, nx=True, ex=int(self.lease)), in one request."),
     ),
-    explanation="""\
+    explanation=N_("""\
 A lock across processes needs a lease: nobody can tell a dead holder from a
 slow one, so the server takes the lock back after a time that all know.
 multiprocessing's own lock has none: if its holder is killed, all others wait
 for ever (`lab compare tickets --clients 10 --stock 10 --fault kill --seed
-40`).""",
+40`)."""),
     trials=(ORDINARY, KILLED_INSIDE),
 )

@@ -9,13 +9,12 @@ import pytest
 
 from lab.learn.rungs import RUNGS
 from tests.support.lab import RunLab
-
-SOLUTIONS = Path(__file__).parents[1] / "learn" / "solutions"
+from tests.support.rungs import solution
 
 
 def solve(file: Path, encoding: str = "utf-8") -> None:
     """Replace a rung's file by a right version."""
-    file.write_text((SOLUTIONS / f"{file.stem[3:]}.py").read_text("utf-8"), encoding)
+    file.write_text(solution(file.stem[3:]), encoding)
 
 
 def test_rungs_are_started_by_number_or_name(lab_in_process: RunLab, tmp_path: Path):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lab.exercises import EXERCISES
-from lab.printed_lines import PrintedLine, format_line, locale_language
+from lab.printed_lines import PrintedLine, format_line
 from lab.trace import load_traces
 from tests.support.lab import BACKENDS, INTERRUPTED, RunLab, StartLab
 from tests.support.traces import parse_trace
@@ -72,19 +72,6 @@ def test_locale_determines_the_printed_language(lab: RunLab, monkeypatch: pytest
     for locale, line in (("zh_CN.UTF-8", "剩余票数2"), ("C.UTF-8", "tickets left: 2")):
         monkeypatch.setenv("LANG", locale)
         assert lab(*FEW).stdout.splitlines()[0] == line
-
-
-@pytest.mark.parametrize(
-    ("environment", "language"),
-    [
-        ({}, "en"),
-        ({"LANG": "zh_TW.UTF-8"}, "zh"),
-        ({"LANG": "zh_CN", "LC_ALL": "de_DE"}, "en"),
-        ({"LANG": "C", "LC_ALL": "", "LC_MESSAGES": "zh_CN"}, "zh"),
-    ],
-)
-def test_language_of_each_locale(environment: dict[str, str], language: str):
-    assert locale_language(environment) == language
 
 
 def test_placeholders_are_filled_from_the_event():

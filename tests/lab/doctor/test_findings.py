@@ -11,6 +11,7 @@ from lab.doctor.facts import ClockOffset, ProbeResult, ServerFacts, Versions
 from lab.doctor.findings import Finding, Status
 from lab.doctor.server_findings import secret_finding, server_findings
 from lab.doctor.worker_findings import worker_findings
+from tests.support.chinese import is_chinese
 from tests.support.worker_records import OUR_FIELDS, make_record
 
 INFO = {
@@ -226,3 +227,49 @@ def test_problems_of_a_worker_or_its_host(seen: WorkerInfo, probe: ProbeResult, 
 def test_busy_workers_are_not_probed():
     found = worker_findings([worker(0), worker(1, state="busy")], [probe_result(0)], HERE)
     assert (found[0].status, found[0].text) == (Status.UNKNOWN, "web1/1: busy, so not probed")
+
+
+def in_chinese(found: list[Finding]) -> bool:
+    """Return whether the sentences are Chinese, and what programs compare is English."""
+    assert all(is_chinese(finding.text) or finding.subject == "version" for finding in found)
+    fixes = [finding.fix for finding in found if finding.fix and not finding.fix.startswith("CONFIG SET ")]
+    assert all(map(is_chinese, fixes))
+    assert {finding.figures()["status"] for finding in found} <= {"ok", "problem", "unknown"}
+    return all(finding.figures()["subject"].isascii() for finding in found)
+
+
+@pytest.mark.parametrize(
+    ("facts", "secret"),
+    [
+        (HEALTHY, "x" * 32),
+        (dataclasses.replace(HEALTHY, clock=ClockOffset(0.9, 0.0)), ""),
+        (
+            dataclasses.replace(
+                *(OPEN,),
+                info=INFO | {"redis_version": "6.0.16", "maxmemory": "1100000", "maxmemory_policy": "allkeys-lru"},
+                clock=ClockOffset(-5.0, 0.0),
+                settings=SETTINGS | {"appendfsync": "no", "client-output-buffer-limit": "pubsub 0 0 0"},
+                round_trip=0.5,
+            ),
+            "",
+        ),
+        (dataclasses.replace(HEALTHY, info=INFO | {"aof_enabled": "0", "connected_clients": "9800"}), ""),
+        (ServerFacts(None, None, None, None, needs_credentials=False, local=True), ""),
+    ],
+)
+def test_findings_about_a_server_in_chinese(monkeypatch: pytest.MonkeyPatch, chinese: None, facts, secret: str):
+    monkeypatch.setenv("LAB_SECRET", secret)
+    assert in_chinese([*server_findings(facts), secret_finding(facts.local)])
+
+
+def test_findings_about_workers_in_chinese(chinese: None):
+    probes = [
+        probe_result(versions=None, clock=None, failed="ModuleNotFoundError"),
+        probe_result(missing=("cloudpickle", "rich")),
+        probe_result(versions=Versions("3.12.1", "2.6.0", "8.0.0", "0.0.9")),
+        probe_result(clock=ClockOffset(-40.0, 0.01)),
+    ]
+    workers = [worker(), worker(1, problem="paused or cut off"), worker(2, state="busy")]
+    assert in_chinese(worker_findings(workers, probes, HERE))
+    assert in_chinese(worker_findings([], [], HERE))
+    assert in_chinese(worker_findings([worker()], [probe_result()], HERE))

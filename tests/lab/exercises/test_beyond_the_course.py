@@ -65,3 +65,20 @@ def test_barrier_breaks_for_all_when_one_is_killed(lab: RunLab, url: str, tmp_pa
     (death,) = trace.of(DIES)
     assert {event.who for event in trace.of("gives up")} == {f"process {n}" for n in range(4)} - {death.who}
     assert f"{death.who} was killed; all 3 others finished" in runs["barrier", backend]["evidence"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["redis", "rq"])
+@pytest.mark.parametrize(("seed", "killed"), [(0, "consumer 0"), (2, "producer 0")])
+def test_buffer_goes_on_without_a_killed_process(
+    lab: RunLab, url: str, tmp_path: Path, backend: str, seed: int, killed: str
+):
+    options = ("--fault", "kill", "--seed", seed, "--pace", 0.01, "--on", backend, "--redis-url", url)
+    runs = compare_backends(lab, tmp_path, "buffer", *options)
+    (trace,) = load_traces(tmp_path / "traces")
+    assert [event.who for event in trace.of(DIES)] == [killed]
+    count = 36 if killed == "consumer 0" else len(trace.of("puts"))
+    assert runs["loop", backend]["evidence"].startswith(
+        f"{killed} was killed; all 4 others finished; all {count} items were taken once, in order"
+    )
+    assert bool(trace.of("gives up")) is (killed == "producer 0")

@@ -63,3 +63,8 @@ def test_woken_in_vain():
 def test_why_items_are_missing_comes_before_how_many():
     text = ITEMS + end_of_run("a", "b", "p").replace("90 b ends\n", "").replace("joins b 0", "joins b 1")
     assert BoundedBuffer().check(parse_trace(text, "buffer")) == verdicts.unknown("b ended with exit code 1")
+
+
+def test_what_a_killed_producer_would_have_put_is_not_missed():
+    assert verdict_on(ITEMS.replace("0.4 p puts 3", "0.4 p dies").replace("0.6 b gets 3\n", "")).judgement is VALID
+    assert verdict_on(ITEMS.replace("0.6 b gets 3\n", "0.6 p dies\n")).judgement is UNKNOWN

@@ -13,7 +13,7 @@ def event(who: str, what: str, when: float) -> Event:
 def test_lanes() -> None:
     trace = Trace(
         "learn",
-        "stage",
+        "virtual",
         {},
         (
             event("A", "requests", 0),
