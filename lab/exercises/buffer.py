@@ -32,6 +32,7 @@ from lab.checks import buffer, metrics, verdicts
 from lab.checks.buffer import BUFFER
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import OutcomeValue
+from lab.language import N_
 from lab.printed_lines import PrintedLine
 from lab.runtime.context import Condition, Context, Event, SimpleQueue
 from lab.runtime.fault_plan import WAITING, FaultPlan
@@ -142,7 +143,7 @@ class BoundedBuffer(Exercise):
     """Producers and consumers with a buffer between them."""
 
     name = "buffer"
-    summary = "2 producers and 3 consumers share a buffer, with a Condition"
+    summary = N_("2 producers and 3 consumers share a buffer, with a Condition")
     printed_lines: ClassVar = {
         "puts": PrintedLine("{who} 放入 {value}", "{who} puts {value}", "green"),
         "gets": PrintedLine("{who} 取走 {value}", "{who} takes {value}"),

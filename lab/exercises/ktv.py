@@ -28,6 +28,7 @@ from typing import ClassVar
 from lab.checks import metrics, verdicts
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import OutcomeValue
+from lab.language import N_
 from lab.printed_lines import PrintedLine
 from lab.runtime.context import Permits, Process
 from lab.runtime.pool_tasks import PoolTask
@@ -54,7 +55,7 @@ class Ktv(Exercise):
     """The course's karaoke bar."""
 
     name = "ktv"
-    summary = "13 guests want to sing in 4 rooms; a semaphore counts the rooms"
+    summary = N_("13 guests want to sing in 4 rooms; a semaphore counts the rooms")
     section = "rooms"
     judges_faults = True
     actor_noun = "guests"

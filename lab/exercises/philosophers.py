@@ -35,6 +35,7 @@ from broker import LeaseLostError
 from lab.checks import philosophers, verdicts
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import OutcomeValue
+from lab.language import N_
 from lab.printed_lines import PrintedLine
 from lab.runtime.context import Barrier, Permits
 from lab.runtime.fault_plan import FaultPlan
@@ -109,7 +110,7 @@ class Philosophers(Exercise):
     """Dijkstra's philosophers, with processes and locks."""
 
     name = "philosophers"
-    summary = "5 philosophers need two forks each; without an order: a deadlock"
+    summary = N_("5 philosophers need two forks each; without an order: a deadlock")
     actor_noun = "philosophers"
     printed_lines: ClassVar = {
         "eats": PrintedLine("{who} 开始吃", "{who} eats", "green"),

@@ -31,6 +31,7 @@ from typing import ClassVar
 from lab.checks import rendezvous, verdicts
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import OutcomeValue
+from lab.language import N_
 from lab.printed_lines import PrintedLine
 from lab.runtime.context import Barrier, Event
 from lab.runtime.fault_plan import FAULT_SECONDS, WAITING, FaultPlan
@@ -99,7 +100,7 @@ class Rendezvous(Exercise):
     """Processes that wait for each other between the phases of their work."""
 
     name = "rendezvous"
-    summary = "4 processes work in 3 phases; a barrier keeps the phases apart"
+    summary = N_("4 processes work in 3 phases; a barrier keeps the phases apart")
     judges_faults = True
     printed_lines: ClassVar = {
         "begins phase": PrintedLine("{who} 开始第{value}阶段", "{who} begins phase {value}"),

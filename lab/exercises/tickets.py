@@ -48,6 +48,7 @@ from lab.checks import tickets, verdicts
 from lab.errors import StaleFenceError
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import OutcomeValue
+from lab.language import N_
 from lab.printed_lines import PrintedLine
 from lab.runtime.context import Connection, Permits, Queue
 from lab.runtime.recorder import Recorder, actor
@@ -139,7 +140,7 @@ class Tickets(Exercise):
     """The course's tickets."""
 
     name = "tickets"
-    summary = "100 clients buy 5 tickets; a lock keeps one from being sold twice"
+    summary = N_("100 clients buy 5 tickets; a lock keeps one from being sold twice")
     section = "db"
     actor_noun = "clients"
     inside_events = (READS,)
