@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from rich.cells import cell_len
 
 WIDE = "\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60“”‘’…"  # for a set of a regular expression
-CLOSING = "，。；：！？、）》」』】”’…,.;:!?)"  # no line begins with one
-OPENING = "（《「『【“‘("  # no line ends with one
+CLOSING = r"，。；：！？、）》」』】”’…,.;:!?)\]"  # no line begins with one
+OPENING = r"（《「『【“‘(\["  # no line ends with one
 PIECE = re.compile(rf"\s+|[{OPENING}]*(?:[{WIDE}]|[^\s{WIDE}]+)[{CLOSING}]*")  # what is on one line
 LINE_BREAK = re.compile(rf"(?<=[{WIDE}])\s*\n\s*(?=[{WIDE}])")  # in a Chinese text, where no space is meant
 

@@ -99,7 +99,7 @@ def show(name: str, source: bool) -> None:
     exercise = _find(name)
     question = QUESTIONS.get(name)
     if question is None:
-        click.echo(f"{name}: {_(exercise.summary)}\n")
+        click.echo(_("{name}: {summary}").format(name=name, summary=_(exercise.summary)) + "\n")
     else:
         heading = _("{name}: the course's program {program}")
         click.echo(heading.format(name=name, program=f"{question.program}.py") + "\n")

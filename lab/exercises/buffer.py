@@ -157,8 +157,8 @@ class BoundedBuffer(Exercise):
     pace: float = parameter(0.05, "seconds that a consumer works with an item, at most", maximum=1000)
     how: str = choice(
         "how a process waits",
-        loop="with a test after each wait, in a loop",
-        once="with a test before the wait only",
+        loop=N_("with a test after each wait, in a loop"),
+        once=N_("with a test before the wait only"),
     )
     seed: int = parameter(0, "seed of the consumers' work", maximum=2**32)
 

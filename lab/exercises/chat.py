@@ -191,9 +191,9 @@ class Chat(Exercise):
     pace: float = parameter(0.1, "longest pause of a client before a message, in seconds", maximum=1000)
     how: str = choice(
         "kind of server",
-        each="with a process per connection",
-        one="with one process",
-        queue="through a queue",
+        each=N_("with a process per connection"),
+        one=N_("with one process"),
+        queue=N_("through a queue"),
     )
     seed: int = parameter(0, "seed of the random pauses", maximum=2**32)
 

@@ -101,9 +101,9 @@ class Counter(Exercise):
     increments: int = parameter(25, "number of increments by each process", minimum=1, maximum=100_000)
     how: str = choice(
         "what makes an increment one step",
-        lock="under the number's lock",
-        nothing="with nothing between reading and writing",
-        add="by an atomic add",
+        lock=N_("under the number's lock"),
+        nothing=N_("with nothing between reading and writing"),
+        add=N_("by an atomic add"),
     )
 
     @property

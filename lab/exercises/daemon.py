@@ -127,10 +127,10 @@ class Daemon(Exercise):
 
     how: str = choice(
         "which of the course's programs",
-        foo="with foo and bar",
-        func="with func1 and func2",
-        chat="with a subclass of Process",
-        child="with a daemon that starts a child",
+        foo=N_("with foo and bar"),
+        func=N_("with func1 and func2"),
+        chat=N_("with a subclass of Process"),
+        child=N_("with a daemon that starts a child"),
     )
     pace: float = parameter(0.5, "seconds for one second of the course", maximum=1000)
 

@@ -118,10 +118,10 @@ class Isolation(Exercise):
 
     how: str = choice(
         "how the result is returned",
-        socket="by socket",
-        pipe="by pipe",
-        queue="by queue",
-        result="by exit code or RQ result",
+        socket=N_("by socket"),
+        pipe=N_("by pipe"),
+        queue=N_("by queue"),
+        result=N_("by exit code or RQ result"),
     )
 
     @property

@@ -69,9 +69,9 @@ class Ktv(Exercise):
     pace: float = parameter(0.25, "seconds for one second of the course", maximum=1000)
     how: str = choice(
         "what limits the guests inside",
-        semaphore="with a semaphore",
-        nothing="with nothing",
-        pool="with a pool",
+        semaphore=N_("with a semaphore"),
+        nothing=N_("with nothing"),
+        pool=N_("with a pool"),
     )
     seed: int = parameter(0, "seed of the random times in a room", maximum=2**32)
 

@@ -186,8 +186,8 @@ class Liveness(Exercise):
     length: float = parameter(3.0, "number of intervals for which the processes work", minimum=2.5, maximum=100)
     how: str = choice(
         "who reports",
-        daemon="with a daemon that reports",
-        main="with the main process itself",
+        daemon=N_("with a daemon that reports"),
+        main=N_("with the main process itself"),
     )
     seed: int = parameter(0, "seed of the pieces of work and of the death", maximum=2**32)
 

@@ -58,8 +58,8 @@ class Output(Exercise):
     pace: float = parameter(1.0, "seconds for one second of the course", maximum=1000)
     how: str = choice(
         "what keeps the lines together",
-        lock="with a lock",
-        nothing="with nothing",
+        lock=N_("with a lock"),
+        nothing=N_("with nothing"),
     )
     seed: int = parameter(0, "seed of the random sleeps", maximum=2**32)
 

@@ -124,10 +124,10 @@ class Philosophers(Exercise):
     pace: float = parameter(0.1, "seconds of thinking and of eating, at most, and of a timeout", maximum=1000)
     how: str = choice(
         "what prevents the deadlock",
-        order="by the order of the forks",
-        waiter="with a waiter, who lets all but one sit down",
-        timeout="by a timeout",
-        nothing="with nothing against a deadlock",
+        order=N_("by the order of the forks"),
+        waiter=N_("with a waiter, who lets all but one sit down"),
+        timeout=N_("by a timeout"),
+        nothing=N_("with nothing against a deadlock"),
     )
     seed: int = parameter(0, "seed of the random times", maximum=2**32)
 

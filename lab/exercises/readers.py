@@ -209,9 +209,9 @@ class Readers(Exercise):
     pace: float = parameter(0.03, "seconds that a reader stays inside, and a writer outside", maximum=1000)
     how: str = choice(
         "what keeps a writer alone",
-        counted="with readers counted under a lock",
-        permits="with a permit for each reader, all of which a writer takes",
-        nothing="with nothing",
+        counted=N_("with readers counted under a lock"),
+        permits=N_("with a permit for each reader, all of which a writer takes"),
+        nothing=N_("with nothing"),
     )
 
     @property

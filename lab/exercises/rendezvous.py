@@ -113,8 +113,8 @@ class Rendezvous(Exercise):
     pace: float = parameter(0.2, "seconds that a phase takes at most", maximum=1000)
     how: str = choice(
         "what keeps the phases apart",
-        barrier="with a barrier",
-        nothing="with nothing",
+        barrier=N_("with a barrier"),
+        nothing=N_("with nothing"),
     )
     seed: int = parameter(0, "seed of the random work", maximum=2**32)
 

@@ -157,10 +157,10 @@ class Tickets(Exercise):
     pace: float = parameter(0.05, "seconds for one second of the course", maximum=1000)
     how: str = choice(
         "how the clients share the stock",
-        lock="under a lock",
-        nothing="with nothing between them",
-        queue="through a queue with one seller",
-        unfenced="under a lock whose fence is not checked",
+        lock=N_("under a lock"),
+        nothing=N_("with nothing between them"),
+        queue=N_("through a queue with one seller"),
+        unfenced=N_("under a lock whose fence is not checked"),
     )
     seed: int = parameter(0, "seed of the random waits", maximum=2**32)
 

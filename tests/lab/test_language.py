@@ -20,7 +20,7 @@ from lab import language
 
 ROOT = Path(__file__).parents[2]
 FOLDER = language.LOCALE_FOLDER / "zh" / "LC_MESSAGES"
-KEYWORDS = "N_ parameter:2"
+KEYWORDS = "N_ parameter:2 choice:1"
 
 
 def read(path: Path) -> Catalog:
