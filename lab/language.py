@@ -40,7 +40,10 @@ def locale_language(environment: Mapping[str, str]) -> str:
 
 @contextmanager
 def language(name: str) -> Iterator[None]:
-    """Print in this language within the block, or from `set_language` on in another."""
+    """Print in this language within the block, or from `set_language` on in another.
+
+    A process that is started there does the same with `language(current_language())`, as it inherits the variable.
+    """
     domain = gettext.textdomain()
     gettext.textdomain(DOMAIN)
     _before.append(os.environ.get(VARIABLE))

@@ -92,7 +92,7 @@ def _run(exercise: type[Exercise], given: Mapping[str, Any]) -> int:
     results = summarize([judge(trace) for trace in traces])
     chosen.output.write(traces, lambda: to_json(results), lambda: exercise_document(results))
     (result,) = results
-    console.print(f"{result.verdict}: {result.verdict.evidence}")
+    console.print(_("{verdict}: {evidence}").format(verdict=result.verdict, evidence=result.verdict.evidence))
     if faults := explain_faults([result]):
         console.print(faults)
     if result.repeats:

@@ -89,8 +89,8 @@ def test_show_is_in_chinese(lab_in_process: RunLab, name: str):
     [
         ("dance", "没有命令 'dance'"),
         ("compare chess", "没有练习 'chess'；可用的有：isolation, "),
-        ("compare tickets --clients 0", "clients 必须是 1 到 10000 之间的整数，而不是 0"),
-        ("compare ktv --how magic", "how 必须是 semaphore, nothing, pool 之一，而不是 'magic'"),
+        ("compare tickets --clients 0", "clients 必须是 1 到 10000 之间的整数，不能是 0"),
+        ("compare ktv --how magic", "how 必须是 semaphore, nothing, pool 之一，不能是 'magic'"),
         ("compare ktv --guests many", "'--guests' 的值无效：'many' 不是有效的数"),
         ("compare ktv --on moon", "没有后端 'moon'；请从 local,redis,rq 中选择"),
         ("compare ktv --repeat 0", "0 不在范围 x>=1 内"),
