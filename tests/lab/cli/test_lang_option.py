@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 
 import click
 import pytest
@@ -181,5 +183,24 @@ def test_a_program_has_the_users_own_locale(monkeypatch: pytest.MonkeyPatch, own
 
 def test_a_program_is_run_with_the_users_own_locale(lab: RunLab, tmp_path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("LANGUAGE", "de")
-    (tmp_path / "own.py").write_text("import gettext, os; print(os.environ['LANGUAGE'], gettext.textdomain())\n")
-    assert lab("run", tmp_path / "own.py", "--lang", "zh").stdout == "de messages\n"
+    (tmp_path / "own.py").write_text(
+        "import gettext, os, sys; print(os.environ['LANGUAGE'], gettext.textdomain(), *sys.argv[1:])\n"
+    )
+    done = lab("run", tmp_path / "own.py", "--lang", "zh", "--", "--lang", "fr")
+    assert done.stdout == "de messages --lang fr\n"
+
+
+def test_only_a_command_looks_text_up():
+    code = "import gettext, lab.cli.main; print(gettext.gettext('number of clients'))"
+    with language("zh"):  # the process inherits the variable, as actors do
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "number of clients\n"
+
+
+@pytest.mark.slow
+def test_what_is_recorded_is_in_english(lab: RunLab, tmp_path):
+    arguments = ("--clients", 2, "--stock", 1, "--pace", 0, "--fault", "kill")
+    lab("run", "tickets", "--on", "redis", "--lang", "zh", "--trace", tmp_path / "runs", *arguments)
+    (trace,) = (tmp_path / "runs").iterdir()
+    assert '"dies"' in trace.read_text()
+    assert not CHINESE.search(trace.read_text())
