@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from gettext import gettext as _
+
+from lab.language import language, locale_language
 
 EXTRA = ("click", "rich", "jinja2", "rq", "cloudpickle")  # installed by the extra `lab`
 
 
 def main() -> None:
-    """Run the command line."""
-    try:
-        from lab.cli.main import main as run
-    except KeyboardInterrupt:
-        print("lab: interrupted", file=sys.stderr)
-        sys.exit(130)  # as for every command that Ctrl-C has ended
-    except ModuleNotFoundError as error:
-        if error.name not in EXTRA:
-            raise
-        print(f"lab: {error.name} is not installed; run: pip install 'multiprocessing-lab[lab]'", file=sys.stderr)
-        sys.exit(2)
-    run()
+    """Run the command line, in the locale's language unless `--lang` names another one."""
+    with language(locale_language(os.environ)):
+        try:
+            from lab.cli.main import main as run
+        except KeyboardInterrupt:
+            print("lab: " + _("interrupted"), file=sys.stderr)
+            sys.exit(130)  # as for every command that Ctrl-C has ended
+        except ModuleNotFoundError as error:
+            if error.name not in EXTRA:
+                raise
+            how = _("{name} is not installed; run: pip install 'multiprocessing-lab[lab]'").format(name=error.name)
+            print(f"lab: {how}", file=sys.stderr)
+            sys.exit(2)
+        run()
 
 
 if __name__ == "__main__":

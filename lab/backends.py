@@ -10,6 +10,8 @@ import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
+from gettext import gettext as _
+from gettext import ngettext
 from pathlib import Path
 
 import broker
@@ -45,15 +47,23 @@ def require_workers(exercise: Exercise, backends: Collection[str], settings: Set
     count, needed, hosts = len(running), exercise.min_workers, sorted({worker.host for worker in running})
     if 0 < count < needed:
         missing, smaller = needed - count, exercise.options_for(count)
-        raise LabError(
-            f"{exercise.name} needs {needed} workers at the same time, and {count} are running on queue {QUEUE}: "
-            f"start {missing} more with `lab worker -n {missing}`{smaller and f', or use {smaller}'}"
+        too_few = ngettext(
+            "{name} needs {needed} workers at the same time, and {count} is running on queue {queue}",
+            "{name} needs {needed} workers at the same time, and {count} are running on queue {queue}",
+            count,
+        ).format(name=exercise.name, needed=needed, count=count, queue=QUEUE)
+        what_to_do = (
+            _("start {missing} more with `lab worker -n {missing}`, or use {smaller}")
+            if smaller
+            else _("start {missing} more with `lab worker -n {missing}`")
         )
+        raise LabError(f"{too_few}: {what_to_do.format(missing=missing, smaller=smaller)}")
     if exercise.single_host and len(hosts) > 1:
-        raise LabError(
-            f"{exercise.name} --how {exercise.variant} passes connections between processes, which works on one host "
-            f"only, and workers are running on {', '.join(hosts)}: run them on one host, or use another --how"
+        several = _(
+            "{name} --how {variant} passes connections between processes, which works on one host only, and workers "
+            "are running on {hosts}: run them on one host, or use another --how"
         )
+        raise LabError(several.format(name=exercise.name, variant=exercise.variant, hosts=", ".join(hosts)))
 
 
 @contextmanager

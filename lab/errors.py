@@ -1,5 +1,7 @@
 """The lab's own errors; each message is one sentence."""
 
+from gettext import gettext as _
+
 
 class LabError(Exception):
     """Base class of the lab's own errors; its text is for the user at the terminal."""
@@ -9,7 +11,7 @@ class InterruptedRunError(LabError):
     """Raised when a signal has ended a run; its cause is the `KeyboardInterrupt`."""
 
     def __init__(self) -> None:
-        super().__init__("interrupted; all processes of the run were ended, and nothing was written")
+        super().__init__(_("interrupted; all processes of the run were ended, and nothing was written"))
 
 
 class InvalidParameterError(LabError, ValueError):

@@ -32,6 +32,7 @@ import inspect
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from gettext import gettext as _
 from typing import Any, ClassVar, TypeVar
 
 from lab.checks.verdicts import Verdict
@@ -112,8 +113,8 @@ class Exercise(ABC):
 
     @classmethod
     def statement(cls) -> str:
-        """Return what the course asks."""
-        return inspect.cleandoc(sys.modules[cls.__module__].__doc__ or "")
+        """Return what the course asks, in the current language."""
+        return _(inspect.cleandoc(sys.modules[cls.__module__].__doc__ or ""))
 
     @classmethod
     def variants(cls) -> Mapping[str, str]:
@@ -154,11 +155,16 @@ def check_number(name: str, value: object, kind: type, *, minimum: float, maximu
         isinstance(value, (int, float)) and not isinstance(value, bool) and (kind is float or isinstance(value, int))
     )
     if not is_number or not minimum <= value <= maximum:  # type: ignore[operator]
-        number = "a number" if kind is float else "a whole number"
-        raise InvalidParameterError(f"{name} must be {number} from {minimum:g} to {maximum:g}, not {value!r}")
+        number = (
+            _("{name} must be a number from {minimum:g} to {maximum:g}, not {value!r}")
+            if kind is float
+            else _("{name} must be a whole number from {minimum:g} to {maximum:g}, not {value!r}")
+        )
+        raise InvalidParameterError(number.format(name=name, minimum=minimum, maximum=maximum, value=value))
 
 
 def check_name(name: str, value: object, known: Mapping[str, Any]) -> None:
     """Raise `InvalidParameterError` unless `value` is one of the `known` names."""
     if not isinstance(value, str) or value not in known:
-        raise InvalidParameterError(f"{name} must be one of {', '.join(known)}, not {value!r}")
+        unknown = _("{name} must be one of {names}, not {value!r}")
+        raise InvalidParameterError(unknown.format(name=name, names=", ".join(known), value=value))

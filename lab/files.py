@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from gettext import gettext as _
 from pathlib import Path
 
 from lab.errors import LabError
@@ -14,14 +15,15 @@ from lab.errors import LabError
 def require_file(path: Path) -> None:
     """Raise `LabError` if `write_file` would certainly fail."""
     if path.is_dir():
-        raise LabError(f"{path} is a folder; name a file")
+        raise LabError(_("{path} is a folder; name a file").format(path=path))
     _require_parent(path)
 
 
 def require_folder(path: Path) -> None:
     """Raise `LabError` if `write_folder` would certainly fail."""
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise LabError(f"{path} exists and is not empty; name a new folder, or an empty one")
+        in_use = _("{path} exists and is not empty; name a new folder, or an empty one")
+        raise LabError(in_use.format(path=path))
     _require_parent(path)
 
 
@@ -49,12 +51,15 @@ def _temporary_folder(path: Path) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=f".{path.name}.") as temporary:
             yield Path(temporary)
     except OSError as error:
-        raise LabError(f"{path} cannot be written ({error.strerror}); name another place") from error
+        failed = _("{path} cannot be written ({error}); name another place")
+        raise LabError(failed.format(path=path, error=error.strerror)) from error
 
 
 def _require_parent(path: Path) -> None:
     parent = path.absolute().parent
     if not parent.is_dir():
-        raise LabError(f"there is no folder {parent} to put {path.name} into; make it first")
+        missing = _("there is no folder {folder} to put {name} into; make it first")
+        raise LabError(missing.format(folder=parent, name=path.name))
     if not os.access(parent, os.W_OK | os.X_OK):
-        raise LabError(f"the folder {parent} cannot be written to; name another place for {path.name}")
+        refused = _("the folder {folder} cannot be written to; name another place for {name}")
+        raise LabError(refused.format(folder=parent, name=path.name))

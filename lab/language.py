@@ -2,6 +2,10 @@
 
 Text is looked up with the standard library's `gettext`, `ngettext` and `pgettext` when it is printed. A constant is
 marked with `N_` where it is defined and looked up where it is used. click looks its own text up in the same catalogue.
+
+Only the lab's own process looks text up, within `language`. What actors record is in English on every host. The process
+of somebody's program keeps that person's locale and text domain: it is started with `user_environment`, and what the
+lab itself prints there is looked up with `translate`.
 """
 
 from __future__ import annotations
@@ -16,9 +20,10 @@ LANGUAGES = ("zh", "en")
 DOMAIN = "lab"
 LOCALE_FOLDER = Path(__file__).parent / "locale"
 VARIABLE = "LANGUAGE"  # the first that gettext asks
+LAB_VARIABLE = "LAB_LANGUAGE"  # the lab's language, for the processes of programs
 
 gettext.bindtextdomain(DOMAIN, LOCALE_FOLDER)
-gettext.textdomain(DOMAIN)
+_before: list[str | None] = []  # the variable's values outside the blocks that are open
 
 
 def N_(message: str) -> str:  # noqa: N802 - the name that extractors know
@@ -35,13 +40,47 @@ def locale_language(environment: Mapping[str, str]) -> str:
 
 @contextmanager
 def language(name: str) -> Iterator[None]:
-    """Print in this language within the block; a process that is started there inherits it."""
-    before = os.environ.get(VARIABLE)
-    os.environ[VARIABLE] = name
+    """Print in this language within the block, or from `set_language` on in another.
+
+    A process that is started there does the same with `language(current_language())`, as it inherits the variable.
+    """
+    domain = gettext.textdomain()
+    gettext.textdomain(DOMAIN)
+    _before.append(os.environ.get(VARIABLE))
+    set_language(name)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[VARIABLE]
-        else:
-            os.environ[VARIABLE] = before
+        gettext.textdomain(domain)
+        _restore(os.environ, _before.pop())
+
+
+def set_language(name: str) -> None:
+    """Print in this language for the rest of the `language` block."""
+    os.environ[VARIABLE] = name
+
+
+def current_language() -> str:
+    """Return the language that is printed now."""
+    return locale_language(os.environ)
+
+
+def user_environment() -> dict[str, str]:
+    """Return the environment for a process that runs somebody's program: with that person's own locale."""
+    environment = os.environ | {LAB_VARIABLE: current_language()}
+    if _before:
+        _restore(environment, _before[0])
+    return environment
+
+
+def translate(message: str) -> str:
+    """Return a message in the lab's language, in a process that was started with `user_environment`."""
+    languages = [os.environ.get(LAB_VARIABLE, "en")]
+    return gettext.translation(DOMAIN, LOCALE_FOLDER, languages, fallback=True).gettext(message)
+
+
+def _restore(environment: dict[str, str] | os._Environ[str], value: str | None) -> None:
+    if value is None:
+        environment.pop(VARIABLE, None)
+    else:
+        environment[VARIABLE] = value

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from gettext import gettext as _
 from pathlib import Path
 from typing import Any
 
@@ -70,9 +71,9 @@ class Event:
         event = cls(**_parse_object(line))
         _check_types(event, _EVENT_TYPES)
         if not (0 <= event.when < MAX_TIME and 0 <= event.error < MAX_TIME):
-            raise ValueError("its time is out of range")
+            raise ValueError(_("its time is out of range"))
         if event.offset is not None and not -MAX_TIME < event.offset < MAX_TIME:
-            raise ValueError("its clock offset is out of range")
+            raise ValueError(_("its clock offset is out of range"))
         return event
 
 
@@ -165,10 +166,12 @@ def name_traces(traces: Sequence[Trace]) -> dict[str, str]:
 def load_traces(folder: Path) -> list[Trace]:
     """Return the traces in `folder`; raise `InvalidTraceError` if there are none or one cannot be read."""
     if not folder.is_dir():
-        raise InvalidTraceError(f"there is no folder {folder}; name one that `lab compare --trace` has written")
+        missing = _("there is no folder {folder}; name one that `lab compare --trace` has written")
+        raise InvalidTraceError(missing.format(folder=folder))
     files = sorted(folder.glob("*.jsonl"))
     if not files:
-        raise InvalidTraceError(f"there is no trace in {folder}; name a folder that `lab compare --trace` has written")
+        empty = _("there is no trace in {folder}; name a folder that `lab compare --trace` has written")
+        raise InvalidTraceError(empty.format(folder=folder))
     return [_load_file(file) for file in files]
 
 
@@ -176,7 +179,8 @@ def _load_file(file: Path) -> Trace:
     try:
         return Trace.parse(file.read_text(encoding="utf-8"), str(file))
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidTraceError(f"{file} cannot be read ({error}); save the trace again") from error
+        unreadable = _("{file} cannot be read ({error}); save the trace again")
+        raise InvalidTraceError(unreadable.format(file=file, error=error)) from error
 
 
 @contextmanager
@@ -187,30 +191,29 @@ def _parsing(source: str, number: int) -> Iterator[None]:
     except InvalidTraceError:
         raise
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise InvalidTraceError(
-            f"{source}, line {number}: this is not a line of a trace ({error}); the file is corrupt, "
-            "save the trace again"
-        ) from error
+        corrupt = _(
+            "{file}, line {number}: this is not a line of a trace ({error}); the file is corrupt, save the trace again"
+        )
+        raise InvalidTraceError(corrupt.format(file=source, number=number, error=error)) from error
 
 
 def _check_format(version: object, source: str) -> None:
     if type(version) is int and version != FORMAT:
-        raise InvalidTraceError(
-            f"{source}, line 1: this trace has format {version}, and this lab reads only format {FORMAT}; run it again"
-        )
+        other = _("{file}, line 1: this trace has format {format}, and this lab reads only format {own}; run it again")
+        raise InvalidTraceError(other.format(file=source, format=version, own=FORMAT))
     if version != FORMAT:
-        raise ValueError("it is not the first line of a trace")
+        raise ValueError(_("it is not the first line of a trace"))
 
 
 def _check_types(parsed: object, types: Mapping[str, tuple[type, ...]]) -> None:
     for name, allowed in types.items():
         value = getattr(parsed, name)
         if not isinstance(value, allowed) or isinstance(value, bool):
-            raise ValueError(f"{name} cannot be {value!r}")
+            raise ValueError(_("{name} cannot be {value!r}").format(name=name, value=value))
 
 
 def _parse_object(line: str) -> dict[str, Any]:
     parsed = json.loads(line)
     if not isinstance(parsed, dict):
-        raise ValueError("it is not a JSON object")
+        raise ValueError(_("it is not a JSON object"))
     return parsed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from gettext import gettext as _
 
 from broker.errors import InvalidArgumentError
 
@@ -26,10 +27,9 @@ def with_keeper(url: str, keeper: str) -> str:
 
 def split_keeper(url: object) -> tuple[str, str]:
     """Return the address of the server, and "thread" or "process"; raise `InvalidArgumentError` for anything else."""
-    address, _, fragment = str(url).partition("#")
+    address, _hash, fragment = str(url).partition("#")
     for keeper, expected in KEEPERS.items():
         if fragment == expected:
             return address, keeper
-    raise InvalidArgumentError(
-        f"{without_password(url)!r} is not a Redis URL: after #, there can only be {KEEPERS['process']}"
-    )
+    wrong = _("{url!r} is not a Redis URL: after #, there can only be {keeper}")
+    raise InvalidArgumentError(wrong.format(url=without_password(url), keeper=KEEPERS["process"]))

@@ -15,6 +15,7 @@ from rich.text import Text
 from broker.transport.address import without_password
 from jobs.exchange.signing import SecretError
 from jobs.exchange.worker_list import list_workers
+from lab.cli.localized import command, option
 from lab.cli.server import require_url, worker_options
 from lab.cli.wrapped_text import WrappedText
 from lab.doctor.findings import Finding, Status
@@ -22,13 +23,14 @@ from lab.doctor.probes import probe_workers, versions_here
 from lab.doctor.server_facts import inspect_server
 from lab.doctor.server_findings import secret_finding, server_findings
 from lab.doctor.worker_findings import WORKERS, worker_findings
+from lab.language import N_
 
 STYLES = {Status.OK: "green", Status.PROBLEM: "bold red", Status.UNKNOWN: "yellow"}
 
 
 @worker_options
-@click.command(short_help="Check a Redis server and its workers.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@command(short_help=N_("Check a Redis server and its workers."))
+@option("--json", "as_json", is_flag=True, help=N_("Print JSON."))
 def doctor(url: str | None, queue: str, as_json: bool) -> int:
     """Check a Redis server and its workers, and say what is wrong and how to fix it.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from gettext import gettext as _
+from gettext import ngettext
 from typing import Any
 
 import click
@@ -13,12 +15,14 @@ from lab.backends import Settings
 from lab.checks.verdicts import Judgement, Verdict, worst
 from lab.cli import options
 from lab.cli.live_view import live_view
+from lab.cli.localized import Command
 from lab.cli.progress import progress_bar
 from lab.cli.server import open_server
 from lab.compare import compare as run_on_each
 from lab.errors import InterruptedRunError
 from lab.exercise import Exercise
 from lab.formatting import format_seconds
+from lab.language import current_language
 from lab.printed_lines import format_line
 from lab.report.faults import explain_faults
 from lab.report.table import report
@@ -49,11 +53,11 @@ def _command(
     parameters: list[click.Parameter],
     execute: Callable[[type[Exercise], Mapping[str, Any]], int],
 ) -> click.Command:
-    return click.Command(
+    return Command(
         exercise.name,
         params=parameters,
         callback=lambda **given: execute(exercise, given),
-        help=exercise.statement(),
+        help=exercise.statement,
         short_help=exercise.summary,
     )
 
@@ -62,7 +66,7 @@ def _compare(exercise: type[Exercise], given: Mapping[str, Any]) -> int:
     variants, chosen = options.parse_compare(exercise, given)
     with _settings(variants, chosen) as settings:
         if settings.server:
-            click.echo(f"server: {settings.server}")
+            click.echo(_("server: {server}").format(server=settings.server))
         show = _run_watched if chosen.watch else _run_with_progress
         traces = show(variants, chosen.backends, settings, chosen.repeat)
     results = summarize([judge(trace) for trace in traces])
@@ -76,7 +80,7 @@ def _run(exercise: type[Exercise], given: Mapping[str, Any]) -> int:
     console = Console(highlight=False, soft_wrap=True)
 
     def print_line(event: Event) -> None:
-        line = format_line(exercise.printed_lines, event, chosen.language)
+        line = format_line(exercise.printed_lines, event, current_language())
         if line is not None:
             console.print(line)
 
@@ -88,12 +92,18 @@ def _run(exercise: type[Exercise], given: Mapping[str, Any]) -> int:
     results = summarize([judge(trace) for trace in traces])
     chosen.output.write(traces, lambda: to_json(results), lambda: exercise_document(results))
     (result,) = results
-    console.print(f"{result.verdict}: {result.verdict.evidence}")
+    console.print(_("{verdict}: {evidence}").format(verdict=result.verdict, evidence=result.verdict.evidence))
     if faults := explain_faults([result]):
         console.print(faults)
     if result.repeats:
         times = [format_seconds(time) for time in result.values(lambda run: run.elapsed)]
-        console.print(f"{len(times)} runs took {times[0]} to {times[-1]}, median {format_seconds(result.elapsed)}")
+        took = ngettext(
+            "{count} run took {first} to {last}, median {median}",
+            "{count} runs took {first} to {last}, median {median}",
+            len(times),
+        )
+        median = format_seconds(result.elapsed)
+        console.print(took.format(count=len(times), first=times[0], last=times[-1], median=median))
     return exit_status([result.verdict])
 
 

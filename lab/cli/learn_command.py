@@ -11,8 +11,10 @@ from rich.cells import set_cell_size
 from rich.console import Console
 from rich.text import Text
 
+from lab.cli.localized import group, option
 from lab.cli.output import PATH
 from lab.errors import LabError
+from lab.language import N_
 from lab.learn.errors import UnjudgedError
 from lab.learn.narration import describe_fault, narrate
 from lab.learn.process import check_in_process
@@ -25,12 +27,18 @@ from lab.wrapping import wrap
 MAX_WIDTH = 100  # columns of the lanes
 TEXT_WIDTH = 79  # columns of what is to be read
 STATE_WIDTH = 7  # columns of how far the learner has come with a rung
-IN = click.option(
-    "--in", "path", type=PATH, default="learn", show_default=True, metavar="FOLDER", help="Your folder for the files."
+IN = option(
+    "--in",
+    "path",
+    type=PATH,
+    default="learn",
+    show_default=True,
+    metavar="FOLDER",
+    help=N_("Your folder for the files."),
 )
 
 
-@click.group(invoke_without_command=True, short_help="Repair ten broken locks.")
+@group(invoke_without_command=True, short_help=N_("Repair ten broken locks."))
 @IN
 @click.pass_context
 def learn(ctx: click.Context, path: Path) -> None:
@@ -48,7 +56,7 @@ def learn(ctx: click.Context, path: Path) -> None:
         click.echo(f"{number:2}  {rung.name.ljust(width)}  {state}  {_(rung.title)}")
 
 
-@learn.command(short_help="Write the file of a rung.")
+@learn.command(short_help=N_("Write the file of a rung."))
 @click.argument("rung", metavar="N|NAME")
 @IN
 def start(rung: str, path: Path) -> None:
@@ -59,10 +67,10 @@ def start(rung: str, path: Path) -> None:
     click.echo(_("Edit the file, then: {command}").format(command=_check_command(chosen, path)))
 
 
-@learn.command(short_help="Try your version of a rung.")
+@learn.command(short_help=N_("Try your version of a rung."))
 @click.argument("rung", metavar="N|NAME")
 @IN
-@click.option("--hint", is_flag=True, help="Also show a hint: one more each time, up to three.")
+@option("--hint", is_flag=True, help=N_("Also show a hint: one more each time, up to three."))
 def check(rung: str, path: Path, hint: bool) -> int:
     """Try your version of a rung against the fault that breaks the original.
 

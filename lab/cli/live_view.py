@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from gettext import gettext as _
 
 import click
 from rich.console import Console
@@ -22,7 +23,7 @@ def live_view(console: Console) -> Iterator[LiveRun]:
     """
     view = LiveRun()
     if not console.is_terminal:
-        click.echo("lab: --watch shows nothing, since this is no terminal", err=True)
+        click.echo("lab: " + _("--watch shows nothing, since this is no terminal"), err=True)
         yield view
         return
     with Live(view, console=console, refresh_per_second=REFRESHES, transient=True):

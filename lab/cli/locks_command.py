@@ -13,15 +13,17 @@ from rich.text import Text
 import broker
 from broker.server.check import check_server
 from jobs.exchange.client import client
+from lab.cli.localized import command, option
 from lab.cli.server import require_url, server_option
+from lab.language import N_
 from lab.report.primitives import explain_circular_wait, primitives_table, summarize_primitives
 from lab.wrapping import wrap
 
 
 @server_option
-@click.command(short_help="List locks, semaphores, queues, events and boards in use.")
-@click.option("--all", "show_all", is_flag=True, help="List idle ones, too.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@command(short_help=N_("List locks, semaphores, queues, events and boards in use."))
+@option("--all", "show_all", is_flag=True, help=N_("List idle ones, too."))
+@option("--json", "as_json", is_flag=True, help=N_("Print JSON."))
 def locks(url: str | None, show_all: bool, as_json: bool) -> None:
     """List the locks, semaphores, queues, pipes, events and boards that are in use on a server.
 

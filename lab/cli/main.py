@@ -7,6 +7,7 @@ import inspect
 import signal
 import sys
 from collections.abc import Callable
+from gettext import gettext as _
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,6 +22,7 @@ from lab.cli import ascii_fallback, exercise_commands, program_commands, worker_
 from lab.cli.doctor_command import doctor
 from lab.cli.exit_status import exit_with, interrupt_status
 from lab.cli.learn_command import learn
+from lab.cli.localized import Group, Option, group, option
 from lab.cli.locks_command import locks
 from lab.cli.report_command import report_command
 from lab.cli.top_command import top
@@ -28,6 +30,7 @@ from lab.course import QUESTIONS
 from lab.errors import InterruptedRunError, LabError
 from lab.exercise import Exercise
 from lab.exercises import EXERCISES
+from lab.language import N_
 from lab.programs.report import report_saved
 from lab.programs.run import ProgramRun
 from lab.programs.run import summarize as summarize_runs
@@ -35,11 +38,13 @@ from lab.report.table import report
 from lab.result import judge, sort_results, summarize
 from lab.runtime.interrupts import raise_interrupted
 from lab.trace import load_traces
+from lab.wrapping import wrap, wrap_long_lines
 
 MAX_HELP_WIDTH = 100  # columns
+TEXT_WIDTH = 79  # columns of what is to be read
 
 
-class _ExerciseGroup(click.Group):
+class _ExerciseGroup(Group):
     """A group with a command for each exercise, and for each program of one's own: a file whose name ends in .py."""
 
     def __init__(
@@ -62,28 +67,30 @@ class _ExerciseGroup(click.Group):
         return list(EXERCISES)
 
 
-@click.group(
+@group(
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": MAX_HELP_WIDTH},
 )
-@click.version_option(package_name="multiprocessing-lab", prog_name="lab")
+@click.version_option(
+    package_name="multiprocessing-lab", prog_name="lab", cls=Option, help=N_("Show the version and exit.")
+)
 @click.pass_context
 def cli(ctx: click.Context) -> None:
     """Run the exercises of a multiprocessing course as local processes, over Redis and as RQ jobs, side by side."""
     _print_help_without_subcommand(ctx)
 
 
-@cli.command(name="list", short_help="List the exercises.")
+@cli.command(name="list", short_help=N_("List the exercises."))
 def list_exercises() -> None:
     """List the exercises, in the course's order."""
     width = max(map(len, EXERCISES))
     for name, exercise in EXERCISES.items():
-        click.echo(f"{name.ljust(width)}  {exercise.summary}")
+        click.echo(f"{name.ljust(width)}  {_(exercise.summary)}")
 
 
-@cli.command(short_help="Show the course's program and its question.")
+@cli.command(short_help=N_("Show the course's program and its question."))
 @click.argument("name", metavar="EXERCISE")
-@click.option("--source", is_flag=True, help="Also show the exercise's description and its code.")
+@option("--source", is_flag=True, help=N_("Also show the exercise's description and its code."))
 def show(name: str, source: bool) -> None:
     """Show the course's own program, what it asks about it, and the command that answers this.
 
@@ -92,15 +99,17 @@ def show(name: str, source: bool) -> None:
     exercise = _find(name)
     question = QUESTIONS.get(name)
     if question is None:
-        click.echo(f"{name}: {exercise.summary}\n")
+        click.echo(_("{name}: {summary}").format(name=name, summary=_(exercise.summary)) + "\n")
     else:
-        click.echo(f"{name}: the course's program {question.program}.py\n")
+        heading = _("{name}: the course's program {program}")
+        click.echo(heading.format(name=name, program=f"{question.program}.py") + "\n")
         _print_python(question.source())
-        click.echo(f"\n{click.wrap_text(question.text)}\n\nWhat do you expect?\n\n    {question.command}")
+        expected = _("What do you expect?")
+        click.echo(f"\n{wrap(_(question.text), TEXT_WIDTH)}\n\n{expected}\n\n    {question.command}")
     if source and question is not None:
         click.echo()
     if source or question is None:
-        click.echo(exercise.statement())
+        click.echo(wrap_long_lines(exercise.statement(), TEXT_WIDTH))
     if source:
         click.echo()
         _print_python(_without_docstring(inspect.getsource(sys.modules[exercise.__module__])))
@@ -111,7 +120,7 @@ def show(name: str, source: bool) -> None:
     exercise_command=exercise_commands.run_command,
     program_command=program_commands.run_command,
     invoke_without_command=True,
-    short_help="Run an exercise or a program on one backend.",
+    short_help=N_("Run an exercise or a program on one backend."),
 )
 @click.pass_context
 def run(ctx: click.Context) -> None:
@@ -124,7 +133,7 @@ def run(ctx: click.Context) -> None:
     exercise_command=exercise_commands.compare_command,
     program_command=program_commands.compare_command,
     invoke_without_command=True,
-    short_help="Compare an exercise or a program on several backends.",
+    short_help=N_("Compare an exercise or a program on several backends."),
 )
 @click.pass_context
 def compare(ctx: click.Context) -> None:
@@ -135,7 +144,7 @@ def compare(ctx: click.Context) -> None:
     _print_help_without_subcommand(ctx)
 
 
-@cli.command(short_help="Judge saved traces again.")
+@cli.command(short_help=N_("Judge saved traces again."))
 @click.argument("folder", type=click.Path(path_type=Path))
 def check(folder: Path) -> int:
     """Judge again the traces in FOLDER, which `lab compare --trace` has written. This needs no Redis.
@@ -172,7 +181,8 @@ def _find(name: str) -> type[Exercise]:
     try:
         return EXERCISES[name]
     except KeyError:
-        raise LabError(f"there is no exercise {name!r}; there are: {', '.join(EXERCISES)}") from None
+        unknown = _("there is no exercise {name!r}; there are: {names}")
+        raise LabError(unknown.format(name=name, names=", ".join(EXERCISES))) from None
 
 
 def _print_python(source: str) -> None:
@@ -196,13 +206,15 @@ def main() -> NoReturn:
     try:
         status = cli.main(standalone_mode=False)
     except click.UsageError as error:
-        _fail(f"{error.format_message()} (see {error.ctx.command_path if error.ctx else 'lab'} --help)")
+        path = error.ctx.command_path if error.ctx else "lab"
+        _fail(_("{message} (see {command})").format(message=error.format_message(), command=f"{path} --help"))
     except click.Abort as error:
-        _fail("interrupted", interrupt_status(error.__cause__))
+        _fail(_("interrupted"), interrupt_status(error.__cause__))
     except InterruptedRunError as error:
         _fail(str(error), interrupt_status(error.__cause__))
     except redis.RedisError as error:
-        _fail(f"the Redis server failed during the run ({error}); check that it is running, and try again")
+        failed = _("the Redis server failed during the run ({error}); check that it is running, and try again")
+        _fail(failed.format(error=error))
     except (LabError, broker.BrokerError, click.ClickException, OSError) as error:
         _fail(str(error))
     exit_with(status or 0)

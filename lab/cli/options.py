@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Mapping
+from gettext import gettext as _
 from typing import Any
 
 import click
 
 from lab.backends import BACKENDS, DEFAULT_WORKERS, MAX_WORKERS
+from lab.cli.localized import Option
 from lab.cli.output import Output, json_option, output_options
 from lab.errors import InvalidParameterError
 from lab.exercise import Exercise, check_number
-from lab.language import LANGUAGES, locale_language
+from lab.language import N_
 from lab.runtime.fault_plan import KINDS, FaultPlan, parse_fault
 
 MIN_WORKERS = 1
+WORKERS = N_("RQ workers to start if none listens.")
 MAX_SEED = 2**32
 ALL = "all"
 
@@ -29,7 +31,6 @@ class Options:
     url: str | None = dataclasses.field(repr=False)  # it may hold a password
     workers: int
     output: Output
-    language: str = ""
     repeat: int = 1
     faults: FaultPlan | None = None
     watch: bool = False
@@ -43,13 +44,14 @@ def check_backends(names: list[str]) -> None:
     """Raise `InvalidParameterError` for a backend that does not exist."""
     for name in names:
         if name not in BACKENDS:
-            raise InvalidParameterError(f"there is no backend {name!r}; choose from {','.join(BACKENDS)}")
+            unknown = _("there is no backend {name!r}; choose from {names}")
+            raise InvalidParameterError(unknown.format(name=name, names=",".join(BACKENDS)))
 
 
 def for_compare(exercise: type[Exercise]) -> list[click.Parameter]:
     """Return the options of `lab compare` for an exercise, its own ones first."""
     return [
-        *_parameters(exercise, "; several with commas, or all"),
+        *_parameters(exercise, N_("{text}: {names}; several with commas, or all.")),
         backends_option(),
         *_fault_options(exercise),
         repeat_option(),
@@ -63,19 +65,21 @@ def for_compare(exercise: type[Exercise]) -> list[click.Parameter]:
 
 def for_run(exercise: type[Exercise]) -> list[click.Parameter]:
     """Return the options of `lab run` for an exercise, its own ones first."""
-    help_text = f"Backend to run on: {', '.join(BACKENDS)}."
+    names = ", ".join(BACKENDS)
     return [
-        *_parameters(exercise, ""),
-        click.Option(["--on", "backend"], default="local", show_default=True, help=help_text),
+        *_parameters(exercise, N_("{text}: {names}.")),
+        Option(
+            ["--on", "backend"],
+            default="local",
+            show_default=True,
+            help=lambda: _("Backend to run on: {names}.").format(names=names),
+        ),
         *_fault_options(exercise),
         repeat_option(),
         _watch_option(),
         redis_url_option(),
         _workers_option(),
         *output_options(),
-        click.Option(
-            ["--lang", "language"], type=click.Choice(LANGUAGES), show_default="the locale's", help="Language."
-        ),
     ]
 
 
@@ -93,7 +97,6 @@ def parse_compare(exercise: type[Exercise], given: Mapping[str, Any]) -> tuple[l
 def parse_run(exercise: type[Exercise], given: Mapping[str, Any]) -> tuple[Exercise, Options]:
     """Return the exercise to run, and the other options."""
     parameters, common = _split(exercise, given)
-    common["language"] = common["language"] or locale_language(os.environ)
     return exercise(**parameters), Options(backends=[common.pop("backend")], output=_output(common), **common)
 
 
@@ -104,54 +107,53 @@ def parse_names(text: str) -> list[str]:
 
 def backends_option() -> click.Option:
     """Return the option for the backends of a comparison."""
-    return click.Option(["--on", "backends"], default=",".join(BACKENDS), show_default=True, help="Backends to run on.")
+    return Option(["--on", "backends"], default=",".join(BACKENDS), show_default=True, help=N_("Backends to run on."))
 
 
 def redis_url_option() -> click.Option:
     """Return the option for the Redis server."""
-    default = "LAB_REDIS_URL, or else a private server"
-    return click.Option(["--redis-url", "url"], show_default=default, help="Redis server.")
+    default = N_("LAB_REDIS_URL, or else a private server")
+    return Option(["--redis-url", "url"], show_default=default, help=N_("Redis server."))
 
 
 def program_workers_option() -> click.Option:
     """Return the option for the number of workers of a program."""
-    help_text = "RQ workers to start if none listens."
-    return click.Option(
+    default = N_("as many as processes, from {first} to {last}")
+    return Option(
         ["--workers"],
         type=click.IntRange(MIN_WORKERS, MAX_WORKERS),
-        show_default=f"as many as processes, from {DEFAULT_WORKERS} to {MAX_WORKERS}",
-        help=help_text,
+        show_default=lambda: _(default).format(first=DEFAULT_WORKERS, last=MAX_WORKERS),
+        help=WORKERS,
     )
 
 
 def repeat_option() -> click.Option:
     """Return the option for the number of runs, of each variant on each backend."""
-    return click.Option(["--repeat"], type=click.IntRange(1), default=1, show_default=True, help="Number of runs.")
+    return Option(["--repeat"], type=click.IntRange(1), default=1, show_default=True, help=N_("Number of runs."))
 
 
 def fault_option() -> click.Option:
     """Return the option for the faults of a run."""
-    help_text = (
-        f"Faults at seeded moments: {', '.join(KINDS)}, or several, as in kill:2. A server that restarts, with its "
-        "data or empty, must be the lab's own."
+    text = N_(
+        "Faults at seeded moments: {kinds}, or several, as in kill:2. A server that restarts, with its data or empty, "
+        "must be the lab's own."
     )
-    return click.Option(["--fault"], metavar="KIND[:N]", help=help_text)
+    return Option(["--fault"], metavar="KIND[:N]", help=lambda: _(text).format(kinds=", ".join(KINDS)))
 
 
 def seed_option() -> click.Option:
     """Return the option for the seed of the faults, for what has no seed of its own."""
     kind = click.IntRange(0, MAX_SEED)
-    return click.Option(["--seed"], type=kind, default=0, show_default=True, help="Seed of the faults.")
+    return Option(["--seed"], type=kind, default=0, show_default=True, help=N_("Seed of the faults."))
 
 
 def _watch_option() -> click.Option:
-    return click.Option(["--watch"], is_flag=True, help="Show what each actor is doing, as it happens.")
+    return Option(["--watch"], is_flag=True, help=N_("Show what each actor is doing, as it happens."))
 
 
 def _workers_option() -> click.Option:
-    help_text = "RQ workers to start if none listens."
     # `Options` checks the range.
-    return click.Option(["--workers"], type=click.INT, default=DEFAULT_WORKERS, show_default=True, help=help_text)
+    return Option(["--workers"], type=click.INT, default=DEFAULT_WORKERS, show_default=True, help=WORKERS)
 
 
 def parse_faults(fault: str | None, seed: int) -> FaultPlan | None:
@@ -184,18 +186,17 @@ def _names(exercise: type[Exercise]) -> set[str]:
     return {field.name for field in dataclasses.fields(exercise)}
 
 
-def _parameters(exercise: type[Exercise], several: str) -> list[click.Parameter]:
-    return [_parameter(field, several) for field in dataclasses.fields(exercise)]
+def _parameters(exercise: type[Exercise], with_names: str) -> list[click.Parameter]:
+    return [_parameter(field, with_names) for field in dataclasses.fields(exercise)]
 
 
-def _parameter(field: dataclasses.Field[Any], several: str) -> click.Option:
-    text, phrases = field.metadata["help"], field.metadata.get("phrases")
-    if phrases:
-        text = f"{text}: {', '.join(phrases)}{several}"
-    return click.Option(
-        [f"--{field.name}"],
-        type=type(field.default),
-        default=field.default,
-        show_default=True,
-        help=f"{text[0].upper()}{text[1:]}.",
-    )
+def _parameter(field: dataclasses.Field[Any], with_names: str) -> click.Option:
+    """Return the option for a parameter; `with_names` is the message for one that chooses a variant."""
+    message = with_names if "phrases" in field.metadata else N_("{text}.")
+
+    def describe() -> str:
+        text = _(field.metadata["help"])
+        return _(message).format(text=text[0].upper() + text[1:], names=", ".join(field.metadata.get("phrases", ())))
+
+    kind = type(field.default)
+    return Option([f"--{field.name}"], type=kind, default=field.default, show_default=True, help=describe)

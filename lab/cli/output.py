@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from gettext import gettext as _
 from pathlib import Path
 from typing import Any
 
 import click
 
 from lab import files
+from lab.cli.localized import Option
 from lab.errors import LabError
+from lab.language import N_
 from lab.report.perfetto import perfetto_trace
 from lab.report.timeline.timeline import Timeline
 from lab.report.web.document import Document
@@ -37,7 +40,7 @@ class Output:
         for folder in folders:
             files.require_folder(folder)
         if len(folders) > len({folder.absolute() for folder in folders}):
-            raise LabError("--report writes the traces, too; leave out --trace, or name another folder for it")
+            raise LabError(_("--report writes the traces, too; leave out --trace, or name another folder for it"))
 
     def write(
         self, traces: Sequence[Trace], figures: Callable[[], dict[str, Any]], document: Callable[[], Document]
@@ -57,21 +60,21 @@ class Output:
 def output_options() -> list[click.Option]:
     """Return the options of every recorded run."""
     return [
-        click.Option(["--trace", "trace_folder"], type=PATH, help="New folder for the traces."),
-        click.Option(["--report", "report_folder"], type=PATH, help="New folder for a page, and the traces."),
+        Option(["--trace", "trace_folder"], type=PATH, help=N_("New folder for the traces.")),
+        Option(["--report", "report_folder"], type=PATH, help=N_("New folder for a page, and the traces.")),
         perfetto_option(),
     ]
 
 
 def perfetto_option() -> click.Option:
     """Return the option for the file that Perfetto opens."""
-    help_text = "File for ui.perfetto.dev or vizviewer."
-    return click.Option(["--perfetto", "perfetto_file"], type=PATH, help=help_text)
+    help_text = N_("File for ui.perfetto.dev or vizviewer.")
+    return Option(["--perfetto", "perfetto_file"], type=PATH, help=help_text)
 
 
 def json_option() -> click.Option:
     """Return the option for the file to which the figures are written."""
-    return click.Option(["--json", "json_file"], type=PATH, help="File for the figures, as JSON.")
+    return Option(["--json", "json_file"], type=PATH, help=N_("File for the figures, as JSON."))
 
 
 def make_page(document: Document, trace_files: Sequence[str]) -> str:

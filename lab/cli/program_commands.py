@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from gettext import gettext as _
 from pathlib import Path
 
 import click
@@ -12,10 +13,12 @@ from rich.console import Console
 
 from lab.backends import BACKENDS
 from lab.cli import options
+from lab.cli.localized import Command, Option
 from lab.cli.output import Output, json_option, output_options
 from lab.cli.progress import progress_bar
 from lab.cli.server import open_server
 from lab.errors import InterruptedRunError, LabError
+from lab.language import N_
 from lab.programs import folder_copy, launch
 from lab.programs.differences import equal
 from lab.programs.page import program_document
@@ -29,21 +32,27 @@ from lab.trace import FAULTS, Event
 
 SETTINGS = {"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": ["-h", "--help"]}
 FAULT_LIMIT = 30.0  # seconds for a run with faults, unless another limit is given
-LIMIT = f"Seconds after which a run is ended; with --fault {FAULT_LIMIT:.0f} by default."
-ARGUMENTS = (
+LIMIT = N_("Seconds after which a run is ended; with --fault {seconds} by default.")
+ARGUMENTS = N_(
     "What follows the options is passed to the program. Put -- before it if it begins with an option that the lab also "
     "has."
 )
 RUN = (
-    "Run a program of your own, unchanged, as local processes, over Redis, or as RQ jobs.\n\n"
-    f"It runs in its own folder. {ARGUMENTS}"
+    N_("Run a program of your own, unchanged, as local processes, over Redis, or as RQ jobs."),
+    N_("It runs in its own folder."),
+    ARGUMENTS,
 )
 COMPARE = (
-    "Run a program of your own, unchanged, on several backends. Show how it used its locks, semaphores, events, queues "
-    "and pipes, and what differed.\n\n"
-    f"Each run starts in a new copy of the program's folder, with an empty standard input. {ARGUMENTS}\n\n"
-    "Exit status: 0 if all runs were equal, 1 if not, 2 if it could not run. Runs are equal if they had the same exit "
-    "code, as many failed processes, and the same lines printed, in any order and apart from process IDs."
+    N_(
+        "Run a program of your own, unchanged, on several backends. Show how it used its locks, semaphores, events, "
+        "queues and pipes, and what differed."
+    ),
+    N_("Each run starts in a new copy of the program's folder, with an empty standard input."),
+    ARGUMENTS,
+    N_(
+        "Exit status: 0 if all runs were equal, 1 if not, 2 if it could not run. Runs are equal if they had the same "
+        "exit code, as many failed processes, and the same lines printed, in any order and apart from process IDs."
+    ),
 )
 
 
@@ -61,15 +70,17 @@ def run_command(path: str) -> click.Command:
         **outputs: Path | None,
     ) -> int:
         if repeat is not None:
-            raise LabError(
-                f"lab run {path} runs the program once; lab compare {path} --on {backend} --repeat N shows the median "
+            once = _(
+                "lab run {path} runs the program once; lab compare {path} --on {backend} --repeat N shows the median "
                 "and the range of N runs (an option --repeat of the program itself comes after --)"
             )
+            raise LabError(once.format(path=path, backend=backend))
         if any(outputs.values()):
-            raise LabError(
-                f"lab run {path} records nothing; lab compare {path} --on {backend} takes --trace, --report and "
+            nothing = _(
+                "lab run {path} records nothing; lab compare {path} --on {backend} takes --trace, --report and "
                 "--perfetto (options of the program itself come after --)"
             )
+            raise LabError(nothing.format(path=path, backend=backend))
         program, faults = launch.check_program(Path(path)), options.parse_faults(fault, seed)
         with (
             open_server(url, [backend], faults=faults) as server,
@@ -79,8 +90,8 @@ def run_command(path: str) -> click.Command:
             return launch.run_in_terminal(recorded, arguments)
 
     choice = click.Choice(list(BACKENDS))
-    on = click.Option(["--on", "backend"], type=choice, default="local", show_default=True, help="Backend to run on.")
-    refused = [click.Option(["--repeat"]), *output_options()]
+    on = Option(["--on", "backend"], type=choice, default="local", show_default=True, help=N_("Backend to run on."))
+    refused = [Option(["--repeat"]), *output_options()]
     for option in refused:
         option.hidden = True
     return _command(path, [on, *_fault_options(), *_server_options(), *refused], run, RUN)
@@ -94,7 +105,7 @@ def compare_command(path: str) -> click.Command:
         *_fault_options(),
         *_server_options(),
         options.repeat_option(),
-        click.Option(["--limit"], type=positive, help=LIMIT),
+        Option(["--limit"], type=positive, help=lambda: _(LIMIT).format(seconds=f"{FAULT_LIMIT:.0f}")),
         *output_options(),
         json_option(),
     ]
@@ -146,9 +157,17 @@ def _compare(
     return 0 if equal(runs) else 1
 
 
-def _command(path: str, parameters: list[click.Parameter], callback: Callable[..., int], text: str) -> click.Command:
+def _command(
+    path: str, parameters: list[click.Parameter], callback: Callable[..., int], paragraphs: Sequence[str]
+) -> click.Command:
     arguments = click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)
-    return click.Command(path, params=[*parameters, arguments], callback=callback, help=text, context_settings=SETTINGS)
+    return Command(
+        path,
+        params=[*parameters, arguments],
+        callback=callback,
+        help=lambda: "\n\n".join(map(_, paragraphs)),
+        context_settings=SETTINGS,
+    )
 
 
 @contextmanager

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from gettext import gettext as _
 from pathlib import Path
 
 import click
 
 from lab import files
+from lab.cli.localized import Command
 from lab.cli.output import PAGE, PATH, make_page, perfetto_option, write_perfetto
 from lab.errors import InvalidTraceError
+from lab.formatting import join_names
+from lab.language import N_
 from lab.programs.page import program_document
 from lab.programs.run import ProgramRun
 from lab.programs.run import summarize as summarize_runs
@@ -21,11 +25,11 @@ from lab.trace import Trace, load_traces
 def report_command() -> click.Command:
     """Return the command that writes a page about the traces in a folder."""
     parameters = [click.Argument(["folder"], type=PATH), perfetto_option()]
-    return click.Command("report", params=parameters, callback=_report, help=HELP, short_help=SHORT_HELP)
+    return Command("report", params=parameters, callback=_report, help=HELP, short_help=SHORT_HELP)
 
 
-SHORT_HELP = "Write a page about saved traces."
-HELP = (
+SHORT_HELP = N_("Write a page about saved traces.")
+HELP = N_(
     "Write a page about the traces in FOLDER, which `lab compare --trace` has written, into this folder: index.html. "
     "A browser opens it without a network. This needs no Redis."
 )
@@ -46,7 +50,8 @@ def _report(folder: Path, perfetto_file: Path | None) -> int:
 def _document(traces: list[Trace], folder: Path) -> Document:
     names = list(dict.fromkeys(trace.exercise for trace in traces))
     if len(names) > 1:
-        raise InvalidTraceError(f"{folder} has traces of {' and '.join(names)}; put them into a folder each")
+        several = _("{folder} has traces of {names}; put them into a folder each")
+        raise InvalidTraceError(several.format(folder=folder, names=join_names(names)))
     if names[0].endswith(".py"):
         return program_document(summarize_runs([ProgramRun(trace, None) for trace in traces]))
     return exercise_document(sort_results(summarize([judge(trace) for trace in traces])))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from gettext import gettext as _
 
 import click
 from click.core import ParameterSource
@@ -15,7 +16,9 @@ from broker.server.private_server import PrivateServer
 from jobs.exchange.signing import unsigned_jobs_warning
 from jobs.exchange.worker_list import worker_count
 from lab.backends import QUEUE
+from lab.cli.localized import Option
 from lab.errors import LabError
+from lab.language import N_
 from lab.runtime.fault_plan import FaultPlan
 
 
@@ -46,8 +49,10 @@ def open_server(
     restarts = faults is not None and faults.restarts_server
     if faults and restarts and (url or server_url()):
         raise LabError(
-            f"--fault {faults.kind} restarts only a server that the lab has started itself, as others may use the one "
-            "that is named: leave out --redis-url, and unset LAB_REDIS_URL"
+            _(
+                "--fault {kind} restarts only a server that the lab has started itself, as others may use the one that "
+                "is named: leave out --redis-url, and unset LAB_REDIS_URL"
+            ).format(kind=faults.kind)
         )
     own = _restartable_server() if restarts else nullcontext((url, ""))
     with own as (named, log_url), broker.Context(named) as ctx:
@@ -68,14 +73,15 @@ def _restartable_server() -> Iterator[tuple[str, str]]:
 def server_option(command: click.Command) -> click.Command:
     """Give a command the option that says which server it is about: `url`."""
     command.params.append(
-        click.Option(["--redis-url", "url"], default=server_url, show_default="LAB_REDIS_URL", help="Redis server.")
+        Option(["--redis-url", "url"], default=server_url, show_default="LAB_REDIS_URL", help=N_("Redis server."))
     )
     return command
 
 
 def worker_options(command: click.Command) -> click.Command:
     """Give a command the options that say where the workers are: `url` and `queue`."""
-    server_option(command).params.append(click.Option(["--queue"], default=QUEUE, show_default=True, help="RQ queue."))
+    queue = Option(["--queue"], default=QUEUE, show_default=True, help=N_("RQ queue."))
+    server_option(command).params.append(queue)
     return command
 
 
@@ -83,7 +89,7 @@ def require_url(url: str | None) -> str:
     """Return `url`; raise `LabError` if there is none."""
     if not url:
         raise LabError(
-            "no Redis server is named; set LAB_REDIS_URL, which hides a password from other users, or --redis-url"
+            _("no Redis server is named; set LAB_REDIS_URL, which hides a password from other users, or --redis-url")
         )
     return url
 
@@ -102,14 +108,12 @@ def _warn_if_other_workers(url: str, needed: int) -> None:
         return
     running = worker_count(url, QUEUE)
     if running not in (0, asked_for):
-        click.echo(
-            f"lab: --workers {asked_for} is ignored: this run uses the workers that are running on queue {QUEUE} "
-            f"({running})",
-            err=True,
+        ignored = _(
+            "--workers {number} is ignored: this run uses the workers that are running on queue {queue} ({running})"
         )
+        click.echo("lab: " + ignored.format(number=asked_for, queue=QUEUE, running=running), err=True)
     elif not running and asked_for < needed:
-        click.echo(
-            f"lab: --workers {asked_for} is too few: {command.info_name} needs {needed} workers at the same time, and "
-            "so many are started",
-            err=True,
+        too_few = _(
+            "--workers {number} is too few: {name} needs {needed} workers at the same time, and so many are started"
         )
+        click.echo("lab: " + too_few.format(number=asked_for, name=command.info_name, needed=needed), err=True)

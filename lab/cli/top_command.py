@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from gettext import gettext as _
 
-import click
 import redis
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -18,9 +17,11 @@ from broker.server.check import check_server
 from jobs.exchange.client import client
 from jobs.exchange.worker_list import list_workers
 from lab.cli.keyboard import BACKSPACE, ENTER, ESCAPE, keyboard
+from lab.cli.localized import command
 from lab.cli.server import require_url, worker_options
 from lab.cli.worker_commands import summary, workers_table
 from lab.cli.wrapped_text import WrappedText
+from lab.language import N_
 from lab.report.primitives import (
     ORDERS,
     explain_circular_wait,
@@ -36,7 +37,7 @@ STEPS = {"j": 1, "k": -1}
 
 
 @worker_options
-@click.command(short_help="Watch locks, queues and workers as they change.")
+@command(short_help=N_("Watch locks, queues and workers as they change."))
 def top(url: str | None, queue: str) -> None:
     """Show what `lab locks` and `lab workers` list, and how busy the server is, every second until Ctrl-C.
 

@@ -21,6 +21,7 @@ from rich.text import Text
 from broker.server.check import check_server
 from jobs.exchange.worker_list import WorkerInfo, list_workers
 from jobs.worker.supervisor import Supervisor
+from lab.cli.localized import command, option
 from lab.cli.server import require_url, warn_if_unsigned, worker_options
 from lab.cli.wrapped_text import WrappedText
 from lab.formatting import format_age
@@ -37,9 +38,13 @@ PROBLEMS = (N_("killed or cut off"), N_("paused or cut off"))
 
 
 @worker_options
-@click.command(short_help="Run RQ workers.")
-@click.option(
-    "-n", "count", type=click.IntRange(1), show_default="the number of cores", help="Number of workers to run."
+@command(short_help=N_("Run RQ workers."))
+@option(
+    "-n",
+    "count",
+    type=click.IntRange(1),
+    show_default=N_("the number of cores"),
+    help=N_("Number of workers to run."),
 )
 def worker(count: int | None, url: str | None, queue: str) -> None:
     """Run RQ workers until SIGTERM or Ctrl-C. They finish running jobs first; a second signal kills these."""
@@ -59,9 +64,9 @@ def worker(count: int | None, url: str | None, queue: str) -> None:
 
 
 @worker_options
-@click.command(short_help="List the workers of a queue.")
-@click.option("--here", is_flag=True, help="List only this host's; exit with 2 if none of them responds.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@command(short_help=N_("List the workers of a queue."))
+@option("--here", is_flag=True, help=N_("List only this host's; exit with 2 if none of them responds."))
+@option("--json", "as_json", is_flag=True, help=N_("Print JSON."))
 def workers(url: str | None, queue: str, here: bool, as_json: bool) -> int:
     """List the workers of a queue: their hosts, what each of them is doing, and which no longer respond."""
     url = require_url(url)

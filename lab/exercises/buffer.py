@@ -39,6 +39,7 @@ from lab.checks import buffer, metrics, verdicts
 from lab.checks.buffer import BUFFER
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import OutcomeValue
+from lab.language import N_
 from lab.printed_lines import PrintedLine
 from lab.runtime.context import Condition, Context, Event
 from lab.runtime.fault_plan import FAULT_SECONDS, WAITING, FaultPlan
@@ -172,7 +173,7 @@ class BoundedBuffer(Exercise):
     """Producers and consumers with a buffer between them."""
 
     name = "buffer"
-    summary = "2 producers and 3 consumers share a buffer, with a Condition"
+    summary = N_("2 producers and 3 consumers share a buffer, with a Condition")
     printed_lines: ClassVar = {
         "puts": PrintedLine("{who} 放入 {value}", "{who} puts {value}", "green"),
         "gets": PrintedLine("{who} 取走 {value}", "{who} takes {value}"),
@@ -187,8 +188,8 @@ class BoundedBuffer(Exercise):
     pace: float = parameter(0.05, "seconds that a consumer works with an item, at most", maximum=1000)
     how: str = choice(
         "how a process waits",
-        loop="with a test after each wait, in a loop",
-        once="with a test before the wait only",
+        loop=N_("with a test after each wait, in a loop"),
+        once=N_("with a test before the wait only"),
     )
     seed: int = parameter(0, "seed of the consumers' work", maximum=2**32)
 

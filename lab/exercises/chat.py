@@ -27,6 +27,7 @@ from typing import Any, ClassVar
 from lab.checks import chat, metrics, verdicts
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import OutcomeValue
+from lab.language import N_
 from lab.printed_lines import PrintedLine
 from lab.runtime.addresses import own_address, server_url
 from lab.runtime.context import SimpleQueue
@@ -174,7 +175,7 @@ class Chat(Exercise):
     """The course's socket servers."""
 
     name = "chat"
-    summary = "6 clients talk to a server: one process, several, or a queue"
+    summary = N_("6 clients talk to a server: one process, several, or a queue")
     section = "service"
     actor_noun = "clients"
     printed_lines: ClassVar = {
@@ -190,9 +191,9 @@ class Chat(Exercise):
     pace: float = parameter(0.1, "longest pause of a client before a message, in seconds", maximum=1000)
     how: str = choice(
         "kind of server",
-        each="with a process per connection",
-        one="with one process",
-        queue="through a queue",
+        each=N_("with a process per connection"),
+        one=N_("with one process"),
+        queue=N_("through a queue"),
     )
     seed: int = parameter(0, "seed of the random pauses", maximum=2**32)
 

@@ -33,6 +33,7 @@ from broker import BrokerError, LeaseLostError
 from lab.checks import counter, verdicts
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import OutcomeValue
+from lab.language import N_
 from lab.printed_lines import PrintedLine
 from lab.runtime.context import Barrier, Permits, Value
 from lab.runtime.recorder import Recorder, actor
@@ -87,7 +88,7 @@ class Counter(Exercise):
     """Processes that share a number."""
 
     name = "counter"
-    summary = "4 processes increment a Value; without its lock, updates are lost"
+    summary = N_("4 processes increment a Value; without its lock, updates are lost")
     section = SECTION
     judges_faults = True
     printed_lines: ClassVar = {
@@ -100,9 +101,9 @@ class Counter(Exercise):
     increments: int = parameter(25, "number of increments by each process", minimum=1, maximum=100_000)
     how: str = choice(
         "what makes an increment one step",
-        lock="under the number's lock",
-        nothing="with nothing between reading and writing",
-        add="by an atomic add",
+        lock=N_("under the number's lock"),
+        nothing=N_("with nothing between reading and writing"),
+        add=N_("by an atomic add"),
     )
 
     @property

@@ -30,6 +30,7 @@ from lab.checks import delays, verdicts
 from lab.checks.clocks import min_elapsed
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import OutcomeValue
+from lab.language import N_
 from lab.printed_lines import PrintedLine
 from lab.runtime.parent_actors import child_process_class
 from lab.runtime.recorder import Recorder, actor
@@ -115,7 +116,7 @@ class Daemon(Exercise):
     """The course's daemons."""
 
     name = "daemon"
-    summary = "a daemon ends with its parent's code; other children are joined"
+    summary = N_("a daemon ends with its parent's code; other children are joined")
     printed_lines: ClassVar = {
         "begins": PrintedLine("{on}", "{on}"),
         "finishes": PrintedLine("{on}", "{on}"),
@@ -126,10 +127,10 @@ class Daemon(Exercise):
 
     how: str = choice(
         "which of the course's programs",
-        foo="with foo and bar",
-        func="with func1 and func2",
-        chat="with a subclass of Process",
-        child="with a daemon that starts a child",
+        foo=N_("with foo and bar"),
+        func=N_("with func1 and func2"),
+        chat=N_("with a subclass of Process"),
+        child=N_("with a daemon that starts a child"),
     )
     pace: float = parameter(0.5, "seconds for one second of the course", maximum=1000)
 

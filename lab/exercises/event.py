@@ -18,6 +18,7 @@ from typing import ClassVar
 from lab.checks import verdicts
 from lab.exercise import Exercise, parameter
 from lab.formatting import OutcomeValue
+from lab.language import N_
 from lab.printed_lines import PrintedLine
 from lab.runtime.context import Event as Flag
 from lab.runtime.recorder import Recorder, actor
@@ -73,7 +74,7 @@ class Event(Exercise):
     """The course's smallest program with an event."""
 
     name = "event"
-    summary = "is_set, set, clear, and wait with and without a timeout"
+    summary = N_("is_set, set, clear, and wait with and without a timeout")
     printed_lines: ClassVar = {"is set": PrintedLine("True", "True"), "is not set": PrintedLine("False", "False")}
 
     pace: float = parameter(0.5, "seconds of the timeout, which is ten in the course", maximum=1000)

@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 from lab.checks import verdicts
 from lab.exercise import Exercise, choice
 from lab.formatting import OutcomeValue
+from lab.language import N_
 from lab.printed_lines import PrintedLine
 from lab.runtime.addresses import own_address, server_url
 from lab.runtime.parent_actors import child_process_class
@@ -108,7 +109,7 @@ class Isolation(Exercise):
     """The course's first lesson on processes."""
 
     name = "isolation"
-    summary = "a child changes a global; its parent's copy stays as it was"
+    summary = N_("a child changes a global; its parent's copy stays as it was")
     printed_lines: ClassVar = {
         "changes": PrintedLine("子进程内: {value}", "in the child: {value}"),
         "gets": PrintedLine("子进程的执行结果: {value}", "the child's result: {value}"),
@@ -117,10 +118,10 @@ class Isolation(Exercise):
 
     how: str = choice(
         "how the result is returned",
-        socket="by socket",
-        pipe="by pipe",
-        queue="by queue",
-        result="by exit code or RQ result",
+        socket=N_("by socket"),
+        pipe=N_("by pipe"),
+        queue=N_("by queue"),
+        result=N_("by exit code or RQ result"),
     )
 
     @property

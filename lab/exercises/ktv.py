@@ -28,6 +28,7 @@ from typing import ClassVar
 from lab.checks import metrics, verdicts
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import OutcomeValue
+from lab.language import N_
 from lab.printed_lines import PrintedLine
 from lab.runtime.context import Permits, Process
 from lab.runtime.pool_tasks import PoolTask
@@ -54,7 +55,7 @@ class Ktv(Exercise):
     """The course's karaoke bar."""
 
     name = "ktv"
-    summary = "13 guests want to sing in 4 rooms; a semaphore counts the rooms"
+    summary = N_("13 guests want to sing in 4 rooms; a semaphore counts the rooms")
     section = "rooms"
     judges_faults = True
     actor_noun = "guests"
@@ -68,9 +69,9 @@ class Ktv(Exercise):
     pace: float = parameter(0.25, "seconds for one second of the course", maximum=1000)
     how: str = choice(
         "what limits the guests inside",
-        semaphore="with a semaphore",
-        nothing="with nothing",
-        pool="with a pool",
+        semaphore=N_("with a semaphore"),
+        nothing=N_("with nothing"),
+        pool=N_("with a pool"),
     )
     seed: int = parameter(0, "seed of the random times in a room", maximum=2**32)
 

@@ -32,6 +32,7 @@ from broker.liveness.timing import Timing
 from lab.checks import delays, liveness, verdicts
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import OutcomeValue
+from lab.language import N_
 from lab.printed_lines import PrintedLine
 from lab.runtime.boards import Board, make_board, start_heartbeat
 from lab.runtime.context import Event, SimpleQueue
@@ -171,7 +172,7 @@ class Liveness(Exercise):
     """The course's use of a daemon."""
 
     name = "liveness"
-    summary = "6 processes report that they are alive; a monitor detects the dead"
+    summary = N_("6 processes report that they are alive; a monitor detects the dead")
     printed_lines: ClassVar = {
         "is alive": PrintedLine("{on} 还活着", "{on} is alive"),
         "receives report": PrintedLine("{on} 报活", "{on} reports that it is alive"),
@@ -185,8 +186,8 @@ class Liveness(Exercise):
     length: float = parameter(3.0, "number of intervals for which the processes work", minimum=2.5, maximum=100)
     how: str = choice(
         "who reports",
-        daemon="with a daemon that reports",
-        main="with the main process itself",
+        daemon=N_("with a daemon that reports"),
+        main=N_("with the main process itself"),
     )
     seed: int = parameter(0, "seed of the pieces of work and of the death", maximum=2**32)
 

@@ -18,6 +18,7 @@ from typing import ClassVar
 from lab.checks import verdicts
 from lab.exercise import Exercise, parameter
 from lab.formatting import OutcomeValue
+from lab.language import N_
 from lab.printed_lines import PrintedLine
 from lab.runtime.context import Event, Permits
 from lab.runtime.recorder import Recorder, actor
@@ -62,7 +63,7 @@ class Lock(Exercise):
     """The course's smallest program with a lock."""
 
     name = "lock"
-    summary = "a second acquire waits until the first holder releases"
+    summary = N_("a second acquire waits until the first holder releases")
     section = "lock"
     printed_lines: ClassVar = {"prints": PrintedLine("{value}", "{value}")}
 

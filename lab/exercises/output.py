@@ -18,6 +18,7 @@ from typing import ClassVar
 from lab.checks import verdicts
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import OutcomeValue
+from lab.language import N_
 from lab.printed_lines import PrintedLine
 from lab.runtime.context import Permits
 from lab.runtime.recorder import Recorder, actor
@@ -45,7 +46,7 @@ class Output(Exercise):
     """The course's processes that share a terminal."""
 
     name = "output"
-    summary = "3 processes print two lines each; a lock keeps the lines together"
+    summary = N_("3 processes print two lines each; a lock keeps the lines together")
     section = "output"
     judges_faults = True
     printed_lines: ClassVar = {
@@ -57,8 +58,8 @@ class Output(Exercise):
     pace: float = parameter(1.0, "seconds for one second of the course", maximum=1000)
     how: str = choice(
         "what keeps the lines together",
-        lock="with a lock",
-        nothing="with nothing",
+        lock=N_("with a lock"),
+        nothing=N_("with nothing"),
     )
     seed: int = parameter(0, "seed of the random sleeps", maximum=2**32)
 

@@ -35,6 +35,7 @@ from broker import LeaseLostError
 from lab.checks import philosophers, verdicts
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import OutcomeValue
+from lab.language import N_
 from lab.printed_lines import PrintedLine
 from lab.runtime.context import Barrier, Permits
 from lab.runtime.fault_plan import FaultPlan
@@ -109,7 +110,7 @@ class Philosophers(Exercise):
     """Dijkstra's philosophers, with processes and locks."""
 
     name = "philosophers"
-    summary = "5 philosophers need two forks each; without an order: a deadlock"
+    summary = N_("5 philosophers need two forks each; without an order: a deadlock")
     actor_noun = "philosophers"
     printed_lines: ClassVar = {
         "eats": PrintedLine("{who} 开始吃", "{who} eats", "green"),
@@ -123,10 +124,10 @@ class Philosophers(Exercise):
     pace: float = parameter(0.1, "seconds of thinking and of eating, at most, and of a timeout", maximum=1000)
     how: str = choice(
         "what prevents the deadlock",
-        order="by the order of the forks",
-        waiter="with a waiter, who lets all but one sit down",
-        timeout="by a timeout",
-        nothing="with nothing against a deadlock",
+        order=N_("by the order of the forks"),
+        waiter=N_("with a waiter, who lets all but one sit down"),
+        timeout=N_("by a timeout"),
+        nothing=N_("with nothing against a deadlock"),
     )
     seed: int = parameter(0, "seed of the random times", maximum=2**32)
 

@@ -40,6 +40,7 @@ from lab.checks import metrics, readers, verdicts
 from lab.checks.readers import ROOM
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import OutcomeValue
+from lab.language import N_
 from lab.printed_lines import PrintedLine
 from lab.runtime.context import Condition, Context, Event, Permits
 from lab.runtime.recorder import Recorder, actor
@@ -194,7 +195,7 @@ class Readers(Exercise):
     """Readers, writers, and a board."""
 
     name = "readers"
-    summary = "4 readers may be inside together; each of 2 writers must be alone"
+    summary = N_("4 readers may be inside together; each of 2 writers must be alone")
     section = ROOM
     printed_lines: ClassVar = {
         "writes": PrintedLine("{who} 写 {value}", "{who} writes {value}", "green"),
@@ -208,9 +209,9 @@ class Readers(Exercise):
     pace: float = parameter(0.03, "seconds that a reader stays inside, and a writer outside", maximum=1000)
     how: str = choice(
         "what keeps a writer alone",
-        counted="with readers counted under a lock",
-        permits="with a permit for each reader, all of which a writer takes",
-        nothing="with nothing",
+        counted=N_("with readers counted under a lock"),
+        permits=N_("with a permit for each reader, all of which a writer takes"),
+        nothing=N_("with nothing"),
     )
 
     @property

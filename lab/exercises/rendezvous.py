@@ -31,6 +31,7 @@ from typing import ClassVar
 from lab.checks import rendezvous, verdicts
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import OutcomeValue
+from lab.language import N_
 from lab.printed_lines import PrintedLine
 from lab.runtime.context import Barrier, Event
 from lab.runtime.fault_plan import FAULT_SECONDS, WAITING, FaultPlan
@@ -99,7 +100,7 @@ class Rendezvous(Exercise):
     """Processes that wait for each other between the phases of their work."""
 
     name = "rendezvous"
-    summary = "4 processes work in 3 phases; a barrier keeps the phases apart"
+    summary = N_("4 processes work in 3 phases; a barrier keeps the phases apart")
     judges_faults = True
     printed_lines: ClassVar = {
         "begins phase": PrintedLine("{who} 开始第{value}阶段", "{who} begins phase {value}"),
@@ -112,8 +113,8 @@ class Rendezvous(Exercise):
     pace: float = parameter(0.2, "seconds that a phase takes at most", maximum=1000)
     how: str = choice(
         "what keeps the phases apart",
-        barrier="with a barrier",
-        nothing="with nothing",
+        barrier=N_("with a barrier"),
+        nothing=N_("with nothing"),
     )
     seed: int = parameter(0, "seed of the random work", maximum=2**32)
 

@@ -19,6 +19,7 @@ from typing import ClassVar
 from lab.checks import verdicts
 from lab.exercise import Exercise, parameter
 from lab.formatting import OutcomeValue
+from lab.language import N_
 from lab.printed_lines import PrintedLine
 from lab.runtime.context import Event, Permits
 from lab.runtime.recorder import Recorder, actor
@@ -66,7 +67,7 @@ class Semaphore(Exercise):
     """The course's smallest program with a semaphore."""
 
     name = "semaphore"
-    summary = "3 acquires return at once; the fourth waits for a release"
+    summary = N_("3 acquires return at once; the fourth waits for a release")
     printed_lines: ClassVar = {"prints": PrintedLine("{value}", "{value}")}
 
     permits: int = parameter(3, "initial value of the semaphore", minimum=1, maximum=1000)

@@ -48,6 +48,7 @@ from lab.checks import tickets, verdicts
 from lab.errors import StaleFenceError
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import OutcomeValue
+from lab.language import N_
 from lab.printed_lines import PrintedLine
 from lab.runtime.context import Connection, Permits, Queue
 from lab.runtime.recorder import Recorder, actor
@@ -139,7 +140,7 @@ class Tickets(Exercise):
     """The course's tickets."""
 
     name = "tickets"
-    summary = "100 clients buy 5 tickets; a lock keeps one from being sold twice"
+    summary = N_("100 clients buy 5 tickets; a lock keeps one from being sold twice")
     section = "db"
     actor_noun = "clients"
     inside_events = (READS,)
@@ -156,10 +157,10 @@ class Tickets(Exercise):
     pace: float = parameter(0.05, "seconds for one second of the course", maximum=1000)
     how: str = choice(
         "how the clients share the stock",
-        lock="under a lock",
-        nothing="with nothing between them",
-        queue="through a queue with one seller",
-        unfenced="under a lock whose fence is not checked",
+        lock=N_("under a lock"),
+        nothing=N_("with nothing between them"),
+        queue=N_("through a queue with one seller"),
+        unfenced=N_("under a lock whose fence is not checked"),
     )
     seed: int = parameter(0, "seed of the random waits", maximum=2**32)
 

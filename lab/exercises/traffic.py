@@ -26,6 +26,7 @@ from typing import ClassVar
 from lab.checks import traffic, verdicts
 from lab.exercise import Exercise, parameter
 from lab.formatting import OutcomeValue
+from lab.language import N_
 from lab.printed_lines import PrintedLine
 from lab.runtime.context import Event, SimpleQueue
 from lab.runtime.recorder import Recorder, actor
@@ -104,7 +105,7 @@ class Traffic(Exercise):
     """The course's traffic light."""
 
     name = "traffic"
-    summary = "20 vehicles at a light, an event; police wait half a second"
+    summary = N_("20 vehicles at a light, an event; police wait half a second")
     actor_noun = "vehicles"
     printed_lines: ClassVar = {
         "turns red": PrintedLine("红灯亮", "the light is red", "bold red"),

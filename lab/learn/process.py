@@ -16,6 +16,7 @@ from pathlib import Path
 from broker.server.private_server import PrivateServer
 from broker.subprocesses.supervised_process import SupervisedProcess
 from lab.checks.verdicts import Judgement, Verdict
+from lab.language import current_language, language
 from lab.learn.errors import UnjudgedError
 from lab.learn.faults import Fault
 from lab.learn.rung import Outcome, Rung, check
@@ -92,7 +93,8 @@ def main(name: str, file: str, url: str) -> None:
         os.dup2(nothing, output)
     (rung,) = (rung for rung in RUNGS if rung.name == name)
     try:
-        found = _report(check(rung, Path(file).read_text("utf-8-sig"), url))
+        with language(current_language()):
+            found = _report(check(rung, Path(file).read_text("utf-8-sig"), url))
     except (UnjudgedError, UnicodeDecodeError) as error:
         found = {"error": str(error)}
     with open(results, "w", encoding="utf-8") as stream:

@@ -7,6 +7,7 @@ import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from lab.language import user_environment
 from lab.runtime.event_log import EventLog, FileLog, StreamLog
 from lab.runtime.fault_plan import FaultPlan, parse_fault
 
@@ -37,8 +38,8 @@ class RunConfig:
         return Path(self.program).parent
 
     def environment(self) -> dict[str, str]:
-        """Return a copy of this process's environment that contains the configuration."""
-        return {**os.environ, VARIABLE: self.to_json()}
+        """Return the environment of the program's process: the user's own, and the configuration."""
+        return {**user_environment(), VARIABLE: self.to_json()}
 
     def to_json(self) -> str:
         """Return the configuration as text, for `from_json`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import resource
 import signal
+from gettext import gettext as _
 from multiprocessing import forkserver, resource_tracker
 from typing import Final
 
@@ -50,9 +51,10 @@ def _allow_files(needed: int) -> None:
     if needed <= soft or soft == resource.RLIM_INFINITY:
         return
     if hard != resource.RLIM_INFINITY and needed > hard:
-        raise LabError(
-            f"so many processes need {needed} open files, and the limit is {hard}; take fewer, or raise ulimit -n"
+        too_many = _(
+            "so many processes need {needed} open files, and the limit is {limit}; take fewer, or raise ulimit -n"
         )
+        raise LabError(too_many.format(needed=needed, limit=hard))
     resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 

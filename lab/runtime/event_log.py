@@ -14,12 +14,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from gettext import gettext as _
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 import redis
 
 from lab.errors import RunEndedError
+from lab.language import N_
 from lab.runtime.redis_client import RetryingClient
 from lab.trace import Event, parse_events
 
@@ -28,7 +30,7 @@ POLL_INTERVAL = 0.02  # seconds between reads of a file that grows
 BLOCK = 100  # milliseconds that one read of a stream waits for entries
 CLOCK_SAMPLES = 3  # round trips, of which the fastest measures the server's clock
 
-DATA_MISSING = "the run's data is no longer on the Redis server: the run was ended, or the server lost its data"
+DATA_MISSING = N_("the run's data is no longer on the Redis server: the run was ended, or the server lost its data")
 
 Entry = tuple[str, dict[str, str]]  # of a stream
 
@@ -126,7 +128,7 @@ class StreamLog:
             event = dataclasses.replace(event, offset=offset)
         entry: dict[Any, Any] = {"event": event.to_line(), "id": f"{self._id_prefix}:{next(self._sequence)}"}
         if self._client.execute(lambda server: server.xadd(self._key, entry, nomkstream=True)) is None:
-            raise RunEndedError(DATA_MISSING)
+            raise RunEndedError(_(DATA_MISSING))
 
     def events(self) -> tuple[Event, ...]:
         """Return the events recorded so far, in order."""
@@ -149,7 +151,7 @@ class StreamLog:
     def _parse(self, entries: Sequence[Entry], ids: set[str]) -> tuple[Event, ...]:
         """Return the events of the entries whose IDs are not in `ids`, and add these IDs."""
         lines = []
-        for _, entry in entries:
+        for _id, entry in entries:
             if entry["id"] not in ids:
                 ids.add(entry["id"])
                 lines.append(entry["event"])

@@ -10,6 +10,7 @@ import itertools
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from gettext import gettext as _
 from typing import Any
 
 from lab.errors import InvalidParameterError
@@ -55,9 +56,8 @@ class FaultPlan:
     def among(self, names: Sequence[str]) -> Mapping[str, Fault]:
         """Return the faults of the actors with these names; raise `InvalidParameterError` if these are too few."""
         if self.count > len(names):
-            raise InvalidParameterError(
-                f"{self.count} faults need as many actors, and there are {len(names)}; use {self.kind}:{len(names)}"
-            )
+            too_many = _("{count} faults need as many actors, and there are {actors}; use {kind}:{actors}")
+            raise InvalidParameterError(too_many.format(count=self.count, actors=len(names), kind=self.kind))
         rng = self._random()
         faults = self._faults(rng)
         return dict(zip(rng.sample(names, self.count), faults, strict=False))
@@ -98,7 +98,8 @@ def parse_fault(text: str, seed: int) -> FaultPlan:
     kind, colon, number = text.partition(":")
     count = int(number) if number.isdecimal() and number.isascii() else 0 if colon else 1
     if kind not in KINDS or not 1 <= count <= MAX_COUNT:
+        unknown = _("a fault is {kinds}, or several, as in {example} (at most {most}), not {text!r}")
         raise InvalidParameterError(
-            f"a fault is {', '.join(KINDS)}, or several, as in {KILL}:3 (at most {MAX_COUNT}), not {text!r}"
+            unknown.format(kinds=", ".join(KINDS), example=f"{KILL}:3", most=MAX_COUNT, text=text)
         )
     return FaultPlan(kind, count, seed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from gettext import gettext as _
 
 from lab.errors import LabError
 from lab.runtime.context import Context, Daemon, Process
@@ -106,9 +107,8 @@ class Run:
         try:
             process.start()
         except OSError as error:
-            raise LabError(
-                f"{process.name} could not be started ({error}); take fewer, or allow more (ulimit -n, ulimit -u)"
-            ) from error
+            failed = _("{name} could not be started ({error}); take fewer, or allow more (ulimit -n, ulimit -u)")
+            raise LabError(failed.format(name=process.name, error=error)) from error
 
     def _join(self, process: Process, processes: Sequence[Process], max_silence: float) -> None:
         while process.exitcode is None and not self._stopped:

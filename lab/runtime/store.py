@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, field
+from gettext import gettext as _
 from importlib import resources
 from pathlib import Path
 from typing import Protocol, cast
@@ -50,7 +51,7 @@ class FileStore:
 
     def read(self, fence: int | None = None) -> int:  # noqa: ARG002
         """Return how many are left."""
-        return _parse(self.path.read_text(), f"the file {self.path}")
+        return _parse(self.path.read_text(), _("the file {path}").format(path=self.path))
 
     def write(self, count: int, fence: int | None = None) -> None:  # noqa: ARG002
         """Set how many are left, by replacing the file in one step."""
@@ -84,7 +85,7 @@ class RedisStore:
 
     def read(self, fence: int | None = None) -> int:
         """Return how many are left; raise `RunEndedError` if the key does not exist any more."""
-        return _parse(self._run_script(fence, ""), f"the Redis key {self.key}")
+        return _parse(self._run_script(fence, ""), self._place)
 
     def write(self, count: int, fence: int | None = None) -> None:
         """Set how many are left; raise `RunEndedError` if the key does not exist any more.
@@ -99,7 +100,7 @@ class RedisStore:
         with open_client(self.url) as client:
             fields = cast("dict[str, str]", client.execute(lambda server: server.hgetall(self.key)))
         return {
-            int(name.removeprefix(WRITTEN)): _parse(text, f"the Redis key {self.key}")
+            int(name.removeprefix(WRITTEN)): _parse(text, self._place)
             for name, text in fields.items()
             if name.startswith(WRITTEN)
         }
@@ -108,6 +109,10 @@ class RedisStore:
         """Delete the key."""
         with open_client(self.url) as client:
             client.execute(lambda server: server.unlink(self.key))
+
+    @property
+    def _place(self) -> str:
+        return _("the Redis key {key}").format(key=self.key)
 
     def _run_script(self, fence: int | None, text: str) -> str:
         argument = "" if fence is None else str(fence)
@@ -118,7 +123,7 @@ class RedisStore:
         with open_client(self.url) as client:
             reply = client.execute(evaluate)
         if reply is None:
-            raise RunEndedError(DATA_MISSING)
+            raise RunEndedError(_(DATA_MISSING))
         if isinstance(reply, int):
             assert fence is not None, "a request without a fence is never refused"
             raise StaleFenceError(fence, reply)
@@ -135,5 +140,6 @@ def _parse(text: str, place: str) -> int:
     except (ValueError, TypeError, KeyError):
         count = None
     if not isinstance(count, int) or isinstance(count, bool):
-        raise CorruptStoreError(f'{place} is corrupt: it should hold {{"count": 5}} or the like, not {text[:40]!r}')
+        corrupt = _("{place} is corrupt: it should hold {example} or the like, not {text!r}")
+        raise CorruptStoreError(corrupt.format(place=place, example=_format(5), text=text[:40]))
     return count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gettext
 import io
+import os
 import string
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from lab import language
 
 ROOT = Path(__file__).parents[2]
 FOLDER = language.LOCALE_FOLDER / "zh" / "LC_MESSAGES"
-KEYWORDS = "N_ parameter:2"
+KEYWORDS = "N_ parameter:2 choice:1"
 
 
 def read(path: Path) -> Catalog:
@@ -56,7 +57,10 @@ def test_every_message_of_the_code_is_translated(catalog, tmp_path):
         "--mapping-file",
         "pyproject.toml",
     ]
-    subprocess.run([*command, "--keywords", KEYWORDS, "--output-file", template, "."], cwd=ROOT, check=True)
+    environment = os.environ | {"PYTHONPATH": str(ROOT / ".ci")}
+    subprocess.run(
+        [*command, "--keywords", KEYWORDS, "--output-file", template, "."], cwd=ROOT, env=environment, check=True
+    )
     found = {(message.context, message.id) for message in messages(read(template))}
     known = {(message.context, message.id) for message in messages(catalog)}
     assert found == known, "run .ci/translations, and translate what has no msgstr in lab.po"

@@ -52,14 +52,14 @@ def test_show_asks_about_the_courses_program(lab_in_process: RunLab):
             assert question.text.split() == program.split()[-len(question.text.split()) :]
             assert rest.split() == question.command.split()
         else:
-            assert shown == f"{name}: {exercise.summary}\n\n{exercise.statement()}\n"
+            assert shown.split() == f"{name}: {exercise.summary} {exercise.statement()}".split()
 
 
 def test_show_source(lab_in_process: RunLab):
     for name, exercise in EXERCISES.items():
         shown = lab_in_process("show", name, "--source").stdout
         assert shown.startswith(lab_in_process("show", name).stdout)
-        assert shown.count(exercise.statement()) == 1
+        assert " ".join(shown.split()).count(" ".join(exercise.statement().split())) == 1
         assert "@actor\ndef " in shown
 
 
