@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-from gettext import gettext as _
 
 import redis
 
@@ -32,13 +31,12 @@ def check_server(url: str) -> str:
             wire.send(pack_command(b"INFO"))
             info = _parse_info(wire.read())
     except redis.RedisError as error:
-        reason = translate(error, server=_("the Redis server at {address}").format(address=address))
+        reason = translate(error, server=f"the Redis server at {address}")
         if isinstance(reason, ServerUnavailableError) and not isinstance(error, PASSING):
-            no_answer = _(
-                "no Redis server answers at {address} ({error}); start one there, or leave the URL out to get a "
+            reason = ServerUnavailableError(
+                f"no Redis server answers at {address} ({error}); start one there, or leave the URL out to get a "
                 "private one"
             )
-            reason = ServerUnavailableError(no_answer.format(address=address, error=error))
         raise reason from error
     _check_info(info, address)
     product = "Valkey " + info["valkey_version"] if "valkey_version" in info else "Redis " + info["redis_version"]
@@ -55,32 +53,30 @@ def _parse_info(reply: object) -> dict[str, str]:
 def _check_info(info: dict[str, str], address: str) -> None:
     version = re.match(r"(\d+)\.(\d+)", info.get("redis_version", ""))
     if version is None:
-        no_redis = _("the server at {address} is not a Redis server; give the URL of one")
-        raise UnsuitableServerError(no_redis.format(address=address))
+        raise UnsuitableServerError(f"the server at {address} is not a Redis server; give the URL of one")
     if tuple(map(int, version.groups())) < MIN_VERSION:
         minimum = ".".join(map(str, MIN_VERSION))
-        too_old = _("the Redis server at {address} is too old ({version}); update it to {minimum} or later")
-        raise UnsuitableServerError(too_old.format(address=address, version=info["redis_version"], minimum=minimum))
+        raise UnsuitableServerError(
+            f"the Redis server at {address} is too old ({info['redis_version']}); update it to {minimum} or later"
+        )
     if "sentinel" in (info.get("redis_mode"), info.get("server_mode")):  # the latter with Valkey
-        sentinel = _(
-            "the server at {address} is a Sentinel; give the URL of the master that it monitors, which redis-cli "
+        raise UnsuitableServerError(
+            f"the server at {address} is a Sentinel; give the URL of the master that it monitors, which redis-cli "
             "prints at SENTINEL MASTERS"
         )
-        raise UnsuitableServerError(sentinel.format(address=address))
     if info.get("cluster_enabled") == "1":
-        cluster = _(
-            "the Redis server at {address} is a node of a Redis Cluster, which keeps the broker's keys on several "
+        raise UnsuitableServerError(
+            f"the Redis server at {address} is a node of a Redis Cluster, which keeps the broker's keys on several "
             "servers; give the URL of a server without cluster mode"
         )
-        raise UnsuitableServerError(cluster.format(address=address))
     if info.get("role") == "slave":
-        master = f"{info.get('master_host')}:{info.get('master_port')}"
-        replica = _("the Redis server at {address} is a replica; give the URL of its master, {master}")
-        raise UnsuitableServerError(replica.format(address=address, master=master))
+        raise UnsuitableServerError(
+            f"the Redis server at {address} is a replica; give the URL of its master, "
+            f"{info.get('master_host')}:{info.get('master_port')}"
+        )
     policy = info.get("maxmemory_policy", "noeviction")
     if info.get("maxmemory", "0") != "0" and policy != "noeviction":
-        evicts = _(
-            "the Redis server at {address} may evict keys (maxmemory-policy {policy}), and two processes could hold an "
-            "evicted lock at once; run on it: CONFIG SET maxmemory-policy noeviction"
+        raise UnsuitableServerError(
+            f"the Redis server at {address} may evict keys (maxmemory-policy {policy}), and two processes could hold "
+            "an evicted lock at once; run on it: CONFIG SET maxmemory-policy noeviction"
         )
-        raise UnsuitableServerError(evicts.format(address=address, policy=policy))

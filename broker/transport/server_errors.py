@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import ssl
-from gettext import gettext as _
 
 import redis
 from redis.exceptions import (
@@ -143,102 +142,74 @@ def is_tls_disagreement(error: BaseException | None) -> bool:
     return isinstance(error, ssl.SSLError) and not isinstance(error, broken)
 
 
-def N_(message: str) -> str:  # noqa: N802 - the name that extractors know
-    """Mark a message, which `translate` looks up."""
-    return message
-
-
 _Sentence = tuple[type[BrokerError], str]
 _SENTENCES: dict[type[redis.RedisError], _Sentence] = {
     AuthenticationError: (
         UnsuitableServerError,
-        N_(
-            "{server} rejected the credentials ({error}); put the right credentials into the URL: "
-            "redis://user:password@host:port"
-        ),
+        "{server} rejected the credentials ({error}); put the right credentials into the URL: "
+        "redis://user:password@host:port",
     ),
     NoPermissionError: (
         UnsuitableServerError,
-        N_(
-            "{server} does not permit what the broker needs ({error}); give the user in the URL the rights in "
-            "broker.acl"
-        ),
+        "{server} does not permit what the broker needs ({error}); give the user in the URL the rights in broker.acl",
     ),
     TlsError: (
         UnsuitableServerError,
-        N_(
-            "the TLS connection to {server} failed ({error}); does it speak TLS, and do ssl_ca_certs, ssl_certfile and "
-            "ssl_keyfile in the URL match it?"
-        ),
+        "the TLS connection to {server} failed ({error}); does it speak TLS, and do ssl_ca_certs, ssl_certfile and "
+        "ssl_keyfile in the URL match it?",
     ),
     UnexpectedReplyError: (
         UnsuitableServerError,
-        N_("{server} sent what is not a reply of Redis ({error}); is the URL that of a Redis server?"),
+        "{server} sent what is not a reply of Redis ({error}); is the URL that of a Redis server?",
     ),
     UnknownCommandError: (
         UnsuitableServerError,
-        N_(
-            "{server} lacks a command ({error}); give the URL of one whose commands are neither renamed nor disabled, "
-            "and not that of a Sentinel"
-        ),
+        "{server} lacks a command ({error}); give the URL of one whose commands are neither renamed nor disabled, and "
+        "not that of a Sentinel",
     ),
     DatabaseIndexError: (
         UnsuitableServerError,
-        N_(
-            "{server} does not have the database of the URL ({error}); end the URL with a lower number, or set "
-            "`databases` on the server"
-        ),
+        "{server} does not have the database of the URL ({error}); end the URL with a lower number, or set `databases` "
+        "on the server",
     ),
     ClusterNodeError: (
         UnsuitableServerError,
-        N_("{server} is a node of a Redis Cluster ({error}); give the URL of a server without cluster mode"),
+        "{server} is a node of a Redis Cluster ({error}); give the URL of a server without cluster mode",
     ),
     WrongTypeError: (
         MismatchError,
-        N_(
-            "a key at {key} has a value of another type, so another program uses it ({error}); use another name, or "
-            "delete the key"
-        ),
+        "a key at {key} has a value of another type, so another program uses it ({error}); use another name, or delete "
+        "the key",
     ),
     OutOfMemoryError: (
         BrokerError,
-        N_("{server} has no memory left ({error}); delete what is not needed, or raise maxmemory"),
+        "{server} has no memory left ({error}); delete what is not needed, or raise maxmemory",
     ),
     PersistenceError: (
         BrokerError,
-        N_("{server} cannot save its data ({error}); make room on its disk, or see its log"),
+        "{server} cannot save its data ({error}); make room on its disk, or see its log",
     ),
     ReadOnlyError: (
         ServerUnavailableError,
-        N_("{server} is a read-only replica ({error}); give the URL of its master"),
+        "{server} is a read-only replica ({error}); give the URL of its master",
     ),
 }
 
 
-def translate(error: redis.RedisError, *, server: str = "", key: bytes = b"", waited: float = 0.0) -> BrokerError:
+def translate(
+    error: redis.RedisError, *, server: str = "the Redis server", key: bytes = b"", waited: float = 0.0
+) -> BrokerError:
     """Return the broker's error for one of redis-py's.
 
     `key` is the first one of a request's keys, and `waited` the seconds for which it was sent again.
     """
-    broker_error, sentence = _sentence(error, bool(waited))
-    server = server or _("the Redis server")
-    return broker_error(_(sentence).format(server=server, error=error, key=key.decode(errors="replace"), waited=waited))
-
-
-def _sentence(error: redis.RedisError, waited: bool) -> _Sentence:
     for kind in type(error).__mro__:
         if kind in _SENTENCES:
-            return _SENTENCES[kind]
+            broker_error, sentence = _SENTENCES[kind]
+            return broker_error(sentence.format(server=server, error=error, key=key.decode(errors="replace")))
+    duration = f" for {waited:.1f} s" if waited else ""
     if isinstance(error, PASSING):
-        return ServerUnavailableError, (
-            N_("{server} refused requests for {waited:.1f} s ({error}); try again when this has passed")
-            if waited
-            else N_("{server} refused requests ({error}); try again when this has passed")
-        )
+        return ServerUnavailableError(f"{server} refused requests{duration} ({error}); try again when this has passed")
     if isinstance(error, (redis.ConnectionError, redis.TimeoutError)):
-        return ServerUnavailableError, (
-            N_("{server} did not answer for {waited:.1f} s ({error}); is it running?")
-            if waited
-            else N_("{server} did not answer ({error}); is it running?")
-        )
-    return BrokerError, N_("{server} refused a request: {error}")
+        return ServerUnavailableError(f"{server} did not answer{duration} ({error}); is it running?")
+    return BrokerError(f"{server} refused a request: {error}")

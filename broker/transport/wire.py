@@ -13,7 +13,6 @@ import socket
 import ssl
 import struct
 import time
-from gettext import gettext as _
 from typing import Any, Protocol
 
 import redis
@@ -153,15 +152,14 @@ class WireFactory(Protocol):
 @functools.lru_cache(maxsize=16)  # in a worker, its processes have it from their parent
 def wire_factory(url: str) -> WireFactory:
     """Return a function that opens a wire to `url`; raise `InvalidArgumentError` if `url` is not a Redis URL."""
-    address, _keeper = split_keeper(url)
+    address, _ = split_keeper(url)
     try:
         options: dict[str, Any] = {"driver_info": None} | parse_url(address)
         connection_class = options.pop("connection_class", redis.Connection)
         connection_class(**options)  # rejects unknown options
     except (ValueError, AttributeError, TypeError, redis.RedisError):
-        wrong = _("{url!r} is not a Redis URL; write redis://host:port/db, rediss://… or unix:///path")
         raise InvalidArgumentError(
-            wrong.format(url=without_password(url))
+            f"{without_password(url)!r} is not a Redis URL; write redis://host:port/db, rediss://… or unix:///path"
         ) from None  # the errors of redis-py and urllib may quote a password
     login = _login_requests(options)
     options |= {"protocol": 2, "decode_responses": False, "redis_connect_func": _leave_login}

@@ -14,7 +14,6 @@ import functools
 import hashlib
 import hmac
 import os
-from gettext import gettext as _
 from pathlib import Path
 
 from broker.errors import BrokerError
@@ -73,11 +72,10 @@ def unsigned_jobs_warning(url: str) -> str | None:
     """Return a warning if jobs at this server are neither signed nor behind a Unix socket's permissions."""
     if key() is not None or url.startswith("unix:"):
         return None
-    warning = _(
-        "warning: {variable} is not set, so whoever can write to this Redis server can run code on its workers; set "
-        "the same {variable} on every host (docs/security.md)"
+    return (
+        f"warning: {SECRET_VARIABLE} is not set, so whoever can write to this Redis server can run code on its "
+        f"workers; set the same {SECRET_VARIABLE} on every host (docs/security.md)"
     )
-    return warning.format(variable=SECRET_VARIABLE)
 
 
 @functools.lru_cache(maxsize=8)
@@ -86,23 +84,16 @@ def _read_key(secret: str, file: str) -> bytes | None:
         try:
             secret = Path(file).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            unreadable = _("{variable} names {file}, which cannot be read ({error})")
             raise SecretError(
-                unreadable.format(variable=SECRET_FILE_VARIABLE, file=file, error=type(error).__name__)
+                f"{SECRET_FILE_VARIABLE} names {file}, which cannot be read ({type(error).__name__})"
             ) from None
         if not secret:
-            empty = _("{variable} names {file}, which is empty; write a secret into it")
-            raise SecretError(empty.format(variable=SECRET_FILE_VARIABLE, file=file))
+            raise SecretError(f"{SECRET_FILE_VARIABLE} names {file}, which is empty; write a secret into it")
     if not secret:
         return None
     if len(secret) < MIN_SECRET_LENGTH:
-        too_short = _("{variable} has {length} characters and needs {minimum}; generate one with {command}")
         raise SecretError(
-            too_short.format(
-                variable=SECRET_VARIABLE,
-                length=len(secret),
-                minimum=MIN_SECRET_LENGTH,
-                command="python3 -c 'import secrets; print(secrets.token_urlsafe(32))'",
-            )
+            f"{SECRET_VARIABLE} has {len(secret)} characters and needs {MIN_SECRET_LENGTH}; generate one with "
+            "python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
         )
     return secret.encode()

@@ -107,7 +107,6 @@ def test_show_is_in_chinese(lab_in_process: RunLab, name: str):
         ("compare ktv --json .", "是文件夹；请指定一个文件"),
         ("compare ktv --json none/figures", "请先创建它"),
         ("worker", "没有指定 Redis 服务器；"),
-        ("compare ktv --redis-url nonsense", "'nonsense' 不是 Redis URL；"),
     ],
 )
 def test_errors_are_in_chinese(lab_in_process: RunLab, arguments: str, sentence: str):
