@@ -19,6 +19,7 @@ from lab.compare import compare as run_on_each
 from lab.errors import InterruptedRunError
 from lab.exercise import Exercise
 from lab.formatting import format_seconds
+from lab.language import language
 from lab.printed_lines import format_line
 from lab.report.faults import explain_faults
 from lab.report.table import report
@@ -73,10 +74,15 @@ def _compare(exercise: type[Exercise], given: Mapping[str, Any]) -> int:
 
 def _run(exercise: type[Exercise], given: Mapping[str, Any]) -> int:
     variant, chosen = options.parse_run(exercise, given)
+    with language(chosen.language):
+        return _run_variant(exercise, variant, chosen)
+
+
+def _run_variant(exercise: type[Exercise], variant: Exercise, chosen: options.Options) -> int:
     console = Console(highlight=False, soft_wrap=True)
 
     def print_line(event: Event) -> None:
-        line = format_line(exercise.printed_lines, event, chosen.language)
+        line = format_line(exercise.printed_lines, event)
         if line is not None:
             console.print(line)
 

@@ -32,6 +32,7 @@ from lab.checks import buffer, metrics, verdicts
 from lab.checks.buffer import BUFFER
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import OutcomeValue
+from lab.language import N_
 from lab.printed_lines import PrintedLine
 from lab.runtime.context import Condition, Context, Event, SimpleQueue
 from lab.runtime.fault_plan import WAITING, FaultPlan
@@ -144,9 +145,9 @@ class BoundedBuffer(Exercise):
     name = "buffer"
     summary = "2 producers and 3 consumers share a buffer, with a Condition"
     printed_lines: ClassVar = {
-        "puts": PrintedLine("{who} 放入 {value}", "{who} puts {value}", "green"),
-        "gets": PrintedLine("{who} 取走 {value}", "{who} takes {value}"),
-        "waits": PrintedLine("{who} 等待", "{who} waits", "yellow"),
+        "puts": PrintedLine(N_("{who} puts {value}"), "green"),
+        "gets": PrintedLine(N_("{who} takes {value}")),
+        "waits": PrintedLine(N_("{who} waits"), "yellow"),
     }
 
     producers: int = parameter(2, "number of producers", minimum=1, maximum=32)
@@ -156,8 +157,8 @@ class BoundedBuffer(Exercise):
     pace: float = parameter(0.05, "seconds that a consumer works with an item, at most", maximum=1000)
     how: str = choice(
         "how a process waits",
-        loop="with a test after each wait, in a loop",
-        once="with a test before the wait only",
+        loop=N_("with a test after each wait, in a loop"),
+        once=N_("with a test before the wait only"),
     )
     seed: int = parameter(0, "seed of the consumers' work", maximum=2**32)
 
@@ -213,10 +214,10 @@ class BoundedBuffer(Exercise):
     def outcome(self, trace: Trace) -> Mapping[str, OutcomeValue]:
         """How many items were taken, how full the buffer was, and who was woken in vain."""
         return {
-            "taken": len(trace.of("gets")),
-            "taken from empty": buffer.taken_from_empty(trace),
-            "lost": len({event.value for event in trace.of("puts")} - {event.value for event in trace.of("gets")}),
-            "max in buffer": metrics.maximum(metrics.items_over_time(trace, BUFFER)),
-            "waits": len(trace.of("waits")),
-            "woken in vain": buffer.woken_in_vain(trace),
+            N_("taken"): len(trace.of("gets")),
+            N_("taken from empty"): buffer.taken_from_empty(trace),
+            N_("lost"): len({event.value for event in trace.of("puts")} - {event.value for event in trace.of("gets")}),
+            N_("max in buffer"): metrics.maximum(metrics.items_over_time(trace, BUFFER)),
+            N_("waits"): len(trace.of("waits")),
+            N_("woken in vain"): buffer.woken_in_vain(trace),
         }

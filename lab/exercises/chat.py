@@ -27,6 +27,7 @@ from typing import Any, ClassVar
 from lab.checks import chat, metrics, verdicts
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import OutcomeValue
+from lab.language import N_
 from lab.printed_lines import PrintedLine
 from lab.runtime.addresses import own_address, server_url
 from lab.runtime.context import SimpleQueue
@@ -176,12 +177,12 @@ class Chat(Exercise):
     name = "chat"
     summary = "6 clients talk to a server: one process, several, or a queue"
     section = "service"
-    actor_noun = "clients"
+    counted_actors = N_("{count} clients")
     printed_lines: ClassVar = {
-        "receives pid": PrintedLine("{value}", "{value}"),
-        "is greeted": PrintedLine("{who}: {why}", "{who}: {why}"),
-        "sends": PrintedLine("{who} >>: {why}", "{who} >>: {why}"),
-        "receives": PrintedLine("{why}", "{why}"),
+        "receives pid": PrintedLine("{value}"),
+        "is greeted": PrintedLine("{who}: {why}"),
+        "sends": PrintedLine("{who} >>: {why}"),
+        "receives": PrintedLine("{why}"),
     }
 
     clients: int = parameter(6, "number of clients", minimum=1, maximum=31)
@@ -190,9 +191,9 @@ class Chat(Exercise):
     pace: float = parameter(0.1, "longest pause of a client before a message, in seconds", maximum=1000)
     how: str = choice(
         "kind of server",
-        each="with a process per connection",
-        one="with one process",
-        queue="through a queue",
+        each=N_("with a process per connection"),
+        one=N_("with one process"),
+        queue=N_("through a queue"),
     )
     seed: int = parameter(0, "seed of the random pauses", maximum=2**32)
 
@@ -273,7 +274,7 @@ class Chat(Exercise):
         """How many replies there were, and how long they took."""
         times = [reply.when - message.when for message, reply in chat.exchanges(trace)]
         return {
-            "replies": len(times),
-            "max served at once": metrics.max_inside(trace, self.section),
-            "response, median": median(times) if times else None,
+            N_("replies"): len(times),
+            N_("max served at once"): metrics.max_inside(trace, self.section),
+            N_("response, median"): median(times) if times else None,
         }

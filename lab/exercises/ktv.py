@@ -28,6 +28,7 @@ from typing import ClassVar
 from lab.checks import metrics, verdicts
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import OutcomeValue
+from lab.language import N_
 from lab.printed_lines import PrintedLine
 from lab.runtime.context import Permits, Process
 from lab.runtime.pool_tasks import PoolTask
@@ -57,10 +58,10 @@ class Ktv(Exercise):
     summary = "13 guests want to sing in 4 rooms; a semaphore counts the rooms"
     section = "rooms"
     judges_faults = True
-    actor_noun = "guests"
+    counted_actors = N_("{count} guests")
     printed_lines: ClassVar = {
-        "enters": PrintedLine("user{number} 占到一间ktv小屋", "user{number} has a KTV room"),
-        "leaves": PrintedLine("user{number} 走出了ktv", "user{number} has left the KTV"),
+        "enters": PrintedLine(N_("user{number} has a KTV room")),
+        "leaves": PrintedLine(N_("user{number} has left the KTV")),
     }
 
     rooms: int = parameter(4, "number of rooms", minimum=1)
@@ -68,9 +69,9 @@ class Ktv(Exercise):
     pace: float = parameter(0.25, "seconds for one second of the course", maximum=1000)
     how: str = choice(
         "what limits the guests inside",
-        semaphore="with a semaphore",
-        nothing="with nothing",
-        pool="with a pool",
+        semaphore=N_("with a semaphore"),
+        nothing=N_("with nothing"),
+        pool=N_("with a pool"),
     )
     seed: int = parameter(0, "seed of the random times in a room", maximum=2**32)
 
@@ -114,7 +115,7 @@ class Ktv(Exercise):
     def outcome(self, trace: Trace) -> Mapping[str, OutcomeValue]:
         """How many sang, how many at the same time, and how many waited."""
         return {
-            "served": len({event.who for event in trace.of("leaves")}),
-            "max in rooms": metrics.max_inside(trace, "rooms"),
-            "max waiting": metrics.maximum(metrics.waiting_over_time(trace, "rooms")),
+            N_("served"): len({event.who for event in trace.of("leaves")}),
+            N_("max in rooms"): metrics.max_inside(trace, "rooms"),
+            N_("max waiting"): metrics.maximum(metrics.waiting_over_time(trace, "rooms")),
         }

@@ -32,6 +32,7 @@ from broker.liveness.timing import Timing
 from lab.checks import delays, liveness, verdicts
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import OutcomeValue
+from lab.language import N_
 from lab.printed_lines import PrintedLine
 from lab.runtime.boards import Board, make_board, start_heartbeat
 from lab.runtime.context import Event, SimpleQueue
@@ -173,10 +174,10 @@ class Liveness(Exercise):
     name = "liveness"
     summary = "6 processes report that they are alive; a monitor detects the dead"
     printed_lines: ClassVar = {
-        "is alive": PrintedLine("{on} 还活着", "{on} is alive"),
-        "receives report": PrintedLine("{on} 报活", "{on} reports that it is alive"),
-        "is late": PrintedLine("{on} 没有按时报活", "{on} is late", "yellow"),
-        "is dead": PrintedLine("{on} 已经死了", "{on} is dead", "red"),
+        "is alive": PrintedLine(N_("{on} is alive")),
+        "receives report": PrintedLine(N_("{on} reports that it is alive")),
+        "is late": PrintedLine(N_("{on} is late"), "yellow"),
+        "is dead": PrintedLine(N_("{on} is dead"), "red"),
     }
 
     members: int = parameter(6, "number of processes that report", minimum=1, maximum=63)
@@ -185,8 +186,8 @@ class Liveness(Exercise):
     length: float = parameter(3.0, "number of intervals for which the processes work", minimum=2.5, maximum=100)
     how: str = choice(
         "who reports",
-        daemon="with a daemon that reports",
-        main="with the main process itself",
+        daemon=N_("with a daemon that reports"),
+        main=N_("with the main process itself"),
     )
     seed: int = parameter(0, "seed of the pieces of work and of the death", maximum=2**32)
 
@@ -248,12 +249,12 @@ class Liveness(Exercise):
             gaps.setdefault(event.on, []).append((event.value or 0) / MICROSECONDS)
         drifts = [sum(max(0.0, gap - self.timing.period) for gap in own) for own in gaps.values()]
         return {
-            "killed": len(trace.of("dies")),
-            "declared dead": len({event.on for event in trace.of("is dead")}),
-            "false alarms": len(liveness.false_alarms(trace)),
-            "declared late": len(trace.of("is late")),
-            "detection delay": liveness.detection_delay(trace),
-            "time between reports, nominal": self.timing.period,
-            "time between reports, max": max(map(max, gaps.values()), default=None),
-            "final drift, median": median(drifts) if drifts else None,
+            N_("killed"): len(trace.of("dies")),
+            N_("declared dead"): len({event.on for event in trace.of("is dead")}),
+            N_("false alarms"): len(liveness.false_alarms(trace)),
+            N_("declared late"): len(trace.of("is late")),
+            N_("detection delay"): liveness.detection_delay(trace),
+            N_("time between reports, nominal"): self.timing.period,
+            N_("time between reports, max"): max(map(max, gaps.values()), default=None),
+            N_("final drift, median"): median(drifts) if drifts else None,
         }

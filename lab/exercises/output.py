@@ -18,6 +18,7 @@ from typing import ClassVar
 from lab.checks import verdicts
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import OutcomeValue
+from lab.language import N_
 from lab.printed_lines import PrintedLine
 from lab.runtime.context import Permits
 from lab.runtime.recorder import Recorder, actor
@@ -49,16 +50,16 @@ class Output(Exercise):
     section = "output"
     judges_faults = True
     printed_lines: ClassVar = {
-        "is running": PrintedLine("{number}: {pid} is running", "{number}: {pid} is running"),
-        "is done": PrintedLine("{number}:{pid} is done", "{number}:{pid} is done"),
+        "is running": PrintedLine("{number}: {pid} is running"),
+        "is done": PrintedLine("{number}:{pid} is done"),
     }
 
     processes: int = parameter(3, "number of processes", minimum=1)
     pace: float = parameter(1.0, "seconds for one second of the course", maximum=1000)
     how: str = choice(
         "what keeps the lines together",
-        lock="with a lock",
-        nothing="with nothing",
+        lock=N_("with a lock"),
+        nothing=N_("with nothing"),
     )
     seed: int = parameter(0, "seed of the random sleeps", maximum=2**32)
 
@@ -90,7 +91,7 @@ class Output(Exercise):
     def outcome(self, trace: Trace) -> Mapping[str, OutcomeValue]:
         """How many lines there are, and how many are between the two of another process."""
         lines = trace.of("is running", "is done")
-        return {"lines": len(lines), "interleaved": _interleaved([line.who for line in lines])}
+        return {N_("lines"): len(lines), N_("interleaved"): _interleaved([line.who for line in lines])}
 
 
 def _interleaved(printed: list[str]) -> int:

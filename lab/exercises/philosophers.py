@@ -35,6 +35,7 @@ from broker import LeaseLostError
 from lab.checks import philosophers, verdicts
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import OutcomeValue
+from lab.language import N_
 from lab.printed_lines import PrintedLine
 from lab.runtime.context import Barrier, Permits
 from lab.runtime.fault_plan import FaultPlan
@@ -110,12 +111,12 @@ class Philosophers(Exercise):
 
     name = "philosophers"
     summary = "5 philosophers need two forks each; without an order: a deadlock"
-    actor_noun = "philosophers"
+    counted_actors = N_("{count} philosophers")
     printed_lines: ClassVar = {
-        "eats": PrintedLine("{who} 开始吃", "{who} eats", "green"),
-        "has eaten": PrintedLine("{who} 吃完了", "{who} has eaten"),
-        "gives up": PrintedLine("{who} 等不到 {on}", "{who} waits no longer for {on}", "yellow"),
-        "stops run": PrintedLine("没有人能继续", "nobody can go on", "bold red"),
+        "eats": PrintedLine(N_("{who} eats"), "green"),
+        "has eaten": PrintedLine(N_("{who} has eaten")),
+        "gives up": PrintedLine(N_("{who} waits no longer for {on}"), "yellow"),
+        "stops run": PrintedLine(N_("nobody can go on"), "bold red"),
     }
 
     seats: int = parameter(5, "number of philosophers, and of forks", minimum=2, maximum=64)
@@ -123,10 +124,10 @@ class Philosophers(Exercise):
     pace: float = parameter(0.1, "seconds of thinking and of eating, at most, and of a timeout", maximum=1000)
     how: str = choice(
         "what prevents the deadlock",
-        order="by the order of the forks",
-        waiter="with a waiter, who lets all but one sit down",
-        timeout="by a timeout",
-        nothing="with nothing against a deadlock",
+        order=N_("by the order of the forks"),
+        waiter=N_("with a waiter, who lets all but one sit down"),
+        timeout=N_("by a timeout"),
+        nothing=N_("with nothing against a deadlock"),
     )
     seed: int = parameter(0, "seed of the random times", maximum=2**32)
 
@@ -181,10 +182,10 @@ class Philosophers(Exercise):
     def outcome(self, trace: Trace) -> Mapping[str, OutcomeValue]:
         """How often they ate, how many at once, and how often somebody gave up."""
         return {
-            "meals": len(trace.of("has eaten")),
-            "max eating": philosophers.most_eating(trace),
-            "gave up": len(trace.of("gives up")),
-            "deadlock": philosophers.is_deadlocked(trace.events),
+            N_("meals"): len(trace.of("has eaten")),
+            N_("max eating"): philosophers.most_eating(trace),
+            N_("gave up"): len(trace.of("gives up")),
+            N_("deadlock"): philosophers.is_deadlocked(trace.events),
         }
 
     @property

@@ -40,6 +40,7 @@ from lab.checks import metrics, readers, verdicts
 from lab.checks.readers import ROOM
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import OutcomeValue
+from lab.language import N_
 from lab.printed_lines import PrintedLine
 from lab.runtime.context import Condition, Context, Event, Permits
 from lab.runtime.recorder import Recorder, actor
@@ -197,8 +198,8 @@ class Readers(Exercise):
     summary = "4 readers may be inside together; each of 2 writers must be alone"
     section = ROOM
     printed_lines: ClassVar = {
-        "writes": PrintedLine("{who} 写 {value}", "{who} writes {value}", "green"),
-        "reads": PrintedLine("{who} 读到 {why}", "{who} reads {why}"),
+        "writes": PrintedLine(N_("{who} writes {value}"), "green"),
+        "reads": PrintedLine(N_("{who} reads {why}")),
     }
 
     readers: int = parameter(4, "number of readers", minimum=1, maximum=32)
@@ -208,9 +209,9 @@ class Readers(Exercise):
     pace: float = parameter(0.03, "seconds that a reader stays inside, and a writer outside", maximum=1000)
     how: str = choice(
         "what keeps a writer alone",
-        counted="with readers counted under a lock",
-        permits="with a permit for each reader, all of which a writer takes",
-        nothing="with nothing",
+        counted=N_("with readers counted under a lock"),
+        permits=N_("with a permit for each reader, all of which a writer takes"),
+        nothing=N_("with nothing"),
     )
 
     @property
@@ -262,12 +263,12 @@ class Readers(Exercise):
     def outcome(self, trace: Trace) -> Mapping[str, OutcomeValue]:
         """How often they read and wrote, and how long a reader and a writer waited."""
         return {
-            "reads": len(trace.of("reads")),
-            "torn reads": sum(map(readers.is_torn, trace.of("reads"))),
-            "writes": len(trace.of("writes")),
-            "max inside": metrics.max_inside(trace, ROOM),
-            "reader's wait, max": readers.longest_wait(trace, of_writers=False),
-            "writer's wait, max": readers.longest_wait(trace, of_writers=True),
+            N_("reads"): len(trace.of("reads")),
+            N_("torn reads"): sum(map(readers.is_torn, trace.of("reads"))),
+            N_("writes"): len(trace.of("writes")),
+            N_("max inside"): metrics.max_inside(trace, ROOM),
+            N_("reader's wait, max"): readers.longest_wait(trace, of_writers=False),
+            N_("writer's wait, max"): readers.longest_wait(trace, of_writers=True),
         }
 
     def _room(self, ctx: Context) -> Room:

@@ -31,6 +31,7 @@ from typing import ClassVar
 from lab.checks import rendezvous, verdicts
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import OutcomeValue
+from lab.language import N_
 from lab.printed_lines import PrintedLine
 from lab.runtime.context import Barrier, Event
 from lab.runtime.fault_plan import FAULT_SECONDS, WAITING, FaultPlan
@@ -102,9 +103,9 @@ class Rendezvous(Exercise):
     summary = "4 processes work in 3 phases; a barrier keeps the phases apart"
     judges_faults = True
     printed_lines: ClassVar = {
-        "begins phase": PrintedLine("{who} 开始第{value}阶段", "{who} begins phase {value}"),
-        "finishes phase": PrintedLine("{who} 完成第{value}阶段", "{who} has finished phase {value}"),
-        "gives up": PrintedLine("{who} 等不到其他进程", "{who} finds the barrier broken", "red"),
+        "begins phase": PrintedLine(N_("{who} begins phase {value}")),
+        "finishes phase": PrintedLine(N_("{who} has finished phase {value}")),
+        "gives up": PrintedLine(N_("{who} finds the barrier broken"), "red"),
     }
 
     processes: int = parameter(4, "number of processes", minimum=2, maximum=64)
@@ -112,8 +113,8 @@ class Rendezvous(Exercise):
     pace: float = parameter(0.2, "seconds that a phase takes at most", maximum=1000)
     how: str = choice(
         "what keeps the phases apart",
-        barrier="with a barrier",
-        nothing="with nothing",
+        barrier=N_("with a barrier"),
+        nothing=N_("with nothing"),
     )
     seed: int = parameter(0, "seed of the random work", maximum=2**32)
 
@@ -171,9 +172,9 @@ class Rendezvous(Exercise):
     def outcome(self, trace: Trace) -> Mapping[str, OutcomeValue]:
         """How many phases were finished, who began too early, and how long somebody waited."""
         return {
-            "phases finished": len(trace.of("finishes phase")),
-            "early starts": len(rendezvous.early_starts(trace, self._names)),
-            "barrier wait, max": rendezvous.longest_wait(trace),
+            N_("phases finished"): len(trace.of("finishes phase")),
+            N_("early starts"): len(rendezvous.early_starts(trace, self._names)),
+            N_("barrier wait, max"): rendezvous.longest_wait(trace),
         }
 
     @property

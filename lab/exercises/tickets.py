@@ -48,6 +48,7 @@ from lab.checks import tickets, verdicts
 from lab.errors import StaleFenceError
 from lab.exercise import Exercise, choice, parameter
 from lab.formatting import OutcomeValue
+from lab.language import N_
 from lab.printed_lines import PrintedLine
 from lab.runtime.context import Connection, Permits, Queue
 from lab.runtime.recorder import Recorder, actor
@@ -141,14 +142,14 @@ class Tickets(Exercise):
     name = "tickets"
     summary = "100 clients buy 5 tickets; a lock keeps one from being sold twice"
     section = "db"
-    actor_noun = "clients"
+    counted_actors = N_("{count} clients")
     inside_events = (READS,)
     judges_faults = True
     printed_lines: ClassVar = {
-        "sees": PrintedLine("剩余票数{value}", "tickets left: {value}", "on yellow"),
-        "buys": PrintedLine("购票成功", "bought a ticket", "green"),
-        "gets no ticket": PrintedLine("购票失败", "no ticket", "red"),
-        "is refused": PrintedLine("{who} 的锁已过期 写入被拒绝", "{who} lost the lock, its write is refused", "red"),
+        "sees": PrintedLine(N_("tickets left: {value}"), "on yellow"),
+        "buys": PrintedLine(N_("bought a ticket"), "green"),
+        "gets no ticket": PrintedLine(N_("no ticket"), "red"),
+        "is refused": PrintedLine(N_("{who} lost the lock, its write is refused"), "red"),
     }
 
     clients: int = parameter(100, "number of clients", minimum=1)
@@ -156,10 +157,10 @@ class Tickets(Exercise):
     pace: float = parameter(0.05, "seconds for one second of the course", maximum=1000)
     how: str = choice(
         "how the clients share the stock",
-        lock="under a lock",
-        nothing="with nothing between them",
-        queue="through a queue with one seller",
-        unfenced="under a lock whose fence is not checked",
+        lock=N_("under a lock"),
+        nothing=N_("with nothing between them"),
+        queue=N_("through a queue with one seller"),
+        unfenced=N_("under a lock whose fence is not checked"),
     )
     seed: int = parameter(0, "seed of the random waits", maximum=2**32)
 
@@ -221,11 +222,11 @@ class Tickets(Exercise):
         sold = len(tickets.sold_tickets(trace))
         refused = len(trace.of("gets no ticket"))
         return {
-            "sold": sold,
-            "refused": refused,
-            "oversold": max(0, sold - self.stock),
-            "refused by fence": len(trace.of("is refused")) if trace.faults else None,
-            "response, median": _response_time(trace),
+            N_("sold"): sold,
+            N_("refused"): refused,
+            N_("oversold"): max(0, sold - self.stock),
+            N_("refused by fence"): len(trace.of("is refused")) if trace.faults else None,
+            N_("response, median"): _response_time(trace),
         }
 
 

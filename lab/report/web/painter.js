@@ -33,10 +33,6 @@ const MARKS = {
   bar: (c, x, y) => strokes(c, [[x, y - 6, x, y + 6]]),
 };
 const LINES = new Set(["hollow", "cross", "bar"]); // shapes that are not filled
-const LEGEND = {
-  up: "sends, puts", down: "receives, gets", diamond: "sets, notifies, releases", hollow: "clears, wakes", square: "buys, passes",
-  cross: "fails, is refused", bar: "times out", dot: "other",
-};
 
 function polygon(c, [[x, y], ...others]) {
   c.moveTo(x, y);
@@ -64,7 +60,8 @@ function shortFence(fence) {
 }
 
 class Painter {
-  constructor(canvas) {
+  constructor(canvas, texts) {
+    this.texts = texts;
     this.canvas = canvas;
     this.context = canvas.getContext("2d");
     this.readColors();
@@ -127,6 +124,11 @@ class Painter {
     c.fillText(shown === text ? text : `${shown}…`, x, y);
   }
 
+  textWidth(text) {
+    this.context.font = FONT;
+    return this.context.measureText(text).width;
+  }
+
   /** Draw to the right of the labels and below the axis only. */
   inPlot(draw) {
     const c = this.context;
@@ -145,7 +147,7 @@ class Painter {
     if (kind === "lane") this.text(lane.who, 8, y - this.top + ROW / 2 + 1, "text", FONT, this.gutter - 12);
     if (kind === "counter") {
       this.text(counter.title, 8, middle - 6, "dim", FONT, this.gutter - 12);
-      this.text(`at most ${counter.most}`, 8, middle + 7, "dim", FONT, this.gutter - 12);
+      this.text(fill(this.texts.at_most, { count: counter.most }), 8, middle + 7, "dim", FONT, this.gutter - 12);
     }
   }
 
@@ -195,8 +197,8 @@ class Painter {
       if (bar.outline && width > 3) this.stroke(bar.outline, 0.5);
     }
     if (bar.crossed) this.mark("cross", from, top + ROW / 2);
-    const label = [span.kind === "inside" ? span.on : span.kind, shortFence(span.fence)].filter(Boolean).join(" ");
-    if (bar.text && width > 8 * label.length) this.text(label, x + 4, y + height / 2 + 0.5, bar.text);
+    const label = [span.kind === "inside" ? span.on : this.texts.kinds[span.kind], shortFence(span.fence)].filter(Boolean).join(" ");
+    if (bar.text && width > this.textWidth(label) + 8) this.text(label, x + 4, y + height / 2 + 0.5, bar.text);
   }
 
   hatch(color, x, y, width, height) {
@@ -309,8 +311,7 @@ class Painter {
     const row = Math.floor(box.y / box.height);
     const near = [row - 1, row, row + 1].flatMap((each) => this.fences.get(each) ?? []);
     if (near.some((each) => overlap(each, box))) return;
-    this.context.font = FONT;
-    box.width = this.context.measureText(fence).width + 4;
+    box.width = this.textWidth(fence) + 4;
     if (near.some((each) => overlap(each, box))) return;
     this.fences.set(row, [...(this.fences.get(row) ?? []), box]);
     this.fill("background", box.x, box.y, box.width, box.height);
