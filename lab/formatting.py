@@ -32,6 +32,11 @@ def format_range(first: str, last: str) -> str:
     return first if first == last else _("{first} to {last}").format(first=first, last=last)
 
 
+def with_range(median: str, first: str, last: str) -> str:
+    """Return a figure with its range in brackets."""
+    return _("{median} ({first} to {last})").format(median=median, first=first, last=last)
+
+
 def format_repeats(count: int) -> str:
     """Return of how many runs figures are; 0 if nothing was repeated."""
     if not count:
@@ -62,6 +67,12 @@ def first_names(names: Sequence[str], count: int) -> str:
 def join_list(parts: Sequence[str]) -> str:
     """Return names or figures as a list: `a, b, c`."""
     return pgettext("list", ", ").join(parts)
+
+
+def per_backend(values: Sequence[tuple[str, str]]) -> str:
+    """Return values, each with its backend: `3 on local, 5 on redis`."""
+    phrase = _("{value} on {backend}")
+    return join_list([phrase.format(value=value, backend=backend) for value, backend in values])
 
 
 def join_alternatives(names: Sequence[str]) -> str:

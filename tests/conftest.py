@@ -18,6 +18,7 @@ pytest_plugins = ["tests.support.selection"]
 AMBIENT = (
     *("LAB_REDIS_URL", "LAB_REDIS_URL_FILE", "LAB_SECRET", "LAB_SECRET_FILE"),
     *("PYTHONUNBUFFERED", "COLUMNS", "FORCE_COLOR", "NO_COLOR"),
+    *("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"),
 )
 
 

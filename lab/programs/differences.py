@@ -16,9 +16,8 @@ from gettext import gettext as _
 from gettext import ngettext
 
 from lab.checks import metrics
-from lab.formatting import format_seconds, join_clauses, join_list, join_names, join_sentences
+from lab.formatting import format_seconds, join_clauses, join_list, join_names, join_sentences, per_backend, with_range
 from lab.programs.run import ProgramRun
-from lab.report.explanations import per_backend, with_range
 
 MAX_PRIMITIVES = 6  # whose use is described
 MAX_LONGEST = 2  # primitives that are named as those for which processes waited longest

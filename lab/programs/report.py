@@ -22,6 +22,7 @@ from lab.programs.run import ProgramRun
 from lab.programs.usage import HOLD, PERCENTILES, ROOM, WAIT
 from lab.programs.waiting import explain_waits
 from lab.report.faults import name_faults
+from lab.report.paragraph import paragraph
 from lab.report.table import Row, verdict_line
 from lab.report.web.document import Section
 
@@ -80,9 +81,10 @@ def report(runs: Sequence[ProgramRun], limit: float | None, console: Console) ->
     """Print the report; `limit` is the time in seconds after which runs were stopped."""
     console.print(Text(" ".join([runs[0].trace.exercise, *runs[0].trace.parameters["arguments"]]), style="bold"))
     console.print(_table(runs))
-    for paragraph in filter(None, (faults(runs), explain_waits(runs), explain(runs, limit))):
-        console.print(Text(paragraph))
-    console.print(Text(format_repeats(max(len(run.repeats) for run in runs)), style="dim"))
+    for text in filter(None, (faults(runs), explain_waits(runs), explain(runs, limit))):
+        console.print(paragraph(Text(text), console.width))
+    repeats = format_repeats(max(len(run.repeats) for run in runs))
+    console.print(paragraph(Text(repeats, style="dim"), console.width))
 
 
 def report_saved(runs: Sequence[ProgramRun], console: Console) -> list[Verdict]:
@@ -91,9 +93,9 @@ def report_saved(runs: Sequence[ProgramRun], console: Console) -> list[Verdict]:
     console.print(_table(runs))
     verdicts = [_worst_invariants(run) for run in runs]
     for run, verdict in zip(runs, verdicts, strict=True):
-        console.print(verdict_line(run.backend, verdict))
-    for paragraph in filter(None, (faults(runs), explain_waits(runs))):
-        console.print(Text(paragraph))
+        console.print(paragraph(verdict_line(run.backend, verdict), console.width))
+    for text in filter(None, (faults(runs), explain_waits(runs))):
+        console.print(paragraph(Text(text), console.width))
     return verdicts
 
 

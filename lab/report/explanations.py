@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from gettext import gettext as _
 
-from lab.formatting import format_range, format_seconds, format_value, join_clauses, join_list, join_sentences
+from lab.formatting import (
+    format_range,
+    format_seconds,
+    format_value,
+    join_clauses,
+    join_list,
+    join_sentences,
+    per_backend,
+    with_range,
+)
 from lab.report.faults import explain_faults
 from lab.result import Result, group_by_variant
 
@@ -124,12 +133,6 @@ def _concurrency(results: Sequence[Result]) -> str:
     return sentence.format(**figures, section=exercise.section, wait=wait, longer=longer)
 
 
-def per_backend(values: Iterable[tuple[str, str]]) -> str:
-    """Return values, each with its backend: `3 on local, 5 on redis`."""
-    phrase = _("{value} on {backend}")
-    return join_list([phrase.format(value=value, backend=backend) for value, backend in values])
-
-
 def _max_concurrent(result: Result) -> float | None:
     return result.max_concurrent
 
@@ -153,11 +156,6 @@ def _time(result: Result, figure: Callable[[Result], float | None]) -> str:
     values = result.values(figure)
     median = format_seconds(values[(len(values) - 1) // 2])
     return median if len(values) == 1 else with_range(median, format_seconds(values[0]), format_seconds(values[-1]))
-
-
-def with_range(median: str, first: str, last: str) -> str:
-    """Return a figure with its range in brackets, also if the range is a single value."""
-    return _("{median} ({first} to {last})").format(median=median, first=first, last=last)
 
 
 def _relative(result: Result, other: Result) -> str:

@@ -6,6 +6,7 @@ const COLORS = [
   "background", "text", "dim", "line", "panel", "waiting", "waiting-line", "inside", "inside-text", "paused", "lost",
   "killed", "green", "red", "mark", "arrow", "fault", "invalid", "focus",
 ];
+const LABEL = 16; // pixels that a bar with a label has at least
 const FENCE_WIDTH = 10; // pixels that each has at least
 const FENCE_DIGITS = 6; // of a fence, which is a large number; pointing at the bar shows all
 
@@ -167,7 +168,9 @@ class Painter {
       const key = `${span.row} ${span.kind}`;
       if (!this.layout.shows(span) || to < this.gutter || from > this.width || to < last[key]) continue;
       last[key] = Math.floor(from) + 1;
-      this.bar(span, Math.max(from, this.gutter - 5), Math.min(to, this.width + 5), top + span.row * ROW + 1);
+      const place = [Math.max(from, this.gutter - 5), Math.min(to, this.width + 5), top + span.row * ROW + 1];
+      this.bar(span, ...place);
+      this.barLabel(span, ...place);
     }
     let drawn = -Infinity;
     for (const mark of lane.marks) {
@@ -197,8 +200,14 @@ class Painter {
       if (bar.outline && width > 3) this.stroke(bar.outline, 0.5);
     }
     if (bar.crossed) this.mark("cross", from, top + ROW / 2);
+  }
+
+  barLabel(span, from, to, top) {
+    const { text, top: above, bottom } = BARS[span.kind];
+    if (!text || to - from < LABEL) return;
     const label = [span.kind === "inside" ? span.on : this.texts.kinds[span.kind], shortFence(span.fence)].filter(Boolean).join(" ");
-    if (bar.text && width > this.textWidth(label) + 8) this.text(label, x + 4, y + height / 2 + 0.5, bar.text);
+    const middle = top + ((above + bottom) / 2) * (ROW - 2);
+    if (to - from > this.textWidth(label) + 8) this.text(label, from + 4, middle + 0.5, text);
   }
 
   hatch(color, x, y, width, height) {

@@ -27,7 +27,8 @@ def test_tickets_print_the_courses_lines(lab: RunLab, url: str, backend: str):
     assert lines.count("购票成功") == 2
     assert lines.count("购票失败") == 3
     assert sum(line.startswith("剩余票数") for line in lines) == 5
-    assert verdict.startswith("valid: 2 sold and 0 left, of 2; ")
+    assert verdict.startswith("有效")
+    assert "共 2 张，卖出 2 张，剩余 0 张；" in verdict
 
 
 def test_invalid_run_is_reported_by_last_line_and_exit_status(lab: RunLab):
