@@ -13,7 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from gettext import gettext as _
-from gettext import ngettext
+from gettext import ngettext, pgettext
 
 from lab.checks import metrics
 from lab.formatting import format_seconds, join_clauses, join_list, join_names, join_sentences, per_backend, with_range
@@ -136,7 +136,8 @@ def _counts(runs: Sequence[ProgramRun]) -> str:
 
 def _format_counts(counts: dict[str, int]) -> str:
     phrase = _("{count} {what}")
-    return join_names([phrase.format(count=count, what=_(what)) for what, count in counts.items()])
+    phrases = [phrase.format(count=count, what=_(what)) for what, count in counts.items()]
+    return pgettext("counts", " and ").join(phrases)
 
 
 def _waits(runs: Sequence[ProgramRun]) -> str:

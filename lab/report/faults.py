@@ -41,6 +41,10 @@ RESTARTED = {
     RESTARTS: N_("the server restarted with its data {moments}"),
     RESTARTS_EMPTY: N_("the server restarted without its data {moments}"),
 }
+RESTART_SENTENCES = {  # the same, at the beginning of a sentence
+    RESTARTS: N_("The server restarted with its data {moments}"),
+    RESTARTS_EMPTY: N_("The server restarted without its data {moments}"),
+}
 NO_SERVER = {
     CUT: N_("There is no server to be cut off from"),
     RESTART: N_("There is no server to restart"),
@@ -105,8 +109,7 @@ def describe_faults(trace: Trace) -> str:
     phrases = [_met(event.what, names, _moment(event)) for names, event in told if event.what not in RESTARTED]
     if restarts:
         moments = pgettext("moments", ", and ").join(_while(names, event) for names, event in restarts)
-        sentence = _(RESTARTED[restarts[0][1].what]).format(moments=moments)
-        phrases.insert(0, sentence[0].upper() + sentence[1:])
+        phrases.insert(0, _(RESTART_SENTENCES[restarts[0][1].what]).format(moments=moments))
     return join_phrases(phrases)
 
 

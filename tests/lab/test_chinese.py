@@ -284,4 +284,6 @@ def test_evidence_of_several_checks_is_one_sentence():
 def test_every_fault_at_every_moment_is_described(what: str, moment: str):
     met: Sequence[Event] = [event(1, who, what, on="db", why=moment) for who in ("a", "b")]
     trace = Trace("tickets", "redis", {}, tuple(met), faults={"kind": "kill", "count": 2, "seed": 0})
-    assert english(describe_fault(met[0]), describe_faults(trace)) == []
+    both = describe_faults(trace)
+    assert english(describe_fault(met[0]), both) == []
+    assert both.startswith("a 和 b ")
