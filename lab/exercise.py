@@ -159,16 +159,16 @@ def check_number(name: str, value: object, kind: type, *, minimum: float, maximu
         isinstance(value, (int, float)) and not isinstance(value, bool) and (kind is float or isinstance(value, int))
     )
     if not is_number or not minimum <= value <= maximum:  # type: ignore[operator]
-        message = (
+        number = (
             _("{name} must be a number from {minimum:g} to {maximum:g}, not {value!r}")
             if kind is float
             else _("{name} must be a whole number from {minimum:g} to {maximum:g}, not {value!r}")
         )
-        raise InvalidParameterError(message.format(name=name, minimum=minimum, maximum=maximum, value=value))
+        raise InvalidParameterError(number.format(name=name, minimum=minimum, maximum=maximum, value=value))
 
 
 def check_name(name: str, value: object, known: Mapping[str, Any]) -> None:
     """Raise `InvalidParameterError` unless `value` is one of the `known` names."""
     if not isinstance(value, str) or value not in known:
-        message = _("{name} must be one of {names}, not {value!r}")
-        raise InvalidParameterError(message.format(name=name, names=", ".join(known), value=value))
+        unknown = _("{name} must be one of {names}, not {value!r}")
+        raise InvalidParameterError(unknown.format(name=name, names=", ".join(known), value=value))
