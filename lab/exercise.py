@@ -22,6 +22,8 @@ In it, derive a frozen dataclass from `Exercise`, and list the class in `lab/exe
   `inside_events` names a later event, if the lesson needs it. Set `judges_faults` if `check` never takes what a dead or
   a paused actor did, or did not do, for a violation; otherwise the verdict on such a run is unknown instead of invalid.
 - `printed_lines` says what the course's program prints at which event; `lab run` prints that.
+- What it says is English in the code, and a message of the catalogue (`lab.language`): constants in `N_`, whole
+  sentences in `_`.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ from typing import Any, ClassVar, TypeVar
 from lab.checks.verdicts import Verdict
 from lab.errors import InvalidParameterError
 from lab.formatting import OutcomeValue
+from lab.language import N_
 from lab.printed_lines import PrintedLine
 from lab.runtime.fault_plan import GRANTS, RUNNING, FaultPlan
 from lab.runtime.run import Run
@@ -56,7 +59,7 @@ class Exercise(ABC):
 
     name: ClassVar[str]
     summary: ClassVar[str]  # one line for `lab list`
-    actor_noun: ClassVar[str] = "processes"  # the actors, in a sentence
+    counted_actors: ClassVar[str] = N_("{count} processes")  # the actors, in a sentence
     section: ClassVar[str] = ""  # the critical section's name in the trace; empty if there is none
     printed_lines: ClassVar[Mapping[str, PrintedLine]] = {}  # by the event's `what`
     inside_events: ClassVar[tuple[str, ...]] = GRANTS  # after the first of them, a fault finds an actor inside
@@ -108,7 +111,8 @@ class Exercise(ABC):
         """Return the results of a run, in the order of the table's rows.
 
         An int is a count, a float a number of seconds, a bool is shown as yes or no, a str unchanged, and None, where
-        there is no value, as a dash. The keys are the same for every run and every variant.
+        there is no value, as a dash. The keys are the same for every run and every variant, and messages of the
+        catalogue.
         """
 
     @classmethod
@@ -141,7 +145,7 @@ def parameter(default: N, text: str, *, minimum: float = 0, maximum: float = MAX
 def choice(text: str, **phrases: str) -> str:
     """Return the field `how` of an exercise with its help text and its variants, the default first.
 
-    Each variant has a phrase that can begin a sentence: `queue="through a queue with one seller"`.
+    Each variant has a phrase that can begin a sentence: `queue=N_("through a queue with one seller")`.
     """
     check = functools.partial(check_name, known=phrases)
     metadata = {"help": text, "check": check, "phrases": phrases}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from gettext import gettext as _
 from typing import Any
 
 from lab.backends import BACKENDS
@@ -14,7 +15,7 @@ from lab.checks.verdicts import Judgement, Verdict
 from lab.errors import InvalidParameterError, InvalidTraceError
 from lab.exercise import Exercise
 from lab.exercises import EXERCISES
-from lab.formatting import OutcomeValue
+from lab.formatting import OutcomeValue, join_clauses, join_list
 from lab.trace import Trace
 
 
@@ -71,7 +72,7 @@ class Result:
         if self.repeats:
             return {**replace(self, repeats=()).figures(), "repeats": [run.figures() for run in self.repeats]}
         return {
-            "verdict": str(self.verdict),
+            "verdict": self.verdict.judgement.key,
             "evidence": self.verdict.evidence,
             "outcome": dict(self.outcome),
             "elapsed_s": self.elapsed,
@@ -116,7 +117,7 @@ def judge(trace: Trace) -> Result:
 def _check(exercise: Exercise, trace: Trace) -> Verdict:
     verdict = exercise.check(trace)
     if verdict.judgement is Judgement.INVALID and trace.faults and not exercise.judges_faults:
-        evidence = f"{verdict.evidence}; a fault may be the reason"
+        evidence = _("{evidence}; a fault may be the reason").format(evidence=verdict.evidence)
         return replace(verdict, judgement=Judgement.UNKNOWN, evidence=evidence)
     return verdict
 
@@ -134,7 +135,8 @@ def _median(runs: list[Result]) -> Result:
     verdict = max(runs, key=lambda run: run.verdict.judgement).verdict
     count = sum(run.verdict.judgement is verdict.judgement for run in runs)
     if count < len(runs):
-        verdict = replace(verdict, evidence=f"in {count} of {len(runs)} runs: {verdict.evidence}")
+        evidence = _("in {count} of {runs} runs: {evidence}")
+        verdict = replace(verdict, evidence=evidence.format(count=count, runs=len(runs), evidence=verdict.evidence))
     return replace(by_time[(len(runs) - 1) // 2], verdict=verdict, repeats=tuple(runs))
 
 
@@ -175,9 +177,11 @@ def column_labels(results: Sequence[Result]) -> list[str]:
 
 def describe_runs(selected: Sequence[Result], results: Sequence[Result]) -> str:
     """Return the variants and backends of the selected results; the variants only if `results` have several."""
-    groups = [(group[0].variant, ", ".join(result.backend for result in group)) for group in group_by_variant(selected)]
-    several = len(group_by_variant(results)) > 1
-    return "; ".join(f"{variant} on {backends}" if several else backends for variant, backends in groups)
+    groups = [(group[0].variant, join_list([each.backend for each in group])) for group in group_by_variant(selected)]
+    if len(group_by_variant(results)) == 1:
+        return join_clauses([backends for _variant, backends in groups])
+    phrase = _("{variant} on {backends}")
+    return join_clauses([phrase.format(variant=variant, backends=backends) for variant, backends in groups])
 
 
 def parameters(results: Sequence[Result]) -> dict[str, Any]:
@@ -192,8 +196,9 @@ def _create_exercise(trace: Trace) -> Exercise:
     try:
         return EXERCISES[trace.exercise](**trace.parameters)
     except KeyError as error:
-        raise InvalidTraceError(f"{trace.source}, line 1: there is no exercise {trace.exercise!r}") from error
+        message = _("{file}, line 1: there is no exercise {name!r}")
+        raise InvalidTraceError(message.format(file=trace.source, name=trace.exercise)) from error
     except (InvalidParameterError, TypeError) as error:
-        raise InvalidTraceError(
-            f"{trace.source}, line 1: {trace.exercise} does not accept these parameters ({error}); the file is corrupt"
-        ) from error
+        message = _("{file}, line 1: {exercise} does not accept these parameters ({error}); the file is corrupt")
+        message = message.format(file=trace.source, exercise=trace.exercise, error=error)
+        raise InvalidTraceError(message) from error

@@ -6,6 +6,7 @@ Both are recorded under the buffer's lock, so the order of the trace is that of 
 from __future__ import annotations
 
 from collections import deque
+from gettext import gettext as _
 
 from lab.checks import verdicts
 from lab.trace import DIES, Event, Trace
@@ -27,23 +28,32 @@ def items_in_order(trace: Trace, capacity: int, expected: int) -> verdicts.Verdi
         elif event.what == "puts":
             inside.append(event)
             if len(inside) > capacity:
-                return verdicts.invalid(f"{event.who} put an item into the full buffer", *inside)
+                return verdicts.invalid(_("{who} put an item into the full buffer").format(who=event.who), *inside)
         elif not inside:
-            before = f": {last.who} had taken the last one" if last else ""
             proof = [each for each in (woken.get(event.who), last) if each]
-            return verdicts.invalid(f"{event.who} took an item from the empty buffer{before}", *proof, event)
+            return verdicts.invalid(_taken_from_empty(event, last), *proof, event)
         else:
             put = inside.popleft()
             if put.value != event.value:
-                sentence = f"{event.who} took item {event.value}, and item {put.value} was put before it"
+                sentence = _("{who} took item {taken}, and item {put} was put before it")
+                sentence = sentence.format(who=event.who, taken=event.value, put=put.value)
                 return verdicts.invalid(sentence, put, event)
             last = event
     taken = len(trace.of("gets"))
     if trace.of(DIES):
         expected = min(expected, len(trace.of("puts")))
     if taken != expected:
-        return verdicts.unknown(f"{taken} of {expected} items were taken")
-    return verdicts.valid(f"all {expected} items were taken once, in order; never more than {capacity} in the buffer")
+        return verdicts.unknown(_("{count} of {expected} items were taken").format(count=taken, expected=expected))
+    sentence = _("all {count} items were taken once, in order; never more than {capacity} in the buffer")
+    return verdicts.valid(sentence.format(count=expected, capacity=capacity))
+
+
+def _taken_from_empty(event: Event, last: Event | None) -> str:
+    """Return who took an item when there was none, and who had taken the last one."""
+    if last is None:
+        return _("{who} took an item from the empty buffer").format(who=event.who)
+    sentence = _("{who} took an item from the empty buffer: {last} had taken the last one")
+    return sentence.format(who=event.who, last=last.who)
 
 
 def taken_from_empty(trace: Trace) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gettext import gettext as _
+
 from lab.checks import verdicts
 from lab.trace import Event, Trace
 
@@ -25,10 +27,13 @@ def all_answered(trace: Trace, expected: int) -> verdicts.Verdict:
     pairs = exchanges(trace)
     for message, reply in pairs:
         if reply.why != (message.why or "").upper():
-            return verdicts.invalid(f"{message.who} sent {message.why!r} and received {reply.why!r}", message, reply)
+            sentence = _("{who} sent {message!r} and received {reply!r}")
+            sentence = sentence.format(who=message.who, message=message.why, reply=reply.why)
+            return verdicts.invalid(sentence, message, reply)
     if len(pairs) != expected:
-        return verdicts.unknown(f"{len(pairs)} of {expected} messages were answered")
-    return verdicts.valid(f"all {expected} messages came back in upper case")
+        sentence = _("{count} of {expected} messages were answered")
+        return verdicts.unknown(sentence.format(count=len(pairs), expected=expected))
+    return verdicts.valid(_("all {count} messages came back in upper case").format(count=expected))
 
 
 def all_greeted(trace: Trace, expected: int) -> verdicts.Verdict:
@@ -36,12 +41,12 @@ def all_greeted(trace: Trace, expected: int) -> verdicts.Verdict:
     greeted = trace.of("is greeted")
     for event in greeted:
         if event.why != GREETING:
-            return verdicts.invalid(f"{event.who} was greeted with {event.why!r}", event)
+            sentence = _("{who} was greeted with {greeting!r}").format(who=event.who, greeting=event.why)
+            return verdicts.invalid(sentence, event)
     learned = sorted(event.value or 0 for event in trace.of("receives pid"))
     if len(greeted) != expected or len(learned) != expected:
-        return verdicts.unknown(
-            f"{len(greeted)} of {expected} clients were greeted, and {len(learned)} sent their process ID"
-        )
+        sentence = _("{greeted} of {expected} clients were greeted, and {learned} sent their process ID")
+        return verdicts.unknown(sentence.format(greeted=len(greeted), expected=expected, learned=len(learned)))
     if learned != sorted(event.pid for event in greeted):
-        return verdicts.invalid("the process IDs that the server learned are not those of its clients")
-    return verdicts.valid("the server knows the clients' process IDs")
+        return verdicts.invalid(_("the process IDs that the server learned are not those of its clients"))
+    return verdicts.valid(_("the server knows the clients' process IDs"))

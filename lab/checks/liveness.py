@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gettext import gettext as _
+
 from lab.checks import verdicts
 from lab.checks.clocks import min_elapsed
 from lab.checks.delays import allowance
@@ -18,21 +20,21 @@ def detected_in_time(trace: Trace, bound: float) -> verdicts.Verdict:
     """Check that the killed process was declared dead within `bound` seconds, or more on a busy machine."""
     deaths = trace.of("dies")
     if not deaths:
-        return verdicts.unknown("no process was killed")
+        return verdicts.unknown(_("no process was killed"))
     killed, detection = deaths[0].who, _detection(trace)
     if detection is None:
-        return verdicts.invalid(f"{killed} was killed, but not declared dead", deaths[0])
+        return verdicts.invalid(_("{who} was killed, but not declared dead").format(who=killed), deaths[0])
     delay = min_elapsed(*detection)
     if delay - allowance(trace) > bound:
-        sentence = f"{killed} was declared dead after {delay:.2f} s; promised were {bound:.2f} s"
-        return verdicts.invalid(sentence, *detection)
-    return verdicts.valid(f"{killed} was killed, and declared dead in time")
+        sentence = _("{who} was declared dead after {delay:.2f} s; promised were {bound:.2f} s")
+        return verdicts.invalid(sentence.format(who=killed, delay=delay, bound=bound), *detection)
+    return verdicts.valid(_("{who} was killed, and declared dead in time").format(who=killed))
 
 
 def no_false_alarms(trace: Trace, interval: float) -> verdicts.Verdict:
     """Check that no living process was declared dead; unknown if the only reason may be a busy machine."""
     alarms = [_false_alarm(trace, event, interval) for event in false_alarms(trace)]
-    return verdicts.worst(alarms or [verdicts.valid("no living process was declared dead")])
+    return verdicts.worst(alarms or [verdicts.valid(_("no living process was declared dead"))])
 
 
 def false_alarms(trace: Trace) -> list[Event]:
@@ -43,10 +45,10 @@ def false_alarms(trace: Trace) -> list[Event]:
 
 
 def _false_alarm(trace: Trace, alarm: Event, interval: float) -> verdicts.Verdict:
-    sentence = f"{alarm.on} was declared dead, but was alive"
     if interval <= _silence(trace, alarm) < interval + allowance(trace):
-        return verdicts.unknown(f"{sentence}; a busy machine may have delayed its report", alarm)
-    return verdicts.invalid(sentence, alarm)
+        sentence = _("{who} was declared dead, but was alive; a busy machine may have delayed its report")
+        return verdicts.unknown(sentence.format(who=alarm.on), alarm)
+    return verdicts.invalid(_("{who} was declared dead, but was alive").format(who=alarm.on), alarm)
 
 
 def _silence(trace: Trace, alarm: Event) -> float:

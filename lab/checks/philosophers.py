@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from gettext import gettext as _
 
 from lab.checks import verdicts
 from lab.checks.waits import state_at_stop
+from lab.formatting import join_clauses
 from lab.trace import Event, Process, Trace
 
 
@@ -16,14 +18,18 @@ def no_deadlock(trace: Trace) -> verdicts.Verdict:
     holds what the one before it waits for, and none of them can go on.
     """
     if not trace.of("enters"):
-        return verdicts.unknown("nobody took a fork")
+        return verdicts.unknown(_("nobody took a fork"))
     cycle = state_at_stop(trace).cycle()
     if not cycle:
-        return verdicts.valid("nobody waited in a circle")
+        return verdicts.valid(_("nobody waited in a circle"))
     held = [wait.on for wait in (cycle[-1], *cycle[:-1])]  # by each of them, as the one before it waits for that
-    phrases = [f"{wait.who} holds {on} and waits for {wait.on}" for wait, on in zip(cycle, held, strict=True)]
+    phrases = [
+        _("{who} holds {held} and waits for {wanted}").format(who=wait.who, held=on, wanted=wait.on)
+        for wait, on in zip(cycle, held, strict=True)
+    ]
     entries = [_last_entry(trace, wait.process, on) for wait, on in zip(cycle, held, strict=True)]
-    return verdicts.invalid(f"deadlock: {'; '.join(phrases)}", *entries, *(wait.begin for wait in cycle))
+    sentence = _("deadlock: {circle}").format(circle=join_clauses(phrases))
+    return verdicts.invalid(sentence, *entries, *(wait.begin for wait in cycle))
 
 
 def _last_entry(trace: Trace, process: Process, section: str) -> Event:
@@ -43,7 +49,7 @@ def one_hand_each(trace: Trace, forks: Sequence[str]) -> verdicts.Verdict:
         found = verdicts.within_limit(trace, fork, 1)
         if found.judgement is not verdicts.Judgement.VALID:
             return found
-    return verdicts.valid("no fork was in two hands")
+    return verdicts.valid(_("no fork was in two hands"))
 
 
 def most_eating(trace: Trace) -> int:

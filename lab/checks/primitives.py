@@ -9,8 +9,11 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable
+from gettext import gettext as _
+from gettext import ngettext
 
 from lab.checks import verdicts
+from lab.formatting import join_clauses, join_list
 from lab.trace import RESTARTS_EMPTY, Event, Trace
 
 
@@ -18,16 +21,26 @@ def invariants_hold(trace: Trace) -> verdicts.Verdict:
     """Check each primitive of a program; unknown if the trace has none."""
     created = trace.of("creates")
     if not created:
-        return verdicts.unknown("no primitive is in the trace")
+        return verdicts.unknown(_("no primitive is in the trace"))
     checks = [check(trace, event) for event in created for check in CHECKS[event.why or ""]]
     found = verdicts.worst([*checks, verdicts.valid("")])  # a value has no check
     if found.judgement is not verdicts.Judgement.VALID:
         return found
-    count = f"its {len(created)} primitives" if len(created) > 1 else "its primitive"
-    losers = dict.fromkeys(event.who for event in trace.of("loses lease"))
-    loss = f"; {', '.join(losers)} lost a lease" if losers else ""
-    data = ", apart from what the server lost with its data" if trace.of(RESTARTS_EMPTY) else ""
-    return verdicts.valid(f"no invariant of {count} was violated{data}{loss}")
+    losers = list(dict.fromkeys(event.who for event in trace.of("loses lease")))
+    losses = [_("{names} lost a lease").format(names=join_list(losers))] if losers else []
+    return verdicts.valid(join_clauses([_nothing_violated(trace, len(created)), *losses]))
+
+
+def _nothing_violated(trace: Trace, count: int) -> str:
+    if trace.of(RESTARTS_EMPTY):
+        return ngettext(
+            "no invariant of its primitive was violated, apart from what the server lost with its data",
+            "no invariant of its {count} primitives was violated, apart from what the server lost with its data",
+            count,
+        ).format(count=count)
+    return ngettext(
+        "no invariant of its primitive was violated", "no invariant of its {count} primitives was violated", count
+    ).format(count=count)
 
 
 def _holders_within_limit(trace: Trace, created: Event) -> verdicts.Verdict:
@@ -54,7 +67,8 @@ def _wakes_after_set(trace: Trace, created: Event) -> verdicts.Verdict:
         if event.what == "sets":
             break
         if event.what == "wakes":
-            return verdicts.invalid(f"{event.who} woke from {created.on}, which nobody had set", event)
+            sentence = _("{who} woke from {primitive}, which nobody had set")
+            return verdicts.invalid(sentence.format(who=event.who, primitive=created.on), event)
     return verdicts.valid("")
 
 
@@ -70,7 +84,8 @@ def _wakes_after_notification(trace: Trace, created: Event) -> verdicts.Verdict:
         elif event.what == "wakes":
             notified -= 1
             if notified < 0:
-                return verdicts.invalid(f"{event.who} woke from {created.on}, and nobody had notified it", event)
+                sentence = _("{who} woke from {primitive}, and nobody had notified it")
+                return verdicts.invalid(sentence.format(who=event.who, primitive=created.on), event)
     return verdicts.valid("")
 
 
@@ -82,7 +97,8 @@ def _wakes_after_arrivals(trace: Trace, created: Event) -> verdicts.Verdict:
         if event.what == "wakes":
             passed[event.value] += 1
             if passed[event.value] > arrived // (created.value or 1):
-                return verdicts.invalid(f"{event.who} passed {created.on} before all had arrived", event)
+                sentence = _("{who} passed {primitive} before all had arrived")
+                return verdicts.invalid(sentence.format(who=event.who, primitive=created.on), event)
     return verdicts.valid("")
 
 
@@ -99,9 +115,11 @@ def _items_come_from_puts(trace: Trace, created: Event) -> verdicts.Verdict:
             continue
         counts[event.what] += 1
         if counts["gets"] > counts["begins put"]:
-            return verdicts.invalid(f"{event.who} got an item from {created.on} that nobody had put", event)
+            sentence = _("{who} got an item from {primitive} that nobody had put")
+            return verdicts.invalid(sentence.format(who=event.who, primitive=created.on), event)
         if room is not None and counts["puts"] - counts["requests"] > room:
-            return verdicts.invalid(f"{event.who} put more than {room} items into {created.on}", event)
+            sentence = _("{who} put more than {room} items into {primitive}")
+            return verdicts.invalid(sentence.format(who=event.who, room=room, primitive=created.on), event)
     return verdicts.valid("")
 
 

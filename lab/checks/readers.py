@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gettext import gettext as _
+
 from lab.checks import verdicts
 from lab.checks.sections import EXITS, section_events
 from lab.trace import Event, Process, Trace
@@ -23,13 +25,19 @@ def nothing_torn(trace: Trace) -> verdicts.Verdict:
     """Check that nobody has read what was half written."""
     reads = trace.of("reads")
     if not reads:
-        return verdicts.unknown("nobody read")
+        return verdicts.unknown(_("nobody read"))
     for read in filter(is_torn, reads):
         before = trace.events[: trace.events.index(read)]
         entries = [event for event in before if event.what == "enters" and is_writer(event.who)]
-        who = f"while {entries[-1].who} was writing" if entries else "which was half written"
-        return verdicts.invalid(f"{read.who} read {read.why}, {who}", *entries[-1:], read)
-    return verdicts.valid(f"none of {len(reads)} reads was torn")
+        return verdicts.invalid(_torn_read(read, entries), *entries[-1:], read)
+    return verdicts.valid(_("none of {count} reads was torn").format(count=len(reads)))
+
+
+def _torn_read(read: Event, entries: list[Event]) -> str:
+    if not entries:
+        return _("{who} read {numbers}, which was half written").format(who=read.who, numbers=read.why)
+    sentence = _("{who} read {numbers}, while {writer} was writing")
+    return sentence.format(who=read.who, numbers=read.why, writer=entries[-1].who)
 
 
 def writers_alone(trace: Trace) -> verdicts.Verdict:
@@ -41,10 +49,10 @@ def writers_alone(trace: Trace) -> verdicts.Verdict:
         elif event.what == "enters":
             others = [each for each in inside.values() if is_writer(each.who) or is_writer(event.who)]
             if others:
-                sentence = f"{event.who} entered {ROOM} while {others[0].who} was still inside"
+                sentence = verdicts.entered_too_early(event.who, ROOM, [others[0].who])
                 return verdicts.invalid(sentence, others[0], event)
             inside[event.process] = event
-    return verdicts.valid("every writer was alone")
+    return verdicts.valid(_("every writer was alone"))
 
 
 def longest_wait(trace: Trace, *, of_writers: bool) -> float | None:

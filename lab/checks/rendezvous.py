@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from gettext import gettext as _
 
 from lab.checks import verdicts
-from lab.formatting import join_names
+from lab.formatting import join_clauses, join_names
 from lab.trace import Event, Trace
 
 BARRIER = "barrier"  # on: what the processes wait at
@@ -17,20 +18,29 @@ def phases_apart(trace: Trace, names: list[str]) -> verdicts.Verdict:
     A process records that it has finished before it waits, and that it begins after that.
     """
     if not trace.of("begins phase"):
-        return verdicts.unknown("nobody began a phase")
+        return verdicts.unknown(_("nobody began a phase"))
     for event in early_starts(trace, names):
         phase = (event.value or 0) - 1
         before = trace.events[: trace.events.index(event)]
         finished = {each.who for each in before if each.what == "finishes phase" and each.value == phase}
         late = [who for who in names if who not in finished]
         begun = [each for each in before if each.who in late and each.what == "begins phase" and each.value == phase]
-        sentence = f"{event.who} began phase {event.value} before {join_names(late)} had finished phase {phase}"
+        sentence = _("{who} began phase {begun} before {others} had finished phase {phase}")
+        sentence = sentence.format(who=event.who, begun=event.value, others=join_names(late), phase=phase)
         return verdicts.invalid(sentence, *begun, event)
-    sentence = "nobody began a phase before all had finished the one before it"
-    if broken := trace.of("gives up"):
-        reason = f" ({broken[0].why})" if broken[0].why else ""
-        sentence += f"; {join_names([event.who for event in broken])} found the barrier broken{reason}"
-    return verdicts.valid(sentence)
+    sentence = _("nobody began a phase before all had finished the one before it")
+    return verdicts.valid(join_clauses([sentence, *_broken(trace)]))
+
+
+def _broken(trace: Trace) -> list[str]:
+    """Return who found the barrier broken, and why, as far as it says so."""
+    found = trace.of("gives up")
+    if not found:
+        return []
+    names, reason = join_names([event.who for event in found]), found[0].why
+    if reason is None:
+        return [_("{names} found the barrier broken").format(names=names)]
+    return [_("{names} found the barrier broken ({reason})").format(names=names, reason=reason)]
 
 
 def early_starts(trace: Trace, names: list[str]) -> list[Event]:
@@ -54,7 +64,8 @@ def numbers_differ(trace: Trace) -> verdicts.Verdict:
         passed[event.who] += 1
         first = seen.setdefault((passed[event.who], event.value), event)
         if first is not event:
-            sentence = f"the barrier returned {event.value} to {first.who} and to {event.who}"
+            sentence = _("the barrier returned {number} to {first} and to {second}")
+            sentence = sentence.format(number=event.value, first=first.who, second=event.who)
             return verdicts.invalid(sentence, first, event)
     return verdicts.valid("")
 

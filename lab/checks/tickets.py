@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from gettext import gettext as _
 
 from lab.checks import verdicts
+from lab.formatting import join_alternatives, join_list
 from lab.trace import LAB, Event, Trace
 
 CONFIRMS = "confirms write"  # the store at the end of the run: what was written under a fence
@@ -22,25 +24,33 @@ def sold_once(trace: Trace, stock: int, first_step: str = "enters") -> verdicts.
     for sale in sales:
         if sale.value in buyers:
             first = buyers[sale.value]
-            return verdicts.invalid(
-                f"{first.who} and {sale.who} both read {(sale.value or 0) + 1} left and both bought; "
-                f"{len(sales)} tickets sold, {stock} in stock",
-                first,
-                sale,
+            sentence = _(
+                "{first} and {second} both read {left} left and both bought; {sold} tickets sold, {stock} in stock"
             )
+            left = (sale.value or 0) + 1
+            sentence = sentence.format(first=first.who, second=sale.who, left=left, sold=len(sales), stock=stock)
+            return verdicts.invalid(sentence, first, sale)
         buyers[sale.value] = sale
     counts = [event.value for event in trace.of("counts") if event.who == LAB]
     if not counts or counts[-1] is None:
-        return verdicts.unknown("the tickets left were not counted at the end")
+        return verdicts.unknown(_("the tickets left were not counted at the end"))
     missing = stock - len(sales) - counts[-1]
-    sentence = f"{len(sales)} sold and {counts[-1]} left, of {stock}"
+    figures = {"sold": len(sales), "left": counts[-1], "stock": stock}
     if missing == 0:
-        silent = [sale.who for sale in sales if sale.what == CONFIRMS]
-        return verdicts.valid(sentence + (f" ({', '.join(silent)} could not record it any more)" if silent else ""))
+        return verdicts.valid(_all_accounted_for(sales, figures))
     suspects = [] if trace.of(CONFIRMS) else _interrupted_buyers(trace, first_step)
     if 0 < missing <= len(suspects):
-        return verdicts.valid(f"{sentence}, and {missing} perhaps by {' or '.join(suspects)}, lost while buying")
-    return verdicts.invalid(f"{len(sales)} tickets sold and {counts[-1]} left, of {stock}")
+        sentence = _("{sold} sold and {left} left, of {stock}, and {missing} perhaps by {suspects}, lost while buying")
+        return verdicts.valid(sentence.format(**figures, missing=missing, suspects=join_alternatives(suspects)))
+    return verdicts.invalid(_("{sold} tickets sold and {left} left, of {stock}").format(**figures))
+
+
+def _all_accounted_for(sales: list[Event], figures: dict[str, int]) -> str:
+    silent = [sale.who for sale in sales if sale.what == CONFIRMS]
+    if not silent:
+        return _("{sold} sold and {left} left, of {stock}").format(**figures)
+    sentence = _("{sold} sold and {left} left, of {stock} ({names} could not record it any more)")
+    return sentence.format(**figures, names=join_list(silent))
 
 
 def sold_tickets(trace: Trace) -> list[Event]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gettext import gettext as _
 from statistics import median
 
 from lab.checks.clocks import min_elapsed
@@ -39,11 +40,12 @@ def passed_on_red(trace: Trace) -> list[str]:
 def no_car_on_red(trace: Trace) -> Verdict:
     """Check that the light was green at some moment between each car's arrival and its passing."""
     if not trace.of("turns red"):
-        return unknown("the light recorded nothing")
+        return unknown(_("the light recorded nothing"))
     for who in filter(is_car, passed_on_red(trace)):
         events = [event for event in trace.of("arrives", "passes") if event.who == who]
-        return invalid(f"{who} passed although the light was red from its arrival on", *events)
-    return valid("no car passed on red")
+        sentence = _("{who} passed although the light was red from its arrival on").format(who=who)
+        return invalid(sentence, *events)
+    return valid(_("no car passed on red"))
 
 
 def no_lost_wakeup(trace: Trace) -> Verdict:
@@ -60,13 +62,17 @@ def no_lost_wakeup(trace: Trace) -> Verdict:
         else:
             for who, green in waiting.items():
                 if green is not None:
-                    sentence = f"{who} was still waiting when the light turned green for the second time"
-                    explained = min_elapsed(green, event) <= allowance(trace)
-                    if explained:
-                        return unknown(f"{sentence}, on a busy machine", green, event)
-                    return invalid(sentence, green, event)
+                    return _still_waiting(trace, who, green, event)
             waiting = dict.fromkeys(waiting, event)
-    return valid("every waiting car passed at the next green")
+    return valid(_("every waiting car passed at the next green"))
+
+
+def _still_waiting(trace: Trace, who: str, green: Event, second_green: Event) -> Verdict:
+    if min_elapsed(green, second_green) <= allowance(trace):
+        sentence = _("{who} was still waiting when the light turned green for the second time, on a busy machine")
+        return unknown(sentence.format(who=who), green, second_green)
+    sentence = _("{who} was still waiting when the light turned green for the second time")
+    return invalid(sentence.format(who=who), green, second_green)
 
 
 def police_in_time(trace: Trace, timeout: float) -> Verdict:
@@ -74,9 +80,9 @@ def police_in_time(trace: Trace, timeout: float) -> Verdict:
     for arrival, passing in _police(trace):
         waited = min_elapsed(arrival, passing)
         if waited - allowance(trace) > timeout + TOLERANCE:
-            sentence = f"{arrival.who} passed after {waited:.2f} s; its timeout is {timeout:.2f} s"
-            return invalid(sentence, arrival, passing)
-    return valid("no police car waited for longer than its timeout")
+            sentence = _("{who} passed after {waited:.2f} s; its timeout is {timeout:.2f} s")
+            return invalid(sentence.format(who=arrival.who, waited=waited, timeout=timeout), arrival, passing)
+    return valid(_("no police car waited for longer than its timeout"))
 
 
 def police_waits(trace: Trace) -> list[float]:

@@ -8,8 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from gettext import gettext as _
+from gettext import ngettext
 
 from lab.checks.sections import EXITS, lost_lease, max_present, section_events
+from lab.formatting import first_names, join_clauses
+from lab.language import N_
 from lab.trace import RESTARTS_EMPTY, Event, Process, Trace
 
 
@@ -19,6 +23,20 @@ class Judgement(IntEnum):
     VALID = 0
     UNKNOWN = 1
     INVALID = 2
+
+    @property
+    def key(self) -> str:
+        """Its name for programs, the same in every language."""
+        return self.name.lower()
+
+    @property
+    def word(self) -> str:
+        """Its name for people, in the language of the lab."""
+        return _(WORDS[self])
+
+
+WORDS = {Judgement.VALID: N_("valid"), Judgement.UNKNOWN: N_("unknown"), Judgement.INVALID: N_("invalid")}
+MAX_NAMES = 3  # in a sentence
 
 
 @dataclass(frozen=True)
@@ -30,7 +48,7 @@ class Verdict:
     events: tuple[Event, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
-        return self.judgement.name.lower()
+        return self.judgement.word
 
 
 def valid(evidence: str) -> Verdict:
@@ -52,7 +70,7 @@ def worst(verdicts: Sequence[Verdict]) -> Verdict:
     """Return the first of the worst verdicts; if all are valid, one with the evidence of all."""
     first = max(verdicts, key=lambda verdict: verdict.judgement)
     if first.judgement is Judgement.VALID:
-        return valid("; ".join(verdict.evidence for verdict in verdicts if verdict.evidence))
+        return valid(join_clauses([verdict.evidence for verdict in verdicts if verdict.evidence]))
     return first
 
 
@@ -70,22 +88,42 @@ def within_limit(trace: Trace, section: str, limit: int, fenced: bool = False) -
             inside[event.process] = event
             if len(inside) > limit:
                 *others, last = (event.who for event in inside.values())
-                sentence = f"{last} entered {section} while {_names(others)} {_was(others)} still inside"
-                return invalid(sentence, *inside.values())
+                return invalid(entered_too_early(last, section, others), *inside.values())
         elif event.what in EXITS:
             inside.pop(event.process, None)
     if not entered:
-        return unknown(f"nobody entered {section}")
-    losers = lost_lease(trace, section)
+        return unknown(_("nobody entered {section}").format(section=section))
+    return _with_losses(trace, section, limit, fenced)
+
+
+def entered_too_early(who: str, section: str, others: Sequence[str]) -> str:
+    """Return who entered a section while others were inside."""
+    sentence = ngettext(
+        "{who} entered {section} while {others} was still inside",
+        "{who} entered {section} while {others} were still inside",
+        len(others),
+    )
+    return sentence.format(who=who, section=section, others=first_names(others, MAX_NAMES))
+
+
+def _with_losses(trace: Trace, section: str, limit: int, fenced: bool) -> Verdict:
+    """Return the verdict on a section in which never too many were under a lease."""
+    losers, present = lost_lease(trace, section), max_present(trace, section)
+    names = first_names(losers, MAX_NAMES)
     if not losers:
-        return valid(f"never more than {limit} inside {section}")
-    loss, present = f"{_names(losers)} lost the lease inside", max_present(trace, section)
+        return valid(_("never more than {limit} inside {section}").format(limit=limit, section=section))
     if present <= limit:
-        return valid(f"never more than {limit} inside {section}; {loss}")
+        sentence = _("never more than {limit} inside {section}; {names} lost the lease inside")
+        return valid(sentence.format(limit=limit, section=section, names=names))
     if trace.of(RESTARTS_EMPTY) and not fenced:
         losses = [event for event in trace.of("loses lease") if event.on == section]
-        return unknown(f"{present} were inside {section} at once: {loss}, and found out later", *losses)
-    return valid(f"never more than {limit} inside {section} under a lease; {loss}, and {present} were there at once")
+        sentence = _("{present} were inside {section} at once: {names} lost the lease inside, and found out later")
+        return unknown(sentence.format(present=present, section=section, names=names), *losses)
+    sentence = _(
+        "never more than {limit} inside {section} under a lease; {names} lost the lease inside, and {present} were "
+        "there at once"
+    )
+    return valid(sentence.format(limit=limit, section=section, names=names, present=present))
 
 
 def all_finished(trace: Trace, expected: int) -> Verdict:
@@ -95,28 +133,38 @@ def all_finished(trace: Trace, expected: int) -> Verdict:
     checks judge what it did before. One that fails or never ends was not served although it lived.
     """
     if not trace.of("ends run"):
-        return unknown("the trace stops before the end of the run")
+        return unknown(_("the trace stops before the end of the run"))
     reasons = {event.who: event.why for event in trace.of("fails")}
     ended = {event.who for event in trace.of("ends")}
     joins = [event for event in trace.of("joins") if event.value != 0]
     lost = [event for event in joins if event.on in ended] if trace.of(RESTARTS_EMPTY) else []
     joins = [event for event in joins if event not in lost]
     killed = [event for event in joins if (event.value or 0) < 0 and event.on not in reasons]
-    also = "".join(f"; {event.on} {_exit(event.value)}" for event in killed[:1])
+    also = [_ended(event) for event in killed[:1]]
     for event in joins:
         if event not in killed:
-            reason = reasons.get(event.on or "")
             last = next((each for each in reversed(trace.events) if each.who == event.on), event)  # what it did last
-            return unknown(f"{event.on} {_exit(event.value)}{f': {reason}' if reason else ''}{also}", last)
+            return unknown(join_clauses([_ended(event, reasons.get(event.on or "")), *also]), last)
     finished = ended - {event.on for event in killed}
     if not finished or len(finished) + len(killed) != expected:
-        return unknown(f"{len(finished)} of {expected} finished{also}")
-    if not killed:
-        loss = f"; the exit code of {_names([str(event.on) for event in lost])} was lost with the server's data"
-        return valid(f"all {expected} finished{loss if lost else ''}")
-    names = [str(event.on) for event in killed]
-    others = f"all {len(finished)} others" if len(finished) > 1 else "the other one"
-    return valid(f"{_names(names)} {_was(names)} killed; {others} finished")
+        sentence = _("{count} of {expected} finished").format(count=len(finished), expected=expected)
+        return unknown(join_clauses([sentence, *also]))
+    if killed:
+        others = ngettext("the other one finished", "all {count} others finished", len(finished))
+        return valid(join_clauses([_were_killed(killed), others.format(count=len(finished))]))
+    return valid(join_clauses([_("all {count} finished").format(count=expected), *_lost_exit_codes(lost)]))
+
+
+def _were_killed(joins: Sequence[Event]) -> str:
+    names = first_names([str(event.on) for event in joins], MAX_NAMES)
+    return ngettext("{names} was killed", "{names} were killed", len(joins)).format(names=names)
+
+
+def _lost_exit_codes(joins: Sequence[Event]) -> list[str]:
+    if not joins:
+        return []
+    names = first_names([str(event.on) for event in joins], MAX_NAMES)
+    return [_("the exit code of {names} was lost with the server's data").format(names=names)]
 
 
 def fences_increase(trace: Trace, section: str) -> Verdict:
@@ -129,13 +177,11 @@ def fences_increase(trace: Trace, section: str) -> Verdict:
         if event.what != "enters" or event.fence is None:
             continue
         if last is not None and event.fence <= (last.fence or 0):
-            return invalid(
-                f"{event.who} entered after {last.who}, but its fence {event.fence} is not larger than {last.fence}",
-                last,
-                event,
-            )
+            sentence = _("{who} entered after {other}, but its fence {fence} is not larger than {last}")
+            sentence = sentence.format(who=event.who, other=last.who, fence=event.fence, last=last.fence)
+            return invalid(sentence, last, event)
         last = event
-    return valid("fences increased with every grant" if last else "")
+    return valid(_("fences increased with every grant") if last else "")
 
 
 def fences_unique(trace: Trace, section: str) -> Verdict:
@@ -145,21 +191,20 @@ def fences_unique(trace: Trace, section: str) -> Verdict:
         if event.on == section and event.fence is not None:
             if event.fence in grants:
                 first = grants[event.fence]
-                return invalid(f"{event.who} and {first.who} entered with the same fence {event.fence}", first, event)
+                sentence = _("{who} and {other} entered with the same fence {fence}")
+                sentence = sentence.format(who=event.who, other=first.who, fence=event.fence)
+                return invalid(sentence, first, event)
             grants[event.fence] = event
-    return valid("every grant had its own fence" if grants else "")
+    return valid(_("every grant had its own fence") if grants else "")
 
 
-def _names(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:3])
-    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
-
-
-def _was(names: Sequence[str]) -> str:
-    return "was" if len(names) == 1 else "were"
-
-
-def _exit(code: int | None) -> str:
+def _ended(join: Event, reason: str | None = None) -> str:
+    """Return how the actor that was joined ended, and the reason that it recorded itself."""
+    who, code = join.on, join.value
     if code is None:
-        return "had not ended when the lab gave up"
-    return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        ended = _("{who} had not ended when the lab gave up").format(who=who)
+    elif code < 0:
+        ended = _("{who} was killed by signal {number}").format(who=who, number=-code)
+    else:
+        ended = _("{who} ended with exit code {code}").format(who=who, code=code)
+    return _("{sentence}: {reason}").format(sentence=ended, reason=reason) if reason else ended

@@ -22,7 +22,6 @@ from lab.compare import compare as run_on_each
 from lab.errors import InterruptedRunError
 from lab.exercise import Exercise
 from lab.formatting import format_seconds
-from lab.language import current_language
 from lab.printed_lines import format_line
 from lab.report.faults import explain_faults
 from lab.report.table import report
@@ -80,7 +79,7 @@ def _run(exercise: type[Exercise], given: Mapping[str, Any]) -> int:
     console = Console(highlight=False, soft_wrap=True)
 
     def print_line(event: Event) -> None:
-        line = format_line(exercise.printed_lines, event, current_language())
+        line = format_line(exercise.printed_lines, event)
         if line is not None:
             console.print(line)
 

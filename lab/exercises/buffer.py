@@ -175,10 +175,10 @@ class BoundedBuffer(Exercise):
     name = "buffer"
     summary = N_("2 producers and 3 consumers share a buffer, with a Condition")
     printed_lines: ClassVar = {
-        "puts": PrintedLine("{who} 放入 {value}", "{who} puts {value}", "green"),
-        "gets": PrintedLine("{who} 取走 {value}", "{who} takes {value}"),
-        "waits": PrintedLine("{who} 等待", "{who} waits", "yellow"),
-        "gives up": PrintedLine("{who} 不再等待", "{who} gives up waiting", "red"),
+        "puts": PrintedLine(N_("{who} puts {value}"), "green"),
+        "gets": PrintedLine(N_("{who} takes {value}")),
+        "waits": PrintedLine(N_("{who} waits"), "yellow"),
+        "gives up": PrintedLine(N_("{who} gives up waiting"), "red"),
     }
 
     producers: int = parameter(2, "number of producers", minimum=1, maximum=32)
@@ -240,10 +240,10 @@ class BoundedBuffer(Exercise):
     def outcome(self, trace: Trace) -> Mapping[str, OutcomeValue]:
         """How many items were taken, how full the buffer was, and who was woken in vain."""
         return {
-            "taken": len(trace.of("gets")),
-            "taken from empty": buffer.taken_from_empty(trace),
-            "lost": len({event.value for event in trace.of("puts")} - {event.value for event in trace.of("gets")}),
-            "max in buffer": metrics.maximum(metrics.items_over_time(trace, BUFFER)),
-            "waits": len(trace.of("waits")),
-            "woken in vain": buffer.woken_in_vain(trace),
+            N_("taken"): len(trace.of("gets")),
+            N_("taken from empty"): buffer.taken_from_empty(trace),
+            N_("lost"): len({event.value for event in trace.of("puts")} - {event.value for event in trace.of("gets")}),
+            N_("max in buffer"): metrics.maximum(metrics.items_over_time(trace, BUFFER)),
+            N_("waits"): len(trace.of("waits")),
+            N_("woken in vain"): buffer.woken_in_vain(trace),
         }

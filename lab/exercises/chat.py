@@ -177,12 +177,12 @@ class Chat(Exercise):
     name = "chat"
     summary = N_("6 clients talk to a server: one process, several, or a queue")
     section = "service"
-    actor_noun = "clients"
+    counted_actors = N_("{count} clients")
     printed_lines: ClassVar = {
-        "receives pid": PrintedLine("{value}", "{value}"),
-        "is greeted": PrintedLine("{who}: {why}", "{who}: {why}"),
-        "sends": PrintedLine("{who} >>: {why}", "{who} >>: {why}"),
-        "receives": PrintedLine("{why}", "{why}"),
+        "receives pid": PrintedLine("{value}"),
+        "is greeted": PrintedLine("{who}: {why}"),
+        "sends": PrintedLine("{who} >>: {why}"),
+        "receives": PrintedLine("{why}"),
     }
 
     clients: int = parameter(6, "number of clients", minimum=1, maximum=31)
@@ -274,7 +274,7 @@ class Chat(Exercise):
         """How many replies there were, and how long they took."""
         times = [reply.when - message.when for message, reply in chat.exchanges(trace)]
         return {
-            "replies": len(times),
-            "max served at once": metrics.max_inside(trace, self.section),
-            "response, median": median(times) if times else None,
+            N_("replies"): len(times),
+            N_("max served at once"): metrics.max_inside(trace, self.section),
+            N_("response, median"): median(times) if times else None,
         }

@@ -92,9 +92,9 @@ class Counter(Exercise):
     section = SECTION
     judges_faults = True
     printed_lines: ClassVar = {
-        "increments": PrintedLine("{who} 加到 {value}", "{who} counts {value}"),
-        "is refused": PrintedLine("{who} 的锁已过期 写入被拒绝", "{who} lost the lock, its write is refused", "red"),
-        "counts": PrintedLine("最后是 {value}", "the counter is {value}", "bold"),
+        "increments": PrintedLine(N_("{who} counts {value}")),
+        "is refused": PrintedLine(N_("{who} lost the lock, its write is refused"), "red"),
+        "counts": PrintedLine(N_("the counter is {value}"), "bold"),
     }
 
     processes: int = parameter(4, "number of processes", minimum=2, maximum=64)
@@ -153,7 +153,7 @@ class Counter(Exercise):
     def outcome(self, trace: Trace) -> Mapping[str, OutcomeValue]:
         """How many increments there were, and how many of them the number shows."""
         return {
-            "increments": len(trace.of("increments")),
-            "counted": counter.final_count(trace),
-            "lost": counter.lost_updates(trace),
+            N_("increments"): len(trace.of("increments")),
+            N_("counted"): counter.final_count(trace),
+            N_("lost"): counter.lost_updates(trace),
         }

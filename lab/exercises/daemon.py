@@ -24,6 +24,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
+from gettext import gettext as _
 from typing import Any, ClassVar, NamedTuple
 
 from lab.checks import delays, verdicts
@@ -118,11 +119,11 @@ class Daemon(Exercise):
     name = "daemon"
     summary = N_("a daemon ends with its parent's code; other children are joined")
     printed_lines: ClassVar = {
-        "begins": PrintedLine("{on}", "{on}"),
-        "finishes": PrintedLine("{on}", "{on}"),
-        "chats": PrintedLine("{pid} {who}: 哪吒正在和女主播聊天", "{pid} {who}: Nezha is chatting with the streamer"),
-        "is refused": PrintedLine("AssertionError: {why}", "AssertionError: {why}", "red"),
-        "code ends": PrintedLine("主进程代码执行结束", "the main process's code has ended"),
+        "begins": PrintedLine("{on}"),
+        "finishes": PrintedLine("{on}"),
+        "chats": PrintedLine(N_("{pid} {who}: Nezha is chatting with the streamer")),
+        "is refused": PrintedLine("AssertionError: {why}", "red"),
+        "code ends": PrintedLine(N_("the main process's code has ended")),
     }
 
     how: str = choice(
@@ -177,10 +178,10 @@ class Daemon(Exercise):
         """Who finished, and for how long the daemon outlived its parent's code."""
         finished = {event.who for event in trace.of("finishes")}
         return {
-            "daemon finished": "daemon" in finished,
-            "plain child finished": "plain child" in finished if self.how in ("foo", "func") else None,
-            "daemon outlived code by": _outlived(trace),
-            "daemon's child refused": bool(trace.of("is refused")) if self.how == "child" else None,
+            N_("daemon finished"): "daemon" in finished,
+            N_("plain child finished"): "plain child" in finished if self.how in ("foo", "func") else None,
+            N_("daemon outlived code by"): _outlived(trace),
+            N_("daemon's child refused"): bool(trace.of("is refused")) if self.how == "child" else None,
         }
 
 
@@ -199,28 +200,30 @@ def _last_event_after_code(trace: Trace, elapsed: Callable[[Event, Event], float
 def _ended_with_code(trace: Trace) -> verdicts.Verdict:
     outlived = _last_event_after_code(trace, min_elapsed)
     if outlived is None:
-        return verdicts.unknown("the parent's code did not end")
+        return verdicts.unknown(_("the parent's code did not end"))
     if outlived - delays.allowance(trace) > MAX_DELAY:
-        return verdicts.invalid(f"the daemon went on for {outlived:.2f} s after its parent's code had ended")
-    return verdicts.valid("the daemon ended with its parent's code")
+        sentence = _("the daemon went on for {seconds:.2f} s after its parent's code had ended")
+        return verdicts.invalid(sentence.format(seconds=outlived))
+    return verdicts.valid(_("the daemon ended with its parent's code"))
 
 
 def _joined(trace: Trace) -> verdicts.Verdict:
     """Check that the parent ended after its plain child had finished."""
     order = [event.what for event in trace.events if event.who == "plain child" or event.on == "parent"]
     if "begins" not in order or "joins" not in order:
-        return verdicts.unknown("the plain child did not begin, or its parent was not joined")
+        return verdicts.unknown(_("the plain child did not begin, or its parent was not joined"))
     if "finishes" not in order[: order.index("joins")]:
-        return verdicts.invalid("the parent ended before its plain child had finished")
-    return verdicts.valid("the plain child was joined")
+        return verdicts.invalid(_("the parent ended before its plain child had finished"))
+    return verdicts.valid(_("the plain child was joined"))
 
 
 def _refused(trace: Trace) -> verdicts.Verdict:
     if started := [event for event in trace.events if event.who == "grandchild"]:
-        return verdicts.invalid("the daemon started a child", started[0])
+        return verdicts.invalid(_("the daemon started a child"), started[0])
     refusals = trace.of("is refused")
     if not refusals:
-        return verdicts.unknown("the daemon did not try to start a child")
+        return verdicts.unknown(_("the daemon did not try to start a child"))
     if refusals[0].why != REFUSAL:
-        return verdicts.invalid(f"the daemon's child was refused with {refusals[0].why!r}", refusals[0])
-    return verdicts.valid("the daemon's child was refused")
+        sentence = _("the daemon's child was refused with {error!r}").format(error=refusals[0].why)
+        return verdicts.invalid(sentence, refusals[0])
+    return verdicts.valid(_("the daemon's child was refused"))

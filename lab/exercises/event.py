@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from gettext import gettext as _
 from typing import ClassVar
 
 from lab.checks import verdicts
@@ -23,6 +24,7 @@ from lab.printed_lines import PrintedLine
 from lab.runtime.context import Event as Flag
 from lab.runtime.recorder import Recorder, actor
 from lab.runtime.run import Run
+from lab.trace import Event as TraceEvent
 from lab.trace import Trace
 
 EXPECTED = ["is not set", "sets", "is set", "passes", "clears", "times out", "is not set", "releases waiter"]
@@ -75,7 +77,7 @@ class Event(Exercise):
 
     name = "event"
     summary = N_("is_set, set, clear, and wait with and without a timeout")
-    printed_lines: ClassVar = {"is set": PrintedLine("True", "True"), "is not set": PrintedLine("False", "False")}
+    printed_lines: ClassVar = {"is set": PrintedLine("True"), "is not set": PrintedLine("False")}
 
     pace: float = parameter(0.5, "seconds of the timeout, which is ten in the course", maximum=1000)
 
@@ -109,28 +111,36 @@ class Event(Exercise):
     def outcome(self, trace: Trace) -> Mapping[str, OutcomeValue]:
         """How long the timeout took, and how long the last set took to wake the waiter."""
         return {
-            "timed-out wait": _between(trace, "clears", "times out"),
-            "set to wake-up": _between(trace, "releases waiter", "is released"),
+            N_("timed-out wait"): _between(trace, "clears", "times out"),
+            N_("set to wake-up"): _between(trace, "releases waiter", "is released"),
         }
 
     def _steps(self, trace: Trace) -> verdicts.Verdict:
         done = trace.of(*EXPECTED)
         for number, (event, expected) in enumerate(zip(done, EXPECTED, strict=False)):
             if event.what != expected:
-                before = f"after {done[number - 1].what!r}" if number else "first"
-                return verdicts.invalid(f"{before} the program recorded {event.what!r}, not {expected!r}", event)
+                return verdicts.invalid(_wrong_step(event, expected, done[number - 1] if number else None), event)
         waited = _between(trace, "clears", "times out")
         if waited is None:
-            return verdicts.unknown("no wait timed out")
+            return verdicts.unknown(_("no wait timed out"))
         if waited < self.pace - CLOCK_TOLERANCE:
-            return verdicts.invalid(f"a wait with a timeout of {self.pace:g} s returned after {waited:.3f} s")
-        return verdicts.valid("is_set, set, clear and both waits work as promised")
+            sentence = _("a wait with a timeout of {timeout:g} s returned after {waited:.3f} s")
+            return verdicts.invalid(sentence.format(timeout=self.pace, waited=waited))
+        return verdicts.valid(_("is_set, set, clear and both waits work as promised"))
+
+
+def _wrong_step(event: TraceEvent, expected: str, before: TraceEvent | None) -> str:
+    if before is None:
+        sentence = _("first the program recorded {recorded!r}, not {expected!r}")
+        return sentence.format(recorded=event.what, expected=expected)
+    sentence = _("after {before!r} the program recorded {recorded!r}, not {expected!r}")
+    return sentence.format(before=before.what, recorded=event.what, expected=expected)
 
 
 def _not_released_early(trace: Trace) -> verdicts.Verdict:
     steps = trace.of("releases waiter", "is released")
     if steps and steps[0].what == "is released":
-        return verdicts.invalid("the waiter was released before the event was set", steps[0])
+        return verdicts.invalid(_("the waiter was released before the event was set"), steps[0])
     return verdicts.valid("")
 
 

@@ -17,6 +17,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from gettext import gettext as _
 from typing import Any, ClassVar
 
 from lab.checks import verdicts
@@ -111,9 +112,9 @@ class Isolation(Exercise):
     name = "isolation"
     summary = N_("a child changes a global; its parent's copy stays as it was")
     printed_lines: ClassVar = {
-        "changes": PrintedLine("子进程内: {value}", "in the child: {value}"),
-        "gets": PrintedLine("子进程的执行结果: {value}", "the child's result: {value}"),
-        "sees": PrintedLine("主进程内: {value}", "in the parent: {value}"),
+        "changes": PrintedLine(N_("in the child: {value}")),
+        "gets": PrintedLine(N_("the child's result: {value}")),
+        "sees": PrintedLine(N_("in the parent: {value}")),
     }
 
     how: str = choice(
@@ -154,31 +155,29 @@ class Isolation(Exercise):
         """Both globals, and how long the result took."""
         changed, got, sees = (next(iter(trace.of(what)), None) for what in ("changes", "gets", "sees"))
         return {
-            "child's global": str(changed.value) if changed else None,
-            "parent's global": str(sees.value) if sees else None,
-            "result received": bool(got and changed and got.value == changed.value),
-            "transfer time": got.when - changed.when if got and changed else None,
+            N_("child's global"): str(changed.value) if changed else None,
+            N_("parent's global"): str(sees.value) if sees else None,
+            N_("result received"): bool(got and changed and got.value == changed.value),
+            N_("transfer time"): got.when - changed.when if got and changed else None,
         }
 
 
 def _unchanged(trace: Trace) -> verdicts.Verdict:
     changed, seen = trace.of("changes"), trace.of("sees")
     if not changed or not seen:
-        return verdicts.unknown("the global was not changed, or not looked at afterwards")
+        return verdicts.unknown(_("the global was not changed, or not looked at afterwards"))
     if seen[0].value != INITIAL:
-        return verdicts.invalid(
-            f"the child changed its global to {changed[0].value}, and the parent's is {seen[0].value}",
-            changed[0],
-            seen[0],
-        )
-    return verdicts.valid(f"the child's global is {changed[0].value}, the parent's still {INITIAL}")
+        sentence = _("the child changed its global to {changed}, and the parent's is {seen}")
+        return verdicts.invalid(sentence.format(changed=changed[0].value, seen=seen[0].value), changed[0], seen[0])
+    sentence = _("the child's global is {changed}, the parent's still {initial}")
+    return verdicts.valid(sentence.format(changed=changed[0].value, initial=INITIAL))
 
 
 def _received(trace: Trace) -> verdicts.Verdict:
     changed, got = trace.of("changes"), trace.of("gets")
     if not changed or not got:
-        return verdicts.unknown("no result was received")
+        return verdicts.unknown(_("no result was received"))
     if got[0].value != changed[0].value:
-        sentence = f"the child's result is {changed[0].value}, and its parent received {got[0].value}"
-        return verdicts.invalid(sentence, changed[0], got[0])
-    return verdicts.valid("its parent received the result")
+        sentence = _("the child's result is {sent}, and its parent received {received}")
+        return verdicts.invalid(sentence.format(sent=changed[0].value, received=got[0].value), changed[0], got[0])
+    return verdicts.valid(_("its parent received the result"))

@@ -58,10 +58,10 @@ class Ktv(Exercise):
     summary = N_("13 guests want to sing in 4 rooms; a semaphore counts the rooms")
     section = "rooms"
     judges_faults = True
-    actor_noun = "guests"
+    counted_actors = N_("{count} guests")
     printed_lines: ClassVar = {
-        "enters": PrintedLine("user{number} 占到一间ktv小屋", "user{number} has a KTV room"),
-        "leaves": PrintedLine("user{number} 走出了ktv", "user{number} has left the KTV"),
+        "enters": PrintedLine(N_("user{number} has a KTV room")),
+        "leaves": PrintedLine(N_("user{number} has left the KTV")),
     }
 
     rooms: int = parameter(4, "number of rooms", minimum=1)
@@ -115,7 +115,7 @@ class Ktv(Exercise):
     def outcome(self, trace: Trace) -> Mapping[str, OutcomeValue]:
         """How many sang, how many at the same time, and how many waited."""
         return {
-            "served": len({event.who for event in trace.of("leaves")}),
-            "max in rooms": metrics.max_inside(trace, "rooms"),
-            "max waiting": metrics.maximum(metrics.waiting_over_time(trace, "rooms")),
+            N_("served"): len({event.who for event in trace.of("leaves")}),
+            N_("max in rooms"): metrics.max_inside(trace, "rooms"),
+            N_("max waiting"): metrics.maximum(metrics.waiting_over_time(trace, "rooms")),
         }

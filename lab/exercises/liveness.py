@@ -174,10 +174,10 @@ class Liveness(Exercise):
     name = "liveness"
     summary = N_("6 processes report that they are alive; a monitor detects the dead")
     printed_lines: ClassVar = {
-        "is alive": PrintedLine("{on} 还活着", "{on} is alive"),
-        "receives report": PrintedLine("{on} 报活", "{on} reports that it is alive"),
-        "is late": PrintedLine("{on} 没有按时报活", "{on} is late", "yellow"),
-        "is dead": PrintedLine("{on} 已经死了", "{on} is dead", "red"),
+        "is alive": PrintedLine(N_("{on} is alive")),
+        "receives report": PrintedLine(N_("{on} reports that it is alive")),
+        "is late": PrintedLine(N_("{on} is late"), "yellow"),
+        "is dead": PrintedLine(N_("{on} is dead"), "red"),
     }
 
     members: int = parameter(6, "number of processes that report", minimum=1, maximum=63)
@@ -249,12 +249,12 @@ class Liveness(Exercise):
             gaps.setdefault(event.on, []).append((event.value or 0) / MICROSECONDS)
         drifts = [sum(max(0.0, gap - self.timing.period) for gap in own) for own in gaps.values()]
         return {
-            "killed": len(trace.of("dies")),
-            "declared dead": len({event.on for event in trace.of("is dead")}),
-            "false alarms": len(liveness.false_alarms(trace)),
-            "declared late": len(trace.of("is late")),
-            "detection delay": liveness.detection_delay(trace),
-            "time between reports, nominal": self.timing.period,
-            "time between reports, max": max(map(max, gaps.values()), default=None),
-            "final drift, median": median(drifts) if drifts else None,
+            N_("killed"): len(trace.of("dies")),
+            N_("declared dead"): len({event.on for event in trace.of("is dead")}),
+            N_("false alarms"): len(liveness.false_alarms(trace)),
+            N_("declared late"): len(trace.of("is late")),
+            N_("detection delay"): liveness.detection_delay(trace),
+            N_("time between reports, nominal"): self.timing.period,
+            N_("time between reports, max"): max(map(max, gaps.values()), default=None),
+            N_("final drift, median"): median(drifts) if drifts else None,
         }

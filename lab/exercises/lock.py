@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from gettext import gettext as _
 from typing import ClassVar
 
 from lab.checks import verdicts
@@ -65,7 +66,7 @@ class Lock(Exercise):
     name = "lock"
     summary = N_("a second acquire waits until the first holder releases")
     section = "lock"
-    printed_lines: ClassVar = {"prints": PrintedLine("{value}", "{value}")}
+    printed_lines: ClassVar = {"prints": PrintedLine("{value}")}
 
     pace: float = parameter(0.5, "seconds of the second acquire's timeout", maximum=1000)
 
@@ -104,17 +105,17 @@ class Lock(Exercise):
     def outcome(self, trace: Trace) -> Mapping[str, OutcomeValue]:
         """Who had to wait."""
         return {
-            "second process waits": _asks_while_held(trace),
-            "holder waits for itself": bool(trace.of("times out")),
+            N_("second process waits"): _asks_while_held(trace),
+            N_("holder waits for itself"): bool(trace.of("times out")),
         }
 
 
 def _second_waits(trace: Trace) -> verdicts.Verdict:
     if again := trace.of("acquires again"):
-        return verdicts.invalid("the first process acquired the lock again while it held it", *again)
+        return verdicts.invalid(_("the first process acquired the lock again while it held it"), *again)
     if not _asks_while_held(trace):
-        return verdicts.unknown("the second process did not ask for the lock while the first one held it")
-    return verdicts.valid("the second process asked while the first one held the lock, and got it after the release")
+        return verdicts.unknown(_("the second process did not ask for the lock while the first one held it"))
+    return verdicts.valid(_("the second process asked while the first one held the lock, and got it after the release"))
 
 
 def _asks_while_held(trace: Trace) -> bool:

@@ -50,8 +50,8 @@ class Output(Exercise):
     section = "output"
     judges_faults = True
     printed_lines: ClassVar = {
-        "is running": PrintedLine("{number}: {pid} is running", "{number}: {pid} is running"),
-        "is done": PrintedLine("{number}:{pid} is done", "{number}:{pid} is done"),
+        "is running": PrintedLine("{number}: {pid} is running"),
+        "is done": PrintedLine("{number}:{pid} is done"),
     }
 
     processes: int = parameter(3, "number of processes", minimum=1)
@@ -91,7 +91,7 @@ class Output(Exercise):
     def outcome(self, trace: Trace) -> Mapping[str, OutcomeValue]:
         """How many lines there are, and how many are between the two of another process."""
         lines = trace.of("is running", "is done")
-        return {"lines": len(lines), "interleaved": _interleaved([line.who for line in lines])}
+        return {N_("lines"): len(lines), N_("interleaved"): _interleaved([line.who for line in lines])}
 
 
 def _interleaved(printed: list[str]) -> int:

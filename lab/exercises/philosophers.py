@@ -111,12 +111,12 @@ class Philosophers(Exercise):
 
     name = "philosophers"
     summary = N_("5 philosophers need two forks each; without an order: a deadlock")
-    actor_noun = "philosophers"
+    counted_actors = N_("{count} philosophers")
     printed_lines: ClassVar = {
-        "eats": PrintedLine("{who} 开始吃", "{who} eats", "green"),
-        "has eaten": PrintedLine("{who} 吃完了", "{who} has eaten"),
-        "gives up": PrintedLine("{who} 等不到 {on}", "{who} waits no longer for {on}", "yellow"),
-        "stops run": PrintedLine("没有人能继续", "nobody can go on", "bold red"),
+        "eats": PrintedLine(N_("{who} eats"), "green"),
+        "has eaten": PrintedLine(N_("{who} has eaten")),
+        "gives up": PrintedLine(N_("{who} waits no longer for {on}"), "yellow"),
+        "stops run": PrintedLine(N_("nobody can go on"), "bold red"),
     }
 
     seats: int = parameter(5, "number of philosophers, and of forks", minimum=2, maximum=64)
@@ -182,10 +182,10 @@ class Philosophers(Exercise):
     def outcome(self, trace: Trace) -> Mapping[str, OutcomeValue]:
         """How often they ate, how many at once, and how often somebody gave up."""
         return {
-            "meals": len(trace.of("has eaten")),
-            "max eating": philosophers.most_eating(trace),
-            "gave up": len(trace.of("gives up")),
-            "deadlock": philosophers.is_deadlocked(trace.events),
+            N_("meals"): len(trace.of("has eaten")),
+            N_("max eating"): philosophers.most_eating(trace),
+            N_("gave up"): len(trace.of("gives up")),
+            N_("deadlock"): philosophers.is_deadlocked(trace.events),
         }
 
     @property

@@ -198,8 +198,8 @@ class Readers(Exercise):
     summary = N_("4 readers may be inside together; each of 2 writers must be alone")
     section = ROOM
     printed_lines: ClassVar = {
-        "writes": PrintedLine("{who} 写 {value}", "{who} writes {value}", "green"),
-        "reads": PrintedLine("{who} 读到 {why}", "{who} reads {why}"),
+        "writes": PrintedLine(N_("{who} writes {value}"), "green"),
+        "reads": PrintedLine(N_("{who} reads {why}")),
     }
 
     readers: int = parameter(4, "number of readers", minimum=1, maximum=32)
@@ -263,12 +263,12 @@ class Readers(Exercise):
     def outcome(self, trace: Trace) -> Mapping[str, OutcomeValue]:
         """How often they read and wrote, and how long a reader and a writer waited."""
         return {
-            "reads": len(trace.of("reads")),
-            "torn reads": sum(map(readers.is_torn, trace.of("reads"))),
-            "writes": len(trace.of("writes")),
-            "max inside": metrics.max_inside(trace, ROOM),
-            "reader's wait, max": readers.longest_wait(trace, of_writers=False),
-            "writer's wait, max": readers.longest_wait(trace, of_writers=True),
+            N_("reads"): len(trace.of("reads")),
+            N_("torn reads"): sum(map(readers.is_torn, trace.of("reads"))),
+            N_("writes"): len(trace.of("writes")),
+            N_("max inside"): metrics.max_inside(trace, ROOM),
+            N_("reader's wait, max"): readers.longest_wait(trace, of_writers=False),
+            N_("writer's wait, max"): readers.longest_wait(trace, of_writers=True),
         }
 
     def _room(self, ctx: Context) -> Room:

@@ -103,9 +103,9 @@ class Rendezvous(Exercise):
     summary = N_("4 processes work in 3 phases; a barrier keeps the phases apart")
     judges_faults = True
     printed_lines: ClassVar = {
-        "begins phase": PrintedLine("{who} 开始第{value}阶段", "{who} begins phase {value}"),
-        "finishes phase": PrintedLine("{who} 完成第{value}阶段", "{who} has finished phase {value}"),
-        "gives up": PrintedLine("{who} 等不到其他进程", "{who} finds the barrier broken", "red"),
+        "begins phase": PrintedLine(N_("{who} begins phase {value}")),
+        "finishes phase": PrintedLine(N_("{who} has finished phase {value}")),
+        "gives up": PrintedLine(N_("{who} finds the barrier broken"), "red"),
     }
 
     processes: int = parameter(4, "number of processes", minimum=2, maximum=64)
@@ -172,9 +172,9 @@ class Rendezvous(Exercise):
     def outcome(self, trace: Trace) -> Mapping[str, OutcomeValue]:
         """How many phases were finished, who began too early, and how long somebody waited."""
         return {
-            "phases finished": len(trace.of("finishes phase")),
-            "early starts": len(rendezvous.early_starts(trace, self._names)),
-            "barrier wait, max": rendezvous.longest_wait(trace),
+            N_("phases finished"): len(trace.of("finishes phase")),
+            N_("early starts"): len(rendezvous.early_starts(trace, self._names)),
+            N_("barrier wait, max"): rendezvous.longest_wait(trace),
         }
 
     @property

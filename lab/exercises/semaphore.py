@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from gettext import gettext as _
 from typing import ClassVar
 
 from lab.checks import verdicts
@@ -68,7 +69,7 @@ class Semaphore(Exercise):
 
     name = "semaphore"
     summary = N_("3 acquires return at once; the fourth waits for a release")
-    printed_lines: ClassVar = {"prints": PrintedLine("{value}", "{value}")}
+    printed_lines: ClassVar = {"prints": PrintedLine("{value}")}
 
     permits: int = parameter(3, "initial value of the semaphore", minimum=1, maximum=1000)
     pace: float = parameter(0.5, "seconds of the timeout, and then until the release", maximum=1000)
@@ -103,18 +104,20 @@ class Semaphore(Exercise):
         before, after = self._acquires(trace)
         released = trace.of("releases")
         return {
-            "acquired before release": before,
-            "acquired after release": after,
-            "release to acquire": trace.of("prints")[-1].when - released[0].when if released and after else None,
+            N_("acquired before release"): before,
+            N_("acquired after release"): after,
+            N_("release to acquire"): trace.of("prints")[-1].when - released[0].when if released and after else None,
         }
 
     def _last_waits(self, trace: Trace) -> verdicts.Verdict:
         before, after = self._acquires(trace)
         if before > self.permits:
-            return verdicts.invalid(f"acquire number {before} of Semaphore({self.permits}) returned before any release")
+            sentence = _("acquire number {number} of Semaphore({permits}) returned before any release")
+            return verdicts.invalid(sentence.format(number=before, permits=self.permits))
         if before < self.permits or not after:
-            return verdicts.unknown(f"{before + after} of {self.permits + 1} acquires returned")
-        return verdicts.valid(f"{before} acquires returned at once, and one more after a release")
+            sentence = _("{count} of {expected} acquires returned")
+            return verdicts.unknown(sentence.format(count=before + after, expected=self.permits + 1))
+        return verdicts.valid(_("{count} acquires returned at once, and one more after a release").format(count=before))
 
     def _acquires(self, trace: Trace) -> tuple[int, int]:
         """Return how many acquires returned before the release, and how many after it."""

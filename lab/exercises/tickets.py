@@ -142,14 +142,14 @@ class Tickets(Exercise):
     name = "tickets"
     summary = N_("100 clients buy 5 tickets; a lock keeps one from being sold twice")
     section = "db"
-    actor_noun = "clients"
+    counted_actors = N_("{count} clients")
     inside_events = (READS,)
     judges_faults = True
     printed_lines: ClassVar = {
-        "sees": PrintedLine("剩余票数{value}", "tickets left: {value}", "on yellow"),
-        "buys": PrintedLine("购票成功", "bought a ticket", "green"),
-        "gets no ticket": PrintedLine("购票失败", "no ticket", "red"),
-        "is refused": PrintedLine("{who} 的锁已过期 写入被拒绝", "{who} lost the lock, its write is refused", "red"),
+        "sees": PrintedLine(N_("tickets left: {value}"), "on yellow"),
+        "buys": PrintedLine(N_("bought a ticket"), "green"),
+        "gets no ticket": PrintedLine(N_("no ticket"), "red"),
+        "is refused": PrintedLine(N_("{who} lost the lock, its write is refused"), "red"),
     }
 
     clients: int = parameter(100, "number of clients", minimum=1)
@@ -222,11 +222,11 @@ class Tickets(Exercise):
         sold = len(tickets.sold_tickets(trace))
         refused = len(trace.of("gets no ticket"))
         return {
-            "sold": sold,
-            "refused": refused,
-            "oversold": max(0, sold - self.stock),
-            "refused by fence": len(trace.of("is refused")) if trace.faults else None,
-            "response, median": _response_time(trace),
+            N_("sold"): sold,
+            N_("refused"): refused,
+            N_("oversold"): max(0, sold - self.stock),
+            N_("refused by fence"): len(trace.of("is refused")) if trace.faults else None,
+            N_("response, median"): _response_time(trace),
         }
 
 

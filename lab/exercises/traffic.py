@@ -106,12 +106,12 @@ class Traffic(Exercise):
 
     name = "traffic"
     summary = N_("20 vehicles at a light, an event; police wait half a second")
-    actor_noun = "vehicles"
+    counted_actors = N_("{count} vehicles")
     printed_lines: ClassVar = {
-        "turns red": PrintedLine("红灯亮", "the light is red", "bold red"),
-        "turns green": PrintedLine("绿灯亮", "the light is green", "bold green"),
-        "waits": PrintedLine("{who} 等待", "{who} waits"),
-        "passes": PrintedLine("{who} 通过", "{who} passes"),
+        "turns red": PrintedLine(N_("the light is red"), "bold red"),
+        "turns green": PrintedLine(N_("the light is green"), "bold green"),
+        "waits": PrintedLine(N_("{who} waits")),
+        "passes": PrintedLine(N_("{who} passes")),
     }
 
     vehicles: int = parameter(20, "number of vehicles", minimum=1, maximum=63)
@@ -164,9 +164,9 @@ class Traffic(Exercise):
         passed = [event.who for event in trace.of("passes")]
         on_red = traffic.passed_on_red(trace)
         return {
-            "cars passed": sum(map(traffic.is_car, passed)),
-            "police cars passed": len(passed) - sum(map(traffic.is_car, passed)),
-            "police cars on red": len(on_red) - sum(map(traffic.is_car, on_red)),
-            "green to passing, median": traffic.wakeup_time(trace),
-            "police wait, max": max(traffic.police_waits(trace), default=None),
+            N_("cars passed"): sum(map(traffic.is_car, passed)),
+            N_("police cars passed"): len(passed) - sum(map(traffic.is_car, passed)),
+            N_("police cars on red"): len(on_red) - sum(map(traffic.is_car, on_red)),
+            N_("green to passing, median"): traffic.wakeup_time(trace),
+            N_("police wait, max"): max(traffic.police_waits(trace), default=None),
         }

@@ -12,9 +12,11 @@ import operator
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from gettext import gettext as _
+from gettext import ngettext, pgettext
 
 from lab.checks import metrics
-from lab.formatting import format_seconds
+from lab.formatting import format_seconds, join_clauses, join_list, join_names, join_sentences, per_backend, with_range
 from lab.programs.run import ProgramRun
 
 MAX_PRIMITIVES = 6  # whose use is described
@@ -41,7 +43,7 @@ def explain(runs: Sequence[ProgramRun], limit: float | None) -> str:
         _waits(runs),
         _worker_shortage(runs),
     )
-    return " ".join(filter(None, sentences))
+    return join_sentences(sentences)
 
 
 def primitives(runs: Sequence[ProgramRun]) -> list[str]:
@@ -68,51 +70,58 @@ def _exit_codes(runs: Sequence[ProgramRun], limit: float | None) -> str:
     codes = {run.backend: run.exit_code for run in runs if run.exit_code is not None}
     sentences = []
     if stopped:
-        sentences.append(f"It was stopped at the limit of {format_seconds(limit)} on {', '.join(stopped)}.")
+        sentence = _("It was stopped at the limit of {limit} on {backends}.")
+        sentences.append(sentence.format(limit=format_seconds(limit), backends=join_list(stopped)))
     if interrupted:
-        sentences.append(f"It was interrupted on {', '.join(interrupted)}.")
+        sentences.append(_("It was interrupted on {backends}.").format(backends=join_list(interrupted)))
     if len(set(codes.values())) > 1:
-        sentences.append(f"The exit code differs: {_per_backend(codes)}.")
-    return " ".join(sentences)
+        sentences.append(_("The exit code differs: {codes}.").format(codes=_per_backend(codes)))
+    return join_sentences(sentences)
 
 
 def _failures(runs: Sequence[ProgramRun]) -> str:
     if _same_failures(runs):
         return ""
-    return f"The number of failed processes differs: {_per_backend({run.backend: run.failures for run in runs})}."
+    counts = _per_backend({run.backend: run.failures for run in runs})
+    return _("The number of failed processes differs: {counts}.").format(counts=counts)
 
 
 def _per_backend(values: Mapping[str, object]) -> str:
-    return ", ".join(f"{value} on {backend}" for backend, value in values.items())
+    return per_backend([(str(value), backend) for backend, value in values.items()])
 
 
 def _varying(runs: Sequence[ProgramRun]) -> str:
-    backends = ", ".join(run.backend for run in runs if not equal([run]))
-    return f"The runs on {backends} were not equal to each other; the rest is about the median one." if backends else ""
+    backends = [run.backend for run in runs if not equal([run])]
+    if not backends:
+        return ""
+    sentence = _("The runs on {backends} were not equal to each other; the rest is about the median one.")
+    return sentence.format(backends=join_list(backends))
 
 
 def _lines(runs: Sequence[ProgramRun]) -> str:
     if len(runs) < 2 or _any_stopped(runs):
         return ""
     if _same_lines(runs):
-        return "All backends printed the same lines."
+        return _("All backends printed the same lines.")
     if all(_without_numbers(run.lines) == _without_numbers(runs[0].lines) for run in runs):
-        return "All backends printed the same lines except for the numbers in them."
+        return _("All backends printed the same lines except for the numbers in them.")
     common = functools.reduce(operator.and_, (run.lines for run in runs))
-    others = "; ".join(f"{run.backend} {_describe(run.lines - common)}" for run in runs)
-    return f"The printed lines differ: {common.total()} are the same on all backends. Apart from these, {others}."
+    others = join_clauses([_describe(run.backend, run.lines - common) for run in runs])
+    sentence = _("The printed lines differ: {count} are the same on all backends. Apart from these, {others}.")
+    return sentence.format(count=common.total(), others=others)
 
 
 def _without_numbers(lines: Counter[str]) -> Counter[str]:
     return Counter(re.sub(r"\d+", "0", line) for line in lines.elements())
 
 
-def _describe(lines: Counter[str]) -> str:
+def _describe(backend: str, lines: Counter[str]) -> str:
     if not lines:
-        return "printed none"
+        return _("{backend} printed none").format(backend=backend)
     first = next(iter(lines))
     shown = first if len(first) <= MAX_LINE_LENGTH else first[:MAX_LINE_LENGTH] + "…"
-    return f"printed {lines.total()}{', first' if lines.total() > 1 else ':'} {shown!r}"
+    phrase = ngettext("{backend} printed {count}: {line!r}", "{backend} printed {count}, first {line!r}", lines.total())
+    return phrase.format(backend=backend, count=lines.total(), line=shown)
 
 
 def _counts(runs: Sequence[ProgramRun]) -> str:
@@ -120,12 +129,15 @@ def _counts(runs: Sequence[ProgramRun]) -> str:
     for name in primitives(runs):
         counts = {run.backend: _format_counts(run.usages[name].counts) for run in runs if name in run.usages}
         if len(counts) < len(runs) or len(set(counts.values())) > 1:
-            sentences.append(f"The use of {name} differs: {_per_backend(counts)}.")
-    return " ".join(sentences[:MAX_PRIMITIVES])
+            sentence = _("The use of {name} differs: {counts}.")
+            sentences.append(sentence.format(name=name, counts=_per_backend(counts)))
+    return join_sentences(sentences[:MAX_PRIMITIVES])
 
 
 def _format_counts(counts: dict[str, int]) -> str:
-    return " and ".join(f"{count} {what}" for what, count in counts.items())
+    phrase = _("{count} {what}")
+    phrases = [phrase.format(count=count, what=_(what)) for what, count in counts.items()]
+    return pgettext("counts", " and ").join(phrases)
 
 
 def _waits(runs: Sequence[ProgramRun]) -> str:
@@ -137,7 +149,8 @@ def _waits(runs: Sequence[ProgramRun]) -> str:
     if len(names) > MAX_LONGEST:
         return ""
     times = {run.backend: _with_range(run.values(lambda each: _total_wait(each, names))) for run in runs}
-    return f"Most of the waiting was for {' and '.join(names)}, in total {_per_backend(times)}."
+    sentence = _("Most of the waiting was for {names}, in total {times}.")
+    return sentence.format(names=join_names(names), times=_per_backend(times))
 
 
 def _clearly_shorter(runs: Sequence[ProgramRun], name: str, longest: str) -> bool:
@@ -151,7 +164,7 @@ def _clearly_shorter(runs: Sequence[ProgramRun], name: str, longest: str) -> boo
 
 def _with_range(values: Sequence[float]) -> str:
     median = format_seconds(values[(len(values) - 1) // 2])
-    return median if len(values) == 1 else f"{median} ({format_seconds(values[0])} to {format_seconds(values[-1])})"
+    return median if len(values) == 1 else with_range(median, format_seconds(values[0]), format_seconds(values[-1]))
 
 
 def _total_wait(run: ProgramRun, names: Sequence[str]) -> float:
@@ -163,8 +176,9 @@ def _worker_shortage(runs: Sequence[ProgramRun]) -> str:
     for run in runs:
         concurrent, workers = metrics.max_concurrent(run.trace), run.trace.workers
         if workers is not None and workers <= concurrent < metrics.max_concurrent(most.trace):
-            return (
-                f"{run.backend} has {workers} workers and ran at most {concurrent} processes at a time "
-                f"({metrics.max_concurrent(most.trace)} on {most.backend}); the others first waited for a worker."
-            )
+            most_running = per_backend([(str(metrics.max_concurrent(most.trace)), most.backend)])
+            return _(
+                "{backend} has {workers} workers and ran at most {running} processes at a time ({most}); the others "
+                "first waited for a worker."
+            ).format(backend=run.backend, workers=workers, running=concurrent, most=most_running)
     return ""

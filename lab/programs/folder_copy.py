@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from gettext import gettext as _
 from pathlib import Path
 
 from lab.errors import LabError
@@ -18,10 +19,11 @@ def check_size(folder: Path) -> None:
     for file in folder.rglob("*"):
         size += file.lstat().st_size
         if size > MAX_SIZE * 10**6:
-            raise LabError(
-                f"a comparison runs in copies of the program's folder, and {folder} holds more than {MAX_SIZE} MB; "
-                "put the program and its files into a folder of their own"
+            sentence = _(
+                "a comparison runs in copies of the program's folder, and {folder} holds more than {size} MB; put the "
+                "program and its files into a folder of their own"
             )
+            raise LabError(sentence.format(folder=folder, size=MAX_SIZE))
 
 
 @contextmanager

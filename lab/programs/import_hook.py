@@ -6,6 +6,7 @@ import builtins
 import sys
 import sysconfig
 from collections.abc import Callable, Mapping, Sequence
+from gettext import gettext as _
 from multiprocessing import parent_process
 from pathlib import Path
 from types import ModuleType
@@ -74,7 +75,8 @@ def _warn_if_other(name: str, folder: Path) -> None:
     """Print a warning if a module is not the one that the program has beside it, which Python would have imported."""
     file = getattr(sys.modules.get(name), "__file__", None)
     if file and not Path(file).is_relative_to(folder) and parent_process() is None:
-        warn_once(f"{name}.py beside the program is not imported, since the lab has imported {file}; rename yours")
+        warning = _("{name}.py beside the program is not imported, since the lab has imported {file}; rename yours")
+        warn_once(warning.format(name=name, file=file))
 
 
 def uninstall() -> None:

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from gettext import gettext as _
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +31,18 @@ def check_program(path: Path) -> Path:
     try:
         compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
     except OSError as error:
-        raise LabError(f"{path} cannot be read ({error.strerror}); name a Python program") from error
+        sentence = _("{path} cannot be read ({reason}); name a Python program")
+        raise LabError(sentence.format(path=path, reason=error.strerror)) from error
     except SyntaxError as error:
-        raise LabError(f"{path}, line {error.lineno}: this is not Python ({error.msg}); correct it first") from error
+        sentence = _("{path}, line {line}: this is not Python ({reason}); correct it first")
+        raise LabError(sentence.format(path=path, line=error.lineno, reason=error.msg)) from error
     except ValueError as error:
-        raise LabError(f"{path} is not Python ({error}); name a Python program") from error
+        sentence = _("{path} is not Python ({reason}); name a Python program")
+        raise LabError(sentence.format(path=path, reason=error)) from error
     program = path.resolve()
     if shadow := _shadow(program.parent):
-        raise LabError(f"{shadow} beside {path} would be imported instead of this project's package; rename it")
+        sentence = _("{module} beside {path} would be imported instead of this project's package; rename it")
+        raise LabError(sentence.format(module=shadow, path=path))
     return program
 
 

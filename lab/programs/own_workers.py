@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from contextlib import ExitStack, suppress
+from gettext import ngettext
 from types import TracebackType
 
 import redis
@@ -62,6 +63,11 @@ class OwnWorkers:
         try:
             self._start(count)
         except WorkersError as error:
-            print(f"lab: {error}; processes wait for one of {self._count} workers", file=sys.stderr)
+            sentence = ngettext(
+                "{error}; processes wait for the only worker",
+                "{error}; processes wait for one of {count} workers",
+                self._count,
+            )
+            print(f"lab: {sentence.format(error=error, count=self._count)}", file=sys.stderr)
             return False
         return True

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
+from gettext import gettext as _
 
 from lab.checks.faults import planned_faults
 from lab.checks.primitives import invariants_hold
 from lab.checks.verdicts import Judgement
 from lab.checks.waits import state_at_stop
+from lab.formatting import join_list
 from lab.programs.differences import equal, explain, primitives
 from lab.programs.report import faults, table_sections
 from lab.programs.run import ProgramRun
@@ -34,7 +36,7 @@ def program_document(runs: Sequence[ProgramRun]) -> Document:
         explanation=list(filter(None, [faults(runs), explain(runs, limit) if _has_output(runs) else ""])),
         columns=[run.backend for run in runs],
         sections=table_sections(runs),
-        waits={f"Waits for {name}": _waits(runs, name) for name in _longest_waits(runs)},
+        waits={_("Waits for {name}").format(name=name): _waits(runs, name) for name in _longest_waits(runs)},
         parameters={name: value for name, value in traces[0].parameters.items() if value} | planned_faults(traces[0]),
         command=_command(runs, arguments, limit),
         traces=[each.trace for run in runs for each in run.each],
@@ -53,7 +55,7 @@ def _findings(runs: Sequence[ProgramRun]) -> list[Finding]:
         found.append(Finding("", Judgement.INVALID if blocked else Judgement.UNKNOWN, waits, blocked))
     if _has_output(runs):
         same = equal(runs)
-        sentence = "All runs were equal." if same else "The runs were not equal."
+        sentence = _("All runs were equal.") if same else _("The runs were not equal.")
         found.append(Finding("", Judgement.VALID if same else Judgement.INVALID, sentence))
     return sorted([*found, *_invariants(runs)], key=lambda finding: -finding.judgement)
 
@@ -63,7 +65,8 @@ def _invariants(runs: Sequence[ProgramRun]) -> Iterator[Finding]:
     for verdict in dict.fromkeys(verdicts):
         same = [number for number, each in enumerate(verdicts) if each == verdict]
         events = {number: verdicts[number].events for number in same if verdicts[number].events}
-        yield Finding(", ".join(runs[number].backend for number in same), verdict.judgement, verdict.evidence, events)
+        backends = join_list([runs[number].backend for number in same])
+        yield Finding(backends, verdict.judgement, verdict.evidence, events)
 
 
 def _blocked(trace: Trace) -> list[Event]:

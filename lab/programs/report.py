@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from gettext import gettext as _
+from gettext import ngettext
 from typing import Any
 
 from rich.console import Console
@@ -14,27 +16,36 @@ from lab.checks.faults import count_faults, fault_figures
 from lab.checks.primitives import invariants_hold
 from lab.checks.verdicts import Verdict
 from lab.formatting import format_names, format_repeats, format_seconds, format_values
+from lab.language import N_
 from lab.programs.differences import equal, explain, primitives
 from lab.programs.run import ProgramRun
-from lab.programs.usage import PERCENTILES, WAIT
+from lab.programs.usage import HOLD, PERCENTILES, ROOM, WAIT
 from lab.programs.waiting import explain_waits
 from lab.report.faults import name_faults
-from lab.report.table import Row
+from lab.report.paragraph import paragraph
+from lab.report.table import Row, verdict_line
 from lab.report.web.document import Section
 
+FAULTS = N_("faults")  # a row that only runs with planned faults have
 MAX_PRIMITIVES = 6  # in the table: the others are only in the JSON
 
 # Each row's figure of one run, and how it is written.
 ROWS: tuple[tuple[str, Callable[[ProgramRun], Any], Callable[[Any], str]], ...] = (
-    ("exit code", lambda run: run.how_it_ended, str),
-    ("lines printed", lambda run: None if run.output is None else run.lines.total(), str),
-    ("elapsed", lambda run: run.elapsed, format_seconds),
-    ("processes", lambda run: metrics.process_count(run.children), str),
-    ("max concurrent", lambda run: metrics.max_concurrent(run.trace), str),
-    ("processes failed", lambda run: run.failures, str),
-    ("faults", lambda run: count_faults(run.trace), str),
-    ("hosts", lambda run: metrics.hosts(run.trace), format_names),
+    (N_("exit code"), lambda run: run.how_it_ended, str),
+    (N_("lines printed"), lambda run: None if run.output is None else run.lines.total(), str),
+    (N_("elapsed"), lambda run: run.elapsed, format_seconds),
+    (N_("processes"), lambda run: metrics.process_count(run.children), str),
+    (N_("max concurrent"), lambda run: metrics.max_concurrent(run.trace), str),
+    (N_("processes failed"), lambda run: run.failures, str),
+    (FAULTS, lambda run: count_faults(run.trace), str),
+    (N_("hosts"), lambda run: metrics.hosts(run.trace), format_names),
 )
+# The rows of each primitive's times, by what is shown of them.
+ROWS_OF_TIMES = {
+    WAIT: {"median": N_("wait, median"), "p99": N_("wait, p99"), "max": N_("wait, max")},
+    ROOM: {"median": N_("wait for room, median")},
+    HOLD: {"median": N_("hold, median")},
+}
 
 
 def figures(runs: Sequence[ProgramRun]) -> dict[str, Any]:
@@ -70,9 +81,10 @@ def report(runs: Sequence[ProgramRun], limit: float | None, console: Console) ->
     """Print the report; `limit` is the time in seconds after which runs were stopped."""
     console.print(Text(" ".join([runs[0].trace.exercise, *runs[0].trace.parameters["arguments"]]), style="bold"))
     console.print(_table(runs))
-    for paragraph in filter(None, (faults(runs), explain_waits(runs), explain(runs, limit))):
-        console.print(Text(paragraph))
-    console.print(Text(format_repeats(max(len(run.repeats) for run in runs)), style="dim"))
+    for text in filter(None, (faults(runs), explain_waits(runs), explain(runs, limit))):
+        console.print(paragraph(Text(text), console.width))
+    repeats = format_repeats(max(len(run.repeats) for run in runs))
+    console.print(paragraph(Text(repeats, style="dim"), console.width))
 
 
 def report_saved(runs: Sequence[ProgramRun], console: Console) -> list[Verdict]:
@@ -81,9 +93,9 @@ def report_saved(runs: Sequence[ProgramRun], console: Console) -> list[Verdict]:
     console.print(_table(runs))
     verdicts = [_worst_invariants(run) for run in runs]
     for run, verdict in zip(runs, verdicts, strict=True):
-        console.print(Text(f"{run.backend}: {verdict}, {verdict.evidence}"))
-    for paragraph in filter(None, (faults(runs), explain_waits(runs))):
-        console.print(Text(paragraph))
+        console.print(paragraph(verdict_line(run.backend, verdict), console.width))
+    for text in filter(None, (faults(runs), explain_waits(runs))):
+        console.print(paragraph(Text(text), console.width))
     return verdicts
 
 
@@ -101,7 +113,9 @@ def _table(runs: Sequence[ProgramRun]) -> Table:
         for row, cells in section.rows:
             table.add_row(f"  {row}", *cells)
     if len(by_primitive) > MAX_PRIMITIVES:
-        table.caption = f"and {len(by_primitive) - MAX_PRIMITIVES} more primitives: see --json"
+        more = len(by_primitive) - MAX_PRIMITIVES
+        caption = ngettext("and {count} more primitive: see --json", "and {count} more primitives: see --json", more)
+        table.caption = caption.format(count=more)
     return table
 
 
@@ -112,18 +126,17 @@ def faults(runs: Sequence[ProgramRun]) -> str:
 
 def table_sections(runs: Sequence[ProgramRun]) -> list[Section]:
     """Return the rows of the table: those of the runs, and then those of each primitive, which is the title."""
-    rows = [(row, _cells(runs, figure, write)) for row, figure, write in ROWS]
-    if not any(run.trace.faults for run in runs):
-        rows = [row for row in rows if row[0] != "faults"]
+    planned = any(run.trace.faults for run in runs)
+    rows = [(_(row), _cells(runs, figure, write)) for row, figure, write in ROWS if planned or row != FAULTS]
     return [Section("", rows), *(Section(name, _primitive_rows(runs, name)) for name in primitives(runs))]
 
 
 def _primitive_rows(runs: Sequence[ProgramRun], name: str) -> list[Row]:
     first = next(run.usages[name] for run in runs if name in run.usages)
-    rows = [(what, _cells(runs, _count(name, what), str)) for what in first.counts]
+    rows = [(_(what), _cells(runs, _count(name, what), str)) for what in first.counts]
     for what in first.times:
-        for label in PERCENTILES if what == WAIT else ["median"]:
-            rows.append((f"{what}, {label}", _cells(runs, _time(name, what, label), format_seconds)))
+        for label, row in ROWS_OF_TIMES[what].items():
+            rows.append((_(row), _cells(runs, _time(name, what, label), format_seconds)))
     return rows
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
+from gettext import gettext as _
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,9 @@ class ProgramRun:
     @property
     def how_it_ended(self) -> str:
         """Its exit code, or that it was stopped."""
-        return str(self.exit_code) if self.exit_code is not None else "interrupted" if self.interrupted else "stopped"
+        if self.exit_code is not None:
+            return str(self.exit_code)
+        return _("interrupted") if self.interrupted else _("stopped")
 
     @cached_property
     def children(self) -> Trace:

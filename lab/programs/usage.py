@@ -10,27 +10,28 @@ from typing import Any
 from lab.checks.lifetimes import Lifetimes
 from lab.checks.metrics import percentile
 from lab.checks.waits import BEGINS, FAILS
+from lab.language import N_
 from lab.trace import COUNTED, Event, Process, Trace
 
 PERCENTILES = {"median": 0.5, "p99": 0.99, "max": 1.0}
 
-WAIT, ROOM = "wait", "wait for room"  # the second one is a put's
+WAIT, ROOM, HOLD = "wait", "wait for room", "hold"  # the second one is a put's
 
-PERMITS = {"grants": "enters"}, {"wait": ("requests", "enters"), "hold": ("enters", "leaves")}
-MESSAGES = {"puts": "puts", "gets": "gets"}, {"wait": ("requests", "gets"), ROOM: ("begins put", "puts")}
-WAKES = {"wait": ("waits", "wakes")}
+PERMITS = {N_("grants"): "enters"}, {WAIT: ("requests", "enters"), HOLD: ("enters", "leaves")}
+MESSAGES = {N_("puts"): "puts", N_("gets"): "gets"}, {WAIT: ("requests", "gets"), ROOM: ("begins put", "puts")}
+WAKES = {WAIT: ("waits", "wakes")}
 GENERATION = "completes a generation"  # no event says this
 # By kind of primitive: which events are counted, and the durations between which two events of a process.
 KINDS: dict[str, tuple[dict[str, str], dict[str, tuple[str, str]]]] = {
     "lock": PERMITS,
     "semaphore": PERMITS,
-    "condition": ({"notifications": "notifies", "wake-ups": "wakes"}, WAKES),
-    "barrier": ({"generations": GENERATION, "wake-ups": "wakes"}, WAKES),
-    "event": ({"sets": "sets", "wake-ups": "wakes"}, WAKES),
+    "condition": ({N_("notifications"): "notifies", N_("wake-ups"): "wakes"}, WAKES),
+    "barrier": ({N_("generations"): GENERATION, N_("wake-ups"): "wakes"}, WAKES),
+    "event": ({N_("sets"): "sets", N_("wake-ups"): "wakes"}, WAKES),
     "queue": MESSAGES,
     "pipe": MESSAGES,
-    "value": ({"reads": "reads", "writes": "writes"}, {}),
-    "container": ({"operations": "uses"}, {}),
+    "value": ({N_("reads"): "reads", N_("writes"): "writes"}, {}),
+    "container": ({N_("operations"): "uses"}, {}),
 }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from lab.checks.metrics import max_concurrent
 from lab.checks.waits import state_at_stop
+from lab.formatting import join_list, join_sentences
 from lab.programs.run import ProgramRun
 from lab.report.waits import explain_state
 
@@ -17,7 +18,8 @@ def explain_waits(runs: Sequence[ProgramRun]) -> str:
         if run.exit_code is None:
             text = explain_state(state_at_stop(run.trace), complete=not _workers_are_short(run))
             backends.setdefault(text, []).append(run.backend)
-    return " ".join(text.format(", ".join(dict.fromkeys(names))) for text, names in backends.items() if text)
+    sentences = [text.format(join_list(list(dict.fromkeys(names)))) for text, names in backends.items() if text]
+    return join_sentences(sentences)
 
 
 def _workers_are_short(run: ProgramRun) -> bool:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from gettext import gettext as _
 from itertools import groupby
 from operator import itemgetter
 
+from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from lab.checks.metrics import Step, maximum, start_time
+from lab.language import N_
 from lab.result import Result, column_labels
 
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -20,30 +23,31 @@ TOO_MANY = "^"
 def draw(results: Sequence[Result], width: int) -> Text:
     """Return the strips of all runs, `width` columns wide."""
     names = column_labels(results)
-    margin = max(map(len, names)) + 2
+    margin = max(map(cell_len, names)) + 2
     columns = max(10, width - margin)
     scale = max(result.elapsed for result in results) or 1.0
     chart = Text(no_wrap=True)
     for title, strips, limit in (
-        ("inside", [result.inside for result in results], results[0].exercise.limit),
-        ("waiting", [result.waiting for result in results], None),
+        (N_("inside"), [result.inside for result in results], results[0].exercise.limit),
+        (N_("waiting"), [result.waiting for result in results], None),
     ):
         top = max(map(maximum, strips))
         if not top:
             continue
-        chart.append(_legend(title, top, limit), style="bold")
+        chart.append(_legend(_(title), top, limit) + "\n", style="bold")
         for name, result, steps in zip(names, results, strips, strict=True):
             counts = _columns(steps, start_time(result.trace), result.elapsed, scale, columns)
-            _append_strip(chart, name.ljust(margin), counts, top, limit)
+            _append_strip(chart, set_cell_size(name, margin), counts, top, limit)
     chart.append(" " * margin + _axis(scale, columns))
     return chart
 
 
 def _legend(title: str, top: int, limit: int | None) -> str:
-    legend = f"{title} ({BLOCKS[-1]} = {top}, {NONE} = nobody"
-    if limit is not None and top > limit:
-        legend += f", red and {TOO_MANY} = more than {limit}"
-    return legend + ")\n"
+    signs = {"title": title, "full": BLOCKS[-1], "top": top, "none": NONE}
+    if limit is None or top <= limit:
+        return _("{title} ({full} = {top}, {none} = nobody)").format(**signs)
+    legend = _("{title} ({full} = {top}, {none} = nobody, red and {mark} = more than {limit})")
+    return legend.format(**signs, mark=TOO_MANY, limit=limit)
 
 
 def _columns(steps: Sequence[Step], start: float, elapsed: float, scale: float, columns: int) -> list[int]:
@@ -71,7 +75,7 @@ def _append_strip(chart: Text, label: str, counts: Sequence[int], top: int, limi
     chart.append("\n")
     if any(over):
         marks = "".join(TOO_MANY if too_many else " " for too_many in over)
-        chart.append(" " * len(label) + marks.rstrip() + "\n", style="red")
+        chart.append(" " * cell_len(label) + marks.rstrip() + "\n", style="red")
 
 
 def _block(count: int, top: int) -> str:

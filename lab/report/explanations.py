@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from gettext import gettext as _
 
-from lab.formatting import format_seconds, format_value
+from lab.formatting import (
+    format_range,
+    format_seconds,
+    format_value,
+    join_clauses,
+    join_list,
+    join_sentences,
+    per_backend,
+    with_range,
+)
 from lab.report.faults import explain_faults
 from lab.result import Result, group_by_variant
 
@@ -16,13 +26,14 @@ def explain(results: Sequence[Result]) -> str:
     groups = group_by_variant(results)
     if len(groups) == 1:
         return _compare_backends(results)
-    lines = [f"{group[0].variant}: {_compare_backends(group)}" for group in groups]
+    line = _("{variant}: {sentences}")
+    lines = [line.format(variant=group[0].variant, sentences=_compare_backends(group)) for group in groups]
     return "\n".join([*lines, *(_compare_elapsed(groups[0], group) for group in groups[1:])])
 
 
 def _compare_backends(results: Sequence[Result]) -> str:
     aspects = (_outcome, _limit_exceeded, explain_faults, _handoff, _clocks, _concurrency)
-    return " ".join(filter(None, (sentence(results) for sentence in aspects)))
+    return join_sentences([sentence(results) for sentence in aspects])
 
 
 def _outcome(results: Sequence[Result]) -> str:
@@ -30,25 +41,31 @@ def _outcome(results: Sequence[Result]) -> str:
     if not outcomes[0]:
         return ""
     if len(outcomes) == 1:
-        return f"The outcome: {outcomes[0]}."
+        return _("The outcome: {outcome}.").format(outcome=outcomes[0])
     if len(set(outcomes)) == 1:
-        return f"The outcome is the same everywhere: {outcomes[0]}."
-    return "The outcome: " + "; ".join(f"{result.backend} {_counts(result)}" for result in results) + "."
+        return _("The outcome is the same everywhere: {outcome}.").format(outcome=outcomes[0])
+    by_backend = join_clauses([f"{result.backend} {_counts(result)}" for result in results])
+    return _("The outcome: {outcome}.").format(outcome=by_backend)
 
 
 def _counts(result: Result) -> str:
     """Return the outcome in words, without times, which always differ."""
     counts = {what: value for what, value in result.outcome.items() if not isinstance(value, float | None)}
-    return ", ".join(
-        f"{what}: {_range(result, what)}" if isinstance(value, bool | str) else f"{_range(result, what)} {what}"
-        for what, value in counts.items()
+    count, other = _("{count} {what}"), _("{what}: {value}")
+    return join_list(
+        [
+            other.format(what=_(what), value=_range(result, what))
+            if isinstance(value, bool | str)
+            else count.format(what=_(what), count=_range(result, what))
+            for what, value in counts.items()
+        ]
     )
 
 
 def _range(result: Result, what: str) -> str:
     """Return a value of the outcome; the smallest and the largest one if it differed between runs."""
     values = result.values(lambda run: run.outcome.get(what))
-    return " to ".join(dict.fromkeys(format_value(value) for value in (values[0], values[-1])))
+    return format_range(format_value(values[0]), format_value(values[-1]))
 
 
 def _limit_exceeded(results: Sequence[Result]) -> str:
@@ -56,28 +73,38 @@ def _limit_exceeded(results: Sequence[Result]) -> str:
     exceeding = [result for result in results if result.max_inside > limit]
     if not section or not exceeding:
         return ""
-    counts = ", ".join(f"{result.max_inside} on {result.backend}" for result in exceeding)
-    why = "what they waited for did not keep them out" if exceeding[0].wait_times else "there was nothing to wait for"
-    return f"More than {limit} were inside {section} at the same time (up to {counts}): {why}."
+    counts = per_backend([(str(result.max_inside), result.backend) for result in exceeding])
+    sentence = (
+        _(
+            "More than {limit} were inside {section} at the same time (up to {counts}): what they waited for did not "
+            "keep them out."
+        )
+        if exceeding[0].wait_times
+        else _(
+            "More than {limit} were inside {section} at the same time (up to {counts}): there was nothing to wait for."
+        )
+    )
+    return sentence.format(limit=limit, section=section, counts=counts)
 
 
 def _handoff(results: Sequence[Result]) -> str:
     measured = [result for result in results if result.handoff_time is not None]
     if not measured:
         return ""
-    times = ", ".join(f"{_time(result, lambda run: run.handoff_time)} on {result.backend}" for result in measured)
-    shares = ", ".join(f"{result.busy_time / (result.elapsed or 1):.0%}" for result in measured)
-    return (
-        f"The median hand-off, from one leaving to the next one entering, took {times}; {results[0].exercise.section} "
-        f"was in use for {shares} of the time."
-    )
+    times = per_backend([(_time(result, lambda run: run.handoff_time), result.backend) for result in measured])
+    shares = join_list([f"{result.busy_time / (result.elapsed or 1):.0%}" for result in measured])
+    return _(
+        "The median hand-off, from one leaving to the next one entering, took {times}; {section} was in use for "
+        "{shares} of the time."
+    ).format(times=times, section=results[0].exercise.section, shares=shares)
 
 
 def _clocks(results: Sequence[Result]) -> str:
-    errors = [
-        f"{format_seconds(result.clock_uncertainty)} on {result.backend}" for result in results if len(result.hosts) > 1
-    ]
-    return f"As the hosts' clocks differ, times between hosts may be off by {', '.join(errors)}." if errors else ""
+    on_hosts = [result for result in results if len(result.hosts) > 1]
+    if not on_hosts:
+        return ""
+    errors = per_backend([(format_seconds(result.clock_uncertainty), result.backend) for result in on_hosts])
+    return _("As the hosts' clocks differ, times between hosts may be off by {errors}.").format(errors=errors)
 
 
 def _concurrency(results: Sequence[Result]) -> str:
@@ -86,16 +113,24 @@ def _concurrency(results: Sequence[Result]) -> str:
     exercise, workers = fewest.exercise, fewest.trace.workers
     if workers is None or workers >= exercise.actors or not _clearly_less(fewest, most, _max_concurrent):
         return ""
-    sentence = (
-        f"{fewest.backend} has {workers} workers for {exercise.actors} {exercise.actor_noun} and ran at most "
-        f"{fewest.max_concurrent} of them at a time ({most.max_concurrent} on {most.backend})"
-    )
-    if _clearly_less(fewest, most, _median_wait):
-        sentence += (
-            f": the others waited for a worker, not yet for {exercise.section}, so the median wait is "
-            f"{_time(fewest, _median_wait)}, not {_time(most, _median_wait)}"
+    figures = {
+        "backend": fewest.backend,
+        "workers": workers,
+        "actors": _(exercise.counted_actors).format(count=exercise.actors),
+        "running": fewest.max_concurrent,
+        "most": per_backend([(str(most.max_concurrent), most.backend)]),
+    }
+    if not _clearly_less(fewest, most, _median_wait):
+        sentence = _(
+            "{backend} has {workers} workers for {actors} and ran at most {running} of them at a time ({most})."
         )
-    return sentence + "."
+        return sentence.format(**figures)
+    sentence = _(
+        "{backend} has {workers} workers for {actors} and ran at most {running} of them at a time ({most}): the others "
+        "waited for a worker, not yet for {section}, so the median wait is {wait}, not {longer}."
+    )
+    wait, longer = _time(fewest, _median_wait), _time(most, _median_wait)
+    return sentence.format(**figures, section=exercise.section, wait=wait, longer=longer)
 
 
 def _max_concurrent(result: Result) -> float | None:
@@ -120,24 +155,32 @@ def _time(result: Result, figure: Callable[[Result], float | None]) -> str:
     """Return the median of a time, with its range if there are several runs."""
     values = result.values(figure)
     median = format_seconds(values[(len(values) - 1) // 2])
-    return median if len(values) == 1 else f"{median} ({format_seconds(values[0])} to {format_seconds(values[-1])})"
+    return median if len(values) == 1 else with_range(median, format_seconds(values[0]), format_seconds(values[-1]))
 
 
-def _share(result: Result, other: Result) -> str:
-    """Return the time as a share of the other's, unless the ranges of several runs overlap."""
+def _relative(result: Result, other: Result) -> str:
+    """Return the time and its share of the other variant's, unless the ranges of several runs overlap."""
+    figures = {
+        "time": _time(result, _elapsed),
+        "backend": result.backend,
+        "variant": other.variant,
+        "reference": _time(other, _elapsed),
+    }
     if result.repeats and not (_clearly_less(result, other, _elapsed) or _clearly_less(other, result, _elapsed)):
-        return "not clearly different from"
-    return f"{result.elapsed / other.elapsed:.0%} of"
+        return _("{time} on {backend} (not clearly different from {variant}'s {reference})").format(**figures)
+    sentence = _("{time} on {backend} ({share:.0%} of {variant}'s {reference})")
+    return sentence.format(**figures, share=result.elapsed / other.elapsed)
 
 
 def _compare_elapsed(first: Sequence[Result], other: Sequence[Result]) -> str:
     """Return how long another variant took compared with the first one, on each backend that ran both."""
     reference = {result.backend: result for result in first}
     times = [
-        f"{_time(result, _elapsed)} on {result.backend} ({_share(result, reference[result.backend])} "
-        f"{first[0].variant}'s {_time(reference[result.backend], _elapsed)})"
+        _relative(result, reference[result.backend])
         for result in other
         if result.backend in reference and reference[result.backend].elapsed
     ]
-    phrase = other[0].exercise.variants()[other[0].variant]
-    return f"{phrase[0].upper()}{phrase[1:]} it took {', '.join(times)}." if times else ""
+    if not times:
+        return ""
+    phrase = _(other[0].exercise.variants()[other[0].variant])
+    return _("{phrase} it took {times}.").format(phrase=f"{phrase[0].upper()}{phrase[1:]}", times=join_list(times))

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from gettext import gettext as _
+from gettext import ngettext, pgettext
 
 from lab.checks import metrics
 from lab.checks.faults import faults
 from lab.checks.waits import state_at_stop
-from lab.formatting import format_seconds, join_names
+from lab.formatting import (
+    format_seconds,
+    join_clauses,
+    join_list,
+    join_names,
+    join_phrases,
+    join_sentences,
+)
+from lab.language import N_
 from lab.report.waits import explain_state
 from lab.result import Result
 from lab.runtime.fault_plan import CUT, ENDING, INSIDE, RESTART, RESTART_EMPTY, WAITING
 from lab.trace import (
-    CUT_OFF,
     DIES,
     FAULT_ENDS,
     FAULTS,
@@ -28,16 +37,25 @@ from lab.trace import (
     Trace,
 )
 
-VERBS = {DIES: "killed", PAUSES: "paused", CUT_OFF: "cut off"}
-RESTARTED = {RESTARTS: "restarted with its data", RESTARTS_EMPTY: "restarted without its data"}
+RESTARTED = {
+    RESTARTS: N_("the server restarted with its data {moments}"),
+    RESTARTS_EMPTY: N_("the server restarted without its data {moments}"),
+}
+RESTART_SENTENCES = {  # the same, at the beginning of a sentence
+    RESTARTS: N_("The server restarted with its data {moments}"),
+    RESTARTS_EMPTY: N_("The server restarted without its data {moments}"),
+}
 NO_SERVER = {
-    CUT: "There is no server to be cut off from",
-    RESTART: "There is no server to restart",
-    RESTART_EMPTY: "There is no server to restart",
+    CUT: N_("There is no server to be cut off from"),
+    RESTART: N_("There is no server to restart"),
+    RESTART_EMPTY: N_("There is no server to restart"),
 }
 HOLDING = (LET_IN, INSIDE)
-PHRASES = {LET_IN: "while being let into", INSIDE: "inside", WAITING: "while waiting for"}
-OTHERS_WENT_ON = "the others went on"
+WHEN = {  # a process met its fault
+    LET_IN: N_("while being let into {section}"),
+    INSIDE: N_("inside {section}"),
+    WAITING: N_("while waiting for {section}"),
+}
 
 
 def explain_faults(results: Sequence[Result]) -> str:
@@ -49,17 +67,24 @@ def explain_faults(results: Sequence[Result]) -> str:
         happened = describe_faults(result.trace) or _no_fault(result.trace)
         sentences.setdefault(happened, {}).setdefault(_consequence(result), []).append(result.backend)
     told = [
-        f"{happened}: " + "; ".join(f"on {', '.join(names)} {what}" for what, names in backends.items()) + "."
+        _("{happened}: {consequences}.").format(happened=happened, consequences=_on_each(backends))
         for happened, backends in sentences.items()
     ]
-    return " ".join([*told, *_waits(results)])
+    return join_sentences([*told, *_waits(results)])
+
+
+def _on_each(backends: Mapping[str, Sequence[str]]) -> str:
+    phrase = _("on {backends} {consequence}")
+    return join_clauses(
+        [phrase.format(backends=join_list(names), consequence=what) for what, names in backends.items()]
+    )
 
 
 def describe_fault(event: Event) -> str:
     """Return who met which fault and at which moment, as a sentence without its full stop."""
     if event.what in RESTARTED:
-        return f"the server {RESTARTED[event.what]} {_while([event.who], event)}"
-    return f"{event.who} was {VERBS[event.what]} {_moment(event)}"
+        return _(RESTARTED[event.what]).format(moments=_while([event.who], event))
+    return _met(event.what, [event.who], _moment(event))
 
 
 def name_faults(runs: Sequence[tuple[str, Trace]]) -> str:
@@ -68,7 +93,10 @@ def name_faults(runs: Sequence[tuple[str, Trace]]) -> str:
     for backend, trace in runs:
         if trace.faults:
             backends.setdefault(describe_faults(trace) or _no_fault(trace), []).append(backend)
-    return " ".join(f"{happened} on {', '.join(names)}." for happened, names in backends.items())
+    sentence = _("{happened} on {backends}.")
+    return join_sentences(
+        [sentence.format(happened=happened, backends=join_list(names)) for happened, names in backends.items()]
+    )
 
 
 def describe_faults(trace: Trace) -> str:
@@ -78,39 +106,60 @@ def describe_faults(trace: Trace) -> str:
         groups.setdefault((event.what, _moment(event)), []).append(event)
     told = [([event.who for event in events], events[0]) for events in groups.values()]
     restarts = [(names, event) for names, event in told if event.what in RESTARTED]
-    phrases = [f"{_were(names)} {VERBS[event.what]} {_moment(event)}" for names, event in told if event.what in VERBS]
+    phrases = [_met(event.what, names, _moment(event)) for names, event in told if event.what not in RESTARTED]
     if restarts:
-        moments = ", and ".join(_while(names, event) for names, event in restarts)
-        phrases.insert(0, f"The server {RESTARTED[restarts[0][1].what]} {moments}")
-    return ", ".join(phrases)
+        moments = pgettext("moments", ", and ").join(_while(names, event) for names, event in restarts)
+        phrases.insert(0, _(RESTART_SENTENCES[restarts[0][1].what]).format(moments=moments))
+    return join_phrases(phrases)
 
 
-def _were(names: Sequence[str]) -> str:
-    return f"{join_names(names)} {'was' if len(names) == 1 else 'were'}"
+def _met(fault: str, names: Sequence[str], moment: str) -> str:
+    """Return which processes met a fault."""
+    if fault == DIES:
+        sentence = ngettext("{names} was killed {moment}", "{names} were killed {moment}", len(names))
+    elif fault == PAUSES:
+        sentence = ngettext("{names} was paused {moment}", "{names} were paused {moment}", len(names))
+    else:
+        sentence = ngettext("{names} was cut off {moment}", "{names} were cut off {moment}", len(names))
+    return sentence.format(names=join_names(names), moment=moment)
 
 
 def _no_fault(trace: Trace) -> str:
     cannot = NO_SERVER.get(trace.faults["kind"]) if trace.faults and trace.backend == "local" else None
-    return cannot or "No fault happened"
+    return _(cannot) if cannot else _("No fault happened")
 
 
 def _moment(event: Event) -> str:
-    phrase = PHRASES.get(event.why or "")
-    return f"{phrase} {event.on}" if phrase and event.on else "before it ended" if event.why == ENDING else "running"
+    if event.why in WHEN and event.on:
+        return _(WHEN[event.why]).format(section=event.on)
+    return _("before it ended") if event.why == ENDING else pgettext("moment", "running")
 
 
 def _while(names: Sequence[str], event: Event) -> str:
     """Return what these processes were doing when they met a fault, which `event` records."""
-    doing = "about to end" if event.why == ENDING else _moment(event).removeprefix("while ")
-    return f"while {_were(names)} {doing}"
+    if event.why == ENDING:
+        phrase = ngettext("while {names} was about to end", "while {names} were about to end", len(names))
+    elif event.on and event.why == LET_IN:
+        phrase = ngettext(
+            "while {names} was being let into {section}", "while {names} were being let into {section}", len(names)
+        )
+    elif event.on and event.why == INSIDE:
+        phrase = ngettext("while {names} was inside {section}", "while {names} were inside {section}", len(names))
+    elif event.on and event.why == WAITING:
+        phrase = ngettext(
+            "while {names} was waiting for {section}", "while {names} were waiting for {section}", len(names)
+        )
+    else:
+        phrase = ngettext("while {names} was running", "while {names} were running", len(names))
+    return phrase.format(names=join_names(names), section=event.on)
 
 
 def _consequence(result: Result) -> str:
     if result.trace.of(STOP):
-        return "the run came to a standstill"
+        return _("the run came to a standstill")
     happened = faults(result.trace)
     if not happened:
-        return "all went on"
+        return _("all went on")
     if any(event.what in RESTARTED for event in happened):
         return _after_restarts(result)
     return _after_deaths(result, happened) if happened[0].what == DIES else _after_absences(result)
@@ -120,26 +169,32 @@ def _after_restarts(result: Result) -> str:
     """Return who lost the lease, and what came of it; of several losses, the others are in the verdict."""
     trace, section = result.trace, result.exercise.section
     failed = list(dict.fromkeys(event.who for event in trace.of("fails")))
-    also = f", {join_names(failed)} failed" if failed else ""
-    if unstarted := _unstarted(trace):
-        also += f", {join_names(unstarted)} never started"
     losses: dict[str, list[str]] = {}
     for loss in trace.of("loses lease"):
         losses.setdefault(_after_loss(trace, section, loss), []).append(loss.who)
-    if not losses:
-        return (f"no lease was lost{also}" if section else also.removeprefix(", ")) or "all went on"
-    return ", ".join(f"{join_names(names)} lost the lease{what}" for what, names in losses.items()) + also
+    loses = _("{names} lost the lease")
+    phrases = [join_phrases([loses.format(names=join_names(names)), what]) for what, names in losses.items()]
+    if section and not losses:
+        phrases.append(_("no lease was lost"))
+    if failed:
+        phrases.append(_("{names} failed").format(names=join_names(failed)))
+    if unstarted := _unstarted(trace):
+        phrases.append(_("{names} never started").format(names=join_names(unstarted)))
+    return join_phrases(phrases) or _("all went on")
 
 
 def _after_deaths(result: Result, deaths: Sequence[Event]) -> str:
     trace, exercise = result.trace, result.exercise
     held = [event for event in deaths if event.why in HOLDING]
     if not held or not result.wait_times:
-        return OTHERS_WENT_ON
+        return _("the others went on")
     if exercise.limit > 1:
-        return f"never more than {_inside_after(result, held[-1])} of {exercise.limit} were inside afterwards"
+        sentence = _("never more than {most} of {limit} were inside afterwards")
+        return sentence.format(most=_inside_after(result, held[-1]), limit=exercise.limit)
     gaps = [gap for event in held if (gap := _next_entry(trace, event)) is not None]
-    return f"the next one entered {format_seconds(max(gaps))} later" if gaps else "nobody entered afterwards"
+    if not gaps:
+        return _("nobody entered afterwards")
+    return _("the next one entered {time} later").format(time=format_seconds(max(gaps)))
 
 
 def _next_entry(trace: Trace, fault: Event) -> float | None:
@@ -158,23 +213,24 @@ def _inside_after(result: Result, fault: Event) -> int:
 
 def _after_absences(result: Result) -> str:
     """Return what came of the first pause or cut of which something came: a lost lease, or others that waited."""
-    found = [_after_absence(result, event) for event in result.trace.of(*FAULT_ENDS)]
-    return next((what for what in found if what != OTHERS_WENT_ON), OTHERS_WENT_ON)
+    found = (_after_absence(result, event) for event in result.trace.of(*FAULT_ENDS))
+    return next(filter(None, found), _("the others went on"))
 
 
 def _after_absence(result: Result, back: Event) -> str:
+    """Return what came of a pause or a cut; empty if nothing did."""
     trace, section = result.trace, result.exercise.section
     own = [event for event in trace.events if event.process == back.process]
     if loss := next((event for event in own if event.what == "loses lease"), None):
-        return f"its lease expired{_after_loss(trace, section, loss)}"
+        return join_phrases([_("its lease expired"), _after_loss(trace, section, loss)])
     fault = next(event for event in own if event.what in FAULTS)
     if result.exercise.limit > 1 or fault.why not in HOLDING:
-        return OTHERS_WENT_ON
+        return ""
     before = trace.events[: trace.events.index(back)]
     asked = Counter(event.who for event in before if event.what == "requests" and event.on == section)
     asked.subtract(event.who for event in before if event.what == "enters" and event.on == section)
     waiting = any(count > 0 for who, count in asked.items() if who != back.who)
-    return "all others waited for it" if waiting else "nobody else asked meanwhile"
+    return _("all others waited for it") if waiting else _("nobody else asked meanwhile")
 
 
 def _unstarted(trace: Trace) -> list[str]:
@@ -188,8 +244,8 @@ def _after_loss(trace: Trace, section: str, loss: Event) -> str:
     since = _events_since_grant(trace, loss)
     for number, event in enumerate(since):
         if (event.what, event.on) == ("enters", section) and event.process != loss.process:
-            return f", others entered{_late_write(since[number:], loss.process)}"
-    return ", nobody else entered meanwhile"
+            return _late_write(since[number:], loss.process)
+    return _("nobody else entered meanwhile")
 
 
 def _events_since_grant(trace: Trace, loss: Event) -> Sequence[Event]:
@@ -202,11 +258,13 @@ def _events_since_grant(trace: Trace, loss: Event) -> Sequence[Event]:
 
 
 def _late_write(events: Sequence[Event], process: Process) -> str:
-    """Return what came of the write of an actor after another had entered; empty if it did not write."""
+    """Return that others entered, and what came of the write of an actor after that, if it wrote."""
     what = [event.what for event in events if event.process == process]
     if "is refused" in what:
-        return ", and its late write was refused by the store"
-    return ", and its late write was accepted, as nothing checked its fence" if "buys" in what else ""
+        return _("others entered, and its late write was refused by the store")
+    if "buys" in what:
+        return _("others entered, and its late write was accepted, as nothing checked its fence")
+    return _("others entered")
 
 
 def _waits(results: Sequence[Result]) -> list[str]:
@@ -216,4 +274,4 @@ def _waits(results: Sequence[Result]) -> list[str]:
         if result.trace.of(STOP):
             limits = {result.exercise.section: result.exercise.limit} if result.exercise.section else {}
             backends.setdefault(explain_state(state_at_stop(result.trace, limits)), []).append(result.backend)
-    return [text.format(", ".join(names)) for text, names in backends.items() if text]
+    return [text.format(join_list(names)) for text, names in backends.items() if text]

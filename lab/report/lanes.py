@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from gettext import gettext as _
 
+from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from lab.report.timeline.spans import INSIDE, Span
@@ -18,7 +20,6 @@ SYMBOLS = {  # by what a process does at the same time; the first that applies
     frozenset({WAITING}): "·",
 }
 KILLED = "x"
-LEGEND = f"█ inside, ▄ inside and paused, ─ paused, · waiting, {KILLED} killed"
 HERE = "^"
 
 
@@ -26,10 +27,11 @@ def draw_lanes(trace: Trace, width: int, here: Event | None = None) -> Text:
     """Return a lane for each process, `width` columns wide, and a mark below the moment of the event `here`."""
     timeline = Timeline(trace)
     lanes = [lane for lane in timeline.lanes if lane.process[-1] != LAB]
-    margin = max(len(lane.process[-1]) for lane in lanes) + 2
+    margin = max(cell_len(lane.process[-1]) for lane in lanes) + 2
     columns = width - margin
     scale = (timeline.elapsed or 1.0) / columns
-    text = Text(LEGEND + "\n", no_wrap=True)
+    legend = _("█ inside, ▄ inside and paused, ─ paused, · waiting, {killed} killed").format(killed=KILLED)
+    text = Text(legend + "\n", no_wrap=True)
     for lane in lanes:
         spans = [span for span in timeline.spans if span.process == lane.process]
         middles = [(column + 0.5) * scale for column in range(columns)]
@@ -37,7 +39,7 @@ def draw_lanes(trace: Trace, width: int, here: Event | None = None) -> Text:
         for death in trace.of(DIES):
             if death.process == lane.process:
                 line[_column(timeline, death, scale, columns)] = KILLED
-        text.append(lane.process[-1].ljust(margin) + "".join(line).rstrip() + "\n")
+        text.append(set_cell_size(lane.process[-1], margin) + "".join(line).rstrip() + "\n")
     if here is not None:
         column = _column(timeline, here, scale, columns)
         text.append(" " * (margin + column) + HERE + "\n", style="red")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator, Mapping
+from gettext import gettext as _
 from typing import Any
 
 from lab.report.timeline.spans import INSIDE
@@ -47,7 +48,7 @@ class _Run:
         """Yield what names the tracks, and then what is on them."""
         yield from self._names()
         for span, row in zip(self._timeline.spans, self._timeline.rows, strict=True):
-            name = f"{span.kind} {span.begin.on or ''}".rstrip()
+            name = f"{_(span.kind)} {span.begin.on or ''}".rstrip()
             duration = round(self._time(span.end) - self._time(span.start), DIGITS)
             yield self._entry("X", name, span.begin, row, cat=span.kind, dur=duration, args=_details(span.begin))
         for event in self._timeline.marks:
@@ -76,7 +77,7 @@ class _Run:
         granted = {span.begin: row for span, row in holds}
         for handoff in self._timeline.handoffs:
             release, grant = handoff.release, handoff.grant
-            name = "hand-off" if grant.fence is None else f"fence {grant.fence}"
+            name = _("hand-off") if grant.fence is None else _("fence {fence}").format(fence=grant.fence)
             number, (holder, row) = next(self._numbers), released[release.on, release.when]
             start = self._entry("s", name, holder, row, cat="hand-off", id=number)
             before = min(release.when, grant.when)  # by clocks that differ, the grant may seem to be the first

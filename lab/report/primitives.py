@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from gettext import gettext as _
+from gettext import ngettext, pgettext
 from itertools import chain, islice
 from math import inf
 from typing import Any
@@ -12,7 +14,8 @@ from rich.text import Text
 
 from broker import Holder, PrimitiveInfo, Waiter
 from lab.checks.circular_wait import circular_wait
-from lab.formatting import format_age, format_names
+from lab.formatting import format_age, format_names, join_clauses
+from lab.language import N_
 
 Row = tuple[str, str, str, str]  # process, what it does, for how long, seconds left of its lease
 
@@ -20,11 +23,23 @@ Row = tuple[str, str, str, str]  # process, what it does, for how long, seconds 
 def summarize_primitives(primitives: Sequence[PrimitiveInfo], busy_only: bool) -> str:
     """Return in words how many primitives there are, how many of them are held, and how many processes wait."""
     if not primitives:
-        return "no primitive is held, waited for or not empty" if busy_only else "no primitives"
+        return _("no primitive is held, waited for or not empty") if busy_only else _("no primitives")
     held = sum(bool(primitive.holders) for primitive in primitives)
     waiting = sum(primitive.waiting for primitive in primitives)
-    busy = "busy " * busy_only
-    return f"{len(primitives)} {busy}primitive{'s' * (len(primitives) > 1)}, {held} held, {waiting} waiting"
+    count = len(primitives)
+    if busy_only:
+        sentence = ngettext(
+            "{count} busy primitive, {held} held, {waiting} waiting",
+            "{count} busy primitives, {held} held, {waiting} waiting",
+            count,
+        )
+    else:
+        sentence = ngettext(
+            "{count} primitive, {held} held, {waiting} waiting",
+            "{count} primitives, {held} held, {waiting} waiting",
+            count,
+        )
+    return sentence.format(count=count, held=held, waiting=waiting)
 
 
 def _held_since(primitive: PrimitiveInfo) -> float:
@@ -33,9 +48,9 @@ def _held_since(primitive: PrimitiveInfo) -> float:
 
 # The orders in which primitives can be listed, by what comes first.
 ORDERS: dict[str, Callable[[PrimitiveInfo], tuple[Any, ...]]] = {
-    "most waiting": lambda each: (-each.waiting, _held_since(each)),
-    "held longest": lambda each: (_held_since(each), -each.waiting),
-    "name": lambda each: (each.name, each.kind),
+    N_("most waiting"): lambda each: (-each.waiting, _held_since(each)),
+    N_("held longest"): lambda each: (_held_since(each), -each.waiting),
+    N_("name"): lambda each: (each.name, each.kind),
 }
 
 
@@ -48,9 +63,9 @@ def select_primitives(primitives: Iterable[PrimitiveInfo], order: str, text: str
 def primitives_table(primitives: Iterable[PrimitiveInfo], now: float, rows: int | None = None) -> Table:
     """Return the table, or its first `rows`; `now` is the time of the server's clock."""
     table = Table()
-    for column in ("primitive", "state", "process"):
+    for column in (_("primitive"), _("state"), _("process")):
         table.add_column(column, overflow="fold")
-    for column in ("holds or waits", "for", "lease"):
+    for column in (_("holds or waits"), pgettext("duration", "for"), _("lease")):
         table.add_column(column, no_wrap=True)
     for row in islice(_rows(primitives, now), rows):
         table.add_row(*map(Text, row))
@@ -60,11 +75,17 @@ def primitives_table(primitives: Iterable[PrimitiveInfo], now: float, rows: int 
 def explain_circular_wait(primitives: Sequence[PrimitiveInfo]) -> str:
     """Return who holds what and waits for what if threads wait for each other in a circle; else nothing."""
     circle = circular_wait(primitives)
+    phrase = _("{process} ({address}) holds {held} and waits for {wanted}")
     phrases = [
-        f"{wait.waiter.process} ({_address(wait.waiter)}) holds {previous.wanted.name} and waits for {wait.wanted.name}"
+        phrase.format(
+            process=wait.waiter.process,
+            address=_address(wait.waiter),
+            held=previous.wanted.name,
+            wanted=wait.wanted.name,
+        )
         for previous, wait in zip([*circle[-1:], *circle], circle, strict=False)
     ]
-    return f"Circular wait: {'; '.join(phrases)}." if phrases else ""
+    return _("Circular wait: {circle}.").format(circle=join_clauses(phrases)) if phrases else ""
 
 
 def title_of(primitive: PrimitiveInfo) -> str:
@@ -83,17 +104,24 @@ def _rows(primitives: Iterable[PrimitiveInfo], now: float) -> Iterator[tuple[str
 def _holders(primitive: PrimitiveInfo, now: float) -> Iterator[Row]:
     for holder in primitive.holders:
         lease = f"{holder.lease_left:.1f} s"
-        yield f"{holder.process}\n{_address(holder)}", f"holds, fence\n{holder.fence}", _age(holder, now), lease
+        holds = _("holds, fence\n{fence}").format(fence=holder.fence)
+        yield f"{holder.process}\n{_address(holder)}", holds, _age(holder, now), lease
 
 
 def _waiters(primitive: PrimitiveInfo, now: float) -> Iterator[Row]:
     for waiter in primitive.waiters:
         yield (
             f"{waiter.process}\n{_address(waiter)}",
-            "waits" if waiter.call == "wait" else f"waits: {waiter.call},\nplace {waiter.place}",  # an event wakes all
+            _describe_wait(waiter),
             _age(waiter, now),
             "",
         )
+
+
+def _describe_wait(waiter: Waiter) -> str:
+    if waiter.call == "wait":  # an event wakes all
+        return pgettext("of a process", "waits")
+    return _("waits: {call},\nplace {place}").format(call=waiter.call, place=waiter.place)
 
 
 def _address(requester: Holder | Waiter) -> str:
@@ -108,19 +136,23 @@ def _age(requester: Holder | Waiter, now: float) -> str:
 
 def _state(primitive: PrimitiveInfo) -> str:
     if primitive.kind in ("Lock", "RLock"):
-        return "free" if primitive.free else "held"
+        return _("free") if primitive.free else _("held")
     if primitive.type is not None:
         return primitive.type
     if primitive.kind == "Barrier":
-        return f"{primitive.waiting} of {primitive.capacity} waiting"
+        return _("{count} of {parties} waiting").format(count=primitive.waiting, parties=primitive.capacity)
     if primitive.kind == "Condition":
-        return f"{primitive.waiting} waiting"
+        return _("{count} waiting").format(count=primitive.waiting)
     if primitive.kind == "Board":
-        return f"alive: {primitive.alive[0] if len(primitive.alive) == 1 else format_names(primitive.alive)}"
+        names = primitive.alive[0] if len(primitive.alive) == 1 else format_names(primitive.alive)
+        return _("alive: {names}").format(names=names)
     if primitive.is_set is not None:
-        waiting = f", {primitive.waiting} waiting" if primitive.waiting else ""
-        return f"{'set' if primitive.is_set else 'not set'}{waiting}"
+        state = _("set") if primitive.is_set else _("not set")
+        if not primitive.waiting:
+            return state
+        return _("{state}, {count} waiting").format(state=state, count=primitive.waiting)
     if primitive.items is None:
-        return f"{primitive.free} of {primitive.capacity} free"
-    limit = "" if primitive.capacity is None else f" of {primitive.capacity}"
-    return f"{primitive.items}{limit} item{'s' * (primitive.items != 1 or bool(limit))}"
+        return _("{free} of {permits} free").format(free=primitive.free, permits=primitive.capacity)
+    if primitive.capacity is not None:
+        return _("{count} of {room} items").format(count=primitive.items, room=primitive.capacity)
+    return ngettext("{count} item", "{count} items", primitive.items).format(count=primitive.items)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from gettext import gettext as _
 from typing import Any, NamedTuple
 
 
@@ -25,4 +26,5 @@ def describe_load(before: ServerSample | None, after: ServerSample) -> str:
         return ""
     seconds = after.time - before.time
     commands = (after.commands - before.commands) / seconds
-    return f", {commands:.0f} commands/s, {(after.cpu_seconds - before.cpu_seconds) / seconds:.0%} of a core"
+    share = (after.cpu_seconds - before.cpu_seconds) / seconds
+    return _(", {commands:.0f} commands/s, {share:.0%} of a core").format(commands=commands, share=share)

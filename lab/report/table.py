@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from gettext import gettext as _
 from typing import Any, TypeAlias
 
 from rich.console import Console
@@ -12,9 +13,11 @@ from rich.text import Text
 
 from lab.checks.faults import count_faults
 from lab.checks.verdicts import Judgement, Verdict
-from lab.formatting import format_names, format_repeats, format_seconds, format_values
+from lab.formatting import format_names, format_repeats, format_seconds, format_values, join_list
+from lab.language import N_
 from lab.report.chart import draw
 from lab.report.explanations import explain
+from lab.report.paragraph import paragraph
 from lab.result import Result, column_labels, describe_runs, group_by_variant, parameters
 
 MAX_CHART_WIDTH = 120  # columns: a wider chart shows no more
@@ -25,36 +28,35 @@ Row: TypeAlias = "tuple[str, list[str]]"  # its name, and a cell for each result
 
 # Each row's figure of one run, and how it is written.
 ROWS: tuple[tuple[str, Callable[[Result], Any], Callable[[Any], str]], ...] = (
-    ("elapsed", lambda result: result.elapsed, format_seconds),
-    ("wait, median", lambda result: result.wait(0.5), format_seconds),
-    ("wait, p99", lambda result: result.wait(0.99), format_seconds),
-    ("wait, max", lambda result: result.wait(1.0), format_seconds),
-    ("hand-off, median", lambda result: result.handoff_time, format_seconds),
-    ("fairness (Jain)", lambda result: result.fairness, "{:.2f}".format),
-    ("processes", lambda result: result.processes, str),
-    ("max concurrent", lambda result: result.max_concurrent, str),
-    ("faults", lambda result: count_faults(result.trace), str),
-    ("hosts", lambda result: result.hosts, format_names),
+    (N_("elapsed"), lambda result: result.elapsed, format_seconds),
+    (N_("wait, median"), lambda result: result.wait(0.5), format_seconds),
+    (N_("wait, p99"), lambda result: result.wait(0.99), format_seconds),
+    (N_("wait, max"), lambda result: result.wait(1.0), format_seconds),
+    (N_("hand-off, median"), lambda result: result.handoff_time, format_seconds),
+    (N_("fairness (Jain)"), lambda result: result.fairness, "{:.2f}".format),
+    (N_("processes"), lambda result: result.processes, str),
+    (N_("max concurrent"), lambda result: result.max_concurrent, str),
+    (N_("faults"), lambda result: count_faults(result.trace), str),
+    (N_("hosts"), lambda result: result.hosts, format_names),
 )
 
 
 def report(results: Sequence[Result], console: Console) -> None:
     """Print a comparison."""
-    console.print(Text(title(results), style="bold"))
+    console.print(paragraph(Text(title(results), style="bold"), console.width))
     for table in _tables(results, console):
         console.print(table)
     for verdict, group in by_verdict(results).items():
-        console.print(
-            Text.assemble((describe_runs(group, results), "bold"), ": ", _styled(verdict), f", {verdict.evidence}")
-        )
+        console.print(paragraph(verdict_line(describe_runs(group, results), verdict), console.width))
     if any(result.inside for result in results):
         console.print()
         console.print(draw(results, min(console.width, MAX_CHART_WIDTH)))
     explanation = explain(results)
     if explanation:
         console.print()
-        console.print(Text(explanation))
-    console.print(Text(format_repeats(max(len(result.repeats) for result in results)), style="dim"))
+        console.print(paragraph(Text(explanation), console.width))
+    repeats = format_repeats(max(len(result.repeats) for result in results))
+    console.print(paragraph(Text(repeats, style="dim"), console.width))
 
 
 def _tables(results: Sequence[Result], console: Console) -> list[Table]:
@@ -70,7 +72,7 @@ def _table(shown: Sequence[Result], results: Sequence[Result]) -> Table:
     table.add_column("")
     for label in (label for label, result in zip(column_labels(results), results, strict=True) if result in shown):
         table.add_column(label.replace(" ", "\n"), justify="right")
-    table.add_row("verdict", *(_styled(result.verdict) for result in shown))
+    table.add_row(_("verdict"), *(_styled(result.verdict) for result in shown))
     for rows in (outcome_rows(shown), figure_rows(shown)):
         for name, cells in rows:
             table.add_row(name, *map(Text, cells))
@@ -81,14 +83,14 @@ def _table(shown: Sequence[Result], results: Sequence[Result]) -> Table:
 def outcome_rows(results: Sequence[Result]) -> list[Row]:
     """Return the rows of a table that show the outcome of the exercise."""
     return _filled(
-        (what, [format_values(each.values(_outcome(what))) for each in results]) for what in results[0].outcome
+        (_(what), [format_values(each.values(_outcome(what))) for each in results]) for what in results[0].outcome
     )
 
 
 def figure_rows(results: Sequence[Result]) -> list[Row]:
     """Return the rows of a table that show the figures of `ROWS`."""
     return _filled(
-        (name, [format_values(each.values(figure), write) for each in results]) for name, figure, write in ROWS
+        (_(name), [format_values(each.values(figure), write) for each in results]) for name, figure, write in ROWS
     )
 
 
@@ -103,8 +105,10 @@ def _outcome(what: str) -> Callable[[Result], Any]:
 def title(results: Sequence[Result]) -> str:
     """Return the name of the exercise and the parameters."""
     shown = {name: f"{value:g}" if isinstance(value, float) else value for name, value in parameters(results).items()}
-    text = ", ".join(f"{name} {value}" for name, value in shown.items())
-    return f"{results[0].exercise.name}: {text}" if text else results[0].exercise.name
+    if not shown:
+        return results[0].exercise.name
+    values = join_list([f"{name} {value}" for name, value in shown.items()])
+    return _("{exercise}: {parameters}").format(exercise=results[0].exercise.name, parameters=values)
 
 
 def by_verdict(results: Sequence[Result]) -> dict[Verdict, list[Result]]:
@@ -113,6 +117,15 @@ def by_verdict(results: Sequence[Result]) -> dict[Verdict, list[Result]]:
     for result in results:
         groups.setdefault(result.verdict, []).append(result)
     return groups
+
+
+def verdict_line(runs: str, verdict: Verdict) -> Text:
+    """Return a verdict and its evidence, after the runs that it is about."""
+    sentence = _("{runs}: {verdict}, {evidence}").format(runs=runs, verdict=verdict, evidence=verdict.evidence)
+    line, start = Text(sentence), sentence.index(str(verdict), len(runs))
+    line.stylize("bold", 0, len(runs))
+    line.stylize(STYLES[verdict.judgement], start, start + len(str(verdict)))
+    return line
 
 
 def _styled(verdict: Verdict) -> Text:

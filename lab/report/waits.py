@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from gettext import gettext as _
+from gettext import ngettext
 
 from lab.checks.waits import PERMITS, State, Wait
-from lab.formatting import join_names
+from lab.formatting import join_clauses, join_names, join_sentences
 from lab.trace import Process
 
 MAX_WAITS = 8  # that are described
@@ -20,11 +22,15 @@ def explain_state(state: State, *, complete: bool = True) -> str:
     waits = sorted(state.waits.values(), key=lambda wait: wait.who)
     if cycle:
         others = [wait for wait in waits if wait not in cycle]
-        also = f" Also waiting: {_list(others, state)}." if others else ""
-        return f"Deadlock on {{}}: {_list(cycle, state)}.{also}"
+        also = _("Also waiting: {waits}.").format(waits=_list(others, state)) if others else ""
+        return join_sentences([_on_backends(_("Deadlock on {backends}: {waits}."), cycle, state), also])
     if vain and len(vain) == len(waits) and complete:
-        return f"All processes waited on {{}}, and none could go on: {_list(waits, state)}."
-    return f"Waiting on {{}} when it was stopped: {_list(waits, state)}." if waits else ""
+        return _on_backends(_("All processes waited on {backends}, and none could go on: {waits}."), waits, state)
+    return _on_backends(_("Waiting on {backends} when it was stopped: {waits}."), waits, state) if waits else ""
+
+
+def _on_backends(sentence: str, waits: Iterable[Wait], state: State) -> str:
+    return sentence.format(backends="{}", waits=_list(waits, state))
 
 
 def _list(waits: Iterable[Wait], state: State) -> str:
@@ -32,40 +38,43 @@ def _list(waits: Iterable[Wait], state: State) -> str:
     for wait in waits:
         waiters.setdefault(_describe(wait, state), []).append(wait.who)
     phrases = [_phrase(names, what).replace("{", "{{").replace("}", "}}") for what, names in waiters.items()]
-    more = [f"and {len(phrases) - MAX_WAITS} more"] if len(phrases) > MAX_WAITS else []
-    return "; ".join(phrases[:MAX_WAITS] + more)
+    more = [_("and {count} more").format(count=len(phrases) - MAX_WAITS)] if len(phrases) > MAX_WAITS else []
+    return join_clauses(phrases[:MAX_WAITS] + more)
 
 
 def _phrase(names: Sequence[str], what: str) -> str:
-    return f"{join_names(names)} wait{'s' if len(names) == 1 else ''} for {what}"
+    sentence = ngettext("{names} waits for {what}", "{names} wait for {what}", len(names))
+    return sentence.format(names=join_names(names), what=what)
 
 
 def _describe(wait: Wait, state: State) -> str:
     if not wait.kind:
-        return f"{wait.on} to end"
+        return _("{name} to end").format(name=wait.on)
     if wait.kind == "event":
-        return f"{wait.on} to be set"
+        return _("{name} to be set").format(name=wait.on)
     if wait.kind == "condition":
-        return f"{wait.on} to be notified"
+        return _("{name} to be notified").format(name=wait.on)
     if wait.kind == "barrier":
-        return f"{wait.on}, which waits for {state.limits[wait.on]} processes"
+        return _("{name}, which waits for {count} processes").format(name=wait.on, count=state.limits[wait.on])
     if wait.begin.what == "begins put":
         limit = state.limits.get(wait.on)
-        return f"room in {wait.on}" + (f", which has room for {limit}" if limit else "")
+        sentence = _("room in {name}, which has room for {limit}") if limit else _("room in {name}")
+        return sentence.format(name=wait.on, limit=limit)
     if wait.kind in PERMITS:
-        return f"{wait.on}, which {_holders(wait, state)}"
-    return f"an item in {wait.on}"
+        return _held(wait, state)
+    return _("an item in {name}").format(name=wait.on)
 
 
-def _holders(wait: Wait, state: State) -> str:
+def _held(wait: Wait, state: State) -> str:
+    """Return a lock or a semaphore, with the processes that hold it."""
     holders = state.blockers(wait)
     if not holders:
-        return "nobody holds"
-    names = join_names([process[-1] + _end(process, state) for process in holders])
-    return f"{names} hold{'s' if len(holders) == 1 else ''}"
+        return _("{name}, which nobody holds").format(name=wait.on)
+    sentence = ngettext("{name}, which {holders} holds", "{name}, which {holders} hold", len(holders))
+    return sentence.format(name=wait.on, holders=join_names([_holder(process, state) for process in holders]))
 
 
-def _end(process: Process, state: State) -> str:
+def _holder(process: Process, state: State) -> str:
     if process in state.killed:
-        return " (killed)"
-    return " (ended)" if state.ended(process) else ""
+        return _("{who} (killed)").format(who=process[-1])
+    return _("{who} (ended)").format(who=process[-1]) if state.ended(process) else process[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from gettext import gettext as _
 
 from lab.checks import metrics
 from lab.checks.waits import BEGINS, SUCCEEDS
@@ -31,8 +32,8 @@ def find_counters(trace: Trace) -> list[Counter]:
         counter
         for name in primitive_names(trace)
         for counter in (
-            Counter(f"waiting for {name}", name, metrics.waiting_over_time(trace, name)),
-            Counter(f"items in {name}", name, metrics.items_over_time(trace, name)),
+            Counter(_("waiting for {name}").format(name=name), name, metrics.waiting_over_time(trace, name)),
+            Counter(_("items in {name}").format(name=name), name, metrics.items_over_time(trace, name)),
         )
     ]
     found = [counter for counter in counters if metrics.maximum(counter.steps)]

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from lab.checks.lifetimes import Lifetimes
 from lab.checks.sections import EXITS, EXPIRES, section_events
 from lab.checks.waits import BEGINS, FAILS, SUCCEEDS
+from lab.language import N_
 from lab.trace import (
     CUT_OFF,
     PAUSES,
@@ -27,7 +28,7 @@ from lab.trace import (
     Trace,
 )
 
-INSIDE, LOST, KILLED = "inside", "lease lost", "killed"
+INSIDE, LOST, KILLED = N_("inside"), N_("lease lost"), N_("killed")
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,12 @@ class Kind:
 
 
 RECORDED: dict[str, Kind] = {
-    "waiting": Kind((*BEGINS, "stops"), (*SUCCEEDS, *FAILS, "passes", "buys", "gets no ticket")),
-    "paused": Kind((PAUSES,), (RESUMES,), fault=True),
-    "cut off": Kind((CUT_OFF,), (RECONNECTS,), fault=True),
-    "server down": Kind(SERVER_RESTARTS, (SERVER_IS_BACK,), fault=True),
-    "green": Kind(("turns green",), ("turns red",)),
-    "red": Kind(("turns red",), ("turns green",)),
+    N_("waiting"): Kind((*BEGINS, "stops"), (*SUCCEEDS, *FAILS, "passes", "buys", "gets no ticket")),
+    N_("paused"): Kind((PAUSES,), (RESUMES,), fault=True),
+    N_("cut off"): Kind((CUT_OFF,), (RECONNECTS,), fault=True),
+    N_("server down"): Kind(SERVER_RESTARTS, (SERVER_IS_BACK,), fault=True),
+    N_("green"): Kind(("turns green",), ("turns red",)),
+    N_("red"): Kind(("turns red",), ("turns green",)),
 }
 KINDS = (*RECORDED, INSIDE, LOST, KILLED)
 

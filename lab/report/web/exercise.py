@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from gettext import gettext as _
 
 from lab.checks.verdicts import Judgement, Verdict, worst
 from lab.report.explanations import explain
@@ -27,7 +28,11 @@ def exercise_document(results: Sequence[Result]) -> Document:
         explanation=explain(results).splitlines(),
         columns=labels,
         sections=[Section("", [_verdict_row(results), *outcome_rows(results)]), Section("", figure_rows(results))],
-        waits={f"Waits for {section}": {label: run.wait_times for label, run in zip(labels, shown, strict=True)}},
+        waits={
+            _("Waits for {name}").format(name=section): {
+                label: run.wait_times for label, run in zip(labels, shown, strict=True)
+            }
+        },
         parameters=parameters(results),
         command=_command(results),
         traces=[run.trace for result in results for run in result.repeats or (result,)],
@@ -45,22 +50,25 @@ def _run(label: str, result: Result, shown: Result) -> Run:
     if not result.repeats:
         return Run(label, shown.trace)
     number = next(number for number, run in enumerate(result.repeats, 1) if run.trace is shown.trace)
-    return Run(f"{label}, run {number} of {len(result.repeats)}", shown.trace)
+    sentence = _("{run}, run {number} of {count}")
+    return Run(sentence.format(run=label, number=number, count=len(result.repeats)), shown.trace)
 
 
 def _verdict_row(results: Sequence[Result]) -> Row:
-    return "verdict", [str(result.verdict) for result in results]
+    return _("verdict"), [str(result.verdict) for result in results]
 
 
 def _verdict(results: Sequence[Result], verdict: Verdict) -> str:
     """Return the verdict in one sentence: the worst, with the evidence of the first run that has it."""
     same = [result for result in results if result.verdict.judgement is verdict.judgement]
-    sentence = f"{str(verdict).capitalize()} on {describe_runs(same, results)}"
+    figures = {"verdict": str(verdict).capitalize(), "runs": describe_runs(same, results)}
     if len({result.verdict.evidence for result in same}) == 1:
-        return f"{sentence}: {same[0].verdict.evidence}."
+        return _("{verdict} on {runs}: {evidence}.").format(**figures, evidence=same[0].verdict.evidence)
     if verdict.judgement is Judgement.VALID:
-        return f"{sentence}."
-    return f"{sentence}; on {describe_runs(same[:1], results)}, {same[0].verdict.evidence}."
+        return _("{verdict} on {runs}.").format(**figures)
+    first = describe_runs(same[:1], results)
+    sentence = _("{verdict} on {runs}; on {first}, {evidence}.")
+    return sentence.format(**figures, first=first, evidence=same[0].verdict.evidence)
 
 
 def _findings(results: Sequence[Result], shown: Sequence[Result]) -> list[Finding]:

@@ -55,7 +55,8 @@ class View {
 
 /** The lines of the picture that the filters leave, each with its place: `{kind, y, height, run, …}`. */
 class Layout {
-  constructor(runs, { process, primitive }) {
+  constructor(runs, texts, { process, primitive }) {
+    this.texts = texts;
     this.lines = [];
     this.lanes = new Map(); // the lines of lanes, by run and lane
     this.runs = new Map(); // the first and the last pixel of each run
@@ -68,8 +69,8 @@ class Layout {
     const lanes = run.lanes.filter((lane) => lane.who.toLowerCase().includes(process));
     if (lanes.length === 0) return;
     const hosts = new Set(lanes.map((lane) => lane.host));
-    const place = hosts.size === 1 ? ` on ${lanes[0].host}` : "";
-    this.add("run", HEADER, { run: number, title: run.label + place });
+    const title = hosts.size === 1 ? fill(this.texts.run_on_host, { run: run.label, host: lanes[0].host }) : run.label;
+    this.add("run", HEADER, { run: number, title });
     for (const counter of this.counters(run)) {
       this.add("counter", STRIP, { run: number, counter, elapsed: run.elapsed });
     }
@@ -135,6 +136,11 @@ function valueAt(counter, time) {
     value = count;
   }
   return value;
+}
+
+/** Fill in the names in braces of a text. */
+function fill(text, values) {
+  return text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
 function formatSeconds(value) {

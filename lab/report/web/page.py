@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import cache
+from gettext import gettext as _
+from gettext import ngettext
 from importlib import resources
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from lab.formatting import join_list
+from lab.language import locale_language
 from lab.report.timeline.timeline import Timeline
 from lab.report.web.distribution import plot
 from lab.report.web.document import Document
+from lab.report.web.texts import picture_texts
 
 SCRIPTS = ("layout.js", "painter.js", "timeline.js")  # in the order in which they need each other
 
@@ -28,6 +34,7 @@ def render(document: Document, trace_files: Sequence[str]) -> str:
         _environment()
         .get_template("page.html")
         .render(
+            language=locale_language(os.environ),
             document=document,
             plots=[each for title, times in document.waits.items() if (each := plot(title, times)).distributions],
             settings=_settings(document),
@@ -39,6 +46,7 @@ def render(document: Document, trace_files: Sequence[str]) -> str:
                     for run, timeline in zip(document.runs, timelines, strict=True)
                 ],
                 "evidence": evidence,
+                "texts": picture_texts(),
             },
             style=_asset("style.css"),
             script="\n".join(map(_asset, SCRIPTS)),
@@ -52,7 +60,7 @@ def _settings(document: Document) -> dict[str, str]:
     versions = {name: version for trace in document.traces for name, version in trace.versions.items()}
     return {
         **{name: _written(value) for name, value in document.parameters.items()},
-        **({"server": ", ".join(servers)} if servers else {}),
+        **({_("server"): join_list(list(servers))} if servers else {}),
         **versions,
     }
 
@@ -65,13 +73,15 @@ def _written(value: Any) -> str:
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("lab.report", "web"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals.update(_=_, ngettext=ngettext)
+    return environment
 
 
 def _asset(name: str) -> str:

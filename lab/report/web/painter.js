@@ -6,6 +6,7 @@ const COLORS = [
   "background", "text", "dim", "line", "panel", "waiting", "waiting-line", "inside", "inside-text", "paused", "lost",
   "killed", "green", "red", "mark", "arrow", "fault", "invalid", "focus",
 ];
+const LABEL = 16; // pixels that a bar with a label has at least
 const FENCE_WIDTH = 10; // pixels that each has at least
 const FENCE_DIGITS = 6; // of a fence, which is a large number; pointing at the bar shows all
 
@@ -33,10 +34,6 @@ const MARKS = {
   bar: (c, x, y) => strokes(c, [[x, y - 6, x, y + 6]]),
 };
 const LINES = new Set(["hollow", "cross", "bar"]); // shapes that are not filled
-const LEGEND = {
-  up: "sends, puts", down: "receives, gets", diamond: "sets, notifies, releases", hollow: "clears, wakes", square: "buys, passes",
-  cross: "fails, is refused", bar: "times out", dot: "other",
-};
 
 function polygon(c, [[x, y], ...others]) {
   c.moveTo(x, y);
@@ -64,7 +61,8 @@ function shortFence(fence) {
 }
 
 class Painter {
-  constructor(canvas) {
+  constructor(canvas, texts) {
+    this.texts = texts;
     this.canvas = canvas;
     this.context = canvas.getContext("2d");
     this.readColors();
@@ -127,6 +125,11 @@ class Painter {
     c.fillText(shown === text ? text : `${shown}…`, x, y);
   }
 
+  textWidth(text) {
+    this.context.font = FONT;
+    return this.context.measureText(text).width;
+  }
+
   /** Draw to the right of the labels and below the axis only. */
   inPlot(draw) {
     const c = this.context;
@@ -145,7 +148,7 @@ class Painter {
     if (kind === "lane") this.text(lane.who, 8, y - this.top + ROW / 2 + 1, "text", FONT, this.gutter - 12);
     if (kind === "counter") {
       this.text(counter.title, 8, middle - 6, "dim", FONT, this.gutter - 12);
-      this.text(`at most ${counter.most}`, 8, middle + 7, "dim", FONT, this.gutter - 12);
+      this.text(fill(this.texts.at_most, { count: counter.most }), 8, middle + 7, "dim", FONT, this.gutter - 12);
     }
   }
 
@@ -165,7 +168,9 @@ class Painter {
       const key = `${span.row} ${span.kind}`;
       if (!this.layout.shows(span) || to < this.gutter || from > this.width || to < last[key]) continue;
       last[key] = Math.floor(from) + 1;
-      this.bar(span, Math.max(from, this.gutter - 5), Math.min(to, this.width + 5), top + span.row * ROW + 1);
+      const place = [Math.max(from, this.gutter - 5), Math.min(to, this.width + 5), top + span.row * ROW + 1];
+      this.bar(span, ...place);
+      this.barLabel(span, ...place);
     }
     let drawn = -Infinity;
     for (const mark of lane.marks) {
@@ -195,8 +200,14 @@ class Painter {
       if (bar.outline && width > 3) this.stroke(bar.outline, 0.5);
     }
     if (bar.crossed) this.mark("cross", from, top + ROW / 2);
-    const label = [span.kind === "inside" ? span.on : span.kind, shortFence(span.fence)].filter(Boolean).join(" ");
-    if (bar.text && width > 8 * label.length) this.text(label, x + 4, y + height / 2 + 0.5, bar.text);
+  }
+
+  barLabel(span, from, to, top) {
+    const { text, top: above, bottom } = BARS[span.kind];
+    if (!text || to - from < LABEL) return;
+    const label = [span.kind === "inside" ? span.on : this.texts.kinds[span.kind], shortFence(span.fence)].filter(Boolean).join(" ");
+    const middle = top + ((above + bottom) / 2) * (ROW - 2);
+    if (to - from > this.textWidth(label) + 8) this.text(label, from + 4, middle + 0.5, text);
   }
 
   hatch(color, x, y, width, height) {
@@ -309,8 +320,7 @@ class Painter {
     const row = Math.floor(box.y / box.height);
     const near = [row - 1, row, row + 1].flatMap((each) => this.fences.get(each) ?? []);
     if (near.some((each) => overlap(each, box))) return;
-    this.context.font = FONT;
-    box.width = this.context.measureText(fence).width + 4;
+    box.width = this.textWidth(fence) + 4;
     if (near.some((each) => overlap(each, box))) return;
     this.fences.set(row, [...(this.fences.get(row) ?? []), box]);
     this.fill("background", box.x, box.y, box.width, box.height);

@@ -5,25 +5,25 @@ const ZOOM = 0.7;
 const NEAR = 7; // pixels
 
 class Timeline {
-  constructor({ runs, evidence }) {
-    Object.assign(this, { runs, evidence, selected: null });
+  constructor({ runs, evidence, texts }) {
+    Object.assign(this, { runs, evidence, texts, selected: null });
     arrange(runs);
     this.box = document.getElementById("timeline");
     this.canvas = document.getElementById("canvas");
     this.details = document.getElementById("details");
     this.filters = { process: document.getElementById("process"), primitive: document.getElementById("primitive") };
-    this.painter = new Painter(this.canvas);
+    this.painter = new Painter(this.canvas, texts);
     this.view = new View(Math.max(1e-4, ...runs.map((run) => run.elapsed)));
     this.places = evidence.flatMap(({ run, places }) => places.map((place) => ({ run, ...place })));
     this.arrange();
     this.listen();
     this.resize();
-    showLegend(this.painter, runs);
+    showLegend(texts, runs);
   }
 
   arrange() {
     const { process, primitive } = this.filters;
-    this.layout = new Layout(this.runs, { process: process.value, primitive: primitive.value });
+    this.layout = new Layout(this.runs, this.texts, { process: process.value, primitive: primitive.value });
     this.resize();
   }
 
@@ -64,7 +64,7 @@ class Timeline {
     new ResizeObserver(() => this.resize()).observe(this.box.parentElement);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
       this.painter.readColors();
-      showLegend(this.painter, this.runs);
+      showLegend(this.texts, this.runs);
       this.draw();
     });
   }
@@ -161,20 +161,24 @@ class Timeline {
   }
 
   describe({ run, item, counter, time }) {
-    if (counter) return `${this.runs[run].label}, ${formatSeconds(time)}: ${counter.title}: ${valueAt(counter, time)}`;
+    const { texts } = this;
+    const { label } = this.runs[run];
+    if (counter) {
+      const value = valueAt(counter, time);
+      return fill(texts.counter_at, { run: label, time: formatSeconds(time), counter: counter.title, value });
+    }
     const { who, pid, host } = this.runs[run].lanes[item.lane];
-    const error = item.error ? ` ± ${formatSeconds(item.error)}` : "";
+    const start = formatSeconds(item.time) + (item.error ? ` ± ${formatSeconds(item.error)}` : "");
+    const duration = item.kind && formatSeconds(item.end - item.time);
     const facts = [
-      item.kind ? `${item.kind} ${item.on ?? ""}`.trim() : [item.what, item.on, item.value].filter((each) => each != null).join(" "),
-      item.kind
-        ? `${formatSeconds(item.time)}${error} to ${item.open ? "the end" : formatSeconds(item.end)}, ${formatSeconds(item.end - item.time)} long`
-        : `${formatSeconds(item.time)}${error}`,
-      item.letInBy && `let in by ${item.letInBy}`,
-      item.fence !== undefined && `fence ${item.fence}`,
+      item.kind ? `${texts.kinds[item.kind]} ${item.on ?? ""}`.trim() : [item.what, item.on, item.value].filter((each) => each != null).join(" "),
+      item.kind ? fill(item.open ? texts.during_open : texts.during, { start, end: formatSeconds(item.end), duration }) : start,
+      item.letInBy && fill(texts.let_in_by, { who: item.letInBy }),
+      item.fence !== undefined && fill(texts.fence, { fence: item.fence }),
       item.why,
       item.line,
     ];
-    return `${this.runs[run].label}, ${who} (process ${pid} on ${host}): ${facts.filter(Boolean).join("; ")}`;
+    return fill(texts.item, { run: label, who, pid, host, facts: facts.filter(Boolean).join(texts.separator) });
   }
 
   /** The bars and marks of a lane that the filters leave, in the order of time. */
@@ -240,20 +244,20 @@ class Timeline {
 }
 
 /** Show the kinds of bars and marks that are in the picture. */
-function showLegend(painter, runs) {
+function showLegend(texts, runs) {
   const kinds = Object.keys(BARS).filter((kind) => runs.some((run) => run.spans.some((span) => span.kind === kind)));
   const shapes = Object.keys(MARKS).filter((shape) => runs.some((run) => run.marks.some((mark) => mark.shape === shape)));
   const entries = [
-    ...kinds.map((kind) => [kind, (sample) => sample.bar({ kind }, 2, 28, 2)]),
-    ...shapes.map((shape) => [LEGEND[shape], (sample) => sample.mark(shape, 15, 8)]),
+    ...kinds.map((kind) => [texts.kinds[kind], (sample) => sample.bar({ kind }, 2, 28, 2)]),
+    ...shapes.map((shape) => [texts.shapes[shape], (sample) => sample.mark(shape, 15, 8)]),
   ];
   if (runs.some((run) => run.arrows.length > 0)) {
-    entries.push(["hand-off, with its fence", (sample) => sample.arrow([3, 3, 26, 13])]);
+    entries.push([texts.arrow, (sample) => sample.arrow([3, 3, 26, 13])]);
   }
   document.getElementById("legend").replaceChildren(
     ...entries.map(([label, draw]) => {
       const canvas = document.createElement("canvas");
-      const sample = new Painter(canvas);
+      const sample = new Painter(canvas, texts);
       sample.resize(30, 16);
       sample.context.scale(sample.scale, sample.scale);
       draw(sample);

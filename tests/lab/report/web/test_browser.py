@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
 from lab.exercises import EXERCISES
+from lab.language import language
 from lab.report.web.exercise import exercise_document
 from lab.report.web.page import render
 from tests.support.actors import TIMEOUT
@@ -155,6 +157,19 @@ def test_pointing_at_a_bar_says_what_it_is(open_page: Any):
     page.point_at(x, y)
     assert "inside db" in page.details() or "buys" in page.details()
     assert "(process " in page.details()
+
+
+def test_a_page_in_chinese_says_so_in_chinese(browser: Chrome, tmp_path: Path):
+    show_as(browser, 1280, "light")
+    path = tmp_path / "index.html"
+    with language("zh"):
+        path.write_text(render(exercise_document([judged_run()]), []))
+    page = Page(browser, path)
+    assert page.ask("document.documentElement.lang") == "zh"
+    page.ask("timeline.select({ run: 0, item: timeline.runs[0].spans.find(({ kind }) => kind === 'inside') })")
+    said = re.sub(r"-?\d{4,}", "N", page.details())
+    assert said == "local，a（here 上的进程 N）：临界区内 db；200 ms 至 600 ms，历时 400 ms；栅栏令牌 1"
+    assert page.find("#legend").text.split("\n") == ["等待", "临界区内", "其他", "买票、通过", "交接，附栅栏令牌"]
 
 
 def test_zoom_and_movement_by_keyboard_buttons_and_wheel(open_page: Any):

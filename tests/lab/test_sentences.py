@@ -1,0 +1,47 @@
+"""Every sentence in the code is a message of the catalogue."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+LAB = Path(__file__).parents[2] / "lab"
+FOLDERS = ("checks", "exercises", "report", "programs")
+FILES = [LAB / "result.py", LAB / "exercise.py"]
+FILES += [file for name in FOLDERS for file in sorted((LAB / name).rglob("*.py"))]
+MARKED = {"_", "N_", "ngettext", "pgettext", "parameter", "choice"}
+PROSE = re.compile(r"[a-z']+(?: [a-z']+){2,}")
+NO_MESSAGES = {
+    "daemonic processes are not allowed to have children",  # multiprocessing's own
+    "nothing came through the pipe",  # an exception of an actor, which the trace records
+    "module  x  has no attribute  x",  # Python's own
+    *("gets no ticket", "is not set", "completes a generation"),  # kinds of events
+    "wait for room",  # a key of the figures
+}
+
+
+def unmarked(node: ast.AST) -> Iterator[str]:
+    """Yield the texts below `node` that are not looked up, but for docstrings and for the summaries of exercises."""
+    if isinstance(node, ast.Call) and ast.unparse(node.func) in MARKED:
+        return
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        return
+    if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "summary":
+        return
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    if isinstance(node, ast.JoinedStr):
+        yield " ".join(part.value if isinstance(part, ast.Constant) else "x" for part in node.values)
+        return
+    for child in ast.iter_child_nodes(node):
+        yield from unmarked(child)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(LAB)))
+def test_every_sentence_is_a_message_of_the_catalogue(file: Path):
+    found = [text for text in unmarked(ast.parse(file.read_text("utf-8"))) if PROSE.search(text)]
+    assert [text for text in found if text not in NO_MESSAGES] == []
