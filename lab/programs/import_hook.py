@@ -6,12 +6,12 @@ import builtins
 import sys
 import sysconfig
 from collections.abc import Callable, Mapping, Sequence
-from gettext import gettext as _
 from multiprocessing import parent_process
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from lab.language import N_, translate
 from lab.programs.warning import warn_once
 
 Resolve = Callable[[str, Any], Any]  # from a name and the module's object to what the program gets
@@ -75,8 +75,8 @@ def _warn_if_other(name: str, folder: Path) -> None:
     """Print a warning if a module is not the one that the program has beside it, which Python would have imported."""
     file = getattr(sys.modules.get(name), "__file__", None)
     if file and not Path(file).is_relative_to(folder) and parent_process() is None:
-        warning = _("{name}.py beside the program is not imported, since the lab has imported {file}; rename yours")
-        warn_once(warning.format(name=name, file=file))
+        warning = N_("{name}.py beside the program is not imported, since the lab has imported {file}; rename yours")
+        warn_once(translate(warning).format(name=name, file=file))
 
 
 def uninstall() -> None:
