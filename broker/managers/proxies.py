@@ -5,7 +5,8 @@ from __future__ import annotations
 import array
 import operator
 from collections.abc import Callable, Iterable, Iterator, Set
-from typing import Any, SupportsIndex
+from types import GenericAlias
+from typing import Any, ClassVar, SupportsIndex
 
 from broker.managers.stores import END, ListStore, MappingStore, SetStore, Store
 
@@ -42,6 +43,7 @@ class ListProxy(Proxy):
     """
 
     _store: ListStore
+    __class_getitem__: ClassVar[Any] = classmethod(GenericAlias)
 
     def __len__(self) -> int:
         return self._store.count()
@@ -179,6 +181,7 @@ class DictProxy(Proxy):
     """
 
     _store: MappingStore
+    __class_getitem__: ClassVar[Any] = classmethod(GenericAlias)
 
     def __len__(self) -> int:
         return self._store.count()
@@ -276,12 +279,13 @@ class SetProxy(Proxy):
     """A set on the server; each call is one request, also if it changes many elements."""
 
     _store: SetStore
+    __class_getitem__: ClassVar[Any] = classmethod(GenericAlias)
 
     def __len__(self) -> int:
         return self._store.count()
 
     def __contains__(self, element: object) -> bool:
-        return bool(self._store.read(element))
+        return bool(self._store.read(_hashable(element)))
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._getvalue())
@@ -338,11 +342,14 @@ class SetProxy(Proxy):
 
     def discard(self, element: Any) -> None:
         """Remove an element, if it is there."""
-        self._store.select(b"remove", [element])
+        self._store.select(b"remove", [_hashable(element)])
 
     def remove(self, element: Any) -> None:
         """Remove an element; raise `KeyError` if it is not there."""
-        self._store.remove(element)
+        try:
+            self._store.remove(_hashable(element))
+        except KeyError:
+            raise KeyError(element) from None
 
     def pop(self) -> Any:
         """Remove and return an element; raise `KeyError` if there is none."""
@@ -403,6 +410,11 @@ class SetProxy(Proxy):
 
     def _getvalue(self) -> set[Any]:
         return {element for element, _ in self._store.read_all()}
+
+
+def _hashable(element: Any) -> Any:
+    """Return a frozen set instead of a set that is looked for, as sets themselves do."""
+    return frozenset(element) if isinstance(element, set) and type(element).__hash__ is None else element
 
 
 def _plain(other: Any) -> Any:
