@@ -7,6 +7,7 @@ import gc
 import multiprocessing
 import os
 import pickle
+import queue
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ from broker.engine import session
 from broker.errors import ArgumentTypeError, ServerUnavailableError
 from broker.managers import BaseManager, BaseProxy, RemoteError, SyncManager
 from broker.managers.address import manager_address
-from broker.managers.listener import CLIENT, AcceptedConnection, Listener
+from broker.managers.listener import CLIENT, AcceptedConnection, Listener, ListenerClosedError
 from broker.messages.pipe import PipeConnection
 from broker.messages.pipe_ends import Inbox
 from broker.transport.connection import NEVER
@@ -219,6 +220,29 @@ def test_an_error_of_the_server_does_not_end_accepting(
     monkeypatch.setattr(Inbox, "_get", fail)
     listener.accept().end()
     listener.close()
+
+
+def test_the_address_of_a_closed_listener_stays_free(ctx: Context) -> None:
+    listener: Any = Listener(manager_address("savings", ctx, PipeConnection))
+    is_waiting, go_on, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def wait_in_vain(_: float) -> None:
+        is_waiting.set()
+        go_on.wait(TIMEOUT)
+        raise queue.Empty
+
+    def accept() -> None:
+        with pytest.raises(ListenerClosedError):
+            listener.accept()
+        ended.set()
+
+    listener._requests._get = wait_in_vain
+    threading.Thread(target=accept, daemon=True).start()
+    assert is_waiting.wait(TIMEOUT)
+    listener.close()
+    go_on.set()
+    assert ended.wait(TIMEOUT)
+    assert listener.address.lock().holders() == []
 
 
 def test_an_outage_leaves_no_reply_that_the_next_call_would_get(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
