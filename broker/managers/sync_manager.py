@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from multiprocessing import managers
 from typing import Any, ClassVar
 
+from broker.managers import primitives
 from broker.managers.base_manager import BaseManager, State
 from broker.managers.listener import SERIALIZER
 from broker.managers.proxies import ArrayProxy, DictProxy, ListProxy, NamespaceProxy, SetProxy, ValueProxy
@@ -40,15 +42,15 @@ class SyncManager(BaseManager):
         super().__init__(address, authkey, serializer, ctx, shutdown_timeout=shutdown_timeout)
         owner: Any = self._owner
         context = self._context = owner.copy_for_manager()
-        self.Lock = context.Lock
-        self.RLock = context.RLock
-        self.Semaphore = context.Semaphore
-        self.BoundedSemaphore = context.BoundedSemaphore
-        self.Condition = context.Condition
+        self.Lock = partial(primitives.Lock, context=context)
+        self.RLock = partial(primitives.RLock, context=context)
+        self.Semaphore = partial(primitives.Semaphore, context=context)
+        self.BoundedSemaphore = partial(primitives.BoundedSemaphore, context=context)
+        self.Condition = partial(primitives.Condition, context=context)
         self.Event = context.Event
         self.Barrier = context.Barrier
-        self.Queue = context.Queue
-        self.JoinableQueue = context.JoinableQueue
+        self.Queue = partial(context._managed_queue, context=context)
+        self.JoinableQueue = partial(context._managed_joinable_queue, context=context)
         self.Pool = owner.Pool
         for name in self._registered:
             vars(self).pop(name, None)  # what a program has registered under this name comes first
