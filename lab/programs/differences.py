@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from lab.checks import metrics
 from lab.formatting import format_seconds
 from lab.programs.run import ProgramRun
+from lab.programs.unrecorded import unrecorded
 
 MAX_PRIMITIVES = 6  # whose use is described
 MAX_LONGEST = 2  # primitives that are named as those for which processes waited longest
@@ -117,7 +118,8 @@ def _describe(lines: Counter[str]) -> str:
 
 def _counts(runs: Sequence[ProgramRun]) -> str:
     sentences = []
-    for name in primitives(runs):
+    incomplete = {name for run in runs for name in unrecorded(run)}
+    for name in (each for each in primitives(runs) if each not in incomplete):
         counts = {run.backend: _format_counts(run.usages[name].counts) for run in runs if name in run.usages}
         if len(counts) < len(runs) or len(set(counts.values())) > 1:
             sentences.append(f"The use of {name} differs: {_per_backend(counts)}.")

@@ -16,6 +16,7 @@ from lab.checks.verdicts import Verdict
 from lab.formatting import format_names, format_repeats, format_seconds, format_values
 from lab.programs.differences import equal, explain, primitives
 from lab.programs.run import ProgramRun
+from lab.programs.unrecorded import explain_unrecorded, unrecorded
 from lab.programs.usage import PERCENTILES, WAIT
 from lab.programs.waiting import explain_waits
 from lab.report.faults import name_faults
@@ -62,6 +63,7 @@ def _figures(run: ProgramRun) -> dict[str, Any]:
         "host_names": metrics.hosts(run.trace),
         "workers": run.trace.workers,
         "faults": fault_figures(run.trace),
+        "unrecorded": unrecorded(run),
         "primitives": {name: usage.figures() for name, usage in run.usages.items()},
     }
 
@@ -70,7 +72,7 @@ def report(runs: Sequence[ProgramRun], limit: float | None, console: Console) ->
     """Print the report; `limit` is the time in seconds after which runs were stopped."""
     console.print(Text(" ".join([runs[0].trace.exercise, *runs[0].trace.parameters["arguments"]]), style="bold"))
     console.print(_table(runs))
-    for paragraph in filter(None, (faults(runs), explain_waits(runs), explain(runs, limit))):
+    for paragraph in filter(None, (faults(runs), explain_waits(runs), explain(runs, limit), explain_unrecorded(runs))):
         console.print(Text(paragraph))
     console.print(Text(format_repeats(max(len(run.repeats) for run in runs)), style="dim"))
 
@@ -82,7 +84,7 @@ def report_saved(runs: Sequence[ProgramRun], console: Console) -> list[Verdict]:
     verdicts = [_worst_invariants(run) for run in runs]
     for run, verdict in zip(runs, verdicts, strict=True):
         console.print(Text(f"{run.backend}: {verdict}, {verdict.evidence}"))
-    for paragraph in filter(None, (faults(runs), explain_waits(runs))):
+    for paragraph in filter(None, (faults(runs), explain_waits(runs), explain_unrecorded(runs))):
         console.print(Text(paragraph))
     return verdicts
 
