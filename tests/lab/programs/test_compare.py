@@ -269,6 +269,23 @@ def test_waits_for_conditions_and_barriers_are_named(lab: RunLab, program: Progr
 
 
 @pytest.mark.slow
+def test_a_manager_s_lock_without_a_timeout_is_waited_for_in_vain(lab: RunLab, program: Program, url: str):
+    path = program(
+        """
+        from multiprocessing import Manager
+
+        if __name__ == "__main__":
+            lock = Manager().Lock()
+            lock.acquire()
+            lock.acquire(timeout=-1)
+        """
+    )
+    done = lab("compare", path, "--limit", 3, "--on", "redis", "--redis-url", url)
+    text = " ".join(done.stdout.split())
+    assert "Deadlock on redis: MainProcess waits for lock (program.py:5), which MainProcess holds." in text
+
+
+@pytest.mark.slow
 def test_who_was_notified_and_cannot_get_the_lock_is_named(lab: RunLab, program: Program, url: str):
     path = program(
         """
