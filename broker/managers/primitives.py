@@ -57,6 +57,10 @@ class RLock(_Locked, rlock.RLock):
 class Condition(_Locked, condition.Condition):
     """A `broker.Condition`."""
 
+    def locked(self) -> bool:
+        """Return whether its lock is held now, as a manager of multiprocessing's does from Python 3.14 on."""
+        return self.lock.locked()
+
 
 class Semaphore(_Acquired, semaphore.Semaphore):
     """A `broker.Semaphore`."""
