@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import MethodType
 from typing import Any
 
-from broker.values.shared import SharedObject, region
+from broker.values.shared import SharedObject, SharedStructure, region
 from broker.values.synchronized import SynchronizedBase, guarded
 from lab.programs.proxies import RecordingProxy, is_proxy, primitive_of
 from lab.programs.recording import count
@@ -70,12 +70,15 @@ class SharedObjectProxy(RecordingProxy):
 
     def __getattr__(self, attribute: str) -> Any:
         found = getattr(self._primitive, attribute)
-        if isinstance(found, MethodType) and not found.__func__.__module__.startswith("broker."):
-            return MethodType(found.__func__, self)  # of a structure that the program has defined
         if callable(found):
-            return found
+            return MethodType(found.__func__, self) if self._is_of_program(found) else found
         count("reads", self._name)  # the value, or a field
         return recorded(found, self._name)
+
+    def _is_of_program(self, method: Callable[..., object]) -> bool:
+        """Return whether this is a method of a structure that the program has defined, which uses its fields."""
+        is_own = isinstance(method, MethodType) and method.__self__ is self._primitive
+        return is_own and isinstance(self._primitive, SharedStructure) and not hasattr(SharedObject, method.__name__)
 
     def __setattr__(self, attribute: str, value: Any) -> None:
         count("writes", self._name)
