@@ -29,7 +29,7 @@ from bench.server import Server
 from bench.workers import CONTEXT
 
 LEASE = 10  # seconds
-PATIENCE = 3600  # seconds; portalocker has no wait without a time-out
+PATIENCE = 3600  # seconds; portalocker has no wait without a timeout
 
 
 class Lock(Protocol):

@@ -29,6 +29,7 @@ from broker.locks.event import Event
 from broker.locks.lock import Lock
 from broker.locks.rlock import RLock
 from broker.locks.semaphore import BoundedSemaphore, Semaphore
+from broker.managers import primitives
 from broker.managers.base_manager import BaseManager
 from broker.managers.stores import STORES, Stores
 from broker.managers.sync_manager import SyncManager
@@ -70,6 +71,8 @@ class Context(ValueFactories, BaseContext):  # type: ignore[misc]
     _pipe_connection: ClassVar[type[PipeConnection]] = PipeConnection
     _joinable_queue: ClassVar[type[JoinableQueue]] = JoinableQueue
     _stores: ClassVar[Stores] = STORES
+    _managed_queue: ClassVar[type[Queue]] = primitives.Queue
+    _managed_joinable_queue: ClassVar[type[JoinableQueue]] = primitives.JoinableQueue
 
     def __init__(self, url: str | None = None, *, method: str | None = None, keeper: str = "thread") -> None:
         self._server = ServerChoice(url, check_keeper(keeper))

@@ -7,8 +7,11 @@ class BrokerError(Exception):
     """Base class of the broker's exceptions."""
 
 
-class NotHeldError(BrokerError, ValueError):
-    """Raised when a process releases what it does not hold."""
+class NotHeldError(BrokerError, ValueError, RuntimeError):
+    """Raised when a process releases what it does not hold.
+
+    Then multiprocessing's locks raise `ValueError`, and threading's, asyncio's and a manager's `RuntimeError`.
+    """
 
 
 class NotOwnedError(NotHeldError, AssertionError):

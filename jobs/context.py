@@ -50,6 +50,8 @@ class Context(broker.Context):
     _joinable_queue = queues.JoinableQueue
     _pipe_connection = queues.PipeConnection
     _stores = containers.STORES
+    _managed_queue = containers.Queue
+    _managed_joinable_queue = containers.JoinableQueue
 
     def __init__(
         self,

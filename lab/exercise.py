@@ -12,7 +12,7 @@ In it, derive a frozen dataclass from `Exercise`, and list the class in `lab/exe
   passes the processes to `run.start_and_join`. `run.recorder(name)` belongs to the process called `name` and can be
   sent to it. Keep the primitives in variables until `start_and_join` returns: multiprocessing destroys a primitive
   with the last reference to it in this process. An actor that never ends is one of the `daemons`. A call in one of a
-  pool's processes is a `PoolTask` (`lab.runtime.pool_tasks`). Where actors may wait for each other for ever, pass
+  pool's processes is a `PoolTask` (`lab.runtime.pool_tasks`). Where actors may wait for each other forever, pass
   `is_deadlocked`, which sees that from the events so far: then the lab ends the run. What can be seen only after all
   actors have ended, `run_actors` records itself: `run.recorder(LAB).record("counts", value=0)`.
 - `check` and `outcome` see only the trace. Where they depend on the order of events, record in the right order: before

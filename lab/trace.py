@@ -34,7 +34,8 @@ FAULTS = (DIES, PAUSES, CUT_OFF, *SERVER_RESTARTS)
 FAULT_ENDS = (RESUMES, RECONNECTS, SERVER_IS_BACK)
 LET_IN = "being let in"  # why, of a fault: a permit was granted, and the entry is not recorded yet
 MICROSECONDS = 1_000_000  # per second
-COUNTED = ("reads", "writes", "uses")  # what: the value is how often this was done since the last such event
+UNRECORDED = "is not recorded"  # what: an object of ctypes itself was handed to the program
+COUNTED = ("reads", "writes", "uses", UNRECORDED)  # what: the value is how often, since the last such event
 LAB = "lab"  # the `who` of the process that starts the actors and waits for them
 Process = tuple[str, int, str]  # host, pid, who
 

@@ -16,7 +16,7 @@ from broker.engine.owner import Owner, default_owner
 from broker.errors import UnsupportedError
 from broker.managers.address import ManagerAddress, manager_address
 from broker.managers.disposal import disposal
-from broker.managers.listener import SERIALIZER, Listener, shut_down
+from broker.managers.listener import SERIALIZER, Listener, ListenerClosedError, shut_down
 from broker.messages.pipe import PipeConnection
 from broker.subprocesses.parent_pipe import ParentPipe
 
@@ -38,7 +38,11 @@ class Server(managers.Server):
 
     listener: Listener
     stop_event: threading.Event
-    accepter: Callable[[], None]
+
+    def accepter(self) -> None:
+        """Accept connections until the listener is closed."""
+        with contextlib.suppress(ListenerClosedError):
+            super().accepter()
 
     def serve_forever(self) -> None:
         """Serve until a manager asks to shut down, or a Ctrl-C; then exit."""

@@ -39,6 +39,10 @@ CLIENT, SERVER = 0, 1  # the ends of a connection
 T = TypeVar("T")
 
 
+class ListenerClosedError(Exception):
+    """Raised by `accept` of a listener that is closed; no `OSError`, after which multiprocessing's server goes on."""
+
+
 class Listener:
     """Accepts connections under an address, as `multiprocessing.connection.Listener`.
 
@@ -50,14 +54,20 @@ class Listener:
         self._lock = address.lock()
         self._requests = address.requests()
         self._connections: set[AcceptedConnection] = set()  # that are open
+        self._closed = False
+        self._holding = threading.Lock()  # so that what is acquired again is released by `close`
         if not self._lock.acquire(timeout=2 * LEASE):  # a killed process holds it for a lease
             raise OSError(errno.EADDRINUSE, f"another process serves the manager at {address}")
 
     def accept(self) -> AcceptedConnection:
-        """Wait for the next connection, also while the server refuses to say whether there is one."""
+        """Wait for the next connection, also while the server refuses to say whether there is one.
+
+        Raises `ListenerClosedError` if the listener is closed: at once, or within `LEASE` seconds if it is waiting.
+        """
         while True:
             try:
-                self._hold_address()
+                if not self._holds_address():
+                    continue
                 request = self._requests._get(time.monotonic() + LEASE)
                 if self._lock.held:
                     return AcceptedConnection(self.address, self._connections, *pickle.loads(request))  # noqa: S301 - as with any pipe
@@ -69,7 +79,8 @@ class Listener:
 
     def close(self) -> None:
         """Make the address free, and close the connections."""
-        with contextlib.suppress(BrokerError):  # then the lock is free after its lease
+        self._closed = True
+        with self._holding, contextlib.suppress(BrokerError):  # then the lock is free after its lease
             self._lock.release()
         with contextlib.suppress(BrokerError):
             if self.address.given is None:  # nobody else will serve it
@@ -78,12 +89,16 @@ class Listener:
         for connection in list(self._connections):
             connection.end()
 
-    def _hold_address(self) -> None:
-        """Acquire the lock again if it was lost: after a pause, or with the server's data."""
-        if not self._lock.held:
+    def _holds_address(self) -> bool:
+        """Return whether this process has the lock; acquire it again if it was lost (a pause, lost data)."""
+        with self._holding:
+            if self._closed:
+                raise ListenerClosedError
+            if self._lock.held:
+                return True
             with contextlib.suppress(NotHeldError):
                 self._lock.release()
-            self._lock.acquire()
+            return self._lock.acquire(timeout=RETRY_DELAY)
 
 
 class AcceptedConnection:

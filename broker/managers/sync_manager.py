@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from multiprocessing import managers
 from typing import Any, ClassVar
 
+from broker.managers import primitives
 from broker.managers.base_manager import BaseManager, State
-from broker.managers.listener import SERIALIZER
 from broker.managers.proxies import ArrayProxy, DictProxy, ListProxy, NamespaceProxy, SetProxy, ValueProxy
 from broker.managers.stores import ListStore, MappingStore, NamespaceStore, SetStore, Store
 
@@ -21,34 +22,26 @@ class SyncManager(BaseManager):
     container is a list or a hash on the server. Each call is one request, or two if Python has to compare items. What
     the manager has created is deleted by `shutdown`, at the end of its `with` block, and when its context is closed.
 
-    Objects of classes that were registered are in a process, as those of `BaseManager`. `start` starts it if there are
-    any.
+    It takes the arguments of `BaseManager`. Objects of classes that were registered are in a process, as with that one;
+    `start` starts it if there are any.
     """
 
     # For results of methods, as `method_to_typeid` names their types: these objects are in the process, too.
     _registry: ClassVar[dict[str, tuple[Any, ...]]] = {**MULTIPROCESSING}
 
-    def __init__(
-        self,
-        address: Any = None,
-        authkey: bytes | None = None,
-        serializer: str = SERIALIZER,
-        ctx: Any = None,
-        *,
-        shutdown_timeout: float = 1.0,
-    ) -> None:
-        super().__init__(address, authkey, serializer, ctx, shutdown_timeout=shutdown_timeout)
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
         owner: Any = self._owner
         context = self._context = owner.copy_for_manager()
-        self.Lock = context.Lock
-        self.RLock = context.RLock
-        self.Semaphore = context.Semaphore
-        self.BoundedSemaphore = context.BoundedSemaphore
-        self.Condition = context.Condition
+        self.Lock = partial(primitives.Lock, context=context)
+        self.RLock = partial(primitives.RLock, context=context)
+        self.Semaphore = partial(primitives.Semaphore, context=context)
+        self.BoundedSemaphore = partial(primitives.BoundedSemaphore, context=context)
+        self.Condition = partial(primitives.Condition, context=context)
         self.Event = context.Event
         self.Barrier = context.Barrier
-        self.Queue = context.Queue
-        self.JoinableQueue = context.JoinableQueue
+        self.Queue = partial(context._managed_queue, context=context)
+        self.JoinableQueue = partial(context._managed_joinable_queue, context=context)
         self.Pool = owner.Pool
         for name in self._registered:
             vars(self).pop(name, None)  # what a program has registered under this name comes first

@@ -1,6 +1,6 @@
-"""The broker's managed containers with the pickling of jobs, signed if there is a secret.
+"""The broker's managed containers and queues with the pickling of jobs, signed if there is a secret.
 
-An item without a valid signature raises `SignatureError` before it is unpickled.
+An item of a container without a valid signature raises `SignatureError` before it is unpickled.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from broker.managers import stores
+from broker.managers.primitives import QueueArguments
+from jobs.exchange import queues
 from jobs.exchange.pickling import dumps, loads
 from jobs.exchange.signing import sign, verify
 
@@ -42,3 +44,11 @@ STORES: stores.Stores = {
     stores.SetStore: SetStore,
     stores.NamespaceStore: NamespaceStore,
 }
+
+
+class Queue(QueueArguments, queues.Queue):
+    """A `broker.managers.primitives.Queue` that also takes lambdas and nested functions."""
+
+
+class JoinableQueue(QueueArguments, queues.JoinableQueue):
+    """A `broker.managers.primitives.JoinableQueue` that also takes lambdas and nested functions."""

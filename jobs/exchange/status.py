@@ -75,7 +75,7 @@ class StatusWriter:
         self._timeout = SEND_TIMEOUT
 
     def send(self, message: Started | FolderRequest | Output | Exited) -> None:
-        """Send a message to the parent; wait for room in the queue, and for the server, but not for ever."""
+        """Send a message to the parent; wait for room in the queue, and for the server, but not forever."""
         try:
             self.queue.put((self._job_id, message), timeout=self._timeout)
             self._timeout = SEND_TIMEOUT

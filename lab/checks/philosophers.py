@@ -12,7 +12,7 @@ from lab.trace import Event, Process, Trace
 
 
 def no_deadlock(trace: Trace) -> verdicts.Verdict:
-    """Check that nobody waits for ever in a circle.
+    """Check that nobody waits forever in a circle.
 
     A process records that it asks before it waits, and that it leaves before it releases. So each process of a circle
     holds what the one before it waits for, and none of them can go on.

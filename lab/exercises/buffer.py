@@ -56,7 +56,7 @@ class Buffer:
     """A ring in shared memory, for `items` in all; whoever changes it, notifies all.
 
     `all_wait` is set when all consumers wait for the first item, and `all_woken` when it has woken all of them. Nobody
-    waits for longer than `patience` seconds; None is for ever.
+    waits for longer than `patience` seconds; None is forever.
     """
 
     def __init__(self, ctx: Context, capacity: int, items: int, consumers: int, recheck: bool, patience: float | None):

@@ -129,7 +129,7 @@ def queue_server(
     requests: SimpleQueue,
     replies: Mapping[str, SimpleQueue],
 ) -> None:
-    """Reply to every request, for ever."""
+    """Reply to every request, forever."""
     while True:
         who, text = requests.get()
         if isinstance(text, int):

@@ -1,7 +1,7 @@
 """A lock is a key: whoever comes second waits until the first one returns it.
 
 The course's smallest program acquires a lock, prints 111, releases it, acquires
-it again and prints 222; without the release, the second acquire blocks for ever.
+it again and prints 222; without the release, the second acquire blocks forever.
 
 Here the first process acquires the lock and prints 111. While it holds it, the
 second process asks for it. So does the first process itself, with a timeout: a

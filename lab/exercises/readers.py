@@ -15,7 +15,7 @@ readers may read at the same time, which one lock for all would not allow.
   which would be a deadlock.
 - With --how nothing everybody goes in.
 
-A reader that is killed inside (--fault kill) stays counted for ever, also on
+A reader that is killed inside (--fault kill) stays counted forever, also on
 Redis. There, its permit is free again after its lease.
 
 A textbook counts the readers and lets the first one acquire the room's lock and

@@ -12,7 +12,7 @@ show that in every run, process 0 works in its first phase until another process
 has begun the second one. With the barrier nobody does, and it gives up waiting
 for that after its pace.
 
-If a process is killed (--fault kill), the others wait for ever, unless they call
+If a process is killed (--fault kill), the others wait forever, unless they call
 `wait` with a timeout, as they do then: BrokenBarrierError in all of them. But
 multiprocessing's barrier may hang nevertheless, if the process was killed while
 it waited. On Redis such a barrier breaks already when the lease of the killed

@@ -29,7 +29,7 @@ write whose fence is smaller than one that it has seen. The refused client asks
 for the lock again. Without the fence (--how unfenced) the late write is
 accepted, and tickets are sold twice. The local lock has no lease: everybody
 waits. With --fault kill the client is killed there. Then the local lock stays
-locked for ever, and nobody else buys; the others are free after the lease.
+locked forever, and nobody else buys; the others are free after the lease.
 
 The course's other numbers: ten clients who look and then buy (--clients 10); a
 hundred clients, one ticket and no lock (--stock 1 --how nothing).

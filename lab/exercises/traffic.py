@@ -45,7 +45,7 @@ def traffic_light(
     vehicles: int,
     pace: float,
 ) -> None:
-    """Wait until all vehicles are ready, then change for ever."""
+    """Wait until all vehicles are ready, then change forever."""
     for _ in range(vehicles):
         ready.get()
     me.record("turns red")

@@ -61,7 +61,7 @@ def command(request: Request) -> str:
 
 
 def without_timeout(request: Request) -> tuple[Request, float | None]:
-    """Return a request that blocks for ever, and for how many seconds it was to block; None if it does not block."""
+    """Return a request that blocks forever, and for how many seconds it was to block; None if it does not block."""
     name = command(request)
     if name in _BLOCKS_LAST:
         return (*request[:-1], 0), float(request[-1]) or FOREVER

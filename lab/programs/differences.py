@@ -18,6 +18,7 @@ from gettext import ngettext, pgettext
 from lab.checks import metrics
 from lab.formatting import format_seconds, join_clauses, join_list, join_names, join_sentences, per_backend, with_range
 from lab.programs.run import ProgramRun
+from lab.programs.unrecorded import unrecorded
 
 MAX_PRIMITIVES = 6  # whose use is described
 MAX_LONGEST = 2  # primitives that are named as those for which processes waited longest
@@ -126,7 +127,8 @@ def _describe(backend: str, lines: Counter[str]) -> str:
 
 def _counts(runs: Sequence[ProgramRun]) -> str:
     sentences = []
-    for name in primitives(runs):
+    incomplete = {name for run in runs for name in unrecorded(run)}
+    for name in (each for each in primitives(runs) if each not in incomplete):
         counts = {run.backend: _format_counts(run.usages[name].counts) for run in runs if name in run.usages}
         if len(counts) < len(runs) or len(set(counts.values())) > 1:
             sentence = _("The use of {name} differs: {counts}.")

@@ -11,7 +11,7 @@ from typing import Any
 from weakref import WeakSet
 
 from broker.managers import BaseManager
-from lab.programs.kinds import KINDS, MANAGED, Kind
+from lab.programs.kinds import KINDS, MANAGED, RAW_VALUE, VALUE, Kind
 from lab.programs.naming import MAIN, name_primitive
 from lab.programs.proxies import RecordingProxy, RLockProxy, limit_of, primitive_of
 from lab.programs.recording import is_recording, program_folder, record, set_fault
@@ -51,8 +51,8 @@ class _Manager(RecordingProxy):
 def _create(name: str, kind: Kind, factory: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     label = name_primitive(name, program_folder())
     created = factory(*map(primitive_of, args), **{key: primitive_of(value) for key, value in kwargs.items()})
-    if kind.lock and not hasattr(created, "acquire"):  # a raw value: an object of ctypes must stay one
-        return created
+    if kind is VALUE and not hasattr(created, "acquire"):
+        kind = RAW_VALUE
     record("creates", label, why=kind.name, value=limit_of(kind.name, *args, **kwargs))
     if name == "Pipe":
         return tuple(kind.proxy(end, label) for end in created)

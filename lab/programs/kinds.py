@@ -20,6 +20,10 @@ def _first(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     return args[0] if args else kwargs.get("lock")
 
 
+def _second(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    return args[1] if len(args) > 1 else kwargs.get("lock")
+
+
 def _keyword(_: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     return kwargs.get("lock")
 
@@ -27,6 +31,7 @@ def _keyword(_: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
 QUEUE = Kind("queue", proxies.QueueProxy)
 SEMAPHORE = Kind("semaphore", proxies.PermitsProxy)
 VALUE = Kind("value", shared_proxies.ValueProxy, _keyword)
+RAW_VALUE = Kind("value", shared_proxies.recorded)
 CONTAINER = Kind("container", shared_proxies.container_proxy)
 
 COMMON = {
@@ -46,5 +51,7 @@ KINDS = {
     "Pipe": Kind("pipe", proxies.ConnectionProxy),
     "Value": VALUE,
     "Array": VALUE,
+    **dict.fromkeys(("RawValue", "RawArray", "copy"), RAW_VALUE),
+    "synchronized": Kind("value", shared_proxies.ValueProxy, _second),
 }
 MANAGED = COMMON | dict.fromkeys(("list", "dict", "set", "Namespace", "Value", "Array"), CONTAINER)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABCMeta
 from collections.abc import Callable, Iterable
+from functools import partial
 from multiprocessing import managers, process
 from multiprocessing.context import BaseContext
 from typing import Any
@@ -14,6 +15,8 @@ from typing import Any
 from broker import managers as twins
 from broker.managers import proxies
 from lab.programs import providers
+
+LEASED = {"Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition", "Barrier", "JoinableQueue"}
 
 
 class BaseManager(twins.BaseManager):
@@ -33,6 +36,11 @@ class BaseManager(twins.BaseManager):
 
 class SyncManager(BaseManager, twins.SyncManager):
     """`multiprocessing.managers.SyncManager`."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for name in LEASED & vars(self).keys():  # the others are what the program has registered
+            setattr(self, name, partial(getattr(self, name), lease=providers.current_lease()))
 
     def start(self, initializer: Callable[..., object] | None = None, initargs: Iterable[Any] = ()) -> None:
         """Start the manager."""

@@ -14,6 +14,7 @@ from lab.formatting import join_list
 from lab.programs.differences import equal, explain, primitives
 from lab.programs.report import faults, table_sections
 from lab.programs.run import ProgramRun
+from lab.programs.unrecorded import explain_unrecorded
 from lab.programs.usage import WAIT
 from lab.programs.waiting import explain_waits
 from lab.report.web.document import Document, Finding, Run
@@ -26,14 +27,14 @@ def program_document(runs: Sequence[ProgramRun]) -> Document:
     """Return the document on a comparison; of repeated runs, it shows the median one."""
     traces = [run.trace for run in runs]
     arguments, limit = traces[0].parameters["arguments"], traces[0].parameters.get("limit")
-    findings = _findings(runs)
+    findings, differences = _findings(runs), explain(runs, limit) if _has_output(runs) else ""
     return Document(
         title=shlex.join([traces[0].exercise, *arguments]),
         judgement=findings[0].judgement,
         verdict=findings[0].sentence,
         findings=findings,
         runs=[Run(run.backend, run.trace) for run in runs],
-        explanation=list(filter(None, [faults(runs), explain(runs, limit) if _has_output(runs) else ""])),
+        explanation=list(filter(None, [faults(runs), differences, explain_unrecorded(runs)])),
         columns=[run.backend for run in runs],
         sections=table_sections(runs),
         waits={_("Waits for {name}").format(name=name): _waits(runs, name) for name in _longest_waits(runs)},

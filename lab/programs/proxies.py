@@ -60,10 +60,10 @@ def primitive_of(argument: Any) -> Any:
 
 
 def _unlimited(*args: Any, **kwargs: Any) -> bool:
-    """Return whether a call with these arguments, `block` (or `blocking`) and `timeout`, may wait for ever."""
+    """Return whether a call with these arguments, `block` (or `blocking`) and `timeout`, may wait forever."""
     block = args[0] if args else kwargs.get("block", kwargs.get("blocking", True))
     timeout = args[1] if len(args) > 1 else kwargs.get("timeout")
-    return bool(block) and timeout is None
+    return bool(block) and timeout in (None, -1)  # -1 is none with a manager's locks; with others, it does not wait
 
 
 def limit_of(kind: str, *args: Any, **kwargs: Any) -> int | None:

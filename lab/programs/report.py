@@ -19,6 +19,7 @@ from lab.formatting import format_names, format_repeats, format_seconds, format_
 from lab.language import N_
 from lab.programs.differences import equal, explain, primitives
 from lab.programs.run import ProgramRun
+from lab.programs.unrecorded import explain_unrecorded, unrecorded
 from lab.programs.usage import HOLD, PERCENTILES, ROOM, WAIT
 from lab.programs.waiting import explain_waits
 from lab.report.faults import name_faults
@@ -73,6 +74,7 @@ def _figures(run: ProgramRun) -> dict[str, Any]:
         "host_names": metrics.hosts(run.trace),
         "workers": run.trace.workers,
         "faults": fault_figures(run.trace),
+        "unrecorded": unrecorded(run),
         "primitives": {name: usage.figures() for name, usage in run.usages.items()},
     }
 
@@ -81,7 +83,7 @@ def report(runs: Sequence[ProgramRun], limit: float | None, console: Console) ->
     """Print the report; `limit` is the time in seconds after which runs were stopped."""
     console.print(Text(" ".join([runs[0].trace.exercise, *runs[0].trace.parameters["arguments"]]), style="bold"))
     console.print(_table(runs))
-    for text in filter(None, (faults(runs), explain_waits(runs), explain(runs, limit))):
+    for text in filter(None, (faults(runs), explain_waits(runs), explain(runs, limit), explain_unrecorded(runs))):
         console.print(paragraph(Text(text), console.width))
     repeats = format_repeats(max(len(run.repeats) for run in runs))
     console.print(paragraph(Text(repeats, style="dim"), console.width))
@@ -94,7 +96,7 @@ def report_saved(runs: Sequence[ProgramRun], console: Console) -> list[Verdict]:
     verdicts = [_worst_invariants(run) for run in runs]
     for run, verdict in zip(runs, verdicts, strict=True):
         console.print(paragraph(verdict_line(run.backend, verdict), console.width))
-    for text in filter(None, (faults(runs), explain_waits(runs))):
+    for text in filter(None, (faults(runs), explain_waits(runs), explain_unrecorded(runs))):
         console.print(paragraph(Text(text), console.width))
     return verdicts
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 from collections.abc import Callable
+from types import MethodType
 from typing import Any
 
-from broker.values.shared import region
+from broker.values.shared import SharedObject, SharedStructure, region
 from broker.values.synchronized import SynchronizedBase, guarded
-from lab.programs.proxies import RecordingProxy, is_proxy
+from lab.programs.proxies import RecordingProxy, is_proxy, primitive_of
 from lab.programs.recording import count
+from lab.trace import UNRECORDED
+
+CTYPES: tuple[type, ...] = (ctypes._SimpleCData, ctypes.Array, ctypes.Structure, ctypes.Union)
 
 
 class _ContendedLock(RecordingProxy):
@@ -45,37 +50,75 @@ def _unpickle_lock(lock: Any) -> Any:
     return lock
 
 
-class ValueProxy(RecordingProxy):
-    """Counts the reads and writes of a value, a structure or an array; its lock has a proxy of its own."""
+def recorded(obj: Any, name: str) -> Any:
+    """Return what counts the reads and writes of a shared object without a lock; anything else as it is.
 
-    def __init__(self, primitive: Any, name: str, lock: Any) -> None:
-        vars(self).update(_primitive=primitive, _name=name, _lock=lock)
-        if is_proxy(lock):
-            _watch(primitive, _ContendedLock(lock))
+    What is in this machine's memory has to stay an object of ctypes, so its use is not counted; the report says that.
+    """
+    if isinstance(obj, SharedObject):
+        return SharedObjectProxy(obj, name)
+    if isinstance(obj, CTYPES):
+        count(UNRECORDED, name)
+    return [recorded(each, name) for each in obj] if isinstance(obj, list) else obj
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self._primitive, self._name, self._lock)
+
+class SharedObjectProxy(RecordingProxy):
+    """Counts the reads and writes of a value, a structure or an array, also of what is a part of it."""
+
+    def __init__(self, primitive: Any, name: str) -> None:
+        vars(self).update(_primitive=primitive, _name=name)
 
     def __getattr__(self, attribute: str) -> Any:
         found = getattr(self._primitive, attribute)
-        if not callable(found):  # the value, or a field
-            count("reads", self._name)
-        return found
+        if callable(found):
+            return MethodType(found.__func__, self) if self._is_of_program(found) else found
+        count("reads", self._name)  # the value, or a field
+        return recorded(found, self._name)
+
+    def _is_of_program(self, method: Callable[..., object]) -> bool:
+        """Return whether this is a method of a structure that the program has defined, which uses its fields."""
+        is_own = isinstance(method, MethodType) and method.__self__ is self._primitive
+        return is_own and isinstance(self._primitive, SharedStructure) and not hasattr(SharedObject, method.__name__)
 
     def __setattr__(self, attribute: str, value: Any) -> None:
         count("writes", self._name)
-        setattr(self._primitive, attribute, value)
+        setattr(self._primitive, attribute, primitive_of(value))
 
     def __len__(self) -> int:
         return len(self._primitive)
 
     def __getitem__(self, index: Any) -> Any:
         count("reads", self._name)
-        return self._primitive[index]
+        return recorded(self._primitive[index], self._name)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         count("writes", self._name)
-        self._primitive[index] = value
+        self._primitive[index] = primitive_of(value)
+
+    def __bytes__(self) -> bytes:
+        count("reads", self._name)
+        return bytes(self._primitive)
+
+    @property
+    def __buffer__(self) -> Any:
+        return self._primitive.__buffer__
+
+
+class ValueProxy(SharedObjectProxy):
+    """Counts the reads and writes of what has a lock; the lock has a proxy of its own."""
+
+    def __init__(self, primitive: Any, name: str, lock: Any) -> None:
+        super().__init__(primitive, name)
+        vars(self).update(_lock=lock)
+        if is_proxy(lock):
+            _watch(primitive, _ContendedLock(lock))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self._primitive, self._name, self._lock)
+
+    def get_obj(self) -> Any:
+        """Return the shared object, whose accesses do not look at the lock."""
+        return recorded(self._primitive.get_obj(), self._name)
 
     def get_lock(self) -> Any:
         """Return the lock."""

@@ -11,7 +11,7 @@ from lab.checks.lifetimes import Lifetimes
 from lab.checks.metrics import percentile
 from lab.checks.waits import BEGINS, FAILS
 from lab.language import N_
-from lab.trace import COUNTED, Event, Process, Trace
+from lab.trace import COUNTED, UNRECORDED, Event, Process, Trace
 
 PERCENTILES = {"median": 0.5, "p99": 0.99, "max": 1.0}
 
@@ -67,7 +67,7 @@ def usage_by_primitive(trace: Trace) -> dict[str, Usage]:
     names = sorted(created, key=lambda name: order.index(created[name].why or ""))
     events: dict[str, list[Event]] = {name: [] for name in names}
     for event in trace.events:
-        if event.on in events:
+        if event.on in events and event.what != UNRECORDED:
             events[event.on].append(event)
     ends = Lifetimes(trace)
     return {name: _usage(created[name], used, ends) for name, used in events.items() if len(used) > 1}

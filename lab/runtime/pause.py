@@ -13,7 +13,7 @@ def pause_process(seconds: float) -> None:
     """Stop this process and all its threads with SIGSTOP, and continue it after so many seconds.
 
     One child sends both signals. With two children that run independently, the one that sends SIGCONT might be first,
-    and the process would stay stopped for ever. The child has its own session, so that Ctrl-C does not end it.
+    and the process would stay stopped forever. The child has its own session, so that Ctrl-C does not end it.
     """
     script = 'kill -STOP "$PPID"; sleep "$0"; kill -CONT "$PPID"'
     # If this process is killed while it is paused, `kill -CONT` fails; its message is of no use to anybody.

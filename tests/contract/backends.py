@@ -30,8 +30,8 @@ DIFFERENCES = {
     "when put() returns": "multiprocessing's feeder thread sends the item later; the broker's server has it by then",
     "pickling a queue": "multiprocessing's can only be inherited by a child; the broker's is pickled by name",
     "who may call task_done()": "multiprocessing only counts; in the broker only the process that got the item can",
-    "killed consumer": "multiprocessing loses the item, and join() blocks for ever; the broker gives it to another",
-    "killed getter": "multiprocessing's holds a lock for ever; in the broker the next getter is served",
+    "killed consumer": "multiprocessing loses the item, and join() blocks forever; the broker gives it to another",
+    "killed getter": "multiprocessing's holds a lock forever; in the broker the next getter is served",
 }
 
 METHODS = ("fork", "spawn", "forkserver")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import re
 from multiprocessing.sharedctypes import typecode_to_type
 from typing import Any
 
@@ -135,13 +136,15 @@ def test_locks(context: Any) -> None:
     lock = context.Lock()
     for factory, argument in ((context.Value, 5), (context.Array, [5])):
         assert hasattr(factory("i", argument).get_lock(), "acquire")
-        assert hasattr(factory("i", argument, lock=None).get_lock(), "acquire")
+        for new in (None, True, 1):
+            assert hasattr(factory("i", argument, lock=new).get_lock(), "acquire")
         assert factory("i", argument, lock=lock).get_lock() is lock
         for raw in (factory("i", argument, lock=False), factory("i", argument).get_obj()):
             assert not hasattr(raw, "get_lock")
             assert not hasattr(raw, "get_obj")
-        with pytest.raises(AttributeError, match="'no lock' has no method 'acquire'"):
-            factory("i", argument, lock="no lock")
+        for wrong in ("no lock", "", 0, 2, []):
+            with pytest.raises(AttributeError, match=re.escape(f"{wrong!r} has no method 'acquire'")):
+                factory("i", argument, lock=wrong)
 
 
 def test_lock_is_reentrant_and_held_by_with(context: Any) -> None:

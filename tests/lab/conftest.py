@@ -56,6 +56,7 @@ def lab_in_process(
     handler = signal.getsignal(signal.SIGTERM)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys.modules["__main__"], "__package__", None)  # of pytest, if it was started with `-m`
 
     def run(*arguments: object) -> FinishedLab:
         monkeypatch.setattr(sys, "argv", ["lab", *map(str, arguments)])

@@ -142,7 +142,7 @@ def no_timeout_breaks_a_barrier_early(history: Sequence[Entry], schedule: Schedu
         elif isinstance(entry, Ran) and entry.script == "barrier break" and entry.arguments[-1] == b"timeout":
             is_early = entry.time < deadlines.get(entry.token, 0.0)
             if is_early:
-                yield Violation("time-out", entry.time, f"{entry.token!r} has timed out before its deadline")
+                yield Violation("timeout", entry.time, f"{entry.token!r} has timed out before its deadline")
 
 
 def nobody_arrives_after_it_has_left(history: Sequence[Entry], schedule: Schedule) -> Iterator[Violation]:

@@ -231,7 +231,7 @@ def no_time_out_is_early(history: Sequence[Entry], schedule: Schedule) -> Iterat
             if entry.status == "invoked":
                 deadlines[entry.number] = entry.value
             elif entry.status == "succeeded" and entry.value is False and entry.time < deadlines[entry.number]:
-                yield Violation("time-out", entry.time, f"process {entry.process} was not let in, before its deadline")
+                yield Violation("timeout", entry.time, f"process {entry.process} was not let in, before its deadline")
 
 
 def nothing_is_kept_for_nobody(history: Sequence[Entry], schedule: Schedule) -> Iterator[Violation]:

@@ -106,7 +106,7 @@ def nobody_is_woken_without_a_notification(history: Sequence[Entry], schedule: S
             elif not entry.value and entry.token in notified:
                 yield Violation("wake-up", entry.time, f"{entry.token!r} was notified, and returned False")
             elif not entry.value and entry.time < deadline:
-                yield Violation("time-out", entry.time, f"{entry.token!r} returned False before its deadline")
+                yield Violation("timeout", entry.time, f"{entry.token!r} returned False before its deadline")
 
 
 def only_who_waits_is_notified(history: Sequence[Entry], schedule: Schedule) -> Iterator[Violation]:

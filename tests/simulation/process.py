@@ -258,8 +258,9 @@ class Task:
             self._receive(self._step)
 
     def dispose(self) -> None:
-        """Free the generator without effect on anybody else."""
+        """Free the generator without effect on anybody else: what it does meanwhile, it does as this task."""
         self.done = True
+        self._world.current = self
         while self._steps.gi_frame is not None:
             try:
                 self._steps.close()

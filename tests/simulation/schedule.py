@@ -17,7 +17,7 @@ PROCESS_FAULTS = {
     "lose request": 3,
     "lose reply": 3,
     "delay reply": 3,
-    "delay request": 3,  # for less than the time-out, or past it: then its copy arrives late
+    "delay request": 3,  # for less than the timeout, or past it: then its copy arrives late
     "pause": 3,
     "kill": 2,
     "power off": 1,  # as kill, but nobody closes its connections

@@ -7,11 +7,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from broker.engine.operations import Sleep
 from broker.server.private_server import PrivateServer
+from broker.transport.connection import NEVER
 from tests.simulation.mutants import MUTANTS, MutantError, applied, catch
+from tests.simulation.process import Host, Process
 from tests.simulation.runs import report, run, run_seeds, shrink
 from tests.simulation.schedule import Schedule, make_schedule
+from tests.simulation.server import SimulatedServer
 from tests.simulation.workloads import WORKLOADS
+from tests.simulation.world import World
 
 GRANTS = 8_000  # of each part, with a tenth as many faults
 FEWER = {"condition": 800, "barrier": 800}  # in the first part: a state is read after each of their scripts
@@ -45,6 +50,28 @@ def test_a_schedule_can_be_repeated(url, primitive):
     assert Schedule.from_json(schedule.to_json()) == schedule
     first, second = (list(map(repr, run(url, schedule).history)) for _ in range(2))
     assert first == second
+
+
+def test_a_process_that_is_killed_frees_its_generators_as_their_own_tasks(url):
+    server = SimulatedServer(url, lambda text: text)
+    world = World(make_schedule("lock", 0, 1), server)
+    process = Process(world, 1, Host(1))
+    freed = []
+
+    def steps():
+        begun_by = world.current
+        try:
+            yield Sleep(NEVER)
+        finally:
+            freed.append((begun_by, world.current))
+
+    for _ in range(2):
+        process.start_worker(steps())
+    for task in process.workers:
+        task.resume(0, None, None)
+    process.end()
+    server.close()
+    assert freed == [(task, task) for task in process.workers]
 
 
 def test_a_failing_schedule_is_shrunk(url):

@@ -37,7 +37,7 @@ A counter is a sum, and a sum does not tell who is missing. Leases belong to
 holders, so the holders have to be on record. The time is the server's: those
 of the clients differ. Permits as keys of their own, each with an expiry, work
 as well. multiprocessing's semaphore is a counter, too: a killed holder's
-permit is gone for ever."""),
+permit is gone forever."""),
     trials=(
         Trial(((hold(20), 0), (hold(20), 1), (hold(5), 2), (hold(5), 3)), JUDGE, until=28),
         Trial(BOTH_FREE, JUDGE, 41, Fault(KILL, "A", WORK)),

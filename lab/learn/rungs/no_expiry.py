@@ -28,7 +28,7 @@ release() is called by the holder.
 A lock across processes needs a lease: nobody can tell a dead holder from a
 slow one, so the server takes the lock back after a time that all know.
 multiprocessing's own lock has none: if its holder is killed, all others wait
-for ever (`lab compare tickets --clients 10 --stock 10 --fault kill --seed
+forever (`lab compare tickets --clients 10 --stock 10 --fault kill --seed
 40`)."""),
     trials=(ORDINARY, KILLED_INSIDE),
 )

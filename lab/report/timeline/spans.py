@@ -103,7 +103,7 @@ def _belongs(begin: Event, end: Event) -> bool:
 
 
 def _holds(trace: Trace, events: list[Event], ends: Lifetimes) -> Iterator[Span]:
-    """Return who was inside; what is not released is held for ever without leases, whether or not its holder lives."""
+    """Return who was inside; what is not released is held forever without leases, whether or not its holder lives."""
     holders: list[Event] = []
     for event in events:
         if event.what == "enters":

@@ -142,7 +142,7 @@ def test_event_whose_set_is_lost(proxy: Proxy, fault: Fault) -> None:
 
 
 def test_silent_server_does_not_prolong_a_timeout(proxy: Proxy) -> None:
-    """A call's own time-out bounds it, and the next call gets a new connection."""
+    """A call's own timeout bounds it, and the next call gets a new connection."""
 
     async def main(ctx: aio.Context) -> None:
         await warm_up(ctx)

@@ -249,7 +249,7 @@ class PermitsMachine(ScriptMachine):
         assert held == {
             token: self.permit(hold.fence, hold.expires, hold.lease) for token, hold in self.model.held.items()
         }
-        assert -1 not in ttls, "a key would stay for ever"  # -2: there is no such key
+        assert -1 not in ttls, "a key would stay forever"  # -2: there is no such key
 
     def permit(self, fence: int, expires: int, lease: int) -> bytes:
         return b"%d %d %d" % (fence, expires, lease)

@@ -26,6 +26,7 @@ KEYS = st.sampled_from([0, 1, 1.0, True, "x", b"x", None, (1, 2), (1.0, 2), ("x"
 
 LISTS_OF_KEYS = st.lists(KEYS, max_size=4)
 SETS = st.sets(KEYS, max_size=4)
+UNHASHABLE = st.sampled_from([{*"xyz"}, {1}, [1]])  # a set is looked for as a frozen one
 
 LIST_CALLS: dict[str, tuple[Any, ...]] = {
     "append": (ITEMS,),
@@ -62,11 +63,9 @@ DICT_CALLS: dict[str, tuple[Any, ...]] = {
 
 
 SET_CALLS: dict[str, tuple[Any, ...]] = {
-    "__contains__": (KEYS,),
     "__len__": (),
-    "add": (KEYS,),
-    "discard": (KEYS,),
-    "remove": (KEYS,),
+    "add": (KEYS | UNHASHABLE,),
+    **dict.fromkeys(["__contains__", "discard", "remove"], (KEYS | UNHASHABLE,)),
     "copy": (),
     "clear": (),
     "__isub__": (SETS,),
@@ -141,6 +140,8 @@ def test_dict(ctx: Context, initial: dict[Any, Any], calls: list[Any]) -> None:
 
 
 @given(initial=SETS, calls=calls(SET_CALLS))
+@example({frozenset("xyz")}, [("__contains__", ({*"xyz"},)), ("remove", ({*"xyz"},)), ("remove", ({*"xyz"},))])
+@example({frozenset("xyz")}, [("discard", ({*"xyz"},)), ("discard", ({1},)), ("discard", ([1],))])
 @example({0, "x"}, [("symmetric_difference_update", ([0, 1, 1],)), ("intersection_update", ()), ("discard", (None,))])
 def test_set(ctx: Context, initial: set[Any], calls: list[Any]) -> None:
     managed, local = ctx.Manager().set(initial), {*initial}
@@ -163,6 +164,7 @@ def test_the_rest_of_a_set(ctx: Context) -> None:
     assert numbers is before
     assert (numbers.copy(), len(numbers), str(manager.set([1]))) == ({2, 3, 5}, 3, "{1}")
     assert {numbers.pop() for _ in range(3)} == {2, 3, 5}
+    assert type(numbers)[int].__args__ == (int,)
     for missing in (numbers.pop, lambda: numbers.remove(5)):
         with pytest.raises(KeyError):
             missing()

@@ -77,7 +77,7 @@ def test_a_semaphore_that_nobody_holds_is_a_signal_that_anybody_may_give():
     assert in_vain(*PROCESSES, "main creates S semaphore 0", "a requests S") == set()
 
 
-def test_an_ended_holder_blocks_for_ever_unless_its_lease_expires():
+def test_an_ended_holder_blocks_forever_unless_its_lease_expires():
     lines = (*PROCESSES, *LOCKS, "a enters L", "a ends", "b requests L")
     assert in_vain(*lines) == {"b"}
     assert in_vain(*lines, backend="redis") == set()

@@ -31,7 +31,7 @@ UNJUDGED = {
 @pytest.mark.parametrize("source", UNJUDGED)
 def test_what_cannot_be_judged_is_said_in_one_sentence(attempt: Try, source: str) -> None:
     sentence = UNJUDGED[source]
-    if sentence is None:  # it waits for ever, which can be judged
+    if sentence is None:  # it waits forever, which can be judged
         assert attempt("no_expiry", source).verdict is not None
         return
     with pytest.raises(UnjudgedError, match=f"^{re.escape(sentence)}"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 from collections.abc import Callable
@@ -268,6 +269,23 @@ def test_waits_for_conditions_and_barriers_are_named(lab: RunLab, program: Progr
 
 
 @pytest.mark.slow
+def test_a_manager_s_lock_without_a_timeout_is_waited_for_in_vain(lab: RunLab, program: Program, url: str):
+    path = program(
+        """
+        from multiprocessing import Manager
+
+        if __name__ == "__main__":
+            lock = Manager().Lock()
+            lock.acquire()
+            lock.acquire(timeout=-1)
+        """
+    )
+    done = lab("compare", path, "--limit", 3, "--on", "redis", "--redis-url", url)
+    text = " ".join(done.stdout.split())
+    assert "Deadlock on redis: MainProcess waits for lock (program.py:5), which MainProcess holds." in text
+
+
+@pytest.mark.slow
 def test_who_was_notified_and_cannot_get_the_lock_is_named(lab: RunLab, program: Program, url: str):
     path = program(
         """
@@ -299,6 +317,70 @@ def test_who_was_notified_and_cannot_get_the_lock_is_named(lab: RunLab, program:
         "Deadlock on local, redis, rq: MainProcess waits for one to end; one waits for Lock (program.py:16), which two "
         "holds; two waits for lock of total (program.py:16), which MainProcess holds."
     ) in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize("backend", ["redis", pytest.param("rq", marks=pytest.mark.slow)])
+def test_values_without_their_lock_are_counted_or_named(
+    lab: RunLab, program: Program, url: str, tmp_path: Path, backend: str
+):
+    path = program(
+        """
+        import ctypes
+        from multiprocessing import Array, Process, RawArray, RawValue, Value, sharedctypes
+
+        class Point(ctypes.Structure):
+            _fields_ = [("x", ctypes.c_double), ("y", ctypes.c_int)]
+
+            def move(self, distance):
+                self.x += distance
+
+        def work(raw, unlocked, squares, points, total):
+            raw.value += 1
+            unlocked.value += 1
+            squares[1] = squares[0]
+            points[1].move(points[0].y)
+            total.get_obj().value += 1
+            total.value += 1
+
+        if __name__ == "__main__":
+            raw, unlocked, squares = RawValue("i"), Value("i", lock=False), RawArray("i", [2, 3])
+            points, total, unused = RawArray(Point, 2), Value("i"), RawValue("i")
+            child = Process(target=work, args=(raw, unlocked, squares, points, total))
+            child.start()
+            child.join()
+            copied = sharedctypes.copy(squares)
+            print(raw.value, unlocked.value, squares[:], points[1].x, total.value, bytes(copied))
+            print(sharedctypes.synchronized(copied)[0])
+        """
+    )
+    done = lab(
+        "compare", path, "--on", f"local,{backend}", "--redis-url", url, "--json", "figures", "--trace", "traces"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    figures = json.loads((tmp_path / "figures").read_text())["backends"]
+    local, used = (
+        {name.partition(" (")[0]: usage for name, usage in figures[each]["primitives"].items()}
+        for each in ("local", backend)
+    )
+    assert used == {
+        "raw": {"reads": 2, "writes": 1},
+        "unlocked": {"reads": 2, "writes": 1},
+        "squares": {"reads": 2, "writes": 1},
+        "points": {"reads": 6, "writes": 1},
+        "total": {"reads": 3, "writes": 2},
+        "copied": {"reads": 1, "writes": 0},
+        "synchronized": {"reads": 1, "writes": 0},
+    }
+    assert local == {"total": {"reads": 2, "writes": 1}, "synchronized": {"reads": 1, "writes": 0}}
+    unrecorded = [name.partition(" (")[0] for name in figures["local"]["unrecorded"]]
+    assert (sorted(unrecorded), figures[backend]["unrecorded"]) == (
+        ["copied", "points", "raw", "squares", "total", "unlocked", "unused"],
+        [],
+    )
+    for text in (done.stdout, lab("check", "traces").stdout):
+        [line] = [line for line in " ".join(text.split()).split(". ") if "not recorded" in line]
+        assert re.search(r"memory are not recorded: raw \(program.py:20\), .* on local", line)
+        assert "differs" not in text
 
 
 @pytest.mark.slow

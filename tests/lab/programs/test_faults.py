@@ -72,6 +72,24 @@ def test_what_a_killed_process_of_a_program_held_is_free_again(
     assert f"Process-1 was killed inside {ROOMS} on {backend}." in text
 
 
+def test_whatever_can_be_held_has_the_lease_of_the_run(lab: RunLab, url: str, program: Callable[..., Path]):
+    path = program(
+        """
+        import multiprocessing
+
+        def leases(where):
+            locks = [where.Lock(), where.RLock(), where.Semaphore(), where.BoundedSemaphore(), where.Barrier(1)]
+            return {*(each.lease for each in locks), where.Condition().lock.lease, where.JoinableQueue()._lease}
+
+        if __name__ == "__main__":
+            with multiprocessing.Manager() as manager:
+                print(leases(multiprocessing), leases(manager), multiprocessing.Value("i").get_lock().lease)
+        """
+    )
+    done = lab("run", path, "--on", "redis", "--redis-url", url, "--fault", "kill")
+    assert done.stdout == "{3.0} {3.0} 3.0\n"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS[1:])
 @pytest.mark.parametrize("kind", ["restart", "restart-empty"])

@@ -89,7 +89,7 @@ def test_an_entry_that_was_recorded_after_a_later_grant_was_never_inside():
 
 
 @pytest.mark.parametrize(("backend", "end"), [("local", 9), ("redis", 1)])
-def test_what_a_process_did_not_release_is_held_for_ever_without_leases(backend: str, end: float):
+def test_what_a_process_did_not_release_is_held_forever_without_leases(backend: str, end: float):
     trace = parse_trace("0 a enters\n1 a dies\n9 lab joins a -9", backend=backend)
     assert [span for span in spans(trace) if span[1] == "inside"] == [("a", "inside", 0, end)]
 
