@@ -21,7 +21,7 @@ from broker.transport.scripts import BoundScript
 from broker.values.guarded_bytes import LEASE_LOST, LOCKED
 from broker.values.layout import CType, check_size, ctype_of, describe, is_simple, reads_as_python
 from broker.values.shared import SharedObject, region, view
-from broker.values.stored_bytes import CREATE, LOST, NO_PERMIT, StoredArray, StoredBytes, StoredValue, sized, sum_of
+from broker.values.stored_bytes import CREATE, LOST, NO_PERMIT, StoredArray, StoredBytes, StoredValue, sized, sum_size
 from broker.values.synchronized import SynchronizedBase, lock_name, synchronized
 
 B = TypeVar("B", bound="_AsyncBytes[Any]")
@@ -48,7 +48,7 @@ class _Plan:
         self.arguments = b"%d" % offset, data, b"%d" % size, b"%d" % distance
 
     def add(self, offset: int, number_format: bytes, addend: bytes) -> bytes:
-        self.kind, self.parse = ADD, sum_of(number_format, addend)
+        self.kind, self.parse = ADD, sized(sum_size(number_format, addend))
         self.arguments = b"%d" % offset, number_format, addend
         return bytes(8) if self.reply is None else self.reply
 
@@ -132,7 +132,8 @@ class _AsyncBytes(Handle[S]):
         lease = self._own_lease()
         permit = NO_PERMIT if lease is None else lease.token
         any_reply = either(parse, LOST, LOCKED, LEASE_LOST)
-        reply = await self._drive(lambda client: ask(client, any_reply, script, client.new_token(), permit, *arguments))
+        sent = (self._blocking._may_renew(), permit, *arguments)
+        reply = await self._drive(lambda client: ask(client, any_reply, script, client.new_token(), *sent))
         if reply == LOST:
             raise self._blocking._data_lost()
         if reply == LOCKED and self._lock is not None:

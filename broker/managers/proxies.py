@@ -189,7 +189,7 @@ class DictProxy(Proxy):
         raise KeyError(key)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        self._store.put([(key, value)])
+        self._store.put_one(key, value)
 
     def __delitem__(self, key: Any) -> None:
         self._store.remove(key)
@@ -434,7 +434,7 @@ class NamespaceProxy(Proxy):
         if name.startswith("_"):
             object.__setattr__(self, name, value)
         else:
-            self._store.put([(name, value)])
+            self._store.put_one(name, value)
 
     def __delattr__(self, name: str) -> None:
         if name.startswith("_"):
@@ -473,7 +473,7 @@ class ValueProxy(Proxy):
 
     def set(self, value: Any) -> None:
         """Replace the object."""
-        self._store.put([("value", value)])
+        self._store.put_one("value", value)
 
     def _getvalue(self) -> Any:
         return self.get()

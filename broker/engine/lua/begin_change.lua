@@ -2,7 +2,8 @@
 -- nothing; needs STATE, CREATED, LOST, and the token as the second argument.
 --
 -- A client sends one request at a time, and numbers them. So the state remembers for each client only the number and
--- the result of its last change, for five minutes at least: longer than any client retries a request.
+-- the result of its last change, for five minutes at least (see record_change.lua): longer than any client retries a
+-- request.
 local CLIENT, NUMBER = string.match(ARGV[2], '^(.*):(%d+)')
 local created, touched, last = unpack(redis.call('HMGET', STATE, 'created', 'touched', CLIENT))
 if created ~= CREATED then return LOST end
