@@ -29,6 +29,7 @@ S = TypeVar("S", bound=StoredBytes)
 T = TypeVar("T")
 
 READ, WRITE, ADD = range(3)  # the order of `StoredBytes.scripts`
+WRITE_PIECES = -1
 
 
 class _Plan:
@@ -43,8 +44,11 @@ class _Plan:
         self.parse, self.arguments = sized(size), (b"%d" % offset, b"%d" % (offset + size - 1))
         return bytes(size) if self.reply is None else self.reply
 
-    def write(self, offset: int, data: bytes, size: int, distance: int) -> None:
-        self.kind, self.parse = WRITE, integer
+    def write(self, offset: int, data: bytes) -> None:
+        self.kind, self.parse, self.arguments = WRITE, integer, (b"%d" % offset, data)
+
+    def write_pieces(self, offset: int, data: bytes, size: int, distance: int) -> None:
+        self.kind, self.parse = WRITE_PIECES, integer
         self.arguments = b"%d" % offset, data, b"%d" % size, b"%d" % distance
 
     def add(self, offset: int, number_format: bytes, addend: bytes) -> bytes:
@@ -121,8 +125,10 @@ class _AsyncBytes(Handle[S]):
             return result
         await self.open()
         scripts = self._blocking.scripts(*([] if self._lock is None else [self._lock.blocking._key]))
-        reply = await self._run_guarded(plan.parse, scripts[plan.kind], *plan.arguments)
-        if plan.kind == WRITE:
+        writes_pieces = plan.kind == WRITE_PIECES
+        script = self._blocking.pieces_script(scripts[WRITE]) if writes_pieces else scripts[plan.kind]
+        reply = await self._run_guarded(plan.parse, script, *plan.arguments)
+        if plan.kind in (WRITE, WRITE_PIECES):
             return result
         plan.reply = reply
         return use(view(self._ctype, plan))

@@ -68,10 +68,15 @@ class LockedBytes:
         with self.exclusive():
             return self.stored.read(offset, size)
 
-    def write(self, offset: int, data: bytes, size: int, distance: int) -> None:
+    def write(self, offset: int, data: bytes) -> None:
+        """Write bytes at `offset`."""
+        with self.exclusive():
+            self.stored.write(offset, data)
+
+    def write_pieces(self, offset: int, data: bytes, size: int, distance: int) -> None:
         """Write pieces of `size` bytes: the first one at `offset`, each of the others `distance` behind the last."""
         with self.exclusive():
-            self.stored.write(offset, data, size, distance)
+            self.stored.write_pieces(offset, data, size, distance)
 
     def add(self, offset: int, number_format: bytes, addend: bytes) -> bytes:
         """Add to a number; the arguments and the result are those of add.lua."""
@@ -104,9 +109,14 @@ class GuardedBytes(LockedBytes):
         data: bytes = self._access(sized(size, *STATUSES), self._read_script, *arguments)
         return data
 
-    def write(self, offset: int, data: bytes, size: int, distance: int) -> None:
+    def write(self, offset: int, data: bytes) -> None:
+        """Write bytes at `offset`."""
+        self._access(integer, self._write_script, b"%d" % offset, data)
+
+    def write_pieces(self, offset: int, data: bytes, size: int, distance: int) -> None:
         """Write pieces of `size` bytes: the first one at `offset`, each of the others `distance` behind the last."""
-        self._access(integer, self._write_script, b"%d" % offset, data, b"%d" % size, b"%d" % distance)
+        arguments = b"%d" % offset, data, b"%d" % size, b"%d" % distance
+        self._access(integer, self.stored.pieces_script(self._write_script), *arguments)
 
     def add(self, offset: int, number_format: bytes, addend: bytes) -> bytes:
         """Add to a number; the arguments and the result are those of add.lua."""

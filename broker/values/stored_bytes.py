@@ -17,7 +17,8 @@ from broker.transport.scripts import BoundScript, PackedKeys, Script
 
 CREATE = Script("values/lua/create.lua", arguments=3)
 READ = Script("values/lua/read.lua", arguments=5)
-WRITE = Script("values/lua/write.lua", arguments=7)
+WRITE = Script("values/lua/write.lua", arguments=5)
+WRITE_PIECES = Script("values/lua/write_pieces.lua", arguments=7)
 ADD = Script("values/lua/add.lua", arguments=6)
 
 LOST = -1  # the reply if the bytes are no longer there, see values/lua/stored_bytes.lua
@@ -34,7 +35,10 @@ class Memory(Protocol):
     def read(self, offset: int, size: int) -> bytes:
         """Return `size` bytes from `offset` on."""
 
-    def write(self, offset: int, data: bytes, size: int, distance: int) -> None:
+    def write(self, offset: int, data: bytes) -> None:
+        """Write bytes at `offset`."""
+
+    def write_pieces(self, offset: int, data: bytes, size: int, distance: int) -> None:
         """Write pieces of `size` bytes: the first one at `offset`, each of the others `distance` behind the last."""
 
     def add(self, offset: int, number_format: bytes, addend: bytes) -> bytes:
@@ -71,6 +75,10 @@ class StoredBytes(ExpiringHandle):
         read, write, add = (each.bind(keys, self._created, more_keys=INDEX_KEY) for each in (READ, WRITE, ADD))
         return read, write, add
 
+    def pieces_script(self, write_script: BoundScript) -> BoundScript:
+        """Return what writes pieces where one of the `scripts` writes."""
+        return WRITE_PIECES.bind(write_script.keys, self._created, more_keys=INDEX_KEY)
+
     @property
     def stored(self) -> StoredBytes:
         """The bytes themselves."""
@@ -82,9 +90,14 @@ class StoredBytes(ExpiringHandle):
         data: bytes = self.access(sized(size, LOST), self._read_script, NO_PERMIT, *arguments)
         return data
 
-    def write(self, offset: int, data: bytes, size: int, distance: int) -> None:
+    def write(self, offset: int, data: bytes) -> None:
+        """Write bytes at `offset`."""
+        self.access(integer, self._write_script, NO_PERMIT, b"%d" % offset, data)
+
+    def write_pieces(self, offset: int, data: bytes, size: int, distance: int) -> None:
         """Write pieces of `size` bytes: the first one at `offset`, each of the others `distance` behind the last."""
-        self.access(integer, self._write_script, NO_PERMIT, b"%d" % offset, data, b"%d" % size, b"%d" % distance)
+        arguments = b"%d" % offset, data, b"%d" % size, b"%d" % distance
+        self.access(integer, self.pieces_script(self._write_script), NO_PERMIT, *arguments)
 
     def add(self, offset: int, number_format: bytes, addend: bytes) -> bytes:
         """Add to a number; the arguments and the result are those of add.lua."""
