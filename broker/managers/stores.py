@@ -185,7 +185,9 @@ class MappingStore(Store):
 
     def put_one(self, key: Any, value: Any) -> None:
         """Put a value under a key."""
-        self._call(_changed, MAPPING_SET, field_of(key), self._pickle((key, value)))
+        arguments = self._may_renew(), field_of(key), self._pickle((key, value))
+        if self._ask_at_once(integer, self._bind_script(MAPPING_SET), arguments, has_token=True) == LOST:
+            raise self._data_lost()
 
     def put(self, entries: Iterable[tuple[Any, Any]]) -> None:
         """Put values under keys."""

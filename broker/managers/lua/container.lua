@@ -13,5 +13,4 @@
 -- Each script returns what it says; or -1 if the container is no longer there: the data was lost, or it was deleted or
 -- has expired; or -2 if there is no such item.
 local STATE, ITEMS, CREATED, RENEW = KEYS[1], KEYS[2], ARGV[1], ARGV[3]
-local DATA = { unpack(KEYS, 2, #KEYS - 1) }
 local LOST, MISSING = -1, -2
