@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from broker.engine.handle import Handle
+from broker.errors import DataLostError
 
 RENEWAL_INTERVAL = 240.0  # seconds; less than the five minutes of a period, see engine/lua/record_change.lua
 
@@ -35,3 +36,7 @@ class ExpiringHandle(Handle):
             return NOT_YET
         self._renew_at = now + RENEWAL_INTERVAL
         return RENEW
+
+    def _data_lost(self) -> DataLostError:
+        self._renew_at = 0.0  # what is left is not read: its state may have expired, and the rest does so a day later
+        return super()._data_lost()

@@ -174,6 +174,15 @@ def test_reading_a_key_renews_the_expiry_from_time_to_time(ctx: Context, client:
     assert names._store._renew_at > 0.0
 
 
+def test_what_is_left_of_an_expired_dict_is_not_read(ctx: Context, client: redis.Redis) -> None:
+    names = ctx.Manager().dict(x=1)
+    client.delete(names._store._key)  # the state expires a day earlier
+    names._store._renew_at = 0.0  # as then
+    for _ in range(2):
+        with pytest.raises(DataLostError):
+            names.get("x")
+
+
 def test_a_cleared_dict_is_not_lost(ctx: Context, client: redis.Redis) -> None:
     names = ctx.Manager().dict(x=1)
     names.clear()
