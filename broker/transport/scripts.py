@@ -97,16 +97,16 @@ class BoundScript:
 class Command:
     """A Redis command, which is sent as a bound script is."""
 
-    __slots__ = ("_count", "_packed", "sha")
+    __slots__ = ("_packed", "_parts", "sha")
 
     def __init__(self, *parts: bytes) -> None:
         self.sha = b""
-        self._count = len(parts)
+        self._parts = parts
         self._packed = b"".join(map(_pack_bulk, parts))
 
     def pack_evalsha(self, *arguments: bytes) -> bytes:
         """Return the request."""
-        return _join([b"*%d\r\n" % (self._count + len(arguments)), self._packed], arguments)
+        return _join([b"*%d\r\n" % (len(self._parts) + len(arguments)), self._packed], arguments)
 
     pack_eval = pack_evalsha
 
