@@ -21,7 +21,7 @@ from broker.transport.scripts import BoundScript
 from broker.values.guarded_bytes import LEASE_LOST, LOCKED
 from broker.values.layout import CType, check_size, ctype_of, describe, is_simple, reads_as_python
 from broker.values.shared import SharedObject, region, view
-from broker.values.stored_bytes import CREATE, LOST, NO_PERMIT, StoredArray, StoredBytes, StoredValue, sized, sum_of
+from broker.values.stored_bytes import CREATE, LOST, NO_PERMIT, StoredArray, StoredBytes, StoredValue, sized, sum_size
 from broker.values.synchronized import SynchronizedBase, lock_name, synchronized
 
 B = TypeVar("B", bound="_AsyncBytes[Any]")
@@ -29,6 +29,7 @@ S = TypeVar("S", bound=StoredBytes)
 T = TypeVar("T")
 
 READ, WRITE, ADD = range(3)  # the order of `StoredBytes.scripts`
+WRITE_PIECES = -1
 
 
 class _Plan:
@@ -43,12 +44,15 @@ class _Plan:
         self.parse, self.arguments = sized(size), (b"%d" % offset, b"%d" % (offset + size - 1))
         return bytes(size) if self.reply is None else self.reply
 
-    def write(self, offset: int, data: bytes, size: int, distance: int) -> None:
-        self.kind, self.parse = WRITE, integer
+    def write(self, offset: int, data: bytes) -> None:
+        self.kind, self.parse, self.arguments = WRITE, integer, (b"%d" % offset, data)
+
+    def write_pieces(self, offset: int, data: bytes, size: int, distance: int) -> None:
+        self.kind, self.parse = WRITE_PIECES, integer
         self.arguments = b"%d" % offset, data, b"%d" % size, b"%d" % distance
 
     def add(self, offset: int, number_format: bytes, addend: bytes) -> bytes:
-        self.kind, self.parse = ADD, sum_of(number_format, addend)
+        self.kind, self.parse = ADD, sized(sum_size(number_format, addend))
         self.arguments = b"%d" % offset, number_format, addend
         return bytes(8) if self.reply is None else self.reply
 
@@ -121,8 +125,10 @@ class _AsyncBytes(Handle[S]):
             return result
         await self.open()
         scripts = self._blocking.scripts(*([] if self._lock is None else [self._lock.blocking._key]))
-        reply = await self._run_guarded(plan.parse, scripts[plan.kind], *plan.arguments)
-        if plan.kind == WRITE:
+        writes_pieces = plan.kind == WRITE_PIECES
+        script = self._blocking.pieces_script(scripts[WRITE]) if writes_pieces else scripts[plan.kind]
+        reply = await self._run_guarded(plan.parse, script, *plan.arguments)
+        if plan.kind in (WRITE, WRITE_PIECES):
             return result
         plan.reply = reply
         return use(view(self._ctype, plan))
@@ -132,7 +138,8 @@ class _AsyncBytes(Handle[S]):
         lease = self._own_lease()
         permit = NO_PERMIT if lease is None else lease.token
         any_reply = either(parse, LOST, LOCKED, LEASE_LOST)
-        reply = await self._drive(lambda client: ask(client, any_reply, script, client.new_token(), permit, *arguments))
+        sent = (self._blocking._may_renew(), permit, *arguments)
+        reply = await self._drive(lambda client: ask(client, any_reply, script, client.new_token(), *sent))
         if reply == LOST:
             raise self._blocking._data_lost()
         if reply == LOCKED and self._lock is not None:

@@ -6,7 +6,10 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from broker.engine.operations import IO, Operation, Steps
+from broker.engine.operations import IO, Execute, Operation, Steps
+from broker.engine.requests import RETRYABLE, parsed, retry
+from broker.transport.connection import Connection
+from broker.transport.scripts import BoundScript, Command
 
 T = TypeVar("T")
 
@@ -31,3 +34,15 @@ def drive(steps: Steps[T], io: IO) -> T:
             if inspect.getgeneratorstate(steps) == inspect.GEN_CLOSED:  # they have ended with this error
                 raise
             resume, result = steps.throw, error
+
+
+def ask(
+    connection: Connection, parse: Callable[[Any], T], script: BoundScript | Command, arguments: tuple[bytes, ...]
+) -> T:
+    """Do what to drive `requests.ask` does, and make no steps unless the first attempt fails, as that is faster."""
+    try:
+        reply = connection.execute(script, arguments)
+    except RETRYABLE as error:
+        steps = retry(connection, lambda until: Execute(script, arguments, until), error=error)
+        reply = drive(steps, connection)
+    return parsed(connection, parse, reply)

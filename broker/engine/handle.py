@@ -12,7 +12,7 @@ import redis
 
 from broker.engine.operations import Client, Steps
 from broker.engine.owner import Owner, default_owner
-from broker.engine.requests import ask, run
+from broker.engine.requests import run
 from broker.engine.session import Session, get_session
 from broker.errors import BrokerError, DataLostError, InvalidArgumentError, MismatchError
 from broker.transport.address import split_keeper
@@ -148,7 +148,16 @@ class Handle:
 
     def _ask(self, parse: Callable[[Any], T], script: BoundScript | Command, *arguments: bytes) -> T:
         """Run a script as `_run` does; return what `parse` makes of its reply, as `requests.ask` does."""
-        return self._drive(lambda client: ask(client, parse, script, *(arguments or (client.new_token(),))))
+        return self._ask_at_once(parse, script, arguments, has_token=not arguments)
+
+    def _ask_at_once(
+        self, parse: Callable[[Any], T], script: BoundScript | Command, arguments: tuple[bytes, ...], has_token: bool
+    ) -> T:
+        """Run a script as `Session.ask` does."""
+        try:
+            return self._get_session().ask(parse, script, arguments, has_token)
+        except redis.ResponseError as error:
+            raise self._translate_error(error) from error
 
     def _drive(self, steps: Callable[[Client], Steps[T]]) -> T:
         """Drive the steps that are made for a client of this process's session."""

@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, TypeVar
 
-from broker.engine.blocking import drive
+from broker.engine.blocking import ask, drive
 from broker.engine.lease import Holdings
 from broker.engine.lease_renewer import LeaseRenewer
 from broker.engine.operations import Client, Steps
 from broker.engine.requests import run
 from broker.transport.address import split_keeper
 from broker.transport.connection import Connection
-from broker.transport.scripts import BoundScript
+from broker.transport.scripts import BoundScript, Command
 from broker.transport.wire import WireFactory, wire_factory
 
 REPLY_TIMEOUT = 5.0  # seconds without a reply after which the connection is closed and the request sent again
@@ -49,6 +49,18 @@ class Session:
         connection = self.acquire_connection()
         try:
             return drive(steps(connection), connection)
+        finally:
+            self.release_connection(connection)
+
+    def ask(
+        self, parse: Callable[[Any], T], script: BoundScript | Command, arguments: tuple[bytes, ...], has_token: bool
+    ) -> T:
+        """Run a script as `requests.ask` does; with `has_token`, a new token comes before the arguments."""
+        connection = self.acquire_connection()
+        try:
+            if has_token:
+                arguments = (connection.new_token(), *arguments)
+            return ask(connection, parse, script, arguments)
         finally:
             self.release_connection(connection)
 

@@ -55,7 +55,7 @@ class Barrier(Handle):
 
     _kind = "barrier"
     _key_suffixes = ("waiting", "leases", "entering", "failed", "done", "past:0", "past:1")
-    __slots__ = ("_action", "_packed_keys", "_parties", "_timeout", "lease")
+    __slots__ = ("_action", "_bound", "_packed_keys", "_parties", "_timeout", "lease")
 
     def __init__(
         self,
@@ -85,6 +85,7 @@ class Barrier(Handle):
         self._parties = _check_parties(parties)
         self.lease = check_lease(lease)
         self._packed_keys = PackedKeys(self._keys)
+        self._bound: dict[Script, BoundScript] = {}  # those that were run
 
     def _pickled_options(self) -> dict[str, Any]:
         return {**super()._pickled_options(), "action": self._action, "timeout": self._timeout}
@@ -168,8 +169,12 @@ class Barrier(Handle):
         return BrokenBarrierError(f"{self!r} is broken: {why}")
 
     def _bind_script(self, script: Script) -> BoundScript:
-        lease = round(self.lease / MICROSECOND)
-        return script.bind(self._packed_keys, self._parties, lease, more_keys=INDEX_KEY)
+        bound = self._bound.get(script)
+        if bound is None:
+            lease = round(self.lease / MICROSECOND)
+            bound = script.bind(self._packed_keys, self._parties, lease, more_keys=INDEX_KEY)
+            self._bound[script] = bound
+        return bound
 
 
 def parse_state(reply: Any) -> tuple[int, bool, list[Waiter]]:

@@ -18,7 +18,7 @@ LARGE = 2**63  # for integers below it, their digits are shorter than their pick
 def field_of(key: Any) -> bytes:
     """Return the bytes for a key; raise `TypeError` if it is not hashable."""
     if type(key) is str:
-        return b"s" + key.encode(errors="surrogatepass")
+        return b"s" + key.encode("utf-8", "surrogatepass")
     hash(key)
     same = _canonical(key)
     if type(same) is int and abs(same) < LARGE:

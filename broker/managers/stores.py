@@ -7,26 +7,28 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from multiprocessing.managers import BaseProxy
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
-from broker.engine.handle import INDEX_KEY, Handle
+from broker.engine.expiring_handle import ExpiringHandle
+from broker.engine.handle import INDEX_KEY
 from broker.engine.operations import Client, Post, Steps
 from broker.engine.owner import Owner
-from broker.engine.requests import ask, parsed, run
+from broker.engine.requests import parsed, run
 from broker.managers.kept_objects import keep_objects
 from broker.managers.keys import field_of
 from broker.transport.replies import either, expect, integer, string
-from broker.transport.scripts import BoundScript, Script
+from broker.transport.scripts import BoundScript, Command, Script
 
 CREATE = Script("managers/lua/create.lua")
 FORGET_RESULT = Script("managers/lua/forget_result.lua")
-COUNT = Script("managers/lua/count.lua")
-LIST_READ = Script("managers/lua/list_read.lua", arguments=3)
-LIST_SPLICE = Script("managers/lua/list_splice.lua", arguments=5)
-LIST_REPLACE = Script("managers/lua/list_replace.lua", arguments=3)
-MAPPING_READ = Script("managers/lua/mapping_read.lua", arguments=2)
-MAPPING_READ_ALL = Script("managers/lua/mapping_read_all.lua")
-MAPPING_PUT = Script("managers/lua/mapping_put.lua", arguments=3)
-MAPPING_SELECT = Script("managers/lua/mapping_select.lua", arguments=3)
-MAPPING_REMOVE = Script("managers/lua/mapping_remove.lua", arguments=3)
+COUNT = Script("managers/lua/count.lua", arguments=2)
+LIST_READ = Script("managers/lua/list_read.lua", arguments=4)
+LIST_SPLICE = Script("managers/lua/list_splice.lua", arguments=6)
+LIST_REPLACE = Script("managers/lua/list_replace.lua", arguments=4)
+MAPPING_READ = Script("managers/lua/mapping_read.lua", arguments=3)
+MAPPING_READ_ALL = Script("managers/lua/mapping_read_all.lua", arguments=2)
+MAPPING_SET = Script("managers/lua/mapping_set.lua", arguments=4)
+MAPPING_PUT = Script("managers/lua/mapping_put.lua", arguments=4)
+MAPPING_SELECT = Script("managers/lua/mapping_select.lua", arguments=4)
+MAPPING_REMOVE = Script("managers/lua/mapping_remove.lua", arguments=4)
 
 LOST, MISSING = -1, -2  # replies, see managers/lua/container.lua
 END = 2**53  # a place behind the last item of any list; Lua has no larger whole number
@@ -37,7 +39,7 @@ KEPT_SIZE = 16384  # bytes
 T = TypeVar("T")
 
 
-class Store(Handle):
+class Store(ExpiringHandle):
     """What lists and mappings have in common."""
 
     __slots__ = ("_bound", "_created")
@@ -55,16 +57,16 @@ class Store(Handle):
 
     def _call(self, parse: Callable[[Any], Any], script: Script, *arguments: bytes) -> Any:
         """Run a script; return what `parse` makes of its reply, or raise `DataLostError` if there is no container."""
-        bound, any_reply = self._bind_script(script), either(parse, LOST)
-        reply = self._drive(lambda client: ask(client, any_reply, bound, client.new_token(), *arguments))
+        sent = (self._may_renew(), *arguments)
+        reply = self._ask_at_once(either(parse, LOST), self._bind_script(script), sent, has_token=True)
         if reply == LOST:
             raise self._data_lost()
         return reply
 
     def _take(self, parse: Callable[[Any], Any], script: Script, *arguments: bytes) -> Any:
         """Do as `_call` for a script that removes what it returns."""
-        bound, any_reply = self._bind_script(script), either(parse, LOST)
-        reply = self._drive(lambda client: self._take_result(client, any_reply, bound, arguments))
+        bound, any_reply, sent = self._bind_script(script), either(parse, LOST), (self._may_renew(), *arguments)
+        reply = self._drive(lambda client: self._take_result(client, any_reply, bound, sent))
         if reply == LOST:
             raise self._data_lost()
         return reply
@@ -155,15 +157,37 @@ class MappingStore(Store):
 
     _kind = "dict"
     _key_suffixes: ClassVar[tuple[str, ...]] = ("entries", "order")
+    __slots__ = ("_read_command",)
+
+    def _configure(self) -> None:
+        super()._configure()
+        self._read_command = Command(b"HMGET", self._keys[1], b"created")
 
     def read(self, key: Any) -> tuple[Any, ...]:
         """Return the value of `key` as a tuple of one; an empty one if there is none."""
-        entry = self._call(either(string, MISSING), MAPPING_READ, field_of(key))
+        if self._renewal_is_due:
+            entry = self._call(either(string, MISSING), MAPPING_READ, field_of(key))
+        else:
+            entry = self._ask_at_once(self._parse_entry, self._read_command, (field_of(key),), has_token=False)
+        if entry == LOST:
+            raise self._data_lost()
         return () if entry == MISSING else (self._value(entry),)
+
+    def _parse_entry(self, reply: Any) -> Any:
+        created, entry = reply
+        if created is None or int(string(created)) != self._created:
+            return LOST
+        return MISSING if entry is None else string(entry)
 
     def read_all(self) -> list[tuple[Any, Any]]:
         """Return all keys and values."""
         return [self._loads(entry) for entry in self._call(_strings, MAPPING_READ_ALL)]
+
+    def put_one(self, key: Any, value: Any) -> None:
+        """Put a value under a key."""
+        arguments = self._may_renew(), field_of(key), self._pickle((key, value))
+        if self._ask_at_once(integer, self._bind_script(MAPPING_SET), arguments, has_token=True) == LOST:
+            raise self._data_lost()
 
     def put(self, entries: Iterable[tuple[Any, Any]]) -> None:
         """Put values under keys."""

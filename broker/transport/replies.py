@@ -21,6 +21,8 @@ MAX_ELEMENTS = 1 << 24  # of one array
 MAX_DEPTH = 16  # of nested arrays
 MIN_INTEGER, MAX_INTEGER, MAX_DIGITS = -(1 << 63), (1 << 63) - 1, 19
 
+SMALL_NUMBERS = {b"%d" % number: number for number in range(256)}  # looking it up is faster than parsing it
+
 CHUNK_SIZE, MAX_CHUNK_SIZE = 65536, 1 << 20  # bytes per receive
 
 T = TypeVar("T")
@@ -82,22 +84,27 @@ class ReplyParser:
         while True:
             if self._bulk:
                 return INCOMPLETE if self._missing > 0 else self._finish_bulk()
-            start = self._position
-            end = self._buffer.find(b"\r\n", start)
+            buffer, start = self._buffer, self._position
+            end = buffer.find(b"\r\n", start)
             if end < 0:
                 self._check_partial_line()
                 return INCOMPLETE
-            kind = self._buffer[start]
-            content = self._buffer[start + 1 : end]
+            kind, content = buffer[start], buffer[start + 1 : end]
             self._position = end + 2
+            number = SMALL_NUMBERS.get(content)
             if kind == INTEGER:
-                return self._number(content)
+                return self._number(content) if number is None else number
             if kind == BULK:
+                if number is not None:  # the usual case, without further calls: all of it has arrived
+                    start, end = end + 2, end + 2 + number
+                    if buffer[end : end + 2] == b"\r\n":
+                        self._position = end + 2
+                        return buffer[start:end]
                 length = self._length(content, MAX_BULK)
                 return None if length is None else self._read_bulk(length)
             if kind != ARRAY:
                 return self._text(kind, content)
-            length = self._length(content, MAX_ELEMENTS)
+            length = self._length(content, MAX_ELEMENTS) if number is None else number
             if not length:
                 return length if length is None else []
             if len(self._arrays) == MAX_DEPTH:

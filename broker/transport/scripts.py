@@ -22,6 +22,17 @@ def _pack_bulk(argument: bytes) -> bytes:
     return b"$%d\r\n%b\r\n" % (len(argument), argument)
 
 
+_BULK_STARTS = [b"$%d\r\n" % length for length in range(256)]  # of arguments; looking it up is faster than formatting
+
+
+def _join(parts: list[bytes], arguments: tuple[bytes, ...]) -> bytes:
+    """Return the parts of a request, and these arguments after them."""
+    for argument in arguments:
+        length = len(argument)
+        parts += (_BULK_STARTS[length] if length < 256 else b"$%d\r\n" % length, argument, b"\r\n")
+    return b"".join(parts)
+
+
 class PackedKeys:
     """Keys as a part of requests, packed once for all scripts that get them."""
 
@@ -72,8 +83,7 @@ class BoundScript:
 
     def pack_evalsha(self, *arguments: bytes) -> bytes:
         """Return the request that runs the script by its hash."""
-        bulks = map(_pack_bulk, arguments)
-        return b"".join((self._start, self.keys.packed, self._more_keys.packed, self._fixed, *bulks))
+        return _join([self._start, self.keys.packed, self._more_keys.packed, self._fixed], arguments)
 
     def pack_eval(self, *arguments: bytes) -> bytes:
         """Return the request that runs the script by its text; the server then knows its hash."""
@@ -87,15 +97,16 @@ class BoundScript:
 class Command:
     """A Redis command, which is sent as a bound script is."""
 
-    __slots__ = ("_parts", "sha")
+    __slots__ = ("_packed", "_parts", "sha")
 
     def __init__(self, *parts: bytes) -> None:
         self.sha = b""
         self._parts = parts
+        self._packed = b"".join(map(_pack_bulk, parts))
 
     def pack_evalsha(self, *arguments: bytes) -> bytes:
         """Return the request."""
-        return pack_command(*self._parts, *arguments)
+        return _join([b"*%d\r\n" % (len(self._parts) + len(arguments)), self._packed], arguments)
 
     pack_eval = pack_evalsha
 

@@ -10,11 +10,12 @@ from broker.engine.lease import NOT_SENT, Lease
 from broker.errors import LeaseLostError, NotHeldError
 from broker.locks.lock import Lock
 from broker.locks.rlock import RLock
-from broker.transport.replies import either, integer
+from broker.transport.replies import integer
 from broker.transport.scripts import BoundScript
-from broker.values.stored_bytes import NO_PERMIT, Memory, StoredBytes, sized, sum_of
+from broker.values.stored_bytes import LOST, NO_PERMIT, Memory, StoredBytes, sized, sum_size
 
 LOCKED, LEASE_LOST = -2, -3  # replies to a guarded access, see values/lua/stored_bytes.lua
+STATUSES = (LOST, LOCKED, LEASE_LOST)
 
 
 class AnyLock(Protocol):
@@ -67,10 +68,15 @@ class LockedBytes:
         with self.exclusive():
             return self.stored.read(offset, size)
 
-    def write(self, offset: int, data: bytes, size: int, distance: int) -> None:
+    def write(self, offset: int, data: bytes) -> None:
+        """Write bytes at `offset`."""
+        with self.exclusive():
+            self.stored.write(offset, data)
+
+    def write_pieces(self, offset: int, data: bytes, size: int, distance: int) -> None:
         """Write pieces of `size` bytes: the first one at `offset`, each of the others `distance` behind the last."""
         with self.exclusive():
-            self.stored.write(offset, data, size, distance)
+            self.stored.write_pieces(offset, data, size, distance)
 
     def add(self, offset: int, number_format: bytes, addend: bytes) -> bytes:
         """Add to a number; the arguments and the result are those of add.lua."""
@@ -100,21 +106,27 @@ class GuardedBytes(LockedBytes):
     def read(self, offset: int, size: int) -> bytes:
         """Return `size` bytes from `offset` on."""
         arguments = b"%d" % offset, b"%d" % (offset + size - 1)
-        data: bytes = self._access(sized(size), self._read_script, *arguments)
+        data: bytes = self._access(sized(size, *STATUSES), self._read_script, *arguments)
         return data
 
-    def write(self, offset: int, data: bytes, size: int, distance: int) -> None:
+    def write(self, offset: int, data: bytes) -> None:
+        """Write bytes at `offset`."""
+        self._access(integer, self._write_script, b"%d" % offset, data)
+
+    def write_pieces(self, offset: int, data: bytes, size: int, distance: int) -> None:
         """Write pieces of `size` bytes: the first one at `offset`, each of the others `distance` behind the last."""
-        self._access(integer, self._write_script, b"%d" % offset, data, b"%d" % size, b"%d" % distance)
+        arguments = b"%d" % offset, data, b"%d" % size, b"%d" % distance
+        self._access(integer, self.stored.pieces_script(self._write_script), *arguments)
 
     def add(self, offset: int, number_format: bytes, addend: bytes) -> bytes:
         """Add to a number; the arguments and the result are those of add.lua."""
         arguments = b"%d" % offset, number_format, addend
-        total: bytes = self._access(sum_of(number_format, addend), self._add_script, *arguments)
+        parse = sized(sum_size(number_format, addend), *STATUSES)
+        total: bytes = self._access(parse, self._add_script, *arguments)
         return total
 
     def _access(self, parse: Callable[[Any], Any], script: BoundScript, *arguments: bytes) -> Any:
-        before, parse = self._own_lease(), either(parse, LOCKED, LEASE_LOST)
+        before = self._own_lease()
         if before is not None and (self._is_held or isinstance(self._lock, RLock)):
             return self._access_as_holder(before, parse, script, *arguments)
         reply = self.stored.access(parse, script, NO_PERMIT, *arguments)
@@ -140,6 +152,8 @@ class GuardedBytes(LockedBytes):
     def _own_lease(self) -> Lease | None:
         """Return the lease under which this thread holds the lock, also if it was lost."""
         holdings = self._lock._get_session().holdings
+        if not holdings.leases(self._lock._key):
+            return None
         lease: Lease | None = self._lock._current_lease(holdings)
         is_own = lease is not None and lease.owner == holdings.owner() and lease.release == NOT_SENT
         return lease if is_own else None

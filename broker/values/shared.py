@@ -48,11 +48,10 @@ class Region:
         """Return `size` bytes from `offset` on."""
         return self.memory.read(self.offset + offset, size) if size else b""
 
-    def write(self, offset: int, data: bytes, size: int = 0, distance: int = 0) -> None:
-        """Write one piece, or as `Memory.write`, if it is not in one piece."""
+    def write(self, offset: int, data: bytes) -> None:
+        """Write bytes at `offset`."""
         if data:
-            is_one = size == distance
-            self.memory.write(self.offset + offset, data, len(data) if is_one else size, distance)
+            self.memory.write(self.offset + offset, data)
 
     def local_copy(self) -> Any:
         """Return an object of ctypes with these bytes."""
@@ -204,7 +203,11 @@ class SharedArray(SharedObject, Generic[T]):
             places = places[::-1]
         local = (self._element * len(places))()
         local[:: 1 if step > 0 else -1] = value if reads_as_python(self._element) else [_local(each) for each in value]
-        region(self).write(places.start * size, bytes(local), size, places.step * size)
+        here, data, offset = region(self), bytes(local), places.start * size
+        if places.step == 1 or len(places) < 2:
+            here.write(offset, data)
+        else:
+            here.memory.write_pieces(here.offset + offset, data, size, places.step * size)
 
     def __iter__(self) -> Iterator[T]:
         return (self[place] for place in range(len(self)))
@@ -297,7 +300,7 @@ def _field_property(ctype: CType, field: Field) -> property:
             with region(self).memory.exclusive() as memory:
                 local = Region(ctype, memory, region(self).offset).local_copy()
                 setattr(local, field.name, value)
-                memory.write(region(self).offset + field.offset, bytes(local)[field.offset :][:size], size, 0)
+                memory.write(region(self).offset + field.offset, bytes(local)[field.offset :][:size])
             return
         local = ctype()
         setattr(local, field.name, _local(value))

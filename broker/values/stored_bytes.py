@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import struct
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from broker.engine.handle import INDEX_KEY, Handle
+from broker.engine.expiring_handle import ExpiringHandle
+from broker.engine.handle import INDEX_KEY
 from broker.engine.owner import Owner
-from broker.engine.requests import ask
 from broker.errors import BrokerError, MismatchError
-from broker.transport.replies import either, integer, string
+from broker.transport.replies import integer
 from broker.transport.scripts import BoundScript, PackedKeys, Script
 
 CREATE = Script("values/lua/create.lua", arguments=3)
-READ = Script("values/lua/read.lua", arguments=4)
-WRITE = Script("values/lua/write.lua", arguments=6)
-ADD = Script("values/lua/add.lua", arguments=5)
+READ = Script("values/lua/read.lua", arguments=5)
+WRITE = Script("values/lua/write.lua", arguments=5)
+WRITE_PIECES = Script("values/lua/write_pieces.lua", arguments=7)
+ADD = Script("values/lua/add.lua", arguments=6)
 
 LOST = -1  # the reply if the bytes are no longer there, see values/lua/stored_bytes.lua
 NO_PERMIT = b""
@@ -33,7 +35,10 @@ class Memory(Protocol):
     def read(self, offset: int, size: int) -> bytes:
         """Return `size` bytes from `offset` on."""
 
-    def write(self, offset: int, data: bytes, size: int, distance: int) -> None:
+    def write(self, offset: int, data: bytes) -> None:
+        """Write bytes at `offset`."""
+
+    def write_pieces(self, offset: int, data: bytes, size: int, distance: int) -> None:
         """Write pieces of `size` bytes: the first one at `offset`, each of the others `distance` behind the last."""
 
     def add(self, offset: int, number_format: bytes, addend: bytes) -> bytes:
@@ -43,7 +48,7 @@ class Memory(Protocol):
         """Hold the lock, if there is one, for an access that takes several requests; what it enters makes them."""
 
 
-class StoredBytes(Handle):
+class StoredBytes(ExpiringHandle):
     """The bytes of a value or an array, under a name.
 
     They are created by the first handle, and only by it. If the server loses them, every later access raises
@@ -70,6 +75,10 @@ class StoredBytes(Handle):
         read, write, add = (each.bind(keys, self._created, more_keys=INDEX_KEY) for each in (READ, WRITE, ADD))
         return read, write, add
 
+    def pieces_script(self, write_script: BoundScript) -> BoundScript:
+        """Return what writes pieces where one of the `scripts` writes."""
+        return WRITE_PIECES.bind(write_script.keys, self._created, more_keys=INDEX_KEY)
+
     @property
     def stored(self) -> StoredBytes:
         """The bytes themselves."""
@@ -78,17 +87,23 @@ class StoredBytes(Handle):
     def read(self, offset: int, size: int) -> bytes:
         """Return `size` bytes from `offset` on."""
         arguments = b"%d" % offset, b"%d" % (offset + size - 1)
-        data: bytes = self.access(sized(size), self._read_script, NO_PERMIT, *arguments)
+        data: bytes = self.access(sized(size, LOST), self._read_script, NO_PERMIT, *arguments)
         return data
 
-    def write(self, offset: int, data: bytes, size: int, distance: int) -> None:
+    def write(self, offset: int, data: bytes) -> None:
+        """Write bytes at `offset`."""
+        self.access(integer, self._write_script, NO_PERMIT, b"%d" % offset, data)
+
+    def write_pieces(self, offset: int, data: bytes, size: int, distance: int) -> None:
         """Write pieces of `size` bytes: the first one at `offset`, each of the others `distance` behind the last."""
-        self.access(integer, self._write_script, NO_PERMIT, b"%d" % offset, data, b"%d" % size, b"%d" % distance)
+        arguments = b"%d" % offset, data, b"%d" % size, b"%d" % distance
+        self.access(integer, self.pieces_script(self._write_script), NO_PERMIT, *arguments)
 
     def add(self, offset: int, number_format: bytes, addend: bytes) -> bytes:
         """Add to a number; the arguments and the result are those of add.lua."""
         arguments = b"%d" % offset, number_format, addend
-        total: bytes = self.access(sum_of(number_format, addend), self._add_script, NO_PERMIT, *arguments)
+        parse = sized(sum_size(number_format, addend), LOST)
+        total: bytes = self.access(parse, self._add_script, NO_PERMIT, *arguments)
         return total
 
     def exclusive(self) -> contextlib.AbstractContextManager[Memory]:
@@ -96,12 +111,11 @@ class StoredBytes(Handle):
         return contextlib.nullcontext(self)
 
     def access(self, parse: Callable[[Any], Any], script: BoundScript, permit: bytes, *arguments: bytes) -> Any:
-        """Run one of the `scripts`; return what `parse` makes of its reply.
+        """Run one of the `scripts`; return what `parse`, which accepts `LOST`, makes of its reply.
 
         Raises `DataLostError` if the bytes are no longer there.
         """
-        any_reply = either(parse, LOST)
-        reply = self._drive(lambda client: ask(client, any_reply, script, client.new_token(), permit, *arguments))
+        reply = self._ask_at_once(parse, script, (self._may_renew(), permit, *arguments), has_token=True)
         if reply == LOST:
             raise self._data_lost()
         return reply
@@ -121,20 +135,23 @@ class StoredBytes(Handle):
         return super()._translate_error(error)
 
 
-def sized(size: int) -> Callable[[Any], bytes]:
-    """Return what parses a reply of so many bytes."""
+@functools.lru_cache(maxsize=256)
+def sized(size: int, *statuses: int) -> Callable[[Any], Any]:
+    """Return what parses a reply of so many bytes, or one that is one of these integers."""
 
-    def parse(reply: Any) -> bytes:
-        if len(string(reply)) != size:
-            raise ValueError(reply)
-        return string(reply)
+    def parse(reply: Any) -> Any:
+        if type(reply) is bytes and len(reply) == size:
+            return reply
+        if type(reply) is int and reply in statuses:
+            return reply
+        raise ValueError(reply)
 
     return parse
 
 
-def sum_of(number_format: bytes, addend: bytes) -> Callable[[Any], bytes]:
-    """Return what parses the reply to these arguments of add.lua."""
-    return sized(struct.calcsize(number_format) or len(addend))  # the format of an integer is only its byte order
+def sum_size(number_format: bytes, addend: bytes) -> int:
+    """Return the size of the reply to these arguments of add.lua."""
+    return struct.calcsize(number_format) or len(addend)  # the format of an integer is only its byte order
 
 
 class StoredValue(StoredBytes):

@@ -24,24 +24,25 @@ if not arrived then
     redis.call('PEXPIRE', ENTERING, IDLE_TTL)
     return { BUSY, 0, 0, now, next_expiry() }
   end
-  arrived, place = generation, redis.call('ZCARD', WAITING)
+  local waiting = redis.call('ZCARD', WAITING)
+  arrived, place = generation, waiting
   if free then
     place, free = string.match(free, '^(%d+) ?(.*)$')
     if free == '' then redis.call('HDEL', STATE, 'free') else redis.call('HSET', STATE, 'free', free) end
   end
   record_arrival(arrived, place)
+  local is_last = waiting + 1 >= PARTIES
+  if is_last and ARGV[6] ~= '1' then -- all wait for this script, so it does no more than it has to
+    complete()
+    return { COMPLETE, tonumber(arrived), tonumber(place), now, now + LEASE }
+  end
   redis.call('ZADD', WAITING, now, TOKEN)
   redis.call('ZADD', LEASES, now + LEASE, TOKEN)
-  if redis.call('ZCARD', WAITING) < PARTIES then
-    redis.call('PEXPIRE', WAITING, IDLE_TTL)
-    redis.call('PEXPIRE', LEASES, IDLE_TTL)
-  elseif ARGV[6] == '1' then
+  redis.call('PEXPIRE', WAITING, IDLE_TTL)
+  redis.call('PEXPIRE', LEASES, IDLE_TTL)
+  if is_last then
     acting = TOKEN
     redis.call('HSET', STATE, 'acting', TOKEN)
-    redis.call('PEXPIRE', WAITING, IDLE_TTL) -- of a barrier for one party, they are new
-    redis.call('PEXPIRE', LEASES, IDLE_TTL)
-  else
-    complete()
   end
 elseif arrived == generation and not broken then
   redis.call('ZADD', LEASES, 'XX', now + LEASE, TOKEN)

@@ -24,8 +24,8 @@ local MAX_ENDED = 64 * 17         -- characters: generations that are remembered
 
 local clock = redis.call('TIME')
 local now = clock[1] * SECOND + clock[2]
-local parties, created, generation, broken, acting, free, touched =
-  unpack(redis.call('HMGET', STATE, 'parties', 'created', 'generation', 'broken', 'acting', 'free', 'touched'))
+local parties, created, generation, broken, acting, free, touched, ended =
+  unpack(redis.call('HMGET', STATE, 'parties', 'created', 'generation', 'broken', 'acting', 'free', 'touched', 'ended'))
 if parties and tonumber(parties) ~= PARTIES then return redis.error_reply('MISMATCH ' .. parties) end
 
 local CLIENT, NUMBER = string.match(TOKEN, '^(.*):(%d+)')
@@ -35,10 +35,10 @@ local ARRIVALS, PREVIOUS_ARRIVALS = KEYS[7 + PERIOD % 2], KEYS[8 - PERIOD % 2]
 
 -- A generation is the time in microseconds, or one more than the last; so it rises, also if the data was lost.
 local function begin_generation()
-  local ended = generation and (redis.call('HGET', STATE, 'ended') or '') .. generation .. ' ' or ''
+  ended = string.sub(generation and (ended or '') .. generation .. ' ' or '', -MAX_ENDED)
   generation = string.format('%.0f', math.max((generation or 0) + 1, now))
-  redis.call('HSET', STATE, 'generation', generation, 'ended', string.sub(ended, -MAX_ENDED))
-  redis.call('HDEL', STATE, 'acting', 'free')
+  redis.call('HSET', STATE, 'generation', generation, 'ended', ended)
+  if acting or free then redis.call('HDEL', STATE, 'acting', 'free') end
   redis.call('UNLINK', WAITING, LEASES)
   acting, free = false, false
 end
@@ -100,8 +100,11 @@ end
 
 -- Returns the request's own arrival, if it is repeated: its generation, which is '-' if it has left, and its place. Nil
 -- if it is new. Third, whether its client has sent a later one.
+local arrivals_expire = false -- whether the key is known to have an expiry
 local function find_arrival()
-  local last = redis.call('HGET', ARRIVALS, CLIENT) or redis.call('HGET', PREVIOUS_ARRIVALS, CLIENT) or ''
+  local last = redis.call('HGET', ARRIVALS, CLIENT)
+  arrivals_expire = last ~= false
+  last = last or redis.call('HGET', PREVIOUS_ARRIVALS, CLIENT) or ''
   local number, arrived, place = string.match(last, '^(%d+) (%S+) (%d+)$')
   if number == NUMBER then return arrived, place, false end
   return nil, nil, number and tonumber(number) > tonumber(NUMBER)
@@ -109,6 +112,7 @@ end
 
 local function record_arrival(arrived, place)
   redis.call('HSET', ARRIVALS, CLIENT, NUMBER .. ' ' .. arrived .. ' ' .. place)
+  if arrivals_expire then return end
   redis.call('PEXPIREAT', ARRIVALS, (PERIOD + 2) * RETRY_WINDOW / 1000 - 1) -- just before the key is used again
 end
 
@@ -123,7 +127,6 @@ local BROKEN, FILLING, COMPLETE, ACTING, BUSY = -1, 0, 1, 2, 3
 local function is_lost(arrived)
   if arrived == generation then return not broken and not redis.call('ZSCORE', WAITING, TOKEN) end
   if tonumber(arrived) < tonumber(created) or tonumber(arrived) > tonumber(generation) then return true end
-  local ended = redis.call('HGET', STATE, 'ended') or ''
   local oldest = tonumber(string.match(ended, '^%d+') or generation)
   return tonumber(arrived) >= oldest and not string.find(ended, arrived .. ' ', 1, true)
 end

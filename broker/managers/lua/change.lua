@@ -1,6 +1,7 @@
 -- What scripts that change a container share.
 -- include managers/lua/container.lua
 -- include engine/lua/begin_change.lua
+local DATA = { unpack(KEYS, 2, #KEYS - 1) }
 
 -- Several strings are one: "length:string" for each.
 local function pack(strings)
@@ -20,9 +21,4 @@ local function unpack_strings(packed)
   return strings
 end
 
--- A key that has become empty was deleted with its expiry.
-local function expire_data()
-  for _, key in ipairs(DATA) do
-    if redis.call('PTTL', key) == -1 then redis.call('PEXPIRE', key, 8 * 86400000) end
-  end
-end
+-- include managers/lua/expire_data.lua

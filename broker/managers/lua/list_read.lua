@@ -1,10 +1,10 @@
 -- Reads items of a list.
 --
--- KEYS, ARGV 1-2  see container.lua; the token is not used
--- ARGV  3 first  as LRANGE has it
---       4 last
+-- KEYS, ARGV 1-3  see container.lua; the token is not used
+-- ARGV  4 first  as LRANGE has it
+--       5 last
 -- Returns {version, item, …}
 -- include managers/lua/read.lua
-local reply = redis.call('LRANGE', ITEMS, ARGV[3], ARGV[4])
+local reply = redis.call('LRANGE', ITEMS, ARGV[4], ARGV[5])
 table.insert(reply, 1, tonumber(version))
 return reply

@@ -1,10 +1,10 @@
 -- Replaces some items of a list by others.
 --
--- KEYS, ARGV 1-2  see container.lua
--- ARGV  3 start
---       4 stop    as in a slice; or '' for the one item at start, which must exist
---       5 items   packed
---       6 wanted  1: return the items that are replaced
+-- KEYS, ARGV 1-3  see container.lua
+-- ARGV  4 start
+--       5 stop    as in a slice; or '' for the one item at start, which must exist
+--       6 items   packed
+--       7 wanted  1: return the items that are replaced
 -- Returns '+', and the items, packed
 -- include managers/lua/change.lua
 local length = redis.call('LLEN', ITEMS)
@@ -15,17 +15,17 @@ local function place(index)
   return number
 end
 
-local start, stop = place(ARGV[3]), nil
-if ARGV[4] == '' then
+local start, stop = place(ARGV[4]), nil
+if ARGV[5] == '' then
   if start < 0 or start >= length then return MISSING end
   stop = start + 1
 else
   start = math.max(0, math.min(start, length))
-  stop = math.max(start, math.min(place(ARGV[4]), length))
+  stop = math.max(start, math.min(place(ARGV[5]), length))
 end
-local items = unpack_strings(ARGV[5])
+local items = unpack_strings(ARGV[6])
 local result = '+'
-if ARGV[6] == '1' and stop > start then result = '+' .. pack(redis.call('LRANGE', ITEMS, start, stop - 1)) end
+if ARGV[7] == '1' and stop > start then result = '+' .. pack(redis.call('LRANGE', ITEMS, start, stop - 1)) end
 -- include engine/lua/record_change.lua
 redis.call('HINCRBY', STATE, 'version', 1)
 if #items == stop - start then

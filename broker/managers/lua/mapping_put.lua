@@ -1,12 +1,12 @@
 -- Puts entries into a mapping.
 --
--- KEYS, ARGV 1-2  see container.lua
--- ARGV  3 if_new   1: only if the first field has no entry
---       4 entries  packed: field, entry, field, entry …
+-- KEYS, ARGV 1-3  see container.lua
+-- ARGV  4 if_new   1: only if the first field has no entry
+--       5 entries  packed: field, entry, field, entry …
 -- Returns '+', and if if_new is 1, the entry that the first field had
 -- include managers/lua/change.lua
-local entries = unpack_strings(ARGV[4])
-local before = ARGV[3] == '1' and redis.call('HGET', ITEMS, entries[1])
+local entries = unpack_strings(ARGV[5])
+local before = ARGV[4] == '1' and redis.call('HGET', ITEMS, entries[1])
 if before then return '+' .. before end
 local result = '+'
 -- include engine/lua/record_change.lua

@@ -1,6 +1,6 @@
 -- Reads all entries of a mapping.
 --
--- KEYS, ARGV 1-2  see container.lua; the token is not used
+-- KEYS, ARGV 1-3  see container.lua; the token is not used
 -- Returns {entry, …} in the order in which they were inserted
 -- include managers/lua/read.lua
 local entries = {}

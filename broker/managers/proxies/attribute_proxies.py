@@ -24,7 +24,7 @@ class NamespaceProxy(Proxy):
         if name.startswith("_"):
             object.__setattr__(self, name, value)
         else:
-            self._store.put([(name, value)])
+            self._store.put_one(name, value)
 
     def __delattr__(self, name: str) -> None:
         if name.startswith("_"):
@@ -63,7 +63,7 @@ class ValueProxy(Proxy):
 
     def set(self, value: Any) -> None:
         """Replace the object."""
-        self._store.put([("value", value)])
+        self._store.put_one("value", value)
 
     def _getvalue(self) -> Any:
         return self.get()

@@ -30,7 +30,7 @@ class DictProxy(Proxy):
         raise KeyError(key)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        self._store.put([(key, value)])
+        self._store.put_one(key, value)
 
     def __delitem__(self, key: Any) -> None:
         self._store.remove(key)

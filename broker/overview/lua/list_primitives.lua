@@ -84,7 +84,7 @@ end
 
 local function read_mapping(key)
   if redis.call('EXISTS', key) == 0 then return nil end
-  return { redis.call('HLEN', key .. ':entries') }, false
+  return { redis.call('ZCARD', key .. ':order') }, false
 end
 
 local READ = {

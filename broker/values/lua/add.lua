@@ -1,14 +1,14 @@
 -- Adds a number to one, with its type's precision: integers wrap around, floating-point numbers are rounded.
 --
--- KEYS, ARGV 1-3  see stored_bytes.lua
--- ARGV  4 offset
---       5 format  of both, as Lua's struct.unpack has it: '<d', '>f' …; of an integer, only its byte order
---       6 addend  its bytes; of a floating-point number, those of a double
+-- KEYS, ARGV 1-4  see stored_bytes.lua
+-- ARGV  5 offset
+--       6 format  of both, as Lua's struct.unpack has it: '<d', '>f' …; of an integer, only its byte order
+--       7 addend  its bytes; of a floating-point number, those of a double
 -- Returns the bytes of the sum
 -- include values/lua/stored_bytes.lua
 -- include engine/lua/begin_change.lua
 -- include values/lua/check_lock.lua
-local OFFSET, FORMAT, ADDEND = ARGV[4], ARGV[5], ARGV[6]
+local OFFSET, FORMAT, ADDEND = ARGV[5], ARGV[6], ARGV[7]
 
 -- Numbers in Lua are doubles, so integers are added byte by byte, from the lowest.
 local function add_integers(one, other)

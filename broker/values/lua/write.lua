@@ -1,22 +1,13 @@
--- Writes bytes: pieces of one size, at equal distances.
+-- Writes bytes in one piece.
 --
--- KEYS, ARGV 1-3  see stored_bytes.lua
--- ARGV  4 offset    of the first piece
---       5 data      the pieces, one after the other
---       6 size      of a piece
---       7 distance  from the beginning of one piece to that of the next
+-- KEYS, ARGV 1-4  see stored_bytes.lua
+-- ARGV  5 offset
+--       6 data
 -- Returns 1
 -- include values/lua/stored_bytes.lua
 -- include engine/lua/begin_change.lua
 -- include values/lua/check_lock.lua
 local result = ''
 -- include engine/lua/record_change.lua
-local offset, data, size, distance = ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7]
-if #data == size then
-  redis.call('SETRANGE', BYTES, offset, data)
-  return 1
-end
-for piece = 0, #data / size - 1 do
-  redis.call('SETRANGE', BYTES, offset + piece * distance, string.sub(data, piece * size + 1, (piece + 1) * size))
-end
+redis.call('SETRANGE', BYTES, ARGV[5], ARGV[6])
 return 1

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pickle
 import queue
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -12,7 +13,17 @@ import redis
 
 import broker
 from broker import Context, DataLostError
-from broker.managers.stores import LIST_READ, LIST_REPLACE, LIST_SPLICE, MAPPING_PUT, MAPPING_REMOVE, MAPPING_SELECT
+from broker.engine import expiring_handle
+from broker.managers.stores import (
+    LIST_READ,
+    LIST_REPLACE,
+    LIST_SPLICE,
+    MAPPING_PUT,
+    MAPPING_REMOVE,
+    MAPPING_SELECT,
+    MAPPING_SET,
+)
+from broker.transport.connection import Connection
 from tests.support.actors import TIMEOUT, Actor
 from tests.support.proxy import Fault, Proxy
 
@@ -117,7 +128,10 @@ def test_unnamed_container_goes_with_its_proxy(ctx: Context, client: redis.Redis
         assert len(client.keys("broker:{list*")) == 2, "it was pickled, so somebody may have it"
 
 
-def test_containers_expire_unless_they_are_used(ctx: Context, client: redis.Redis) -> None:
+def test_containers_expire_unless_they_are_used(
+    ctx: Context, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expiring_handle, "RENEWAL_INTERVAL", 0.0)
     manager = ctx.Manager()
     week = 7 * 86_400_000
     for proxy in (manager.list([1]), manager.dict(x=1)):
@@ -131,6 +145,51 @@ def test_containers_expire_unless_they_are_used(ctx: Context, client: redis.Redi
         client.hset(state, "touched", 5)
         proxy.append(2) if hasattr(proxy, "append") else proxy.update(x=2)
         assert all(client.pttl(key) > week - 60_000 for key in proxy._store._keys)
+
+
+def count_commands(client: redis.Redis, names: Iterable[str]) -> list[int]:
+    calls = client.info("commandstats")
+    return [calls.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in names]
+
+
+@pytest.mark.parametrize("key", ["x", "missing", "created", 5])
+def test_reading_a_key_is_one_command(ctx: Context, client: redis.Redis, key: Any) -> None:
+    names = ctx.Manager().dict(x=1)
+    names.get(key)
+    before = count_commands(client, ("hmget", "evalsha", "eval"))
+    assert names.get(key) == (1 if key == "x" else None)
+    after = count_commands(client, ("hmget", "evalsha", "eval"))
+    assert [now - then for now, then in zip(after, before, strict=True)] == [1, 0, 0]
+
+
+def test_reading_a_key_renews_the_expiry_from_time_to_time(ctx: Context, client: redis.Redis) -> None:
+    names = ctx.Manager().dict(x=1)
+    state = names._store._key
+    client.pexpire(state, 1000_000)
+    assert names["x"] == 1
+    assert client.pttl(state) <= 1000_000
+    names._store._renew_at = 0.0  # as after some minutes
+    assert names["x"] == 1
+    assert client.pttl(state) > 6 * 86_400_000
+    assert names._store._renew_at > 0.0
+
+
+def test_what_is_left_of_an_expired_dict_is_not_read(ctx: Context, client: redis.Redis) -> None:
+    names = ctx.Manager().dict(x=1)
+    client.delete(names._store._key)  # the state expires a day earlier
+    names._store._renew_at = 0.0  # as then
+    for _ in range(2):
+        with pytest.raises(DataLostError):
+            names.get("x")
+
+
+def test_a_cleared_dict_is_not_lost(ctx: Context, client: redis.Redis) -> None:
+    names = ctx.Manager().dict(x=1)
+    names.clear()
+    assert (names.get("x"), len(names)) == (None, 0)
+    assert all(client.pttl(key) > 0 for key in client.scan_iter("broker:{dict*"))
+    names["x"] = 2
+    assert (names["x"], len(names), names.keys()) == (2, 1, ["x"])
 
 
 def test_queue_and_pool_of_a_manager(ctx: Context) -> None:
@@ -165,6 +224,10 @@ def test_changes_of_dicts_whose_reply_is_lost(proxy: Proxy, proxied: Context, fa
     numbers = proxied.Manager().dict(x=1)
     proxy.inject(MAPPING_PUT, fault)
     assert numbers.setdefault("y", 2) == 2
+    proxy.inject(MAPPING_SET, fault)
+    numbers["y"] = 2
+    proxy.inject(b"HMGET", fault)
+    assert numbers["y"] == 2
     proxy.inject(MAPPING_REMOVE, fault)
     assert numbers.pop("x") == 1
     proxy.inject(MAPPING_REMOVE, fault)
@@ -175,6 +238,32 @@ def test_changes_of_dicts_whose_reply_is_lost(proxy: Proxy, proxied: Context, fa
     assert elements.copy() == {2}
     assert proxy.all_injected
     assert numbers.copy() == {}
+
+
+def test_assignment_is_not_repeated_over_a_later_one(
+    proxy: Proxy, proxied: Context, ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process assigns between the assignment whose reply was lost, and its repetition."""
+    names, execute, thread = proxied.Manager().dict(x=1), Connection.execute, threading.get_ident()
+    state = {**names._store.__getstate__()[0]}, names._store._created
+    direct = type(names._store).at(ctx.url_for("x"), names._store._name)
+    direct.__setstate__(state)
+
+    def assign_in_between(connection: Connection, *arguments: Any, **options: Any) -> Any:
+        try:
+            return execute(connection, *arguments, **options)
+        except redis.RedisError:
+            if threading.get_ident() == thread:  # not one in the background
+                assert direct.read("x") == (2,)
+                direct.put_one("x", 3)
+            raise
+
+    proxy.inject(MAPPING_SET, Fault.LOSE_REPLY)
+    monkeypatch.setattr(Connection, "execute", assign_in_between)
+    names["x"] = 2
+    monkeypatch.undo()
+    assert proxy.all_injected
+    assert names["x"] == 3
 
 
 def test_a_large_item_that_was_removed_does_not_stay(ctx: Context, client: redis.Redis) -> None:

@@ -16,6 +16,7 @@ import redis
 
 import broker
 from broker import BrokerError, Context, InvalidArgumentError, MismatchError, UnsupportedError
+from broker.engine import expiring_handle
 from broker.engine.handle import INDEX
 from broker.values.shared import SharedArray, SharedValue, region
 from broker.values.synchronized import Synchronized, SynchronizedArray, SynchronizedString
@@ -228,20 +229,41 @@ def test_idle_one_expires_unless_it_is_used(ctx: Context, client: redis.Redis, c
     assert client.zrange(INDEX, 0, -1) == [state]
 
 
-def test_write_renews_and_forgets_clients_of_the_past(ctx: Context, client: redis.Redis) -> None:
+def test_write_renews_and_forgets_clients_of_earlier_periods(
+    ctx: Context, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expiring_handle, "RENEWAL_INTERVAL", 0.0)
     value = ctx.RawValue("i", 5)
     state = region(value).memory.stored._key
     value.value = 6
-    now = server_time(client) // 1_000_000
-    client.hset(state, mapping={"host/1/old/x": f"7 {now - 400} ", "host/2/new/x": f"7 {now - 10} ", "touched": 5})
+    period = server_time(client) // 1_000_000 - 301
+    old, recent = {"host/1/old/x": f"7 {period - 400} "}, {"host/2/new/x": f"7 {period} "}
+    client.hset(state, mapping={**old, **recent, "touched": period})
     client.pexpire(state, 1000_000)
     value.value += 1
-    clients = {field.decode() for field in client.hkeys(state)} - {"created", "type", "touched"}
-    assert {"host/1/old/x", "host/2/new/x"} & clients == {"host/2/new/x"}
+    clients = {field.decode() for field in client.hkeys(state)}
+    assert {*old, *recent} & clients == {*recent}
     assert client.pttl(state) > 6 * DAY // 1000
-    client.hset(state, "touched", now - 100)
+    began = client.hget(state, "touched")
+    assert int(began or 0) > period
+    client.hset(state, mapping=old)
     value.value += 1
-    assert (client.hget(state, "touched"), value.value) == (b"%d" % (now - 100), 8)
+    assert client.hget(state, "touched") == began
+    assert client.hexists(state, "host/1/old/x"), "the period has not ended"
+
+
+@pytest.mark.parametrize("use", [lambda value: value.value, lambda value: setattr(value, "value", 6)])
+def test_only_some_accesses_may_renew(ctx: Context, client: redis.Redis, use: Any) -> None:
+    value = ctx.RawValue("i", 5)
+    handle = region(value).memory.stored
+    use(value)
+    client.pexpire(handle._key, 1000_000)
+    client.hset(handle._key, "touched", 5)
+    use(value)
+    assert client.pttl(handle._key) <= 1000_000
+    handle._renew_at = 0.0  # as after some minutes
+    use(value)
+    assert client.pttl(handle._key) > 6 * DAY // 1000
 
 
 def test_handle_is_light(ctx: Context) -> None:

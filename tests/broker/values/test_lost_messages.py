@@ -9,7 +9,7 @@ import redis
 
 from broker import Context
 from broker.transport.connection import Connection
-from broker.values.stored_bytes import ADD, CREATE, READ, WRITE
+from broker.values.stored_bytes import ADD, CREATE, READ, WRITE, WRITE_PIECES
 from tests.support.proxy import Fault, Proxy
 
 pytestmark = pytest.mark.parametrize("fault", Fault)
@@ -30,7 +30,7 @@ def test_write(proxy: Proxy, proxied: Context, fault: Fault, lock: bool) -> None
     values = proxied.Array("i", 5, lock=lock)
     proxy.inject(WRITE, fault)
     values[1:3] = [7, 8]
-    proxy.inject(WRITE, fault)
+    proxy.inject(WRITE_PIECES, fault)
     values[::2] = [1, 2, 3]
     assert proxy.all_injected
     assert values[:] == [1, 7, 2, 0, 3]

@@ -9,8 +9,8 @@ BARRIERS = (
         "a barrier is complete too early",
         "barrier",
         "one party passes before all have arrived",
-        "if redis.call('ZCARD', WAITING) < PARTIES then",
-        "if redis.call('ZCARD', WAITING) < PARTIES - (PARTIES > 2 and 1 or 0) then",
+        "local is_last = waiting + 1 >= PARTIES",
+        "local is_last = waiting + 1 >= PARTIES - (PARTIES > 2 and 1 or 0)",
     ),
     lua(
         "a place that was left stays empty",
