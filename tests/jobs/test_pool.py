@@ -20,7 +20,7 @@ import pytest
 
 import jobs
 from broker import UnsupportedError
-from jobs.tasks import MAX_FAILED_STARTS, Dispatcher
+from jobs.tasks import MAX_FAILED_STARTS
 from tests.support.actors import TIMEOUT
 from tests.support.waiting import wait_until
 
@@ -131,26 +131,6 @@ def test_the_task_of_a_killed_process_is_run_by_another(url, tmp_path, whole_hos
             part.kill()
         with jobs.Workers(url, "doomed", 1) if whole_host else nullcontext():
             assert result.get(TIMEOUT) == [number * number for number in range(8)]
-
-
-def test_a_task_is_done_when_its_result_is_received(ctx):
-    with ctx.Pool(2) as pool:
-        pool.map(square, range(10))
-        waiting = threading.Thread(target=pool._inqueue.join, daemon=True)
-        waiting.start()
-        waiting.join(TIMEOUT)
-        assert not waiting.is_alive()
-
-
-def test_a_task_that_was_run_twice_counts_once(ctx):
-    tasks, results = ctx.JoinableQueue(), ctx.SimpleQueue()
-    dispatcher = Dispatcher(tasks, results)
-    for number in range(2):
-        dispatcher.put_task((7, number, square, (number,), {}))
-    for number in (0, 0, 1, 0):
-        results.put((7, number, (True, number)))
-    results.put(None)
-    assert [dispatcher.get_result() for _ in range(3)] == [(7, 0, (True, 0)), (7, 1, (True, 1)), None]
 
 
 @pytest.mark.slow
