@@ -66,16 +66,20 @@ class TaskSender:
         self._changed.notify_all()
 
     def _run(self) -> None:
-        close = False
-        while not close:
-            with self._changed:
-                self._wait()
-                if self._stopped:
-                    return
-                self._wake_at = math.inf
-                batch, close = self._take_batch()
-                self._changed.notify_all()
-            self._send(batch, close)
+        while self._send_next():
+            pass
+
+    def _send_next(self) -> bool:
+        """Wait until there is something to do, and do it; return whether there may be more."""
+        with self._changed:
+            self._wait()
+            if self._stopped:
+                return False
+            self._wake_at = math.inf
+            batch, close = self._take_batch()
+            self._changed.notify_all()
+        self._send(batch, close)
+        return not close
 
     def _wait(self) -> None:
         while not (self._tasks or self._closing or self._stopped or time.monotonic() >= self._wake_at):

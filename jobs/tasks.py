@@ -48,8 +48,7 @@ class ProcessTasks:
     def get(self) -> Any:
         """Return the next task, or None if there are no more; the result of one that cannot be unpickled is that."""
         while True:
-            result, self._result = self._result, b""
-            task = self._worker.exchange(result)
+            task = self._worker.exchange(self._take_result())
             if task is None:
                 return None
             unpacked = self._tasks.unpack(TASK, task)
@@ -67,7 +66,11 @@ class ProcessTasks:
         if self._left is not None:
             self._left -= 1
             if self._left == 0:
-                self._worker.leave(self._result)
+                self._worker.leave(self._take_result())
+
+    def _take_result(self) -> bytes:
+        result, self._result = self._result, b""
+        return result
 
     def _pack(self, result: tuple[Any, ...]) -> bytes:
         return self._tasks.pack(RESULT, result[:2], result[2])

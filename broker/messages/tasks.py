@@ -119,8 +119,8 @@ class ResultReader:
         return results
 
     def _read(self, client: Client) -> Steps[list[bytes]]:
-        request = _ReadRequest(client, self._tasks.read_script, b"%d" % self._number, b"%d" % self._received)
-        yield from request.complete()
+        request = _ReadRequest(self._tasks.read_script, b"%d" % self._number, b"%d" % self._received)
+        yield from request.complete(client)
         return request.results
 
 
@@ -138,48 +138,48 @@ class Worker:
 
         Waits until there is one. If that is interrupted, a task that it has not returned goes back to the front.
         """
-        self._number += 1
-        task = self._tasks._drive(lambda client: self._exchange(client, result))
+        request = self._request(result)
+        del result  # it may be large, and the wait long
+        task = self._tasks._drive(lambda client: self._exchange(client, request))
         self._taken = 0 if task is None else self._number
         return task
 
     def leave(self, result: bytes) -> None:
         """Deliver the result of the last task; take no more."""
-        self._number += 1
-        self._tasks._drive(lambda client: self._request(client, result).leave())
+        request = self._request(result)
+        self._tasks._drive(request.leave)
 
-    def _exchange(self, client: Client, result: bytes) -> Steps[bytes | None]:
+    def _exchange(self, client: Client, request: _TaskRequest) -> Steps[bytes | None]:
         try:
-            request = self._request(client, result)
-            yield from request.complete()
+            yield from request.complete(client)
             return request.task
         except (BrokerError, GeneratorExit):  # the owner takes back what it may hold
             raise
         except BaseException:
             self._number += 1
+            request.number = b"%d" % self._number
             with suppress(Exception):  # the same
-                yield from self._request(client, result).leave()
+                yield from request.leave(client)
             raise
 
-    def _request(self, client: Client, result: bytes) -> _TaskRequest:
+    def _request(self, result: bytes) -> _TaskRequest:
+        self._number += 1
         script, number, taken = self._tasks.exchange_script, b"%d" % self._number, b"%d" % self._taken
-        return _TaskRequest(client, script, self._name, number, taken, result)
+        return _TaskRequest(script, self._name, number, taken, result)
 
 
 class _Request(ABC):
     """A request that is sent until there is what it asks for; a `WaitCondition`."""
 
     recheck_at = NEVER
+    _client: Client
 
-    def __init__(self, client: Client) -> None:
-        self.channel = client.channel
-        self._client = client
-
-    def complete(self) -> Steps[None]:
+    def complete(self, client: Client) -> Steps[None]:
         """Wait until there is what it asks for."""
+        self._client, self.channel = client, client.channel
         # Only a subscriber may wait. One that is not subscribed yet first asks without it.
-        if self._client.is_subscribed(self.channel) or not (yield from self._ask(waits=False)):
-            yield from wait(self._client, self, NEVER)
+        if client.is_subscribed(self.channel) or not (yield from self._ask(waits=False)):
+            yield from wait(client, self, NEVER)
 
     def check(self, deadline: float) -> Steps[bool]:  # noqa: ARG002 - there is none
         """Ask once more."""
@@ -196,8 +196,7 @@ class _Request(ABC):
 
 
 class _ReadRequest(_Request):
-    def __init__(self, client: Client, script: BoundScript, *arguments: bytes) -> None:
-        super().__init__(client)
+    def __init__(self, script: BoundScript, *arguments: bytes) -> None:
         self.results: list[bytes] = []
         self._script = script
         self._arguments = arguments
@@ -209,24 +208,23 @@ class _ReadRequest(_Request):
 
 
 class _TaskRequest(_Request):
-    def __init__(
-        self, client: Client, script: BoundScript, worker: bytes, number: bytes, taken: bytes, result: bytes
-    ) -> None:
-        super().__init__(client)
+    def __init__(self, script: BoundScript, worker: bytes, number: bytes, taken: bytes, result: bytes) -> None:
+        self.number = number
         self.task: bytes | None = None
         self._script = script
-        self._first_arguments = worker, number
+        self._worker = worker
         self._result = taken, result
 
-    def leave(self) -> Steps[bool]:
+    def leave(self, client: Client) -> Steps[bool]:
         """Deliver the result, stop waiting, and take no task."""
+        self._client, self.channel = client, client.channel
         return self._send(LEAVE)
 
     def _ask(self, waits: bool) -> Steps[bool]:
         return self._send(WAIT if waits else TRY)
 
     def _send(self, mode: bytes) -> Steps[bool]:
-        arguments = *self._first_arguments, mode, self.channel, *self._result
+        arguments = self._worker, self.number, mode, self.channel, *self._result
         reply = yield from ask(self._client, _task_or_code, self._script, *arguments)
         self._result = b"0", b""  # it is delivered
         self.task = reply if type(reply) is bytes else None
