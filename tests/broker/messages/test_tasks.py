@@ -278,20 +278,20 @@ def test_results_can_be_delivered_and_read_while_the_memory_is_full(
     assert left(tasks, client) == []
 
 
-def test_lost_data_end_the_workers_and_new_results_are_read(tasks: Tasks, client: redis.Redis) -> None:
-    worker, writer, reader = worker_of(tasks), TaskWriter(tasks), ResultReader(tasks)
+def test_lost_data_end_the_workers_and_new_results_are_read(tasks: Tasks, client: redis.Redis, actors: Actors) -> None:
+    worker, writer, reader = worker_of(tasks), TaskWriter(tasks), actors.thread(ResultReader(tasks))
     writer.put([b"1"])
     assert worker.exchange(b"") == b"1"
     for result in (b"one", b"two"):
         tasks.add_result(result)
-    assert len(reader.read()) == 2
+    assert len(reader.call("read")) == 2
     client.flushall()
     assert worker.exchange(b"lost") is None
     new = worker_of(tasks, b"new")
     writer.put([b"2"])
     assert new.exchange(b"") == b"2"
     new.leave(b"after")
-    assert reader.read() == [b"after"]
+    assert reader.call("read") == [b"after"]
 
 
 def test_the_last_requests_are_lost_in_a_failover(tasks: Tasks, client: redis.Redis) -> None:
