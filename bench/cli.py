@@ -25,6 +25,7 @@ from bench.figures import Measurement, Rows, Target
 from bench.managed_dict import MANAGED_DICT
 from bench.messages import MESSAGES
 from bench.plot import draw
+from bench.pool import POOL
 from bench.queue import ITEM_HANDOFF, QUEUE
 from bench.server import Server
 from bench.uncontended import REENTRANT, UNCONTENDED
@@ -48,6 +49,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "value": VALUE,
     "dict": MANAGED_DICT,
     "board": BOARD,
+    "pool": POOL,
 }
 PACKAGES = ("redis", "python-redis-lock", "walrus", "pottery", "portalocker", "redis-fifo-lock", "lithops")
 WIDTH = 110  # columns, where there is no terminal to ask

@@ -8,11 +8,12 @@ from typing import Any, Protocol
 from rq.job import Job
 
 from broker.engine.handle import Handle
-from broker.messages.queues import JoinableQueue, SimpleQueue
+from broker.engine.owner import Owner
+from broker.messages.queues import SimpleQueue
 from jobs.children import Children
 
 
-class JobContext(Protocol):
+class JobContext(Owner, Protocol):
     """Starts jobs; `jobs.Context` is one."""
 
     queue: str
@@ -35,9 +36,6 @@ class JobContext(Protocol):
 
     def delete_on_close(self, *handles: Handle) -> None:
         """Delete these handles, too, when the context is closed."""
-
-    def JoinableQueue(self, maxsize: int = 0, *, lease: float = ...) -> JoinableQueue:  # noqa: N802
-        """Return a joinable queue."""
 
     def SimpleQueue(self) -> SimpleQueue:  # noqa: N802
         """Return a queue without timeouts."""

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from jobs.exchange.queues import JoinableQueue, SimpleQueue
+from jobs.exchange.task_queue import Tasks
 from jobs.exchange.worker_list import worker_count
 from jobs.job_context import JobContext
-from jobs.tasks import TASK_LEASE, Dispatcher, ResultQueue
+from jobs.tasks import Dispatcher
 
 
 class Pool(multiprocessing.pool.Pool):
@@ -27,6 +27,7 @@ class Pool(multiprocessing.pool.Pool):
     multiprocessing's.
     """
 
+    _cache: dict[int, Any]
     _change_notifier: Any
     _processes: int
 
@@ -46,13 +47,10 @@ class Pool(multiprocessing.pool.Pool):
         own_context: Any = copy.copy(multiprocessing.get_context())
         own_context.Process = type("Process", (_PoolProcess, context.Process), {})
         super().__init__(processes, initializer, initargs, maxtasksperchild, own_context)
+        self._inqueue.calls = self._cache  # which the base class creates after `_setup_queues`
 
     def _setup_queues(self) -> None:
-        tasks, results = self._job_context.JoinableQueue(lease=TASK_LEASE), self._job_context.SimpleQueue()
-        assert isinstance(tasks, JoinableQueue)
-        assert isinstance(results, SimpleQueue)
-        self._inqueue = Dispatcher(tasks, results, self._processes)
-        self._outqueue = ResultQueue(tasks, results)
+        self._inqueue = self._outqueue = Dispatcher(Tasks(context=self._job_context), self._processes)
         self._quick_put, self._quick_get = self._inqueue.put_task, self._inqueue.get_result
 
     def _get_sentinels(self) -> list[object]:
@@ -60,7 +58,7 @@ class Pool(multiprocessing.pool.Pool):
 
     @staticmethod
     def _help_stuff_finish(*_: object) -> None:
-        """Do nothing: the queue of tasks is unbounded, so no thread blocks in `put`."""
+        """Do nothing: `Dispatcher.close` ends what blocks in `put_task`."""
 
     @classmethod
     def _terminate_pool(cls, taskqueue: Any, inqueue: Dispatcher, *rest: Any) -> None:
@@ -74,14 +72,17 @@ class _PoolProcess(BaseProcess):
     _popen: Any
 
     def __init__(self, *, args: tuple[Any, ...], **options: Any) -> None:
-        super().__init__(args=args, **options)
         self._dispatcher: Dispatcher = args[0]
+        initializer, initargs, max_tasks, wrap_exception = args[2:]
+        self._tasks = self._dispatcher.side_of_process(max_tasks)
+        super().__init__(args=(self._tasks, self._tasks, initializer, initargs, max_tasks, wrap_exception), **options)
 
     def start(self) -> None:
         """Start it, unless the pool's processes fail to start."""
         if self._dispatcher.broken:
             self._popen = _Unstarted()
         else:
+            self._dispatcher.add_process(self._tasks)
             super().start()
 
     @property
@@ -95,7 +96,7 @@ class _PoolProcess(BaseProcess):
         """Wait until it has ended, and take back the task that it ran."""
         super().join(timeout)
         if self._popen.returncode is not None:
-            self._dispatcher.take_back(self._popen)
+            self._dispatcher.take_back(self._tasks, self._popen.returncode)
 
     def terminate(self) -> None:
         super().terminate()

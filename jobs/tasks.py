@@ -1,90 +1,93 @@
 """The tasks of a pool on their way to its processes, and their results on the way back.
 
-A process holds its task until it has put the result. Whether it still does depends on its life alone, which its worker
-reports: a task may keep its process busy for as long as it likes. What a process held when it ended is taken back.
+A process holds its task until its result is on the server. Whether it still does depends on its life alone, which its
+worker reports: a task may keep its process busy for as long as it likes. What a process held when it ended is taken
+back.
 """
 
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+import uuid
+from collections import defaultdict, deque
+from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
 from multiprocessing.pool import ExceptionWithTraceback  # type: ignore[attr-defined]
-from typing import Any, Protocol
+from typing import Any
 
-from broker.errors import BrokerError, LeaseLostError
+from broker.errors import BrokerError
+from broker.messages.tasks import ResultReader, TaskWriter, Worker
 from jobs.exchange.client import SERVER_ERRORS
-from jobs.exchange.pickling import dumps, loads
-from jobs.exchange.queues import JoinableQueue, SimpleQueue
+from jobs.exchange.pickling import loads
+from jobs.exchange.task_queue import RESULT, TASK, Key, Tasks
+from jobs.task_sender import TaskSender
 
-TASK_LEASE = 24 * 3600.0  # seconds; it matters only if the pool itself is gone
 MAX_LOST_PROCESSES = 3  # so many processes may be killed, or lost, while they run a task
 RETRY_INTERVAL = 1.0  # seconds between attempts to reach the server
 MAX_FAILED_STARTS = 3  # for each process of a pool: so many may end in a row without having taken a task
-
-Key = tuple[int, int]  # of a task: multiprocessing's numbers of the call and of the task in it
+NO_MORE = (-1, -1)  # the key of no task
 
 
 class LostTaskError(BrokerError):
     """Raised for a task of a pool that is not repeated: its process exited, or several were killed."""
 
 
-class EndedProcess(Protocol):
-    """A process of a pool that has ended; `jobs.popen.Popen` is one."""
+class ProcessTasks:
+    """A process's side: gets tasks, and puts their results, each of which is sent with the request for the next task.
 
-    @property
-    def returncode(self) -> int | None:
-        """Its exit code."""
+    After `max_tasks` results, if that is not None, the process ends, and no task is requested.
+    """
 
-    @property
-    def pid(self) -> int | None:
-        """Its process id; None if it never started."""
-
-    @property
-    def host(self) -> str | None:
-        """Its host's name."""
-
-
-class TaskQueue:
-    """A process's side: gets tasks."""
-
-    def __init__(self, tasks: JoinableQueue, results: SimpleQueue) -> None:
+    def __init__(self, tasks: Tasks, name: bytes, max_tasks: int | None) -> None:
+        self.name = name
         self._tasks = tasks
-        self._results = ResultQueue(tasks, results)
+        self._worker = Worker(tasks, name)
+        self._left = max_tasks
+        self._result = b""  # of the current task, not sent yet
 
     def get(self) -> Any:
         """Return the next task, or None if there are no more; the result of one that cannot be unpickled is that."""
-        while (item := self._tasks.get()) is not None:
-            key, pickled = item
+        while True:
+            task = self._worker.exchange(self._take_result())
+            if task is None:
+                return None
+            unpacked = self._tasks.unpack(TASK, task)
+            if unpacked is None:
+                continue
+            key, pickled = unpacked
             try:
-                return loads(pickled)
+                return *key, *loads(pickled)
             except Exception as error:
-                self._results.put((*key, (False, ExceptionWithTraceback(error, error.__traceback__))))
-        return None
+                self._result = self._pack((*key, (False, ExceptionWithTraceback(error, error.__traceback__))))
 
+    def put(self, result: tuple[Any, ...]) -> None:
+        """Put the result of the current task."""
+        self._result = self._pack(result)
+        if self._left is not None:
+            self._left -= 1
+            if self._left == 0:
+                self._worker.leave(self._take_result())
 
-class ResultQueue:
-    """A process's side: a task is done when its result is in the queue."""
+    def _take_result(self) -> bytes:
+        result, self._result = self._result, b""
+        return result
 
-    def __init__(self, tasks: JoinableQueue, results: SimpleQueue) -> None:
-        self._tasks = tasks
-        self._results = results
-
-    def put(self, result: object) -> None:
-        """Put the result of the current task; the pool itself puts None after the last one."""
-        self._results.put(result)
-        if result is not None:
-            with suppress(LeaseLostError):  # then another process runs the task again
-                self._tasks.task_done()
+    def _pack(self, result: tuple[Any, ...]) -> bytes:
+        return self._tasks.pack(RESULT, result[:2], result[2])
 
 
 class Dispatcher:
-    """The pool's side: puts tasks, and gets one result for each; in a process it is a `TaskQueue`."""
+    """The pool's side: puts tasks, and gets one result for each.
 
-    def __init__(self, tasks: JoinableQueue, results: SimpleQueue, processes: int = 1) -> None:
+    `calls` are multiprocessing's results of calls, by their numbers; those of tasks that cannot be put are set there.
+    """
+
+    def __init__(self, tasks: Tasks, processes: int) -> None:
+        self.calls: dict[int, Any] = {}
         self._tasks = tasks
-        self._results = results
+        self._sender = TaskSender(TaskWriter(tasks), self._not_put)
+        self._result_reader = ResultReader(tasks)
+        self._results: deque[bytes] = deque()  # received, not returned yet
         self._pending: set[Key] = set()  # tasks without a result
         self._exit_codes: dict[Key, list[int]] = defaultdict(list)  # of processes that ended while they ran a task
         self._max_failed_starts = MAX_FAILED_STARTS * processes
@@ -97,59 +100,82 @@ class Dispatcher:
         """Whether the pool's processes fail to start; then so does each task."""
         return self._error is not None
 
+    def side_of_process(self, max_tasks: int | None) -> ProcessTasks:
+        """Return what a new process gets."""
+        return ProcessTasks(self._tasks, uuid.uuid4().hex.encode(), max_tasks)
+
+    def add_process(self, process: ProcessTasks) -> None:
+        """Let a process get tasks, before it is started."""
+        self._tasks.add_worker(process.name)
+
     def put_task(self, task: tuple[Any, ...] | None) -> None:
         """Put a task, or None after the last one."""
         if task is None:
-            self._tasks.put(None)
+            self._sender.close()
             return
-        key, pickled = task[:2], dumps(task)
+        key, packed = task[:2], self._tasks.pack(TASK, task[:2], task[2:])
         self._pending.add(key)
         if self._error is None:
-            self._tasks.put((key, pickled))
+            self._sender.put(packed)
         else:
             self._fail(key, self._error)
 
-    def get_result(self) -> Any:
-        """Return the next result of a pending task, or None if that was put."""
-        while (result := self._results.get()) is not None and result[:2] not in self._pending:
-            pass  # the task was run twice
-        if result is not None:
-            self._failed_starts = 0
-            self._pending.discard(result[:2])
-            self._exit_codes.pop(result[:2], None)
-        return result
+    def put(self, _: None) -> None:
+        """Have `get_result` return None after the results that are there; the name is that of a queue of results."""
+        self._tasks.add_result(self._tasks.pack(RESULT, NO_MORE, None))
 
-    def take_back(self, process: EndedProcess) -> None:
-        """Repeat the task that this process ran when it ended, or let it fail; there may be none.
+    def get_result(self) -> Any:
+        """Return the next result of a pending task, or None; one that cannot be unpickled is an error."""
+        while True:
+            if not self._results:
+                self._results.extend(self._result_reader.read())
+            unpacked = self._tasks.unpack(RESULT, self._results.popleft())
+            if unpacked is None or unpacked[0] not in self._pending:  # else the task was run twice
+                if unpacked is not None and unpacked[0] == NO_MORE:
+                    return None
+                continue
+            key, pickled = unpacked
+            self._failed_starts = 0
+            self._pending.discard(key)
+            self._exit_codes.pop(key, None)
+            try:
+                return *key, loads(pickled)
+            except Exception as error:
+                return *key, (False, error)
+
+    def take_back(self, process: ProcessTasks, exitcode: int) -> None:
+        """Repeat the task that a process held when it ended, or let it fail; there may be none.
 
         While the server cannot be reached, this waits.
         """
         while not self._closed:
             try:
-                self._take_back(process)
+                self._take_back(process.name, exitcode)
                 return
             except SERVER_ERRORS:
                 time.sleep(RETRY_INTERVAL)
 
     def close(self) -> None:
-        """Take nothing back any more: the pool ends its processes itself."""
+        """Put nothing and take nothing back any more: the pool ends its processes itself."""
         self._closed = True
+        self._sender.stop()
 
-    def _take_back(self, process: EndedProcess) -> None:
-        exitcode = process.returncode or 0
-        tokens = [] if process.pid is None else self._tasks.tokens_of(f"{process.host}/{process.pid}/")
-        held = [(token, self._tasks.read_item(token)) for token in tokens]
-        for token, item in held:
-            if item is None or self._may_repeat(item[0], exitcode):
-                self._tasks.give_back(token)
-            elif self._tasks.finish(token):
-                self._fail(item[0], _lost(self._exit_codes[item[0]]))
-        if exitcode and not any(item for _, item in held):
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(None), ()  # a process has its own side
+
+    def _take_back(self, name: bytes, exitcode: int) -> None:
+        task = self._tasks.remove_worker(name)
+        unpacked = None if task is None else self._tasks.unpack(TASK, task)
+        if unpacked is not None:
+            key = unpacked[0]
+            if self._may_repeat(key, exitcode):
+                self._tasks.return_task(name)
+                self._sender.wake_later()
+            else:
+                self._fail(key, _lost(self._exit_codes[key]))
+                self._tasks.drop_task(name)
+        elif exitcode:
             self._count_failed_start(exitcode)
-
-    def join(self) -> None:
-        """Wait until all tasks are done."""
-        self._tasks.join()
 
     def _may_repeat(self, key: Key, exitcode: int) -> bool:
         """Return whether a task may succeed that has ended one more process: not if the task itself did that."""
@@ -167,10 +193,16 @@ class Dispatcher:
                 self._fail(key, self._error)
 
     def _fail(self, key: Key, error: Exception) -> None:
-        self._results.put((*key, (False, error)))
+        self._tasks.add_result(self._tasks.pack(RESULT, key, (False, error)))
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return TaskQueue, (self._tasks, self._results)
+    def _not_put(self, error: Exception, packed: Sequence[bytes]) -> None:
+        for task in packed:
+            unpacked = self._tasks.unpack(TASK, task)
+            if unpacked is not None and unpacked[0] in self._pending:
+                self._pending.discard(unpacked[0])
+                call, number = unpacked[0]
+                if call in self.calls:
+                    self.calls[call]._set(number, (False, error))
 
 
 def _lost(exit_codes: list[int]) -> LostTaskError:

@@ -74,7 +74,8 @@ class BoundScript:
         self._fixed = _pack_fixed(fixed)
         self._fixed_count = len(fixed)
         self._script = script
-        self._start = _pack_evalsha_start(script.sha, *self._counts())
+        # The number of arguments is a part of it.
+        self._start = b"" if script.arguments is None else _pack_evalsha_start(script.sha, *self._counts(()))
 
     @property
     def sha(self) -> bytes:
@@ -83,15 +84,19 @@ class BoundScript:
 
     def pack_evalsha(self, *arguments: bytes) -> bytes:
         """Return the request that runs the script by its hash."""
-        return _join([self._start, self.keys.packed, self._more_keys.packed, self._fixed], arguments)
+        start = self._start or _pack_start(b"EVALSHA", self._script.sha, *self._counts(arguments))
+        return self._pack(start, arguments)
 
     def pack_eval(self, *arguments: bytes) -> bytes:
         """Return the request that runs the script by its text; the server then knows its hash."""
-        start = _pack_start(b"EVAL", self._script.text, *self._counts())
-        return start + self.pack_evalsha(*arguments)[len(self._start) :]
+        return self._pack(_pack_start(b"EVAL", self._script.text, *self._counts(arguments)), arguments)
 
-    def _counts(self) -> tuple[int, int]:
-        return self.keys.count + self._more_keys.count, self._fixed_count + self._script.arguments
+    def _pack(self, start: bytes, arguments: Sequence[bytes]) -> bytes:
+        return _join([start, self.keys.packed, self._more_keys.packed, self._fixed], arguments)
+
+    def _counts(self, arguments: Sequence[bytes]) -> tuple[int, int]:
+        added = len(arguments) if self._script.arguments is None else self._script.arguments
+        return self.keys.count + self._more_keys.count, self._fixed_count + added
 
 
 class Command:
@@ -112,7 +117,7 @@ class Command:
 
 
 class Script:
-    """A Lua file with its includes inserted, and the number of arguments that each call adds.
+    """A Lua file with its includes inserted, and the number of arguments that each call adds, None if that varies.
 
     `path` is relative to the package, and so are the included paths: `-- include engine/lua/state.lua`. An included
     file may include others.
@@ -120,7 +125,7 @@ class Script:
 
     __slots__ = ("arguments", "path", "sha", "text")
 
-    def __init__(self, path: str, arguments: int = 1) -> None:
+    def __init__(self, path: str, arguments: int | None = 1) -> None:
         self.path = path
         self.arguments = arguments
         self.text = _read(path)
@@ -138,7 +143,7 @@ class Script:
 
 
 @functools.cache
-def _unpickle(path: str, arguments: int) -> Script:
+def _unpickle(path: str, arguments: int | None) -> Script:
     return Script(path, arguments)
 
 

@@ -17,7 +17,6 @@ import broker.messages.queues
 from broker.errors import LeaseLostError
 from broker.messages.items import Items
 from broker.messages.pipe_ends import CLOSED
-from broker.transport.scripts import Command
 from jobs.exchange.pickling import dumps, loads
 from jobs.exchange.signing import SignatureError, sign, verify
 
@@ -53,29 +52,6 @@ class Queue(_SignedItems, broker.messages.queues.Queue):
 
 class JoinableQueue(_SignedItems, broker.messages.queues.JoinableQueue):
     """A `broker.messages.queues.JoinableQueue` that also takes lambdas and nested functions."""
-
-    def tokens_of(self, holder: str) -> list[bytes]:
-        """Return the tokens of what a process holds; `holder` is how they begin: `host/pid/`."""
-        fields: list[bytes] = self._run(Command(b"HGETALL"), self._keys[0])[0][::2]
-        return [field for field in fields if field.startswith(holder.encode())]
-
-    def read_item(self, token: bytes) -> Any:
-        """Return the item that is held under this token; None if there is none."""
-        item = self._run(Command(b"HGET", self._keys[4]), token)[0]
-        return None if item is None else self._loads(item)
-
-    def count_held(self) -> int:
-        """Return how many items are held by a process."""
-        return int(self._run(Command(b"HLEN"), self._keys[4])[0])
-
-    def give_back(self, token: bytes) -> None:
-        """Put the item that is held under this token back at the front: its holder has ended."""
-        self._run(self._return_script, token, b"0", self._size, self._keep)
-
-    def finish(self, token: bytes) -> bool:
-        """Mark the item that is held under this token as done; return False if it is held no longer."""
-        done, retried = self._run(self._done_script, token)
-        return done == 1 or retried
 
     def _discard(self) -> None:
         with suppress(LeaseLostError):

@@ -15,7 +15,7 @@ from broker.engine.session import register_session
 from broker.liveness import board
 from broker.locks import arrival, barrier, condition, event, permits, wait_request
 from broker.managers import stores
-from broker.messages import items, pipe_ends, queues
+from broker.messages import items, pipe_ends, queues, tasks
 from broker.server.private_server import PrivateServer
 from broker.transport.scripts import Script
 from broker.transport.wire import wire_factory
@@ -25,7 +25,7 @@ from tests.support.server_state import run_command
 from tests.support.servers import Server
 
 LOCKS = (arrival, barrier, condition, event, permits, wait_request)
-MODULES = (handle, holders, shared_scripts, *LOCKS, items, pipe_ends, queues, board, stored_bytes, stores)
+MODULES = (handle, holders, shared_scripts, *LOCKS, items, pipe_ends, queues, tasks, board, stored_bytes, stores)
 SCRIPTS = {value for module in MODULES for value in vars(module).values() if isinstance(value, Script)}
 
 

@@ -19,7 +19,9 @@ import psutil
 import pytest
 
 import jobs
-from broker import UnsupportedError
+from broker import ServerUnavailableError, UnsupportedError
+from broker.messages.tasks import TaskWriter
+from jobs.exchange.task_queue import RESULT, Tasks
 from jobs.tasks import MAX_FAILED_STARTS, Dispatcher
 from tests.support.actors import TIMEOUT
 from tests.support.waiting import wait_until
@@ -133,26 +135,6 @@ def test_the_task_of_a_killed_process_is_run_by_another(url, tmp_path, whole_hos
             assert result.get(TIMEOUT) == [number * number for number in range(8)]
 
 
-def test_a_task_is_done_when_its_result_is_received(ctx):
-    with ctx.Pool(2) as pool:
-        pool.map(square, range(10))
-        waiting = threading.Thread(target=pool._inqueue.join, daemon=True)
-        waiting.start()
-        waiting.join(TIMEOUT)
-        assert not waiting.is_alive()
-
-
-def test_a_task_that_was_run_twice_counts_once(ctx):
-    tasks, results = ctx.JoinableQueue(), ctx.SimpleQueue()
-    dispatcher = Dispatcher(tasks, results)
-    for number in range(2):
-        dispatcher.put_task((7, number, square, (number,), {}))
-    for number in (0, 0, 1, 0):
-        results.put((7, number, (True, number)))
-    results.put(None)
-    assert [dispatcher.get_result() for _ in range(3)] == [(7, 0, (True, 0)), (7, 1, (True, 1)), None]
-
-
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:unclosed running multiprocessing pool:ResourceWarning")
 def test_a_pool_that_is_dropped_frees_its_workers(ctx):
@@ -193,6 +175,18 @@ def test_a_task_whose_processes_are_killed_is_repeated_twice(ctx, tmp_path):
     assert (tmp_path / "runs").read_text() == 3 * "run\n"
 
 
+_kept = None
+
+
+def keep(event):
+    global _kept
+    _kept = event
+
+
+def wait_for_kept():
+    return _kept.wait(TIMEOUT)
+
+
 class Unreadable:
     def __reduce__(self):
         return fail, ("it cannot be unpickled",)
@@ -207,6 +201,98 @@ def test_an_argument_that_cannot_be_unpickled_is_an_error(ctx):
         with pytest.raises(RuntimeError, match="it cannot be unpickled"):
             pool.apply_async(square, (Unreadable(),)).get(TIMEOUT)
         assert pool.apply(square, (3,)) == 9
+
+
+def test_a_result_that_cannot_be_unpickled_is_an_error(ctx):
+    with ctx.Pool(1) as pool:
+        with pytest.raises(RuntimeError, match="it cannot be unpickled"):
+            pool.apply_async(Unreadable).get(TIMEOUT)
+        assert pool.apply(square, (3,)) == 9
+
+
+def test_a_task_that_cannot_be_put_is_an_error(ctx, monkeypatch):
+    def refuse(*_):
+        raise ServerUnavailableError("no answer")
+
+    with ctx.Pool(1) as pool:
+        with monkeypatch.context() as patches:
+            patches.setattr(TaskWriter, "put", refuse)
+            results = [pool.apply_async(square, (3,)), pool.map_async(square, range(3), chunksize=1)]
+            for result in results:
+                with pytest.raises(ServerUnavailableError, match="no answer"):
+                    result.get(TIMEOUT)
+        assert pool.apply(square, (3,)) == 9
+
+
+def test_a_long_task_delays_no_other(either):
+    with either.Pool(2, initializer=keep, initargs=(end := either.Event(),)) as pool:
+        long = pool.apply_async(wait_for_kept)
+        assert pool.map(square, range(30), chunksize=1) == [number * number for number in range(30)]
+        assert not long.ready()
+        end.set()
+        assert long.get(TIMEOUT)
+
+
+def test_tasks_begin_in_order(either):
+    with either.Pool(1) as pool:
+        assert list(pool.imap_unordered(square, range(50))) == [number * number for number in range(50)]
+
+
+def test_results_arrive_while_a_generator_of_tasks_waits(either):
+    more = threading.Event()
+
+    def numbers():
+        yield 3
+        assert more.wait(TIMEOUT)
+        yield 4
+
+    with either.Pool(1) as pool:
+        results = pool.imap(square, numbers())
+        assert results.next(TIMEOUT) == 9
+        more.set()
+        assert results.next(TIMEOUT) == 16
+
+
+def test_a_process_that_is_cut_off_delivers_nothing_when_it_counts_as_dead(ctx):
+    """The pool takes its task back; what the process does after that is dropped, and it gets no other task."""
+    dispatcher = Dispatcher(Tasks(context=ctx), 1)
+    lost, other = dispatcher.side_of_process(None), dispatcher.side_of_process(None)
+    for process in (lost, other):
+        dispatcher.add_process(process)
+    dispatcher.put_task((7, 0, square, (3,), {}))
+    assert lost.get() == (7, 0, square, (3,), {})
+    dispatcher.take_back(lost, -signal.SIGKILL)
+    lost.put((7, 0, (True, "of the lost one")))
+    assert lost.get() is None
+    assert other.get() == (7, 0, square, (3,), {})
+    other.put((7, 0, (True, 9)))
+    dispatcher.put_task(None)
+    assert other.get() is None
+    dispatcher.put(None)
+    assert [dispatcher.get_result(), dispatcher.get_result()] == [(7, 0, (True, 9)), None]
+    dispatcher.close()
+
+
+def test_a_task_that_was_run_twice_counts_once(ctx):
+    tasks = Tasks(context=ctx)
+    dispatcher = Dispatcher(tasks, 1)
+    for number in range(2):
+        dispatcher.put_task((7, number, square, (number,), {}))
+    for number in (0, 0, 1, 0):
+        tasks.add_result(tasks.pack(RESULT, (7, number), (True, number)))
+    dispatcher.put(None)
+    assert [dispatcher.get_result() for _ in range(3)] == [(7, 0, (True, 0)), (7, 1, (True, 1)), None]
+    dispatcher.close()
+
+
+def test_a_task_costs_little_more_than_one_request(ctx, connection):
+    with ctx.Pool(1) as pool:
+        pool.map(square, range(10))
+        connection.config_resetstat()
+        pool.map(square, range(500), chunksize=1)
+        requests = connection.info("commandstats")["cmdstat_evalsha"]["calls"]
+    # At most one reading for each result, if the pool waits for each; and now and then a heartbeat.
+    assert requests < 500 * 2 + 100
 
 
 @pytest.mark.parametrize(("initializer", "initargs"), [(fail, ()), (square, (Unreadable(),)), (os._exit, (4,))])
