@@ -25,7 +25,7 @@ def _pack_bulk(argument: bytes) -> bytes:
 _BULK_STARTS = [b"$%d\r\n" % length for length in range(256)]  # of arguments; looking it up is faster than formatting
 
 
-def _join(parts: list[bytes], arguments: tuple[bytes, ...]) -> bytes:
+def _join(parts: list[bytes], arguments: Sequence[bytes]) -> bytes:
     """Return the parts of a request, and these arguments after them."""
     for argument in arguments:
         length = len(argument)
