@@ -90,9 +90,9 @@ def test_an_item_without_a_signature_is_not_unpickled(
         numbers, names, elements = manager.list([1, 2]), manager.dict(x=1), manager.set([1])
         assert (numbers[:], names["x"], elements.copy()) == ([1, 2], 1, {1})
         connection.lset(numbers._store._keys[1], 0, pickle.dumps(Trap()))
-        [field] = connection.hkeys(names._store._keys[1])
+        [field] = connection.zrange(names._store._keys[2], 0, -1)
         connection.hset(names._store._keys[1], field, pickle.dumps(("x", Trap())))
-        [field] = connection.hkeys(elements._store._keys[1])
+        [field] = connection.zrange(elements._store._keys[2], 0, -1)
         connection.hset(elements._store._keys[1], field, pickle.dumps((1, Trap())))
         for read in (
             elements.copy,
