@@ -172,7 +172,7 @@ class SimulatedServer:
         sha = self._loaded.get(text)
         if sha is None:
             sha = self._loaded[text] = self._load(self._edit(text))
-        keys, fixed = script._counts()[0], script._fixed_count
+        keys, fixed = script._counts(())[0], script._fixed_count
         start = b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in (b"EVALSHA", sha, b"%d" % keys))
         prefix = start + script.keys.packed + script._more_keys.packed + script._fixed
         self._prefixes[script] = prepared = (3 + keys + fixed, prefix)
