@@ -20,7 +20,6 @@ from lab.cli.keyboard import BACKSPACE, ENTER, ESCAPE, keyboard
 from lab.cli.localized import command
 from lab.cli.server import require_url, worker_options
 from lab.cli.worker_commands import summary, workers_table
-from lab.cli.wrapped_text import WrappedText
 from lab.language import N_
 from lab.report.primitives import (
     ORDERS,
@@ -31,6 +30,7 @@ from lab.report.primitives import (
     title_of,
 )
 from lab.report.server_load import ServerSample, describe_load, server_sample
+from lab.wrapping import WrappedText
 
 INTERVAL = 1.0  # seconds between two looks
 STEPS = {"j": 1, "k": -1}

@@ -23,10 +23,9 @@ from jobs.exchange.worker_list import WorkerInfo, list_workers
 from jobs.worker.supervisor import Supervisor
 from lab.cli.localized import command, option
 from lab.cli.server import require_url, warn_if_unsigned, worker_options
-from lab.cli.wrapped_text import WrappedText
 from lab.formatting import format_age
 from lab.language import N_
-from lab.wrapping import wrap
+from lab.wrapping import WrappedText, wrap
 
 LOG_FORMAT = "%(asctime)s %(message)s"
 COLUMNS = (N_("host"), N_("pid"), N_("job or state"))
