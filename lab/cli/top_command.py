@@ -18,7 +18,7 @@ from jobs.exchange.client import client
 from jobs.exchange.worker_list import list_workers
 from lab.cli.keyboard import BACKSPACE, ENTER, ESCAPE, keyboard
 from lab.cli.localized import command
-from lab.cli.server import require_url, worker_options
+from lab.cli.server import describe_server, require_url, worker_options
 from lab.cli.worker_commands import summary, workers_table
 from lab.language import N_
 from lab.report.primitives import (
@@ -50,7 +50,7 @@ def top(url: str | None, queue: str) -> None:
     console = Console()
     with broker.Context(url) as ctx, client(url) as connection:
         height = console.height if console.is_terminal else 0
-        view = _View(check_server(url), ctx, connection, url, queue, height)
+        view = _View(describe_server(check_server(url)), ctx, connection, url, queue, height)
         if not console.is_terminal:
             view.take_sample()
             time.sleep(INTERVAL)
