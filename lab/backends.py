@@ -20,6 +20,7 @@ from broker.errors import ServerUnavailableError
 from jobs.exchange.worker_list import list_workers
 from lab.errors import LabError
 from lab.exercise import Exercise
+from lab.formatting import join_list
 from lab.runtime import children
 from lab.runtime.event_log import EventLog, FileLog, StreamLog
 from lab.runtime.fault_plan import LEASE, LEASED, FaultPlan
@@ -63,7 +64,7 @@ def require_workers(exercise: Exercise, backends: Collection[str], settings: Set
             "{name} --how {variant} passes connections between processes, which works on one host only, and workers "
             "are running on {hosts}: run them on one host, or use another --how"
         )
-        raise LabError(several.format(name=exercise.name, variant=exercise.variant, hosts=", ".join(hosts)))
+        raise LabError(several.format(name=exercise.name, variant=exercise.variant, hosts=join_list(hosts)))
 
 
 @contextmanager

@@ -39,7 +39,7 @@ from typing import Any, ClassVar, TypeVar
 
 from lab.checks.verdicts import Verdict
 from lab.errors import InvalidParameterError
-from lab.formatting import OutcomeValue
+from lab.formatting import OutcomeValue, join_list
 from lab.language import N_
 from lab.printed_lines import PrintedLine
 from lab.runtime.fault_plan import GRANTS, RUNNING, FaultPlan
@@ -171,4 +171,4 @@ def check_name(name: str, value: object, known: Mapping[str, Any]) -> None:
     """Raise `InvalidParameterError` unless `value` is one of the `known` names."""
     if not isinstance(value, str) or value not in known:
         unknown = _("{name} must be one of {names}, not {value!r}")
-        raise InvalidParameterError(unknown.format(name=name, names=", ".join(known), value=value))
+        raise InvalidParameterError(unknown.format(name=name, names=join_list(list(known)), value=value))

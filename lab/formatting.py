@@ -50,18 +50,23 @@ def format_names(names: Sequence[str]) -> str:
     return "\n".join([str(len(names)), *(names[:MAX_NAMES] if len(names) > 1 else []), *more])
 
 
+def fill_in(sentence: str, **fields: object) -> str:
+    """Return the sentence with its fields filled in; where one ends with a Chinese bracket, no space follows."""
+    return sentence.format(**fields).replace("） ", "）")
+
+
 def join_names(names: Sequence[str]) -> str:
     """Return names for a sentence, as in `a, b and c`; of many, the first and how many more there are."""
     if len(names) > MAX_NAMES:
         return first_names(names, MAX_NAMES)
     *first, last = names
-    return _("{names} and {last}").format(names=join_list(first), last=last) if first else last
+    return fill_in(_("{names} and {last}"), names=join_list(first), last=last) if first else last
 
 
 def first_names(names: Sequence[str], count: int) -> str:
     """Return a list of at most `count` names, and how many more there are."""
     shown, more = join_list(names[:count]), len(names) - count
-    return _("{names} and {count} more").format(names=shown, count=more) if more > 0 else shown
+    return fill_in(_("{names} and {count} more"), names=shown, count=more) if more > 0 else shown
 
 
 def join_list(parts: Sequence[str]) -> str:

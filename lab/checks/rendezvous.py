@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from gettext import gettext as _
 
 from lab.checks import verdicts
-from lab.formatting import join_clauses, join_names
+from lab.formatting import fill_in, join_clauses, join_names
 from lab.trace import Event, Trace
 
 BARRIER = "barrier"  # on: what the processes wait at
@@ -26,7 +26,7 @@ def phases_apart(trace: Trace, names: list[str]) -> verdicts.Verdict:
         late = [who for who in names if who not in finished]
         begun = [each for each in before if each.who in late and each.what == "begins phase" and each.value == phase]
         sentence = _("{who} began phase {begun} before {others} had finished phase {phase}")
-        sentence = sentence.format(who=event.who, begun=event.value, others=join_names(late), phase=phase)
+        sentence = fill_in(sentence, who=event.who, begun=event.value, others=join_names(late), phase=phase)
         return verdicts.invalid(sentence, *begun, event)
     sentence = _("nobody began a phase before all had finished the one before it")
     return verdicts.valid(join_clauses([sentence, *_broken(trace)]))
@@ -39,8 +39,8 @@ def _broken(trace: Trace) -> list[str]:
         return []
     names, reason = join_names([event.who for event in found]), found[0].why
     if reason is None:
-        return [_("{names} found the barrier broken").format(names=names)]
-    return [_("{names} found the barrier broken ({reason})").format(names=names, reason=reason)]
+        return [fill_in(_("{names} found the barrier broken"), names=names)]
+    return [fill_in(_("{names} found the barrier broken ({reason})"), names=names, reason=reason)]
 
 
 def early_starts(trace: Trace, names: list[str]) -> list[Event]:

@@ -12,7 +12,7 @@ from gettext import gettext as _
 from gettext import ngettext
 
 from lab.checks.sections import EXITS, lost_lease, max_present, section_events
-from lab.formatting import first_names, join_clauses
+from lab.formatting import fill_in, first_names, join_clauses
 from lab.language import N_
 from lab.trace import RESTARTS_EMPTY, Event, Process, Trace
 
@@ -103,7 +103,7 @@ def entered_too_early(who: str, section: str, others: Sequence[str]) -> str:
         "{who} entered {section} while {others} were still inside",
         len(others),
     )
-    return sentence.format(who=who, section=section, others=first_names(others, MAX_NAMES))
+    return fill_in(sentence, who=who, section=section, others=first_names(others, MAX_NAMES))
 
 
 def _with_losses(trace: Trace, section: str, limit: int, fenced: bool) -> Verdict:
@@ -114,16 +114,16 @@ def _with_losses(trace: Trace, section: str, limit: int, fenced: bool) -> Verdic
         return valid(_("never more than {limit} inside {section}").format(limit=limit, section=section))
     if present <= limit:
         sentence = _("never more than {limit} inside {section}; {names} lost the lease inside")
-        return valid(sentence.format(limit=limit, section=section, names=names))
+        return valid(fill_in(sentence, limit=limit, section=section, names=names))
     if trace.of(RESTARTS_EMPTY) and not fenced:
         losses = [event for event in trace.of("loses lease") if event.on == section]
         sentence = _("{present} were inside {section} at once: {names} lost the lease inside, and found out later")
-        return unknown(sentence.format(present=present, section=section, names=names), *losses)
+        return unknown(fill_in(sentence, present=present, section=section, names=names), *losses)
     sentence = _(
         "never more than {limit} inside {section} under a lease; {names} lost the lease inside, and {present} were "
         "there at once"
     )
-    return valid(sentence.format(limit=limit, section=section, names=names, present=present))
+    return valid(fill_in(sentence, limit=limit, section=section, names=names, present=present))
 
 
 def all_finished(trace: Trace, expected: int) -> Verdict:
@@ -157,14 +157,14 @@ def all_finished(trace: Trace, expected: int) -> Verdict:
 
 def _were_killed(joins: Sequence[Event]) -> str:
     names = first_names([str(event.on) for event in joins], MAX_NAMES)
-    return ngettext("{names} was killed", "{names} were killed", len(joins)).format(names=names)
+    return fill_in(ngettext("{names} was killed", "{names} were killed", len(joins)), names=names)
 
 
 def _lost_exit_codes(joins: Sequence[Event]) -> list[str]:
     if not joins:
         return []
     names = first_names([str(event.on) for event in joins], MAX_NAMES)
-    return [_("the exit code of {names} was lost with the server's data").format(names=names)]
+    return [fill_in(_("the exit code of {names} was lost with the server's data"), names=names)]
 
 
 def fences_increase(trace: Trace, section: str) -> Verdict:

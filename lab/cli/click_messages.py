@@ -8,7 +8,6 @@ from __future__ import annotations
 from lab.language import N_
 
 MESSAGES = (
-    N_("Usage:"),
     N_("Options"),
     N_("Commands"),
     N_("default: {default}"),

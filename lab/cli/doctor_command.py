@@ -17,13 +17,13 @@ from jobs.exchange.signing import SecretError
 from jobs.exchange.worker_list import list_workers
 from lab.cli.localized import command, option
 from lab.cli.server import require_url, worker_options
-from lab.cli.wrapped_text import WrappedText
 from lab.doctor.findings import Finding, Status
 from lab.doctor.probes import probe_workers, versions_here
 from lab.doctor.server_facts import inspect_server
 from lab.doctor.server_findings import secret_finding, server_findings
 from lab.doctor.worker_findings import WORKERS, worker_findings
 from lab.language import N_
+from lab.wrapping import WrappedText
 
 STYLES = {Status.OK: "green", Status.PROBLEM: "bold red", Status.UNKNOWN: "yellow"}
 

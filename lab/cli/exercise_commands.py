@@ -17,7 +17,7 @@ from lab.cli import options
 from lab.cli.live_view import live_view
 from lab.cli.localized import Command
 from lab.cli.progress import progress_bar
-from lab.cli.server import open_server
+from lab.cli.server import describe_server, open_server
 from lab.compare import compare as run_on_each
 from lab.errors import InterruptedRunError
 from lab.exercise import Exercise
@@ -65,7 +65,7 @@ def _compare(exercise: type[Exercise], given: Mapping[str, Any]) -> int:
     variants, chosen = options.parse_compare(exercise, given)
     with _settings(variants, chosen) as settings:
         if settings.server:
-            click.echo(_("server: {server}").format(server=settings.server))
+            click.echo(_("server: {server}").format(server=describe_server(settings.server)))
         show = _run_watched if chosen.watch else _run_with_progress
         traces = show(variants, chosen.backends, settings, chosen.repeat)
     results = summarize([judge(trace) for trace in traces])

@@ -33,7 +33,7 @@ class HelpFormatter(click.HelpFormatter):
 
     def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
         """Write the line that says how the command is called."""
-        start = f"{_('Usage:') if prefix is None else prefix.strip()} {prog} "
+        start = _("Usage: {command} ").format(command=prog) if prefix is None else f"{prefix.strip()} {prog} "
         self.write(wrap(args, self.width, " " * cell_len(start), start) + "\n")
 
     def write_heading(self, heading: str) -> None:
@@ -87,7 +87,11 @@ class Option(click.Option):
         shown.help = look_up(self._help)
         described = self._show_default
         shown.show_default = described if isinstance(described, bool) or described is None else look_up(described)
-        return super(Option, shown).get_help_record(ctx)
+        record = super(Option, shown).get_help_record(ctx)
+        if record and isinstance(shown.show_default, str):
+            words = _("({default})").format(default=shown.show_default)
+            return record[0], record[1].replace(f"({shown.show_default})", words)
+        return record
 
 
 def _choose_language(_context: click.Context, _parameter: click.Parameter, name: str | None) -> None:

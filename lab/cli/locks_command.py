@@ -14,7 +14,7 @@ import broker
 from broker.server.check import check_server
 from jobs.exchange.client import client
 from lab.cli.localized import command, option
-from lab.cli.server import require_url, server_option
+from lab.cli.server import describe_server, require_url, server_option
 from lab.language import N_
 from lab.report.primitives import explain_circular_wait, primitives_table, summarize_primitives
 from lab.wrapping import wrap
@@ -32,7 +32,7 @@ def locks(url: str | None, show_all: bool, as_json: bool) -> None:
     changed.
     """
     url = require_url(url)
-    server = check_server(url)
+    server = describe_server(check_server(url))
     with broker.Context(url) as ctx, client(url) as connection:
         primitives = ctx.primitives(busy=not show_all)
         seconds, micros = connection.time()

@@ -30,6 +30,7 @@ from lab.course import QUESTIONS
 from lab.errors import InterruptedRunError, LabError
 from lab.exercise import Exercise
 from lab.exercises import EXERCISES
+from lab.formatting import join_list
 from lab.language import N_
 from lab.programs.report import report_saved
 from lab.programs.run import ProgramRun
@@ -182,7 +183,7 @@ def _find(name: str) -> type[Exercise]:
         return EXERCISES[name]
     except KeyError:
         unknown = _("there is no exercise {name!r}; there are: {names}")
-        raise LabError(unknown.format(name=name, names=", ".join(EXERCISES))) from None
+        raise LabError(unknown.format(name=name, names=join_list(list(EXERCISES)))) from None
 
 
 def _print_python(source: str) -> None:
@@ -207,7 +208,8 @@ def main() -> NoReturn:
         status = cli.main(standalone_mode=False)
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx else "lab"
-        _fail(_("{message} (see {command})").format(message=error.format_message(), command=f"{path} --help"))
+        message = error.format_message().rstrip(".。").replace("。 ", "。")
+        _fail(_("{message} (see {command})").format(message=message, command=f"{path} --help"))
     except click.Abort as error:
         _fail(_("interrupted"), interrupt_status(error.__cause__))
     except InterruptedRunError as error:

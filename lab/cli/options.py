@@ -14,6 +14,7 @@ from lab.cli.localized import Option
 from lab.cli.output import Output, json_option, output_options
 from lab.errors import InvalidParameterError
 from lab.exercise import Exercise, check_number
+from lab.formatting import join_list
 from lab.language import N_
 from lab.runtime.fault_plan import KINDS, FaultPlan, parse_fault
 
@@ -65,14 +66,13 @@ def for_compare(exercise: type[Exercise]) -> list[click.Parameter]:
 
 def for_run(exercise: type[Exercise]) -> list[click.Parameter]:
     """Return the options of `lab run` for an exercise, its own ones first."""
-    names = ", ".join(BACKENDS)
     return [
         *_parameters(exercise, N_("{text}: {names}.")),
         Option(
             ["--on", "backend"],
             default="local",
             show_default=True,
-            help=lambda: _("Backend to run on: {names}.").format(names=names),
+            help=lambda: _("Backend to run on: {names}.").format(names=join_list(list(BACKENDS))),
         ),
         *_fault_options(exercise),
         repeat_option(),
@@ -138,7 +138,7 @@ def fault_option() -> click.Option:
         "Faults at seeded moments: {kinds}, or several, as in kill:2. A server that restarts, with its data or empty, "
         "must be the lab's own."
     )
-    return Option(["--fault"], metavar="KIND[:N]", help=lambda: _(text).format(kinds=", ".join(KINDS)))
+    return Option(["--fault"], metavar="KIND[:N]", help=lambda: _(text).format(kinds=join_list(KINDS)))
 
 
 def seed_option() -> click.Option:
@@ -196,7 +196,7 @@ def _parameter(field: dataclasses.Field[Any], with_names: str) -> click.Option:
 
     def describe() -> str:
         text = _(field.metadata["help"])
-        return _(message).format(text=text[0].upper() + text[1:], names=", ".join(field.metadata.get("phrases", ())))
+        return _(message).format(text=text[0].upper() + text[1:], names=join_list(field.metadata.get("phrases", ())))
 
     kind = type(field.default)
     return Option([f"--{field.name}"], type=kind, default=field.default, show_default=True, help=describe)

@@ -22,6 +22,12 @@ from lab.language import N_
 from lab.runtime.fault_plan import FaultPlan
 
 
+def describe_server(server: str) -> str:
+    """Return in the current language what `check_server` has returned: the server's name, version and address."""
+    product, _at, address = server.partition(" at ")
+    return _("{product} at {address}").format(product=product, address=address)
+
+
 @dataclass(frozen=True)
 class Server:
     """The server of a run, after its checks; the fields are empty if the run needs none.

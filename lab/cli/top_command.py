@@ -18,9 +18,8 @@ from jobs.exchange.client import client
 from jobs.exchange.worker_list import list_workers
 from lab.cli.keyboard import BACKSPACE, ENTER, ESCAPE, keyboard
 from lab.cli.localized import command
-from lab.cli.server import require_url, worker_options
+from lab.cli.server import describe_server, require_url, worker_options
 from lab.cli.worker_commands import summary, workers_table
-from lab.cli.wrapped_text import WrappedText
 from lab.language import N_
 from lab.report.primitives import (
     ORDERS,
@@ -31,6 +30,7 @@ from lab.report.primitives import (
     title_of,
 )
 from lab.report.server_load import ServerSample, describe_load, server_sample
+from lab.wrapping import WrappedText
 
 INTERVAL = 1.0  # seconds between two looks
 STEPS = {"j": 1, "k": -1}
@@ -50,7 +50,7 @@ def top(url: str | None, queue: str) -> None:
     console = Console()
     with broker.Context(url) as ctx, client(url) as connection:
         height = console.height if console.is_terminal else 0
-        view = _View(check_server(url), ctx, connection, url, queue, height)
+        view = _View(describe_server(check_server(url)), ctx, connection, url, queue, height)
         if not console.is_terminal:
             view.take_sample()
             time.sleep(INTERVAL)

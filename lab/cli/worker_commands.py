@@ -22,11 +22,10 @@ from broker.server.check import check_server
 from jobs.exchange.worker_list import WorkerInfo, list_workers
 from jobs.worker.supervisor import Supervisor
 from lab.cli.localized import command, option
-from lab.cli.server import require_url, warn_if_unsigned, worker_options
-from lab.cli.wrapped_text import WrappedText
+from lab.cli.server import describe_server, require_url, warn_if_unsigned, worker_options
 from lab.formatting import format_age
 from lab.language import N_
-from lab.wrapping import wrap
+from lab.wrapping import WrappedText, wrap
 
 LOG_FORMAT = "%(asctime)s %(message)s"
 COLUMNS = (N_("host"), N_("pid"), N_("job or state"))
@@ -49,7 +48,7 @@ PROBLEMS = (N_("killed or cut off"), N_("paused or cut off"))
 def worker(count: int | None, url: str | None, queue: str) -> None:
     """Run RQ workers until SIGTERM or Ctrl-C. They finish running jobs first; a second signal kills these."""
     url = require_url(url)
-    server = check_server(url)
+    server = describe_server(check_server(url))
     warn_if_unsigned(url)
     count = count or os.cpu_count() or 1
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stdout)
@@ -70,7 +69,7 @@ def worker(count: int | None, url: str | None, queue: str) -> None:
 def workers(url: str | None, queue: str, here: bool, as_json: bool) -> int:
     """List the workers of a queue: their hosts, what each of them is doing, and which no longer respond."""
     url = require_url(url)
-    server = check_server(url)
+    server = describe_server(check_server(url))
     found = [worker for worker in list_workers(url, queue) if not here or worker.host == socket.gethostname()]
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(worker) for worker in found], indent=2))

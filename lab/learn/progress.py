@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lab import files
 from lab.errors import LabError
+from lab.formatting import join_list
 from lab.learn.rung import Rung
 from lab.learn.rungs import RUNGS
 
@@ -76,4 +77,4 @@ def find_rung(word: str) -> Rung:
         if word in (rung.name, str(number_of(rung))):
             return rung
     sentence = _("there is no rung {name!r}; there are: 1 to {last}, {names}")
-    raise LabError(sentence.format(name=word, last=len(RUNGS), names=", ".join(rung.name for rung in RUNGS)))
+    raise LabError(sentence.format(name=word, last=len(RUNGS), names=join_list([rung.name for rung in RUNGS])))

@@ -23,9 +23,9 @@ from lab.programs.unrecorded import explain_unrecorded, unrecorded
 from lab.programs.usage import HOLD, PERCENTILES, ROOM, WAIT
 from lab.programs.waiting import explain_waits
 from lab.report.faults import name_faults
-from lab.report.paragraph import paragraph
 from lab.report.table import Row, verdict_line
 from lab.report.web.document import Section
+from lab.wrapping import WrappedText
 
 FAULTS = N_("faults")  # a row that only runs with planned faults have
 MAX_PRIMITIVES = 6  # in the table: the others are only in the JSON
@@ -84,9 +84,9 @@ def report(runs: Sequence[ProgramRun], limit: float | None, console: Console) ->
     console.print(Text(" ".join([runs[0].trace.exercise, *runs[0].trace.parameters["arguments"]]), style="bold"))
     console.print(_table(runs))
     for text in filter(None, (faults(runs), explain_waits(runs), explain(runs, limit), explain_unrecorded(runs))):
-        console.print(paragraph(Text(text), console.width))
+        console.print(WrappedText(text))
     repeats = format_repeats(max(len(run.repeats) for run in runs))
-    console.print(paragraph(Text(repeats, style="dim"), console.width))
+    console.print(WrappedText(repeats, "dim"))
 
 
 def report_saved(runs: Sequence[ProgramRun], console: Console) -> list[Verdict]:
@@ -95,9 +95,9 @@ def report_saved(runs: Sequence[ProgramRun], console: Console) -> list[Verdict]:
     console.print(_table(runs))
     verdicts = [_worst_invariants(run) for run in runs]
     for run, verdict in zip(runs, verdicts, strict=True):
-        console.print(paragraph(verdict_line(run.backend, verdict), console.width))
+        console.print(WrappedText(verdict_line(run.backend, verdict)))
     for text in filter(None, (faults(runs), explain_waits(runs), explain_unrecorded(runs))):
-        console.print(paragraph(Text(text), console.width))
+        console.print(WrappedText(text))
     return verdicts
 
 

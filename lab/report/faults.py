@@ -12,6 +12,7 @@ from lab.checks import metrics
 from lab.checks.faults import faults
 from lab.checks.waits import state_at_stop
 from lab.formatting import (
+    fill_in,
     format_seconds,
     join_clauses,
     join_list,
@@ -121,7 +122,7 @@ def _met(fault: str, names: Sequence[str], moment: str) -> str:
         sentence = ngettext("{names} was paused {moment}", "{names} were paused {moment}", len(names))
     else:
         sentence = ngettext("{names} was cut off {moment}", "{names} were cut off {moment}", len(names))
-    return sentence.format(names=join_names(names), moment=moment)
+    return fill_in(sentence, names=join_names(names), moment=moment)
 
 
 def _no_fault(trace: Trace) -> str:
@@ -151,7 +152,7 @@ def _while(names: Sequence[str], event: Event) -> str:
         )
     else:
         phrase = ngettext("while {names} was running", "while {names} were running", len(names))
-    return phrase.format(names=join_names(names), section=event.on)
+    return fill_in(phrase, names=join_names(names), section=event.on)
 
 
 def _consequence(result: Result) -> str:
@@ -173,13 +174,13 @@ def _after_restarts(result: Result) -> str:
     for loss in trace.of("loses lease"):
         losses.setdefault(_after_loss(trace, section, loss), []).append(loss.who)
     loses = _("{names} lost the lease")
-    phrases = [join_phrases([loses.format(names=join_names(names)), what]) for what, names in losses.items()]
+    phrases = [join_phrases([fill_in(loses, names=join_names(names)), what]) for what, names in losses.items()]
     if section and not losses:
         phrases.append(_("no lease was lost"))
     if failed:
-        phrases.append(_("{names} failed").format(names=join_names(failed)))
+        phrases.append(fill_in(_("{names} failed"), names=join_names(failed)))
     if unstarted := _unstarted(trace):
-        phrases.append(_("{names} never started").format(names=join_names(unstarted)))
+        phrases.append(fill_in(_("{names} never started"), names=join_names(unstarted)))
     return join_phrases(phrases) or _("all went on")
 
 

@@ -17,8 +17,8 @@ from lab.formatting import format_names, format_repeats, format_seconds, format_
 from lab.language import N_
 from lab.report.chart import draw
 from lab.report.explanations import explain
-from lab.report.paragraph import paragraph
 from lab.result import Result, column_labels, describe_runs, group_by_variant, parameters
+from lab.wrapping import WrappedText
 
 MAX_CHART_WIDTH = 120  # columns: a wider chart shows no more
 UNLIMITED = 10_000  # columns
@@ -43,20 +43,20 @@ ROWS: tuple[tuple[str, Callable[[Result], Any], Callable[[Any], str]], ...] = (
 
 def report(results: Sequence[Result], console: Console) -> None:
     """Print a comparison."""
-    console.print(paragraph(Text(title(results), style="bold"), console.width))
+    console.print(WrappedText(title(results), "bold"))
     for table in _tables(results, console):
         console.print(table)
     for verdict, group in by_verdict(results).items():
-        console.print(paragraph(verdict_line(describe_runs(group, results), verdict), console.width))
+        console.print(WrappedText(verdict_line(describe_runs(group, results), verdict)))
     if any(result.inside for result in results):
         console.print()
         console.print(draw(results, min(console.width, MAX_CHART_WIDTH)))
     explanation = explain(results)
     if explanation:
         console.print()
-        console.print(paragraph(Text(explanation), console.width))
+        console.print(WrappedText(explanation))
     repeats = format_repeats(max(len(result.repeats) for result in results))
-    console.print(paragraph(Text(repeats, style="dim"), console.width))
+    console.print(WrappedText(repeats, "dim"))
 
 
 def _tables(results: Sequence[Result], console: Console) -> list[Table]:

@@ -7,7 +7,7 @@ from gettext import gettext as _
 from gettext import ngettext
 
 from lab.checks.waits import PERMITS, State, Wait
-from lab.formatting import join_clauses, join_names, join_sentences
+from lab.formatting import fill_in, join_clauses, join_names, join_sentences
 from lab.trace import Process
 
 MAX_WAITS = 8  # that are described
@@ -44,7 +44,7 @@ def _list(waits: Iterable[Wait], state: State) -> str:
 
 def _phrase(names: Sequence[str], what: str) -> str:
     sentence = ngettext("{names} waits for {what}", "{names} wait for {what}", len(names))
-    return sentence.format(names=join_names(names), what=what)
+    return fill_in(sentence, names=join_names(names), what=what)
 
 
 def _describe(wait: Wait, state: State) -> str:

@@ -14,6 +14,7 @@ from gettext import gettext as _
 from typing import Any
 
 from lab.errors import InvalidParameterError
+from lab.formatting import join_list
 from lab.trace import LET_IN
 
 KILL, PAUSE, CUT, RESTART, RESTART_EMPTY = "kill", "pause", "cut", "restart", "restart-empty"
@@ -100,6 +101,6 @@ def parse_fault(text: str, seed: int) -> FaultPlan:
     if kind not in KINDS or not 1 <= count <= MAX_COUNT:
         unknown = _("a fault is {kinds}, or several, as in {example} (at most {most}), not {text!r}")
         raise InvalidParameterError(
-            unknown.format(kinds=", ".join(KINDS), example=f"{KILL}:3", most=MAX_COUNT, text=text)
+            unknown.format(kinds=join_list(KINDS), example=f"{KILL}:3", most=MAX_COUNT, text=text)
         )
     return FaultPlan(kind, count, seed)

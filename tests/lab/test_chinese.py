@@ -16,7 +16,7 @@ from rich.console import Console
 from lab.checks import verdicts
 from lab.checks.verdicts import Judgement
 from lab.exercises import EXERCISES
-from lab.formatting import join_names
+from lab.formatting import fill_in, join_names
 from lab.language import language
 from lab.programs.page import program_document
 from lab.programs.report import report as report_program
@@ -272,6 +272,9 @@ def test_names_are_joined_as_in_chinese():
     assert join_names(["a"]) == "a"
     assert join_names(["a", "b", "c"]) == "a、b 和 c"
     assert join_names([str(number) for number in range(10)]) == "0、1、2、3、4、5、6、7 等（另有 2 个）"
+    assert join_names(["a（被杀死）", "b"]) == "a（被杀死）和 b"
+    assert join_names(["a", "b（被杀死）"]) == "a 和 b（被杀死）"
+    assert fill_in("{names} 等待 {what}", names="a 等（另有 2 个）", what="b") == "a 等（另有 2 个）等待 b"
 
 
 def test_evidence_of_several_checks_is_one_sentence():
