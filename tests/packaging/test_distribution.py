@@ -77,7 +77,7 @@ def test_the_wheel_holds_the_packages_and_nothing_else(tree: Path, wheel: Path) 
     info = {name for name in content if ".dist-info/" in name}
     expected = files(tree, *PACKAGES)
     assert content - info == expected
-    assert {Path(name).suffix for name in expected} == {".py", ".lua", ".typed", ".html", ".css", ".js"}
+    assert {Path(name).suffix for name in expected} == {".py", ".lua", ".typed", ".html", ".css", ".js", ".po", ".mo"}
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in info)
 
 
