@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from gettext import gettext as _
 
-from lab.language import language, locale_language
+from lab.language import default_language, language
 
 EXTRA = ("click", "rich", "jinja2", "rq", "cloudpickle")  # installed by the extra `lab`
 
 
 def main() -> None:
-    """Run the command line, in the locale's language unless `--lang` names another one."""
-    with language(locale_language(os.environ)):
+    """Run the command line, in the default language unless `--lang` names another one."""
+    with language(default_language()):
         try:
             from lab.cli.main import main as run
         except KeyboardInterrupt:

@@ -12,15 +12,18 @@ from __future__ import annotations
 
 import gettext
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 LANGUAGES = ("zh", "en")
 DOMAIN = "lab"
 LOCALE_FOLDER = Path(__file__).parent / "locale"
 VARIABLE = "LANGUAGE"  # the first that gettext asks
 LAB_VARIABLE = "LAB_LANGUAGE"  # the lab's language, for the processes of programs
+CHINESE = "简体中文"  # some characters; encodings of traditional Chinese lack them
 
 gettext.bindtextdomain(DOMAIN, LOCALE_FOLDER)
 _before: list[str | None] = []  # the variable's values outside the blocks that are open
@@ -36,6 +39,20 @@ def locale_language(environment: Mapping[str, str]) -> str:
     names = (VARIABLE, "LC_ALL", "LC_MESSAGES", "LANG")
     chosen = next((environment[name] for name in names if environment.get(name)), "")
     return "zh" if chosen.lower().startswith("zh") else "en"
+
+
+def can_print_chinese(stream: TextIO | None) -> bool:
+    """Return whether the encoding of a stream has Chinese characters; one that encodes nothing has all."""
+    try:
+        CHINESE.encode(getattr(stream, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def default_language() -> str:
+    """Return the locale's language, or English if standard output cannot encode Chinese."""
+    return locale_language(os.environ) if can_print_chinese(sys.stdout) else "en"
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from gettext import gettext as _
 from typing import Any, TypeAlias
@@ -14,7 +15,8 @@ from typing import Any, TypeAlias
 import click
 from rich.cells import cell_len, set_cell_size
 
-from lab.language import LANGUAGES, N_, set_language
+from lab.errors import LabError
+from lab.language import LANGUAGES, N_, can_print_chinese, set_language
 from lab.wrapping import wrap, wrap_paragraphs
 
 Message: TypeAlias = "str | Callable[[], str]"  # marked with `N_`, or a function that looks it up
@@ -95,6 +97,9 @@ class Option(click.Option):
 
 
 def _choose_language(_context: click.Context, _parameter: click.Parameter, name: str | None) -> None:
+    if name == "zh" and not can_print_chinese(sys.stdout):
+        sentence = _("standard output is {encoding}, which has no Chinese: set PYTHONIOENCODING=utf-8, or omit --lang")
+        raise LabError(sentence.format(encoding=sys.stdout.encoding))
     if name:
         set_language(name)
 

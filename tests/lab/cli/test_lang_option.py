@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import subprocess
@@ -14,7 +15,7 @@ from rich.cells import cell_len
 from lab.cli.main import cli
 from lab.course import QUESTIONS
 from lab.exercises import EXERCISES
-from lab.language import current_language, language, set_language, translate, user_environment
+from lab.language import current_language, default_language, language, set_language, translate, user_environment
 from tests.support.lab import RunLab
 
 WIDTH = 80
@@ -164,6 +165,26 @@ def test_the_locale_decides_without_the_option(
     shown = lab_in_process("list", *arguments).stdout
     assert bool(CHINESE.search(shown)) == (expected == "zh")
     assert os.environ.get("LANGUAGE") == environment.get("LANGUAGE"), "it is as before"
+
+
+@pytest.mark.parametrize(("encoding", "expected"), [("ascii", "en"), ("big5", "en"), ("gb18030", "zh")])
+def test_output_that_cannot_encode_chinese_is_in_english(monkeypatch: pytest.MonkeyPatch, encoding: str, expected: str):
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding))
+    assert default_language() == expected
+
+
+@pytest.mark.parametrize(("arguments", "status"), [(("--help",), 0), (("--help", "--lang", "zh"), 2)])
+def test_chinese_never_becomes_question_marks(
+    lab: RunLab, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], status: int
+):
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    done = lab(*arguments)
+    assert done.returncode == status
+    assert done.stdout.startswith("Usage:") == (status == 0)
+    assert ("set PYTHONIOENCODING=utf-8" in done.stderr) == (status == 2)
+    assert "??" not in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("own", [None, "de:fr"])
