@@ -30,6 +30,8 @@ POLL_INTERVAL = 0.02  # seconds between reads of a file that grows
 BLOCK = 100  # milliseconds that one read of a stream waits for entries
 CLOCK_SAMPLES = 3  # round trips, of which the fastest measures the server's clock
 
+# The lab itself prints this in its own language. The process of somebody's program has another text domain: there it is
+# an exception of that program, in English as those of Python and of `broker`.
 DATA_MISSING = N_("the run's data is no longer on the Redis server: the run was ended, or the server lost its data")
 
 Entry = tuple[str, dict[str, str]]  # of a stream
