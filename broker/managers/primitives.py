@@ -76,9 +76,9 @@ class QueueArguments:
     __slots__ = ()
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
-        """Put an item, as that of a context; raise `InvalidArgumentError` for a negative timeout."""
+        """Put an item, as that of a context; raise `InvalidArgumentError` for a negative timeout if it may wait."""
         original: Any = super()
-        original.put(item, block, _not_negative(block, timeout))
+        original.put(item, block, _not_negative(block and original._maxsize > 0, timeout))
 
     def put_nowait(self, item: Any) -> None:
         """Put an item without waiting."""

@@ -151,6 +151,9 @@ def test_timeouts_of_queues(manager: Any, name: str) -> None:
     with pytest.raises(queue.Full):
         items.put(2, False, -1)
     assert items.get(timeout=1) == 1
+    unlimited = getattr(manager, name)()
+    unlimited.put(3, True, -1)  # which never waits
+    assert unlimited.get() == 3
 
 
 @pytest.mark.parametrize(

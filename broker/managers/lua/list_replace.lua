@@ -5,7 +5,10 @@
 --       5 items    packed
 -- Returns '+'; or -2 if the list has changed since
 -- include managers/lua/change.lua
-if redis.call('HGET', STATE, 'version') ~= ARGV[4] then return MISSING end
+if redis.call('HGET', STATE, 'version') ~= ARGV[4] then
+  -- include engine/lua/may_renew.lua
+  return MISSING
+end
 local result = '+'
 -- include engine/lua/record_change.lua
 redis.call('HINCRBY', STATE, 'version', 1)

@@ -17,7 +17,10 @@ end
 
 local start, stop = place(ARGV[4]), nil
 if ARGV[5] == '' then
-  if start < 0 or start >= length then return MISSING end
+  if start < 0 or start >= length then
+    -- include engine/lua/may_renew.lua
+    return MISSING
+  end
   stop = start + 1
 else
   start = math.max(0, math.min(start, length))

@@ -7,7 +7,10 @@
 -- include managers/lua/change.lua
 local entries = unpack_strings(ARGV[5])
 local before = ARGV[4] == '1' and redis.call('HGET', ITEMS, entries[1])
-if before then return '+' .. before end
+if before then
+  -- include engine/lua/may_renew.lua
+  return '+' .. before
+end
 local result = '+'
 -- include engine/lua/record_change.lua
 local is_larger = false

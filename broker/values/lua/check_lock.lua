@@ -3,7 +3,10 @@
 -- include engine/lua/meta_fields.lua
 if #KEYS == 4 then
   if PERMIT == '' then
-    if redis.call('HLEN', KEYS[3]) > META_FIELDS then return LOCKED end
+    if redis.call('HLEN', KEYS[3]) > META_FIELDS then
+      -- include engine/lua/may_renew.lua
+      return LOCKED
+    end
   else
     local clock, permit = redis.call('TIME'), redis.call('HGET', KEYS[3], PERMIT)
     local expiry = permit and string.match(permit, ' (%d+)')

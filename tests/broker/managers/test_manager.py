@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import queue
 import threading
@@ -172,6 +173,25 @@ def test_reading_a_key_renews_the_expiry_from_time_to_time(ctx: Context, client:
     assert names["x"] == 1
     assert client.pttl(state) > 6 * 86_400_000
     assert names._store._renew_at > 0.0
+
+
+@pytest.mark.parametrize("kind", ["list", "dict"])
+def test_a_change_that_finds_nothing_to_change_is_use(ctx: Context, client: redis.Redis, kind: str) -> None:
+    manager = ctx.Manager()
+    numbers, names = manager.list(), manager.dict(x=1)
+    proxy, uses = {
+        "list": (numbers, [lambda: numbers.pop(), lambda: len(numbers)]),
+        "dict": (names, [lambda: names.setdefault("x", 2), lambda: names.pop("y"), lambda: names["x"]]),
+    }[kind]
+    state, stranger = proxy._store._key, "host/1/old/x"
+    for use in uses:
+        client.hset(state, mapping={stranger: "7 1 ", "touched": 5})
+        client.pexpire(state, 1000_000)
+        proxy._store._renew_at = 0.0  # as after some minutes
+        with contextlib.suppress(LookupError):
+            use()
+        assert client.pttl(state) > 6 * 86_400_000
+        assert not client.hexists(state, stranger), "the record of a client of an earlier period"
 
 
 def test_what_is_left_of_an_expired_dict_is_not_read(ctx: Context, client: redis.Redis) -> None:

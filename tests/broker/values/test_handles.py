@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import array
+import contextlib
 import ctypes
 import gc
 import pickle
 import sys
+import threading
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
@@ -23,6 +25,7 @@ from broker.values.synchronized import Synchronized, SynchronizedArray, Synchron
 from tests.broker.engine.test_index import DAY, server_time
 from tests.broker.engine.test_interrupted_anywhere import interrupted_at_each_line
 from tests.support.actors import Actors
+from tests.support.waiting import wait_until
 
 MAX_WEIGHT = 4096  # bytes of a value and its lock
 
@@ -266,6 +269,28 @@ def test_only_some_accesses_may_renew(ctx: Context, client: redis.Redis, use: An
     assert client.pttl(handle._key) > 6 * DAY // 1000
 
 
+def test_every_use_may_renew_and_forget_clients(ctx: Context, client: redis.Redis) -> None:
+    """In `value += 1`, it is always the reading that may; and it may be refused, since the lock is held."""
+    value, stranger = ctx.Value("i", 5), "host/1/old/x"
+    handle = region(value.get_obj()).memory.stored
+    other = pickle.loads(pickle.dumps(value.get_lock()))
+    for use in (lambda: value.value, lambda: value.add(1)):
+        for is_held in (False, True):
+            client.hset(handle._key, mapping={stranger: "7 1 ", "touched": 5})
+            client.pexpire(handle._key, 1000_000)
+            handle._renew_at = 0.0  # as after some minutes
+            thread = threading.Thread(target=use)
+            with other if is_held else contextlib.nullcontext():
+                thread.start()
+                if is_held:
+                    wait_until(lambda: other.waiters())
+                else:
+                    thread.join()
+            thread.join()
+            assert client.pttl(handle._key) > 6 * DAY // 1000
+            assert not client.hexists(handle._key, stranger)
+
+
 def test_handle_is_light(ctx: Context) -> None:
     value = ctx.Value("i", 5)
     assert raw(value) == bytes(ctypes.c_int(5))
@@ -299,10 +324,13 @@ def test_full_server_refuses_changes_and_can_be_read(
     ctx: Context, client: redis.Redis, full: Callable[[], object]
 ) -> None:
     value = ctx.Value("i", 5)
+    handle = region(value.get_obj()).memory.stored
+    client.hset(handle._key, "touched", 5)
     full()
     for change in (lambda: value.add(1), lambda: setattr(value, "value", 6), lambda: ctx.RawValue("i", name="refused")):
         with pytest.raises(BrokerError, match="OOM"):
             change()
+    handle._renew_at = 0.0  # so that the reading ends a period
     assert value.value == 5
     assert not client.keys("*refused*")
     client.config_set("maxmemory", 0)
