@@ -195,7 +195,7 @@ class MappingStore(Store):
 
     def put_if_new(self, key: Any, value: Any) -> Any:
         """Put a value under a key that has none; return the value that is there then."""
-        before = self._call(_changed, MAPPING_PUT, b"1", self._pack([(key, value)]))
+        before = self._take(_changed, MAPPING_PUT, b"1", self._pack([(key, value)]))
         return self._value(before) if before else value
 
     def remove(self, key: Any) -> Any:

@@ -10,5 +10,6 @@ if created ~= CREATED then return LOST end
 -- If the last number is higher than this request's, the client has sent a later one since, and nobody reads the reply.
 if last and tonumber(string.match(last, '^%d+')) >= tonumber(NUMBER) then
   local last_result = string.match(last, '^%d+ %d+ (.*)$')
+  if not last_result then return -2 end -- see record_nothing.lua
   return last_result == '' and 1 or last_result
 end

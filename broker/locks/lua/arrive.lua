@@ -16,7 +16,7 @@ if arrived == '' then
 end
 if not arrived then
   if broken then
-    record_arrival(generation, 0) -- so that a late copy of the request does not arrive after reset()
+    pcall(record_arrival, generation, 0) -- so that a late copy does not arrive after reset(); a full server refuses it
     return { BROKEN, broken }
   end
   if acting then

@@ -18,7 +18,7 @@ end
 local start, stop = place(ARGV[4]), nil
 if ARGV[5] == '' then
   if start < 0 or start >= length then
-    -- include engine/lua/may_renew.lua
+    -- include engine/lua/record_nothing.lua
     return MISSING
   end
   stop = start + 1

@@ -7,11 +7,12 @@
 -- include managers/lua/change.lua
 local entries = unpack_strings(ARGV[5])
 local before = ARGV[4] == '1' and redis.call('HGET', ITEMS, entries[1])
-if before then
+local result = '+' .. (before or '')
+if before then -- recorded, so that a late copy of the request puts nothing, unless the server is full
+  redis.pcall('HSET', STATE, CLIENT, NUMBER .. ' ' .. touched .. ' ' .. result)
   -- include engine/lua/may_renew.lua
-  return '+' .. before
+  return result
 end
-local result = '+'
 -- include engine/lua/record_change.lua
 local is_larger = false
 for i = 1, #entries, 2 do
@@ -21,4 +22,4 @@ for i = 1, #entries, 2 do
   end
 end
 if is_larger then expire_data() end
-return '+'
+return result

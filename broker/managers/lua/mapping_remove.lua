@@ -9,7 +9,7 @@ local field = ARGV[4] == 'field' and ARGV[5]
 if ARGV[4] == 'last' then field = redis.call('ZRANGE', KEYS[3], -1, -1)[1] end
 local entry = field and redis.call('HGET', ITEMS, field)
 if ARGV[4] ~= 'all' and not entry then
-  -- include engine/lua/may_renew.lua
+  -- include engine/lua/record_nothing.lua
   return MISSING
 end
 local result = '+' .. (entry or '')

@@ -15,6 +15,7 @@ import redis
 import broker
 from broker import Context, DataLostError
 from broker.engine import expiring_handle
+from broker.managers.keys import field_of
 from broker.managers.stores import (
     LIST_READ,
     LIST_REPLACE,
@@ -23,8 +24,10 @@ from broker.managers.stores import (
     MAPPING_REMOVE,
     MAPPING_SELECT,
     MAPPING_SET,
+    MISSING,
 )
 from broker.transport.connection import Connection
+from broker.transport.scripts import Script
 from tests.support.actors import TIMEOUT, Actor
 from tests.support.proxy import Fault, Proxy
 
@@ -258,6 +261,28 @@ def test_changes_of_dicts_whose_reply_is_lost(proxy: Proxy, proxied: Context, fa
     assert elements.copy() == {2}
     assert proxy.all_injected
     assert numbers.copy() == {}
+
+
+def test_late_copy_of_a_change_that_found_nothing_changes_nothing(ctx: Context) -> None:
+    """As when the request was sent twice, and its copy is delayed in the network."""
+    manager = ctx.Manager()
+    items, numbers = manager.list(), manager.dict(x=1)
+
+    def send(number: int, proxy: Any, script: Script, *arguments: bytes) -> Any:
+        token = b"host/1/other/0:%d/1" % number
+        return proxy._store._run(proxy._store._bind_script(script), token, b"0", *arguments)[0]
+
+    pop, remove = (b"-1", b"", b"", b"1"), (b"field", field_of("y"))
+    put = (b"1", numbers._store._pack([("x", 2)]))
+    assert send(1, items, LIST_SPLICE, *pop) == send(1, numbers, MAPPING_REMOVE, *remove) == MISSING
+    items.append(1)
+    numbers["y"] = 2
+    assert send(1, items, LIST_SPLICE, *pop) == send(1, numbers, MAPPING_REMOVE, *remove) == MISSING
+    found = send(2, numbers, MAPPING_PUT, *put)
+    assert len(found) > len(b"+")
+    del numbers["x"]
+    assert send(2, numbers, MAPPING_PUT, *put) == found
+    assert (list(items), numbers.copy()) == ([1], {"y": 2})
 
 
 def test_assignment_is_not_repeated_over_a_later_one(

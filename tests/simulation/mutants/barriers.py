@@ -76,7 +76,7 @@ BARRIERS = (
         "an arrival at a broken barrier is forgotten",
         "barrier",
         "after a reset, a late copy of its request takes the place of a party",
-        "    record_arrival(generation, 0) -- so that",
+        "    pcall(record_arrival, generation, 0) -- so that",
         "    -- so that",
         "cut",
     ),
