@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.pool import ExceptionWithTraceback  # type: ignore[attr-defined]
 from typing import Any
@@ -80,10 +80,12 @@ class Dispatcher:
     """The pool's side: puts tasks, and gets one result for each.
 
     `calls` are multiprocessing's results of calls, by their numbers; those of tasks that cannot be put are set there.
+    `on_failed_start` has the pool replace a process that could not be started; None while it starts the first ones.
     """
 
     def __init__(self, tasks: Tasks, processes: int) -> None:
         self.calls: dict[int, Any] = {}
+        self.on_failed_start: Callable[[], object] | None = None
         self._tasks = tasks
         self._sender = TaskSender(TaskWriter(tasks), self._not_put)
         self._result_reader = ResultReader(tasks)
@@ -125,10 +127,13 @@ class Dispatcher:
         self._tasks.add_result(self._tasks.pack(RESULT, NO_MORE, None))
 
     def get_result(self) -> Any:
-        """Return the next result of a pending task, or None; one that cannot be unpickled is an error."""
+        """Return the next result of a pending task, or None; one that cannot be unpickled is an error.
+
+        If results cannot be read, the tasks that are pending fail with that error, and it is tried again until `close`.
+        """
         while True:
-            if not self._results:
-                self._results.extend(self._result_reader.read())
+            if not self._results and not self._read_results():
+                return None
             unpacked = self._tasks.unpack(RESULT, self._results.popleft())
             if unpacked is None or unpacked[0] not in self._pending:  # else the task was run twice
                 if unpacked is not None and unpacked[0] == NO_MORE:
@@ -195,12 +200,28 @@ class Dispatcher:
     def _fail(self, key: Key, error: Exception) -> None:
         self._tasks.add_result(self._tasks.pack(RESULT, key, (False, error)))
 
-    def _not_put(self, error: Exception, packed: Sequence[bytes]) -> None:
-        for task in packed:
-            unpacked = self._tasks.unpack(TASK, task)
-            if unpacked is not None and unpacked[0] in self._pending:
-                self._pending.discard(unpacked[0])
-                call, number = unpacked[0]
+    def _read_results(self) -> bool:
+        """Receive results; return False if the pool was closed meanwhile."""
+        while True:
+            try:
+                self._results.extend(self._result_reader.read())
+                return True
+            except BrokerError as error:
+                if self._closed:
+                    return False
+                self._fail_here(list(self._pending), error)
+                time.sleep(RETRY_INTERVAL)
+
+    def _not_put(self, error: Exception, packed: Iterable[bytes]) -> None:
+        unpacked = (self._tasks.unpack(TASK, task) for task in packed)
+        self._fail_here([task[0] for task in unpacked if task is not None], error)
+
+    def _fail_here(self, keys: Iterable[Key], error: Exception) -> None:
+        """Set the results of pending tasks without the server."""
+        for key in keys:
+            if key in self._pending:
+                self._pending.discard(key)
+                call, number = key
                 if call in self.calls:
                     self.calls[call]._set(number, (False, error))
 

@@ -17,10 +17,12 @@ from contextlib import nullcontext
 
 import psutil
 import pytest
+import redis
 
 import jobs
 from broker import ServerUnavailableError, UnsupportedError
-from broker.messages.tasks import TaskWriter
+from broker.messages.tasks import ResultReader, TaskWriter
+from jobs.exchange.rq_queue import RqQueue
 from jobs.exchange.task_queue import RESULT, Tasks
 from jobs.tasks import MAX_FAILED_STARTS, Dispatcher
 from tests.support.actors import TIMEOUT
@@ -222,6 +224,39 @@ def test_a_task_that_cannot_be_put_is_an_error(ctx, monkeypatch):
                 with pytest.raises(ServerUnavailableError, match="no answer"):
                     result.get(TIMEOUT)
         assert pool.apply(square, (3,)) == 9
+
+
+def test_results_that_cannot_be_read_are_errors(ctx, monkeypatch):
+    """What the pool's tasks wait for cannot come; when the server answers again, the pool works."""
+    refused = threading.Event()
+
+    def refuse(_):
+        refused.set()
+        raise ServerUnavailableError("no answer")
+
+    with ctx.Pool(1) as pool:
+        with monkeypatch.context() as patches:
+            patches.setattr(ResultReader, "read", refuse)
+            pool.apply_async(square, (3,))  # its result ends the reading that has begun before
+            assert refused.wait(TIMEOUT)
+            with pytest.raises(ServerUnavailableError, match="no answer"):
+                pool.apply_async(square, (3,)).get(TIMEOUT)
+        assert pool.apply_async(square, (3,)).get(TIMEOUT) == 9
+
+
+def test_a_process_that_cannot_be_started_is_replaced(ctx, monkeypatch, capfd):
+    failures = iter([redis.ConnectionError("no connection"), redis.ResponseError("out of memory")])
+
+    def enqueue(*arguments):
+        for failure in failures:
+            raise failure
+        return original(*arguments)
+
+    original = RqQueue.enqueue
+    with ctx.Pool(1, maxtasksperchild=1) as pool:
+        monkeypatch.setattr(RqQueue, "enqueue", enqueue)
+        assert pool.map_async(square, range(3), chunksize=1).get(TIMEOUT) == [0, 1, 4]
+    assert "did not start: no connection" in capfd.readouterr().err
 
 
 def test_a_long_task_delays_no_other(either):
