@@ -25,7 +25,7 @@ class Pool(multiprocessing.pool.Pool):
 
     A task whose process is killed, or lost with its host, is run again by another process. If the task itself ends its
     process, or three processes are killed while they run it, it raises `LostTaskError`. If processes end in a row
-    before they take a task, for instance because the initializer raises, all tasks raise `BrokenProcessPool`.
+    before they ask for a task, for instance because the initializer raises, all tasks raise `BrokenProcessPool`.
 
     If there are more processes than workers, the others wait for a worker. A pool that is dropped is terminated, as
     multiprocessing's.

@@ -24,7 +24,7 @@ from jobs.task_sender import TaskSender
 
 MAX_LOST_PROCESSES = 3  # so many processes may be killed, or lost, while they run a task
 RETRY_INTERVAL = 1.0  # seconds between attempts to reach the server
-MAX_FAILED_STARTS = 3  # for each process of a pool: so many may end in a row without having taken a task
+MAX_FAILED_STARTS = 3  # for each process of a pool: so many may end in a row without having asked for a task
 NO_MORE = (-1, -1)  # the key of no task
 
 
@@ -169,6 +169,7 @@ class Dispatcher:
         return type(None), ()  # a process has its own side
 
     def _take_back(self, name: bytes, exitcode: int) -> None:
+        has_started = exitcode == 0 or self._tasks.has_asked(name)
         task = self._tasks.remove_worker(name)
         unpacked = None if task is None else self._tasks.unpack(TASK, task)
         if unpacked is not None:
@@ -179,7 +180,7 @@ class Dispatcher:
             else:
                 self._fail(key, _lost(self._exit_codes[key]))
                 self._tasks.drop_task(name)
-        elif exitcode:
+        elif not has_started:
             self._count_failed_start(exitcode)
 
     def _may_repeat(self, key: Key, exitcode: int) -> bool:
@@ -191,7 +192,7 @@ class Dispatcher:
         self._failed_starts += 1
         if self._failed_starts >= self._max_failed_starts and not self._tasks.count_held():
             self._error = BrokenProcessPool(
-                f"the pool starts no more processes: the last {self._failed_starts} ended before they took a task "
+                f"the pool starts no more processes: the last {self._failed_starts} ended before they asked for a task "
                 f"(exit code {exitcode}); see what they have printed"
             )
             for key in list(self._pending):

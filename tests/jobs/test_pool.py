@@ -335,7 +335,7 @@ def test_a_pool_whose_processes_do_not_start_fails(ctx, capfd, initializer, init
     with ctx.Pool(2, initializer, initargs) as pool:
         results = [pool.map_async(square, range(5)), pool.apply_async(square, (3,))]
         for result in results:
-            with pytest.raises(BrokenProcessPool, match="the last 6 ended before they took a task"):
+            with pytest.raises(BrokenProcessPool, match="the last 6 ended before they asked for a task"):
                 result.get(TIMEOUT)
         with pytest.raises(BrokenProcessPool):
             pool.apply_async(square, (3,)).get(TIMEOUT)
@@ -349,6 +349,16 @@ def test_a_pool_whose_idle_processes_are_killed_works(ctx):
         for _ in range(2 * MAX_FAILED_STARTS):
             os.kill(pool.apply(os.getpid), signal.SIGKILL)
         assert pool.apply(square, (3,)) == 9
+
+
+def test_a_pool_whose_processes_are_killed_while_they_wait_works(ctx, connection):
+    """As with multiprocessing: a Ctrl-C in a shell ends them all, and it may be the third one."""
+    with ctx.Pool(1) as pool:
+        waiting = pool._inqueue._tasks._keys[3]
+        for killed in range(MAX_FAILED_STARTS + 1):
+            wait_until(lambda killed=killed: connection.zcard(waiting) > killed and pool._pool[0].pid)
+            os.kill(pool._pool[0].pid, signal.SIGKILL)
+        assert pool.apply_async(square, (3,)).get(TIMEOUT) == 9
 
 
 @pytest.mark.slow
