@@ -72,6 +72,7 @@ class Pool(multiprocessing.pool.Pool):
     def _terminate_pool(cls, taskqueue: Any, inqueue: Dispatcher, *rest: Any) -> None:
         inqueue.close()
         super()._terminate_pool(taskqueue, inqueue, *rest)  # type: ignore[misc]
+        inqueue.delete()
 
 
 class _PoolProcess(BaseProcess):

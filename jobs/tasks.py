@@ -12,6 +12,7 @@ import uuid
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from multiprocessing.pool import ExceptionWithTraceback  # type: ignore[attr-defined]
 from typing import Any
 
@@ -164,6 +165,11 @@ class Dispatcher:
         """Put nothing and take nothing back any more: the pool ends its processes itself."""
         self._closed = True
         self._sender.stop()
+
+    def delete(self) -> None:
+        """Delete what is left on the server, when the pool's processes have ended."""
+        with suppress(*SERVER_ERRORS):  # then it is deleted when the context is closed
+            self._tasks.delete()
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(None), ()  # a process has its own side

@@ -244,6 +244,14 @@ def test_results_that_cannot_be_read_are_errors(ctx, monkeypatch):
         assert pool.apply_async(square, (3,)).get(TIMEOUT) == 9
 
 
+def test_a_terminated_pool_leaves_no_tasks_on_the_server(ctx, connection):
+    with ctx.Pool(1) as pool:
+        pool.map(square, range(3))
+        keys = pool._inqueue._tasks._keys
+        assert connection.exists(*keys)
+    assert not connection.exists(*keys)
+
+
 def test_a_process_that_cannot_be_started_is_replaced(ctx, monkeypatch, capfd):
     failures = iter([redis.ConnectionError("no connection"), redis.ResponseError("out of memory")])
 
