@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import copy
+import functools
 import multiprocessing
 import multiprocessing.pool
 import os
+import signal
+import sys
+import time
 from collections.abc import Callable, Iterable
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -13,7 +17,7 @@ from typing import Any
 from jobs.exchange.task_queue import Tasks
 from jobs.exchange.worker_list import worker_count
 from jobs.job_context import JobContext
-from jobs.tasks import Dispatcher
+from jobs.tasks import RETRY_INTERVAL, Dispatcher
 
 
 class Pool(multiprocessing.pool.Pool):
@@ -21,7 +25,7 @@ class Pool(multiprocessing.pool.Pool):
 
     A task whose process is killed, or lost with its host, is run again by another process. If the task itself ends its
     process, or three processes are killed while they run it, it raises `LostTaskError`. If processes end in a row
-    before they take a task, for instance because the initializer raises, all tasks raise `BrokenProcessPool`.
+    before they ask for a task, for instance because the initializer raises, all tasks raise `BrokenProcessPool`.
 
     If there are more processes than workers, the others wait for a worker. A pool that is dropped is terminated, as
     multiprocessing's.
@@ -53,6 +57,10 @@ class Pool(multiprocessing.pool.Pool):
         self._inqueue = self._outqueue = Dispatcher(Tasks(context=self._job_context), self._processes)
         self._quick_put, self._quick_get = self._inqueue.put_task, self._inqueue.get_result
 
+    def _repopulate_pool(self) -> None:
+        super()._repopulate_pool()  # type: ignore[misc]
+        self._inqueue.on_failed_start = functools.partial(self._change_notifier.put, None)
+
     def _get_sentinels(self) -> list[object]:
         return [self._change_notifier._reader]
 
@@ -64,6 +72,7 @@ class Pool(multiprocessing.pool.Pool):
     def _terminate_pool(cls, taskqueue: Any, inqueue: Dispatcher, *rest: Any) -> None:
         inqueue.close()
         super()._terminate_pool(taskqueue, inqueue, *rest)  # type: ignore[misc]
+        inqueue.delete()
 
 
 class _PoolProcess(BaseProcess):
@@ -78,12 +87,23 @@ class _PoolProcess(BaseProcess):
         super().__init__(args=(self._tasks, self._tasks, initializer, initargs, max_tasks, wrap_exception), **options)
 
     def start(self) -> None:
-        """Start it, unless the pool's processes fail to start."""
+        """Start it, unless the pool's processes fail to start.
+
+        If one that replaces another cannot be started, it counts as killed, and the pool replaces it, too.
+        """
         if self._dispatcher.broken:
             self._popen = _Unstarted()
-        else:
+            return
+        try:
             self._dispatcher.add_process(self._tasks)
             super().start()
+        except Exception as error:
+            if self._dispatcher.on_failed_start is None:
+                raise
+            print(f"{self.name} did not start: {error}", file=sys.stderr)
+            self._popen = _Unstarted(-signal.SIGKILL)  # its job may have been enqueued, and even have taken a task
+            time.sleep(RETRY_INTERVAL)
+            self._dispatcher.on_failed_start()
 
     @property
     def sentinel(self) -> int:
@@ -104,21 +124,21 @@ class _PoolProcess(BaseProcess):
 
 
 class _Unstarted:
-    """In the place of a process that a pool would start again and again."""
+    """In the place of a process that a pool would start again and again, or that could not be started."""
 
     pid = host = None
 
-    def __init__(self) -> None:
-        self.returncode: int | None = None
+    def __init__(self, returncode: int | None = None) -> None:
+        self.returncode = returncode
 
     def poll(self) -> int | None:
-        """Return None until it is waited for."""
+        """Return the exit code; None until it is waited for."""
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:  # noqa: ARG002 - multiprocessing's name
-        """Return 0: it has nothing to do."""
-        self.returncode = 0
-        return 0
+        """Return the exit code, by default 0: it has nothing to do."""
+        self.returncode = self.returncode or 0
+        return self.returncode
 
     def terminate(self) -> None:
         """Do nothing."""

@@ -10,8 +10,9 @@ from __future__ import annotations
 import time
 import uuid
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from multiprocessing.pool import ExceptionWithTraceback  # type: ignore[attr-defined]
 from typing import Any
 
@@ -24,7 +25,7 @@ from jobs.task_sender import TaskSender
 
 MAX_LOST_PROCESSES = 3  # so many processes may be killed, or lost, while they run a task
 RETRY_INTERVAL = 1.0  # seconds between attempts to reach the server
-MAX_FAILED_STARTS = 3  # for each process of a pool: so many may end in a row without having taken a task
+MAX_FAILED_STARTS = 3  # for each process of a pool: so many may end in a row without having asked for a task
 NO_MORE = (-1, -1)  # the key of no task
 
 
@@ -80,10 +81,12 @@ class Dispatcher:
     """The pool's side: puts tasks, and gets one result for each.
 
     `calls` are multiprocessing's results of calls, by their numbers; those of tasks that cannot be put are set there.
+    `on_failed_start` has the pool replace a process that could not be started; None while it starts the first ones.
     """
 
     def __init__(self, tasks: Tasks, processes: int) -> None:
         self.calls: dict[int, Any] = {}
+        self.on_failed_start: Callable[[], object] | None = None
         self._tasks = tasks
         self._sender = TaskSender(TaskWriter(tasks), self._not_put)
         self._result_reader = ResultReader(tasks)
@@ -125,10 +128,13 @@ class Dispatcher:
         self._tasks.add_result(self._tasks.pack(RESULT, NO_MORE, None))
 
     def get_result(self) -> Any:
-        """Return the next result of a pending task, or None; one that cannot be unpickled is an error."""
+        """Return the next result of a pending task, or None; one that cannot be unpickled is an error.
+
+        If results cannot be read, the tasks that are pending fail with that error, and it is tried again until `close`.
+        """
         while True:
-            if not self._results:
-                self._results.extend(self._result_reader.read())
+            if not self._results and not self._read_results():
+                return None
             unpacked = self._tasks.unpack(RESULT, self._results.popleft())
             if unpacked is None or unpacked[0] not in self._pending:  # else the task was run twice
                 if unpacked is not None and unpacked[0] == NO_MORE:
@@ -160,10 +166,16 @@ class Dispatcher:
         self._closed = True
         self._sender.stop()
 
+    def delete(self) -> None:
+        """Delete what is left on the server, when the pool's processes have ended."""
+        with suppress(*SERVER_ERRORS):  # then it is deleted when the context is closed
+            self._tasks.delete()
+
     def __reduce__(self) -> tuple[object, ...]:
         return type(None), ()  # a process has its own side
 
     def _take_back(self, name: bytes, exitcode: int) -> None:
+        has_started = exitcode == 0 or self._tasks.has_asked(name)
         task = self._tasks.remove_worker(name)
         unpacked = None if task is None else self._tasks.unpack(TASK, task)
         if unpacked is not None:
@@ -174,7 +186,7 @@ class Dispatcher:
             else:
                 self._fail(key, _lost(self._exit_codes[key]))
                 self._tasks.drop_task(name)
-        elif exitcode:
+        elif not has_started:
             self._count_failed_start(exitcode)
 
     def _may_repeat(self, key: Key, exitcode: int) -> bool:
@@ -186,7 +198,7 @@ class Dispatcher:
         self._failed_starts += 1
         if self._failed_starts >= self._max_failed_starts and not self._tasks.count_held():
             self._error = BrokenProcessPool(
-                f"the pool starts no more processes: the last {self._failed_starts} ended before they took a task "
+                f"the pool starts no more processes: the last {self._failed_starts} ended before they asked for a task "
                 f"(exit code {exitcode}); see what they have printed"
             )
             for key in list(self._pending):
@@ -195,12 +207,28 @@ class Dispatcher:
     def _fail(self, key: Key, error: Exception) -> None:
         self._tasks.add_result(self._tasks.pack(RESULT, key, (False, error)))
 
-    def _not_put(self, error: Exception, packed: Sequence[bytes]) -> None:
-        for task in packed:
-            unpacked = self._tasks.unpack(TASK, task)
-            if unpacked is not None and unpacked[0] in self._pending:
-                self._pending.discard(unpacked[0])
-                call, number = unpacked[0]
+    def _read_results(self) -> bool:
+        """Receive results; return False if the pool was closed meanwhile."""
+        while True:
+            try:
+                self._results.extend(self._result_reader.read())
+                return True
+            except BrokerError as error:
+                if self._closed:
+                    return False
+                self._fail_here(list(self._pending), error)
+                time.sleep(RETRY_INTERVAL)
+
+    def _not_put(self, error: Exception, packed: Iterable[bytes]) -> None:
+        unpacked = (self._tasks.unpack(TASK, task) for task in packed)
+        self._fail_here([task[0] for task in unpacked if task is not None], error)
+
+    def _fail_here(self, keys: Iterable[Key], error: Exception) -> None:
+        """Set the results of pending tasks without the server."""
+        for key in keys:
+            if key in self._pending:
+                self._pending.discard(key)
+                call, number = key
                 if call in self.calls:
                     self.calls[call]._set(number, (False, error))
 

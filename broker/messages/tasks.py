@@ -53,6 +53,10 @@ class Tasks(Handle):
         """Let a worker take tasks, before it is started."""
         self._run(ADD_WORKER.bind(self._keys), worker)
 
+    def has_asked(self, worker: bytes) -> bool:
+        """Return whether a worker that is not removed has ever asked for a task."""
+        return self._ask(lambda number: number not in (None, b"0"), Command(b"HGET"), self._key, worker)
+
     def remove_worker(self, worker: bytes) -> bytes | None:
         """Let a worker take no more tasks, and drop its results from now on; return the task that it holds.
 

@@ -17,10 +17,12 @@ from contextlib import nullcontext
 
 import psutil
 import pytest
+import redis
 
 import jobs
 from broker import ServerUnavailableError, UnsupportedError
-from broker.messages.tasks import TaskWriter
+from broker.messages.tasks import ResultReader, TaskWriter
+from jobs.exchange.rq_queue import RqQueue
 from jobs.exchange.task_queue import RESULT, Tasks
 from jobs.tasks import MAX_FAILED_STARTS, Dispatcher
 from tests.support.actors import TIMEOUT
@@ -224,6 +226,47 @@ def test_a_task_that_cannot_be_put_is_an_error(ctx, monkeypatch):
         assert pool.apply(square, (3,)) == 9
 
 
+def test_results_that_cannot_be_read_are_errors(ctx, monkeypatch):
+    """What the pool's tasks wait for cannot come; when the server answers again, the pool works."""
+    refused = threading.Event()
+
+    def refuse(_):
+        refused.set()
+        raise ServerUnavailableError("no answer")
+
+    with ctx.Pool(1) as pool:
+        with monkeypatch.context() as patches:
+            patches.setattr(ResultReader, "read", refuse)
+            pool.apply_async(square, (3,))  # its result ends the reading that has begun before
+            assert refused.wait(TIMEOUT)
+            with pytest.raises(ServerUnavailableError, match="no answer"):
+                pool.apply_async(square, (3,)).get(TIMEOUT)
+        assert pool.apply_async(square, (3,)).get(TIMEOUT) == 9
+
+
+def test_a_terminated_pool_leaves_no_tasks_on_the_server(ctx, connection):
+    with ctx.Pool(1) as pool:
+        pool.map(square, range(3))
+        keys = pool._inqueue._tasks._keys
+        assert connection.exists(*keys)
+    assert not connection.exists(*keys)
+
+
+def test_a_process_that_cannot_be_started_is_replaced(ctx, monkeypatch, capfd):
+    failures = iter([redis.ConnectionError("no connection"), redis.ResponseError("out of memory")])
+
+    def enqueue(*arguments):
+        for failure in failures:
+            raise failure
+        return original(*arguments)
+
+    original = RqQueue.enqueue
+    with ctx.Pool(1, maxtasksperchild=1) as pool:
+        monkeypatch.setattr(RqQueue, "enqueue", enqueue)
+        assert pool.map_async(square, range(3), chunksize=1).get(TIMEOUT) == [0, 1, 4]
+    assert "did not start: no connection" in capfd.readouterr().err
+
+
 def test_a_long_task_delays_no_other(either):
     with either.Pool(2, initializer=keep, initargs=(end := either.Event(),)) as pool:
         long = pool.apply_async(wait_for_kept)
@@ -300,7 +343,7 @@ def test_a_pool_whose_processes_do_not_start_fails(ctx, capfd, initializer, init
     with ctx.Pool(2, initializer, initargs) as pool:
         results = [pool.map_async(square, range(5)), pool.apply_async(square, (3,))]
         for result in results:
-            with pytest.raises(BrokenProcessPool, match="the last 6 ended before they took a task"):
+            with pytest.raises(BrokenProcessPool, match="the last 6 ended before they asked for a task"):
                 result.get(TIMEOUT)
         with pytest.raises(BrokenProcessPool):
             pool.apply_async(square, (3,)).get(TIMEOUT)
@@ -314,6 +357,16 @@ def test_a_pool_whose_idle_processes_are_killed_works(ctx):
         for _ in range(2 * MAX_FAILED_STARTS):
             os.kill(pool.apply(os.getpid), signal.SIGKILL)
         assert pool.apply(square, (3,)) == 9
+
+
+def test_a_pool_whose_processes_are_killed_while_they_wait_works(ctx, connection):
+    """As with multiprocessing: a Ctrl-C in a shell ends them all, and it may be the third one."""
+    with ctx.Pool(1) as pool:
+        waiting = pool._inqueue._tasks._keys[3]
+        for killed in range(MAX_FAILED_STARTS + 1):
+            wait_until(lambda killed=killed: connection.zcard(waiting) > killed and pool._pool[0].pid)
+            os.kill(pool._pool[0].pid, signal.SIGKILL)
+        assert pool.apply_async(square, (3,)).get(TIMEOUT) == 9
 
 
 @pytest.mark.slow
