@@ -28,8 +28,8 @@ MESSAGES = (
         "broker.messages.items:_PutRequest._stays_granted",
         "return bool(reply == 1)",
         "return False",
+        "delay request",
         "cut",
-        "kill",
     ),
     python(
         "a client that has given up a request is used again",
