@@ -63,6 +63,7 @@ class Buffer:
         self.all_wait: Event = ctx.Event()
         self.all_woken: Event = ctx.Event()
         self.patience = patience
+        self.opening_patience = patience and patience / 2  # nobody is to give up before the other items are put
         self._changed: Condition = ctx.Condition()
         self._slots: Any = ctx.Array("i", capacity, lock=False)
         self._counts: Any = ctx.Array("i", 4, lock=False)
@@ -142,7 +143,7 @@ def first_producer(me: Recorder, shared: Buffer, items: Sequence[int]) -> None:
     first, *others = items
     shared.all_wait.wait()
     shared.put(me, first)
-    shared.all_woken.wait(shared.patience)
+    shared.all_woken.wait(shared.opening_patience)
     shared.all_woken.set()
     for item in others:
         if not shared.put(me, item):
