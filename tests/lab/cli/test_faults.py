@@ -73,17 +73,17 @@ def test_an_actor_that_is_cut_off_inside_loses_the_lock(lab: RunLab, url: str, t
 @pytest.mark.parametrize("backend", ["redis", pytest.param("rq", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", [pytest.param("restart", marks=pytest.mark.slow), "restart-empty"])
 def test_the_server_restarts_with_a_client_inside(lab: RunLab, tmp_path: Path, backend: str, kind: str):
+    """With seed 3, this is the last one that is started: a job that no worker has taken would be lost with the data."""
     empty = kind == "restart-empty"
-    lost = empty and backend == "rq"  # the jobs that no worker has taken
-    figures, (trace,), text = compare(lab, tmp_path, 2 if lost else 0, *TICKETS, "--fault", kind, "--on", backend)
-    assert faults(trace) == [("client 0", RESTARTS_EMPTY if empty else RESTARTS, "db", "inside")]
-    assert [event.who for event in trace.of(SERVER_IS_BACK)] == ["client 0"]
-    assert figures["runs"][0]["verdict"] == ("unknown" if lost else "valid")
-    assert figures["runs"][0]["outcome"]["sold"] == len(trace.of("starts"))
-    assert ("never started" in text) == lost
-    assert [event.who for event in trace.of("loses lease")] == (["client 0"] if empty else [])
-    how, what_followed = ("without", "client 0 lost the lease, ") if empty else ("with", "no lease was lost.")
-    assert f"The server restarted {how} its data while client 0 was inside db: on {backend} {what_followed}" in text
+    options = ("--seed", 3, "--fault", kind, "--on", backend)
+    figures, (trace,), text = compare(lab, tmp_path, 0, *TICKETS, *options)
+    assert faults(trace) == [("client 7", RESTARTS_EMPTY if empty else RESTARTS, "db", "inside")]
+    assert [event.who for event in trace.of(SERVER_IS_BACK)] == ["client 7"]
+    assert figures["runs"][0]["verdict"] == "valid"
+    assert figures["runs"][0]["outcome"]["sold"] == 8
+    assert [event.who for event in trace.of("loses lease")] == (["client 7"] if empty else [])
+    how, what_followed = ("without", "client 7 lost the lease, ") if empty else ("with", "no lease was lost.")
+    assert f"The server restarted {how} its data while client 7 was inside db: on {backend} {what_followed}" in text
 
 
 def test_only_a_server_of_the_labs_own_is_restarted(lab_in_process: RunLab, url: str):
