@@ -127,6 +127,16 @@ def test_a_signal_that_interrupts_a_destructor_stops_a_local_worker(url, monkeyp
             worker.dequeue_job_and_maintain_ttl(None)
 
 
+@pytest.mark.usefixtures("signals")
+def test_a_signal_does_not_interrupt_the_end_of_a_local_worker(url, monkeypatch):
+    with client(url) as connection:
+        worker = LocalWorker(["ending"], connection=connection)
+        worker.register_birth()
+        monkeypatch.setattr(worker, "unsubscribe", lambda: worker.request_stop(signal.SIGTERM, None))
+        worker.teardown()
+    assert jobs.worker_count(url, "ending") == 0
+
+
 def test_workers_run_in_a_folder_and_import_its_modules(url, tmp_path, monkeypatch):
     (tmp_path / "shop.py").write_text("import os\ndef folder(): return os.getcwd()\n")
     monkeypatch.syspath_prepend(tmp_path)
