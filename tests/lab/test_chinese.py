@@ -33,27 +33,13 @@ from lab.report.web.page import render
 from lab.result import Result, judge, summarize, to_json
 from lab.runtime.fault_plan import ENDING, INSIDE, WAITING
 from lab.trace import DIES, LAB, LET_IN, RESTARTS, RESTARTS_EMPTY, STOP, Event, Trace
-from tests.support.traces import LEASE_LOST, TWO_BUYERS, event, judged_run, parse_trace, with_times_multiplied
+from tests.support.traces import KILLED, LEASE_LOST, TWO_BUYERS, event, judged_run, parse_trace, with_times_multiplied
 
 ENGLISH = re.compile(r"[A-Za-z']+(?:,? [A-Za-z']+){2,}")  # three words are a sentence, or a part of one
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 BOTH_INSIDE = TWO_BUYERS.replace("0.6 a leaves\n0.7 b enters 2", "0.6 b enters 2\n0.7 a leaves")
 OVERSOLD = TWO_BUYERS.replace("0.8 b buys 0", "0.8 b buys 1")
-KILLED = """
-0.1 a requests
-0.1 a enters 1
-0.1 b requests
-0.2 a dies
-2.2 b enters 2
-2.3 b buys 0
-2.4 b leaves
-2.5 lab counts 0
-90 b ends
-91 lab joins a -9
-91 lab joins b 0
-92 lab ends_run
-"""
 STALLED = """
 0.0 a starts
 0.0 b starts

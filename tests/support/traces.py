@@ -107,6 +107,20 @@ def judged_run(text: str = TWO_BUYERS, backend: str = "local", **parameters: obj
 
 
 # a pauses inside for longer than its lease; b buys the last ticket meanwhile; c gets none.
+KILLED = """
+0.1 a requests
+0.1 a enters 1
+0.1 b requests
+0.2 a dies
+2.2 b enters 2
+2.3 b buys 0
+2.4 b leaves
+2.5 lab counts 0
+90 b ends
+91 lab joins a -9
+91 lab joins b 0
+92 lab ends_run
+"""
 LEASE_LOST = """
 0.0 lab starts_run
 0.1 a requests

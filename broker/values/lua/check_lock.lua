@@ -1,10 +1,10 @@
--- Ends a guarded access that the lock does not permit; needs stored_bytes.lua. A lease that has expired counts as held:
--- the lock's own scripts end it.
+-- Ends a guarded access that the lock does not permit; needs stored_bytes.lua, and what record_nothing.lua needs. A
+-- lease that has expired counts as held: the lock's own scripts end it.
 -- include engine/lua/meta_fields.lua
 if #KEYS == 4 then
   if PERMIT == '' then
     if redis.call('HLEN', KEYS[3]) > META_FIELDS then
-      -- include engine/lua/may_renew.lua
+      -- include engine/lua/record_nothing.lua
       return LOCKED
     end
   else

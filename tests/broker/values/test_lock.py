@@ -12,7 +12,9 @@ import pytest
 import redis
 
 from broker import Context, LeaseLostError, Lock, RLock
-from broker.values.shared import Region
+from broker.values.guarded_bytes import LOCKED
+from broker.values.shared import Region, region
+from broker.values.synchronized import guarded
 from tests.broker.engine.test_interrupted_anywhere import interrupted_at_each_line
 from tests.support.actors import TIMEOUT, Actor, Actors
 from tests.support.server_state import count_waiters, holders, run_command, start_waiting
@@ -288,3 +290,14 @@ def test_bit_field_is_changed_under_the_lock(ctx: Context, actors: Actors) -> No
         point.large = 101
     other.result()
     assert (point.small, point.large) == (3, 101)
+
+
+def test_late_copy_of_a_write_that_the_lock_refused_writes_nothing(ctx: Context) -> None:
+    """As when the request was sent twice, and its copy is delayed until the lock is free."""
+    value = ctx.Value("i", 1)
+    memory = region(guarded(value)).memory
+    request = (b"host/1/other/0:1/1", b"0", b"", b"0", bytes(ctypes.c_int(2)))
+    with value.get_lock():
+        assert memory.stored._run(memory._write_script, *request)[0] == LOCKED
+    assert memory.stored._run(memory._write_script, *request)[0] == LOCKED
+    assert value.value == 1

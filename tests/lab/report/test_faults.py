@@ -10,7 +10,7 @@ from lab.checks.verdicts import Judgement
 from lab.report.explanations import explain
 from lab.report.faults import describe_faults, explain_faults, name_faults
 from lab.result import Result, judge
-from tests.support.traces import LEASE_LOST, end_of_run, parse_trace
+from tests.support.traces import KILLED, LEASE_LOST, end_of_run, parse_trace
 
 PLAN = {"kind": "kill", "count": 1, "seed": 0}
 OTHERS_WAITED = """
@@ -26,20 +26,6 @@ OTHERS_WAITED = """
 4.5 b leaves
 4.6 lab counts 0
 """ + end_of_run("a", "b")
-KILLED = """
-0.1 a requests
-0.1 a enters 1
-0.1 b requests
-0.2 a dies
-2.2 b enters 2
-2.3 b buys 0
-2.4 b leaves
-2.5 lab counts 0
-90 b ends
-91 lab joins a -9
-91 lab joins b 0
-92 lab ends_run
-"""
 STALLED = """
 0.0 a starts
 0.0 b starts
